@@ -1,0 +1,138 @@
+"""Sessions for people: `nox -l` lists them, `nox -s NAME` runs one.
+
+Without a name, `certify` runs: the main job of this repository.  What follows
+`--` goes to the command of the session.
+
+The names of what a session installs are the dependency groups of
+pyproject.toml; the versions are in ci/constraints.txt and nowhere else.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["certify"]
+nox.options.reuse_venv = "yes"
+# A Python that this machine lacks is skipped with a message, in CI too: each
+# job there has the one it is about.
+nox.options.error_on_missing_interpreters = False
+
+ROOT = Path(__file__).parent
+CONSTRAINTS = ROOT / "ci" / "constraints.txt"
+DISTRIBUTIONS = ("./reference", "./conformance")
+PYTHONS = ("3.11", "3.12", "3.13")
+
+# The reference has one code path for each kernel; all of them are checked from
+# any machine.
+PLATFORMS = ("linux", "darwin", "freebsd")
+
+PINNED = {
+    # Unlike `-c`, these also reach the environments that a build makes for
+    # itself: pip reads the first up to 25.2, the second from then on.  As
+    # URLs, because pip splits the values at spaces.
+    "PIP_CONSTRAINT": CONSTRAINTS.as_uri(),
+    "PIP_BUILD_CONSTRAINT": CONSTRAINTS.as_uri(),
+}
+
+
+def packages(*groups: str) -> tuple[str, ...]:
+    """The names in these dependency groups of pyproject.toml."""
+    return nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Both distributions, editable, and the packages of *groups*."""
+    editable = [argument for path in DISTRIBUTIONS for argument in ("-e", path)]
+    session.install(*editable, *packages(*groups), env=PINNED)
+
+
+@nox.session
+def certify(session: nox.Session) -> None:
+    """Certify the reference, asyncio and uvloop (or what you name after --)."""
+    install(session, "certify")
+    command = ["looptck", "certify", "--out", "certificates"]
+    if session.posargs:
+        session.run(*command, *session.posargs)
+    else:
+        # 1 is a verdict and not a failure: it says that one of the three keeps
+        # less than every rule.  The tests hold the reference to its 0.
+        subjects = ["eventide", "asyncio", "uvloop:new_event_loop"]
+        session.run(*command, *subjects, success_codes=[0, 1])
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests of both distributions, of the fixtures and of this repository."""
+    install(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format with ruff; `ruff check --fix` and `ruff format` mend most of it."""
+    session.install(*packages("lint"), env=PINNED)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types strictly, as each platform sees the code."""
+    install(session, "types")
+    for platform in PLATFORMS:
+        # One cache for each: mypy throws the other platform's away.
+        session.run("mypy", f"--platform={platform}", f"--cache-dir=.mypy_cache/{platform}")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build both wheels and source distributions into dist/."""
+    session.install(*packages("build"), env=PINNED)
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    for path in DISTRIBUTIONS:
+        session.run("python", "-m", "build", "--outdir", "dist", path, env=PINNED)
+
+
+@nox.session(python=PYTHONS)
+def wheels(session: nox.Session) -> None:
+    """Prove that each wheel works alone in an empty environment, on each Python found here."""
+    session.install(*packages("wheels"), env=PINNED)
+    folder = "conformance/tests/packaging"
+    # conftest.py files above may import what this environment must not have.
+    session.run("pytest", f"--confcutdir={folder}", f"{folder}/test_wheels.py", *session.posargs)
+
+
+@nox.session
+def broken(session: nox.Session) -> None:
+    """Run the suite on every broken loop and write the kill matrix."""
+    install(session, "tests")
+    session.run("python", "fixtures/kill_matrix.py", *session.posargs)
+
+
+@nox.session
+def flake(session: nox.Session) -> None:
+    """Count each rule's false alarms on a machine that is busy with something else."""
+    install(session, "flake")
+    session.run("python", "fixtures/flake.py", *session.posargs)
+
+
+@nox.session
+def luaevent(session: nox.Session) -> None:
+    """Judge the real luaevent by its own document (needs Debian's lua-event)."""
+    install(session, "luaevent")
+    session.run("python", "fixtures/real_luaevent.py", *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def pins(session: nox.Session) -> None:
+    """Renew ci/constraints.txt with the newest versions that go together."""
+    pyproject = nox.project.load_toml("pyproject.toml")
+    session.install(*packages(*pyproject["dependency-groups"]), *DISTRIBUTIONS)
+    frozen = session.run("python", "-m", "pip", "freeze", silent=True)
+    names = [line for line in str(frozen).splitlines() if "==" in line]
+    comments = [line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("#")]
+    CONSTRAINTS.write_text("\n".join([*comments, *names]) + "\n")
+    session.run("git", "diff", "--stat", str(CONSTRAINTS), external=True)
