@@ -1,0 +1,166 @@
+"""The judgement of the adapter, before any rule is judged.
+
+A failure here is the adapter's, never a broken rule.  It asks for little: a
+loop that is wrong in one way must still come through, to be judged.  So it is
+enough that one callback runs, of a descriptor or of a timer.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from .bench import Bench
+from .catalogue import Catalogue
+from .errors import AdapterError
+from .implementation import Implementation
+from .profiles import PROFILES
+from .workers import Report, run_one
+
+# What a loop of a profile must have to be asked anything at all; the lack of
+# another name of the profile breaks the rule that asks for it.
+_INDISPENSABLE = {"luaevent": ("addevent", "loop"), "luahop": ("poll",)}
+
+
+def check(implementation: Implementation, catalogue: Catalogue, patience: float) -> None:
+    """Raises AdapterError unless every profile of every variant can be judged."""
+    _refuse_unknown_patterns(implementation, catalogue)
+    for variant, profiles in implementation.by_variant.items():
+        for profile in profiles:
+            _check_profile(implementation, variant, profile, patience)
+
+
+def _refuse_unknown_patterns(implementation: Implementation, catalogue: Catalogue) -> None:
+    for pattern in implementation.unsupported:
+        try:
+            catalogue.matching([pattern])
+        except Exception as error:
+            raise AdapterError(
+                f"implementation {implementation.name!r} declares {pattern!r} unsupported, "
+                "but no rule has that id; `looptck rules` lists them"
+            ) from error
+
+
+def _check_profile(
+    implementation: Implementation, variant: str, profile: str, patience: float
+) -> None:
+    where = f"the adapter of {implementation.name} ({variant}, {profile})"
+
+    def shape(report: Report) -> None:
+        report.begin("the factory")
+        try:
+            for _ in range(2):
+                _check_shape(Bench(implementation, variant), profile)
+        except Exception as error:
+            reason = str(error) if isinstance(error, AdapterError) else _said(error)
+            report.say({"failure": reason})
+
+    messages, ending = run_one(shape, patience)
+    for message in messages:
+        raise AdapterError(f"{where} {message['failure']}")
+    if not ending.is_clean:
+        how = "hung" if ending.hung else ending.death
+        raise AdapterError(f"{where}: its process {how} while it made a loop; {ending.output}")
+    reasons: list[str] = []
+    for way in _ways(profile):
+        reason = _try(way, implementation, variant, profile, patience)
+        if reason is None:
+            return
+        reasons.append(f"{way.__doc__}: {reason}")
+    raise AdapterError(
+        f"{where} ran no callback at all ({'; '.join(reasons)}); "
+        "make one timer or one descriptor work and run again"
+    )
+
+
+def _check_shape(bench: Bench, profile: str) -> None:
+    entry = bench.entry(profile)
+    made = PROFILES[profile]
+    new = getattr(entry, "new", None)
+    if not callable(new):
+        raise AdapterError(
+            f"gave {entry!r:.60}, which has no `new`; its factory must return the entry "
+            f"object of {made.document}, with {', '.join(made.entry_names)}"
+        )
+    for loop in (new(), new()):
+        for name in _INDISPENSABLE[profile]:
+            if not callable(getattr(loop, name, None)):
+                raise AdapterError(
+                    f"gave {loop!r:.60} for a loop, which has no `{name}`; it needs "
+                    f"{', '.join(made.loop_names)}"
+                )
+        with suppress(Exception):  # whether closing works is a rule's business
+            loop.close()
+
+
+def _try(
+    way: Callable[[Any, Callable[[], None]], None],
+    implementation: Implementation,
+    variant: str,
+    profile: str,
+    patience: float,
+) -> str | None:
+    """None if a callback ran that way, otherwise what happened."""
+
+    def attempt(report: Report) -> None:
+        report.begin("one callback")
+
+        def ran() -> None:
+            report.say({"ran": True})
+
+        try:
+            way(Bench(implementation, variant).entry(profile), ran)
+        except Exception as error:
+            report.say({"failure": _said(error)})
+
+    messages, ending = run_one(attempt, patience)
+    for message in messages:
+        return None if "ran" in message else str(message["failure"])
+    return ("hung" if ending.hung else ending.death) or "it returned without one"
+
+
+def _ways(profile: str) -> Iterator[Callable[[Any, Callable[[], None]], None]]:
+    if profile == "luaevent":
+        yield from (_luaevent_timer, _luaevent_descriptor)
+    else:
+        yield from (_luahop_timer, _luahop_descriptor)
+
+
+def _luaevent_timer(entry: Any, ran: Callable[[], None]) -> None:
+    """a timer"""
+    base = entry.new()
+    kept = base.addevent(None, entry.EV_TIMEOUT, lambda _: (ran(), entry.LEAVE)[1], 0.001)
+    base.loop()
+    del kept
+
+
+def _luaevent_descriptor(entry: Any, ran: Callable[[], None]) -> None:
+    """a writable socket"""
+    near, far = socket.socketpair()
+    base = entry.new()
+    kept = base.addevent(near.fileno(), entry.EV_WRITE, lambda _: (ran(), entry.LEAVE)[1])
+    base.loop()
+    del kept, far
+
+
+def _luahop_timer(entry: Any, ran: Callable[[], None]) -> None:
+    """a timer"""
+    hop = entry.new()
+    hop.set_timeout({"ms": 1}, ran)
+    for _ in range(3):
+        hop.poll()
+
+
+def _luahop_descriptor(entry: Any, ran: Callable[[], None]) -> None:
+    """a writable socket"""
+    near, far = socket.socketpair()
+    hop = entry.new()
+    hop.set_listener(near.fileno(), "w", ran)
+    hop.poll()
+    del far
+
+
+def _said(error: BaseException) -> str:
+    return f"raised {type(error).__name__}: {error}"

@@ -1,0 +1,212 @@
+"""An implementation under test, and how one is found by what the user typed.
+
+Knows no rule and runs no test.  Finding an implementation imports foreign
+code, which may fail, hang or crash: only a process that may die calls `find`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import fnmatch
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from .errors import AdapterError, UsageError
+from .profiles import PROFILES, Factory
+
+ENTRY_POINT_GROUP = "looptck.implementations"
+
+# The name of the only variant of an implementation that declares none.
+ONLY_VARIANT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Implementation:
+    """What offers one or more profiles.
+
+    *profiles* maps a profile's name to its factory.  An implementation that
+    comes in several forms (the reference's pollers) gives *variants* instead:
+    the same mapping for each of them.  *unsupported* maps rule ids or patterns
+    to the reason why the implementation cannot be asked; such a rule is *not
+    applicable*, which is shown and never looks like a pass.
+
+    *virtual_time* is True if the factories honour the clock they are given
+    (see `looptck.clocks.Clock`).  *engine*, called with what a profile's
+    `new()` returned, tells the object that does the work behind an adapter;
+    its type goes into the certificate.
+    """
+
+    name: str
+    version: str
+    profiles: Mapping[str, Factory] = field(default_factory=dict)
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    virtual_time: bool = False
+    variants: Mapping[str, Mapping[str, Factory]] = field(default_factory=dict)
+    engine: Callable[[object], object] | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.profiles) == bool(self.variants):
+            raise AdapterError(
+                f"implementation {self.name!r} must give either profiles or variants; "
+                "give profiles={'luahop': factory} unless there are several forms to compare"
+            )
+        for profiles in self.by_variant.values():
+            for name, factory in profiles.items():
+                if name not in PROFILES:
+                    raise AdapterError(
+                        f"implementation {self.name!r} offers an unknown profile {name!r}; "
+                        f"there are {', '.join(PROFILES)}"
+                    )
+                if not callable(factory):
+                    raise AdapterError(
+                        f"implementation {self.name!r}: the factory of {name} is "
+                        f"{factory!r}, which cannot be called; give a function of the clock"
+                    )
+        for pattern, reason in self.unsupported.items():
+            if not isinstance(reason, str) or not reason.strip():
+                raise AdapterError(
+                    f"implementation {self.name!r} gives no reason for unsupported "
+                    f"{pattern!r}; say what the loop lacks"
+                )
+
+    @property
+    def by_variant(self) -> Mapping[str, Mapping[str, Factory]]:
+        """{variant: {profile: factory}}, also for an implementation without variants."""
+        return self.variants or {ONLY_VARIANT: self.profiles}
+
+    def why_unsupported(self, rule_id: str) -> str | None:
+        """The declared reason why *rule_id* does not apply, or None if it does."""
+        for pattern, reason in self.unsupported.items():
+            if fnmatch.fnmatchcase(rule_id, pattern):
+                return reason
+        return None
+
+
+def find(spec: str) -> Implementation:
+    """The implementation that *spec* names.
+
+    *spec* is the name of an installed entry point (``eventide``), or
+    ``module:attribute`` where the attribute is an `Implementation` or a
+    callable without arguments that returns an asyncio loop
+    (``uvloop:new_event_loop``).  Raises UsageError when nothing has that name
+    and AdapterError when what has it does not work.
+    """
+    if ":" not in spec:
+        return _checked(spec, _load_entry_point(spec))
+    module_name, _, attribute = spec.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(f"{spec!r} is not `module:attribute`; for example uvloop:new_event_loop")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    return _checked(spec, _attribute(spec, _import(spec, module_name), attribute))
+
+
+def installed() -> dict[str, EntryPoint]:
+    """The installed implementations by name; importing none of them."""
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _load_entry_point(name: str) -> object:
+    known = installed()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"no implementation is installed as {name!r}; {hint}"
+            f"installed are {', '.join(sorted(known)) or 'none'}; "
+            "anything else is named as module:attribute"
+        )
+    point = known[name]
+    return _attribute(name, _import(name, point.module), point.attr)
+
+
+def _import(spec: str, module_name: str) -> object:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module_name + ".").startswith(error.name + "."):
+            raise UsageError(
+                f"{spec!r}: there is no module {error.name!r} here; "
+                "install it, or run from the folder that holds it"
+            ) from error
+        raise AdapterError(
+            f"{spec!r}: importing {module_name} failed, because it needs the module "
+            f"{error.name!r}, which is not installed; install it and run again"
+        ) from error
+    except Exception as error:
+        raise AdapterError(
+            f"{spec!r}: importing {module_name} raised {_said(error)}; "
+            f"`python -c 'import {module_name}'` shows where"
+        ) from error
+
+
+def _attribute(spec: str, module: object, path: str) -> object:
+    found = module
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            near = difflib.get_close_matches(name, dir(found), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "check the part after the colon"
+            raise UsageError(f"{spec!r}: there is no {name!r} in it; {hint}") from None
+    return found
+
+
+def _checked(spec: str, found: object) -> Implementation:
+    if isinstance(found, Implementation):
+        return found
+    if not callable(found):
+        raise AdapterError(
+            f"{spec!r} is {_kind(found)}, neither an Implementation nor a callable that "
+            "returns an asyncio loop; see the page `certify your loop`"
+        )
+    try:
+        made = found()
+    except Exception as error:
+        raise AdapterError(
+            f"{spec!r}: calling it without arguments raised {_said(error)}; "
+            "it must return an asyncio loop"
+        ) from error
+    if isinstance(made, Implementation):
+        return made
+    if not isinstance(made, asyncio.AbstractEventLoop):
+        raise AdapterError(
+            f"{spec!r} returned {_kind(made)}, which is no asyncio loop; for any other "
+            "loop write an Implementation, see the page `certify your loop`"
+        )
+    made.close()
+    from .adapters import asyncio as family  # an adapter imports this module
+
+    return family.from_loop_factory(spec, found)
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def _kind(value: object) -> str:
+    return f"{value!r:.60} (a {type(value).__qualname__})"
+
+
+def file_hashes(modules: Iterator[str]) -> dict[str, str]:
+    """{file: SHA-256} of the packages that *modules* belong to, looptck's own left out."""
+    hashes: dict[str, str] = {}
+    for top in sorted({name.partition(".")[0] for name in modules} - {"looptck", "builtins"}):
+        origin = getattr(sys.modules.get(top), "__file__", None)
+        if origin is None:
+            continue
+        root = Path(origin)
+        files = sorted(root.parent.rglob("*")) if root.stem == "__init__" else [root]
+        for file in files:
+            if file.suffix in (".py", ".so", ".pyd") and file.is_file():
+                name = str(file.relative_to(root.parent.parent if len(files) > 1 else root.parent))
+                hashes[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return hashes

@@ -1,0 +1,113 @@
+"""The pytest plugin: options, checks at collection, verdicts from test runs.
+
+It does nothing unless ``--implementation`` is given, so that its presence in
+an environment disturbs no other test suite.  Policy (what is certified, what
+is printed) is not here.
+
+Tests run in worker processes, one for each rule and variant; `judging` decides
+what runs when and what it means.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from . import catalogue as rules
+from .errors import AdapterError, LooptckError, UsageError
+
+if TYPE_CHECKING:
+    from .judging import UnderTest
+
+pytest.register_assert_rewrite("looptck.probes")
+
+DEFAULT_PATIENCE = 5.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("looptck", "conformance of event loops")
+    group.addoption(
+        "--implementation",
+        metavar="IMPL",
+        help="judge this: an installed name, or module:attribute",
+    )
+    group.addoption("--variant", action="append", default=[], help="only this variant")
+    group.addoption("--profile", action="append", default=[], help="only this profile")
+    group.addoption("--rule", action="append", default=[], help="only rules with this id or pattern")
+    group.addoption(
+        "--patience",
+        type=float,
+        default=DEFAULT_PATIENCE,
+        help="seconds without a sign of life after which a test is hung (default: %(default)s)",
+    )
+    group.addoption(
+        "--jobs", type=int, default=0, help="workers at a time (default: one for each processor)"
+    )
+    group.addoption("--rules-folder", help="read the rules from this folder")
+    group.addoption("--events-fd", type=int, default=-1, help="report to this descriptor as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "rule(id): the rule of looptck that this test judges")
+    if config.getoption("implementation") is None:
+        return
+    from .judging import Judging, UnderTest, stream_for
+
+    stream = stream_for(config.getoption("events_fd"))
+    try:
+        if config.pluginmanager.hasplugin("dsession"):
+            raise UsageError("looptck runs its own workers; use --jobs in place of -n")
+        under_test = UnderTest.from_options(
+            spec=config.getoption("implementation"),
+            variants=config.getoption("variant"),
+            profiles=config.getoption("profile"),
+            patterns=config.getoption("rule"),
+            patience=config.getoption("patience"),
+            catalogue=_catalogue(config),
+        )
+        stream.say({"kind": "implementation", **under_test.described()})
+    except LooptckError as error:
+        stream.say({"kind": "error", "status": error.exit_status, "message": str(error)})
+        if isinstance(error, AdapterError):
+            pytest.exit(f"looptck: {error}", returncode=error.exit_status)
+        raise pytest.UsageError(f"looptck: {error}") from error
+    jobs = config.getoption("jobs") or default_jobs(virtual=under_test.implementation.virtual_time)
+    config.pluginmanager.register(Judging(under_test, stream, jobs), "looptck-judging")
+    config.stash[UnderTest.KEY] = under_test
+
+
+def default_jobs(*, virtual: bool) -> int:
+    """How many workers at a time.
+
+    In real time a worker sleeps most of its life, so twice as many as there
+    are processors disturb each other little.
+    """
+    processors = os.cpu_count() or 1
+    return processors if virtual else 2 * processors
+
+
+def under_test_of(config: pytest.Config) -> UnderTest:
+    """What this session judges; raises UsageError where the suite runs without."""
+    from .judging import UnderTest
+
+    found = config.stash.get(UnderTest.KEY, None)
+    if found is None:
+        raise pytest.UsageError(
+            "looptck: the suite judges an implementation; name one, "
+            "for example --implementation asyncio"
+        )
+    return found
+
+
+def _catalogue(config: pytest.Config) -> rules.Catalogue:
+    folder = config.getoption("rules_folder")
+    return rules.read_folder(Path(folder)) if folder else rules.shipped()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "variant" in metafunc.fixturenames and metafunc.definition.get_closest_marker("rule"):
+        metafunc.parametrize("variant", under_test_of(metafunc.config).variants)
+

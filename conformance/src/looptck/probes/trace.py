@@ -1,0 +1,60 @@
+"""The trace: what happened in a test, in order.
+
+A trace is a list of short texts, compared as a whole.  Each entry is also left
+in memory shared with the parent, so that the last ones can be read after the
+process hung or died.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+_SLOTS = 32
+_WIDTH = 120
+
+
+class Recorder:
+    """The last entries of a trace, in memory that outlives the process.
+
+    Made before the fork; written by the child, read by the parent.
+    """
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _SLOTS * _WIDTH)
+        self._count = 0
+
+    def note(self, text: str) -> None:
+        line = f"{self._count}:{text}".encode()[: _WIDTH - 1]
+        at = (self._count % _SLOTS) * _WIDTH
+        self._memory[at : at + _WIDTH] = line.ljust(_WIDTH, b"\0")
+        self._count += 1
+
+    def forget(self) -> None:
+        self._memory[:] = bytes(_SLOTS * _WIDTH)
+        self._count = 0
+
+    def last(self) -> tuple[str, ...]:
+        """The entries that are left, oldest first."""
+        entries: list[tuple[int, str]] = []
+        for at in range(0, _SLOTS * _WIDTH, _WIDTH):
+            line = self._memory[at : at + _WIDTH].rstrip(b"\0").decode(errors="replace")
+            number, colon, text = line.partition(":")
+            if colon and number.isdigit():
+                entries.append((int(number), text))
+        return tuple(text for _, text in sorted(entries))
+
+    def close(self) -> None:
+        self._memory.close()
+
+
+# Set in a worker process; elsewhere traces are plain lists.
+recorder: Recorder | None = None
+
+
+class Trace(list[str]):
+    """``trace("read a")`` notes an event; ``trace == [...]`` compares them all."""
+
+    def __call__(self, text: str) -> None:
+        self.append(text)
+        if recorder is not None:
+            recorder.note(text)

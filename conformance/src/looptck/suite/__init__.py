@@ -1,0 +1,1 @@
+"""The tests that judge the rules; one folder for each document, one file for each section."""

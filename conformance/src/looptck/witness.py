@@ -1,0 +1,72 @@
+"""The witness: proof that an implementation did the work.
+
+It stands between the suite and the objects of a profile, passes everything
+through unchanged and counts.  It knows no rule.
+
+Only what `new()` and `addevent()` return is wrapped, because only those
+objects have functions of the profile; handles and results stay as they are.
+A wrapper holds the only reference of the suite's to what it wraps, so that
+dropping the wrapper drops the object.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+# {function of a profile: what its result is called in the counts}
+_RETURNS_A_PART = {"new": "loop", "addevent": "event"}
+
+
+class Witness:
+    """Counts what is asked of an implementation, and of whom."""
+
+    def __init__(self, engine: Callable[[object], object] | None = None) -> None:
+        self.calls: Counter[str] = Counter()
+        self.engines: set[str] = set()
+        self._engine = engine
+
+    def watch(self, entry: object) -> Any:
+        """*entry*, the entry object of a profile, under observation."""
+        return Watched(entry, self, "")
+
+    def wrap(self, name: str, result: object) -> object:
+        if name == "new" and result is not None:
+            self.engines.add(_type_name(self._engine(result) if self._engine else result))
+        part = _RETURNS_A_PART.get(name)
+        return result if part is None or result is None else Watched(result, self, part + ".")
+
+
+class Watched:
+    """Behaves as the object it wraps; counts the use of its attributes."""
+
+    __slots__ = ("__weakref__", "_looptck_object", "_looptck_part", "_looptck_witness")
+
+    def __init__(self, wrapped: object, witness: Witness, part: str) -> None:
+        self._looptck_object = wrapped
+        self._looptck_witness = witness
+        self._looptck_part = part
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._looptck_object, name)
+        witness, counted = self._looptck_witness, self._looptck_part + name
+        if not callable(value):
+            witness.calls[counted] += 1
+            return value
+
+        def call(*args: Any, **kwargs: Any) -> object:
+            witness.calls[counted] += 1
+            return witness.wrap(name, value(*args, **kwargs))
+
+        return call
+
+    def __str__(self) -> str:
+        return str(self._looptck_object)
+
+    def __repr__(self) -> str:
+        return repr(self._looptck_object)
+
+
+def _type_name(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"

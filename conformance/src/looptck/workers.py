@@ -1,0 +1,350 @@
+"""Worker processes: code runs in a process that may hang, spin, crash or exit.
+
+Why the code is the way it is
+-----------------------------
+
+1. A process is forked for each task, so that a task costs milliseconds and
+   nothing that a loop does reaches the next one.
+2. Each worker leads a process group of its own.  Ending the group also ends
+   whatever the loop under test has started.
+3. The clock that decides *hung* is read here, in the parent.  Code in C that
+   holds the GIL stops every thread of its own process.
+4. `faulthandler` prints the stacks from a thread that needs no GIL, shortly
+   before the parent ends the worker; a memory file holds them afterwards.
+5. The channel is a pipe of its own.  What the loop does to its standard
+   streams, including closing them, is its own affair.
+
+Knows no rule, no test and no pytest: a task is a function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any, NoReturn
+
+import psutil
+
+from .probes import trace
+from .verdicts import Activity
+
+# The watchdog prints this long before the parent ends the worker, in seconds.
+_STACK_LEAD = 0.3
+
+# Above this share of a processor, a worker from which nothing comes spins.
+_SPINNING = 0.5
+
+Say = Callable[[dict[str, Any]], None]
+Work = Callable[["Report"], None]
+
+
+class Report:
+    """The worker's side of the channel."""
+
+    def __init__(self, fd: int, stacks: IO[bytes], patience: float) -> None:
+        self._fd = fd
+        self._stacks = stacks
+        self._patience = patience
+
+    def begin(self, what: str) -> None:
+        """*what* begins now and has the whole patience for itself."""
+        if trace.recorder is not None:
+            trace.recorder.forget()
+        self.say({"begin": what})
+        faulthandler.dump_traceback_later(
+            max(self._patience - _STACK_LEAD, 0.1), file=self._stacks.fileno()
+        )
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send *message*, which must be JSON, to the parent."""
+        data = json.dumps(message).encode() + b"\n"
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a worker ended."""
+
+    # what had begun last and was not followed by a message; "" if nothing
+    unfinished: str
+    hung: bool
+    # None unless the worker died by itself before it was through
+    death: str | None
+    activity: Activity | None = None
+    stack: str = ""
+    trace: tuple[str, ...] = ()
+    output: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.hung and self.death is None
+
+
+@dataclass(eq=False)
+class Worker:
+    """The parent's side of one process."""
+
+    pid: int
+    channel: int
+    stacks: IO[bytes]
+    output: IO[bytes]
+    recorder: trace.Recorder
+    patience: float
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    _buffer: bytes = b""
+    _current: str = ""
+    _done: bool = False
+    _since: float = field(default_factory=time.monotonic)
+
+    @property
+    def deadline(self) -> float:
+        """When the parent's patience ends, on the monotonic clock."""
+        return self._since + self.patience
+
+    def read(self) -> bool:
+        """Take what the channel holds; False at its end."""
+        data = os.read(self.channel, 65536)
+        if not data:
+            return False
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue  # the loop under test wrote to a descriptor that is not its own
+            self._take(message)
+        return True
+
+    def _take(self, message: dict[str, Any]) -> None:
+        self._since = time.monotonic()
+        if "begin" in message:
+            self._current = message["begin"]
+        elif "done" in message:
+            self._done = True
+        else:
+            self._current = ""
+            self.messages.append(message)
+
+    def end(self, *, hung: bool) -> Ending:
+        """Make an end of the process, its group and its files; tell how it ended."""
+        activity = self._activity() if hung else None
+        stack_is_due = hung
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        _, status = os.waitpid(self.pid, 0)
+        # The group lives on while a grandchild does.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        death = None if hung or self._done else describe_status(status)
+        stack = _text(self.stacks) if stack_is_due or death else ""
+        if activity is Activity.SLEPT and _waits_for_thread(stack):
+            activity = Activity.WAITED
+        ending = Ending(
+            unfinished=self._current,
+            hung=hung,
+            death=death,
+            activity=activity,
+            stack=stack,
+            trace=self.recorder.last() if hung or death else (),
+            output=_text(self.output),
+        )
+        self._release()
+        return ending
+
+    def _activity(self) -> Activity:
+        """What it did in the time that ran out.
+
+        All processor time of the process counts: before the hang it lived for
+        a moment only.
+        """
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return Activity.SLEPT
+        spun = times.user + times.system > _SPINNING * self.patience
+        return Activity.SPUN if spun else Activity.SLEPT
+
+    def _release(self) -> None:
+        os.close(self.channel)
+        self.stacks.close()
+        self.output.close()
+        self.recorder.close()
+
+
+def start(work: Work, patience: float) -> Worker:
+    """A new process that runs *work* and ends.
+
+    It is judged hung when nothing comes from it for *patience* seconds.
+    """
+    reading, writing = os.pipe()
+    stacks, output = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  closed by Worker.end
+    recorder = trace.Recorder()
+    _flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        _run(work, writing, stacks, output, recorder, patience)
+    os.close(writing)
+    return Worker(pid, reading, stacks, output, recorder, patience)
+
+
+def _run(
+    work: Work,
+    channel: int,
+    stacks: IO[bytes],
+    output: IO[bytes],
+    recorder: trace.Recorder,
+    patience: float,
+) -> NoReturn:
+    """The life of a worker; never returns to the caller's stack."""
+    status = 1
+    try:
+        os.setsid()  # 2
+        die_with_parent()
+        _take_streams(output)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        faulthandler.enable(file=stacks.fileno())
+        trace.recorder = recorder
+        report = Report(channel, stacks, patience)
+        work(report)
+        report.begin("the collection of what the tests left behind")
+        gc.collect()
+        faulthandler.cancel_dump_traceback_later()
+        report.say({"done": True})
+        status = 0
+    except BaseException as error:  # the last frame of this process: it may only exit
+        with contextlib.suppress(OSError):
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(status)
+
+
+def _take_streams(output: IO[bytes]) -> None:
+    """No input, and an output of the worker's own."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if nothing != 0:
+        os.close(nothing)
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  lives as long as the process
+    sys.stdout = open(1, "w", 1, closefd=False, errors="replace")  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, closefd=False, errors="replace")  # noqa: SIM115
+
+
+def _flush() -> None:
+    """What is still buffered would be written by both processes."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+class Pool:
+    """Runs workers side by side and tells as each one ends."""
+
+    def __init__(self, jobs: int, patience: float) -> None:
+        self._jobs = jobs
+        self._patience = patience
+        self._selector = selectors.DefaultSelector()
+        # {worker: the caller's name for its task}
+        self._running: dict[Worker, Any] = {}
+
+    @property
+    def has_room(self) -> bool:
+        return len(self._running) < self._jobs
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._running
+
+    def start(self, name: Any, work: Work) -> None:
+        worker = start(work, self._patience)
+        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
+        self._running[worker] = name
+
+    def wait(self) -> Iterator[tuple[Any, list[dict[str, Any]], Ending]]:
+        """Sleep until something happens; yield (name, messages, ending) of what ended."""
+        soonest = min(worker.deadline for worker in self._running)
+        for key, _ in self._selector.select(max(soonest - time.monotonic(), 0)):
+            worker: Worker = key.data
+            if not worker.read():
+                yield self._end(worker, hung=False)
+        now = time.monotonic()
+        for worker in [w for w in self._running if w.deadline <= now]:
+            yield self._end(worker, hung=True)
+
+    def close(self) -> None:
+        """End every worker that still runs."""
+        for worker in list(self._running):
+            self._end(worker, hung=True)
+        self._selector.close()
+
+    def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[dict[str, Any]], Ending]:
+        self._selector.unregister(worker.channel)
+        name = self._running.pop(worker)
+        return name, worker.messages, worker.end(hung=hung)
+
+
+def run_one(work: Work, patience: float) -> tuple[list[dict[str, Any]], Ending]:
+    """Run one task to its end, in a process of its own."""
+    pool = Pool(1, patience)
+    try:
+        pool.start(None, work)
+        while True:
+            for _, messages, ending in pool.wait():
+                return messages, ending
+    finally:
+        pool.close()
+
+
+def describe_status(status: int) -> str:
+    """A `waitpid` status in words: the signal's name, or the exit status."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            return f"was ended by {signal.Signals(number).name}"
+        except ValueError:
+            return f"was ended by signal {number}"
+    return f"exited with status {os.WEXITSTATUS(status)}"
+
+
+def _waits_for_thread(stack: str) -> bool:
+    """Whether the main thread's innermost frame belongs to the threading module."""
+    frames = [line for line in stack.splitlines() if line.lstrip().startswith("File ")]
+    main = stack.rfind("(most recent call first)")
+    after = stack[main:].splitlines()[1:2] if main >= 0 else frames[:1]
+    return any("threading.py" in line or "concurrent/futures" in line for line in after)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(20_000).decode(errors="replace").strip()
+
+
+if sys.platform == "linux":
+    import ctypes
+
+    _LIBC = ctypes.CDLL(None, use_errno=True)
+    _PR_SET_PDEATHSIG = 1
+
+    def die_with_parent() -> None:
+        """Have the kernel end this process when its parent ends, however that comes."""
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+else:
+
+    def die_with_parent() -> None:
+        """Nothing on this platform; a parent that is asked to stop ends its workers."""

@@ -1,0 +1,203 @@
+"""Promises of the repository as a whole, held by reading what git knows of it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+Tracked = Callable[..., list[Path]]
+
+PYPROJECTS = ("pyproject.toml", "reference/pyproject.toml", "conformance/pyproject.toml")
+DISTRIBUTIONS = PYPROJECTS[1:]
+
+# Where packages come from is the affair of whoever installs them.  (Spelled so
+# that this file does not find itself.)
+REGISTRY = re.compile(
+    r"(pypi|pythonhosted|npmjs|yarnpkg|anaconda|debian|alpinelinux)[.](org|com)\b"
+    r"|(?<![\w-])-{2}(extra-)?index-url|(?<![\w-])-{2}find-links|PIP_(EXTRA_)?INDEX[_]URL"
+)
+MACHINE_PATH = re.compile(r"(?<![\w.~-])/(root|work|farm|home/\w+|Users/\w+|tmp/\w+_jobs)/")
+
+# A comment that switches a check off, without what it says about the reason.
+PRAGMA = re.compile(
+    r"#\s*("
+    r"(ruff:\s*)?noqa(:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?"
+    r"|(type|mypy|pyright):\s*ignore(\[[\w, -]*\])?"
+    r"|fmt:\s*(off|skip)"
+    r"|pragma:\s*no\s*(cover|branch)"
+    r")"
+)
+SKIPS = {"skip", "skipif", "xfail", "importorskip"}
+
+
+def toml(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text())
+
+
+def lines_that_match(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
+    assert paths, "nothing to look at: has it moved?"
+    return [
+        f"{path}:{number}: {line.strip()}"
+        for path in paths
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if pattern.search(line)
+    ]
+
+
+@pytest.fixture(scope="session")
+def pins(checkout: Path) -> dict[str, str]:
+    lines = (checkout / "ci" / "constraints.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert all(len(pair) == 2 for pair in pairs), "a line that is no exact version"
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def test_nothing_says_where_packages_come_from(tracked: Tracked) -> None:
+    """Pages may link to a registry; what machines read must not depend on one."""
+    assert lines_that_match(REGISTRY, tracked(":!*.md", ":!docs")) == []
+
+
+def test_no_path_of_a_developers_machine_is_tracked(tracked: Tracked) -> None:
+    assert lines_that_match(MACHINE_PATH, tracked()) == []
+
+
+def comments(path: Path) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def test_every_check_that_is_switched_off_says_why_on_its_line(tracked: Tracked) -> None:
+    unexplained = [
+        f"{path}:{line}: {comment}"
+        for path in tracked("*.py", "*.pyi")
+        for line, comment in comments(path)
+        if PRAGMA.search(comment) and not re.search(r"[^\W\d]{2}", PRAGMA.sub("", comment))
+    ]
+    assert unexplained == []
+
+
+def test_every_skipped_test_says_why(tracked: Tracked) -> None:
+    unexplained = []
+    for path in tracked("*.py"):
+        tree = ast.parse(path.read_text(), str(path))
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and is_skip(node.func):
+                says_why = any(keyword.arg == "reason" for keyword in node.keywords) or (
+                    ast.unparse(node.func) == "pytest.skip" and node.args
+                )
+            elif is_skip(node) and id(node) not in called:
+                says_why = False
+            else:
+                continue
+            if not says_why:
+                unexplained.append(f"{path}:{node.lineno}: {ast.unparse(node)}")
+    assert unexplained == []
+
+
+def is_skip(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr in SKIPS
+        and ast.unparse(node.value) in {"pytest", "pytest.mark", "mark"}
+    )
+
+
+def requirements(pyproject: dict[str, Any]) -> Iterator[Requirement]:
+    """Everything that a pyproject.toml names, for whatever purpose."""
+    project = pyproject.get("project", {})
+    lists = [
+        pyproject.get("build-system", {}).get("requires", []),
+        project.get("dependencies", []),
+        *project.get("optional-dependencies", {}).values(),
+        *pyproject.get("dependency-groups", {}).values(),
+    ]
+    for entry in (entry for entries in lists for entry in entries):
+        if isinstance(entry, str):  # otherwise it includes another group
+            yield Requirement(entry)
+
+
+@pytest.mark.parametrize("name", PYPROJECTS)
+def test_every_dependency_has_a_pin_that_satisfies_it(
+    name: str, checkout: Path, pins: dict[str, str]
+) -> None:
+    wanted = list(requirements(toml(checkout / name)))
+    unpinned = [
+        str(requirement)
+        for requirement in wanted
+        if (pin := pins.get(canonicalize_name(requirement.name))) is None
+        or pin not in requirement.specifier
+    ]
+    assert wanted
+    assert unpinned == []
+
+
+def test_the_hooks_run_the_pinned_versions(checkout: Path, pins: dict[str, str]) -> None:
+    config = (checkout / ".pre-commit-config.yaml").read_text()
+    hooked = re.findall(r'"([\w-]+)==([\w.]+)"', config)
+    assert hooked
+    assert {name: pins[name] for name, _ in hooked} == dict(hooked)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_the_changelog_knows_the_version(name: str, checkout: Path) -> None:
+    version = toml(checkout / name)["project"]["version"]
+    assert re.search(
+        rf"^## {re.escape(version)} \(.+\)$", (checkout / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_a_distribution_carries_the_licence_of_the_repository(name: str, checkout: Path) -> None:
+    """A copy: a source distribution cannot hold a link to a file above it."""
+    assert (checkout / name).with_name("LICENSE").read_text() == (checkout / "LICENSE").read_text()
+
+
+def test_the_supported_pythons_are_the_same_everywhere(checkout: Path) -> None:
+    def found(pattern: str, name: str) -> set[str]:
+        return set(re.findall(pattern, (checkout / name).read_text()))
+
+    supported = found(r'"(3\.\d+)"', "noxfile.py")
+    assert supported
+    for name in DISTRIBUTIONS:
+        assert found(r'"Programming Language :: Python :: (3\.\d+)"', name) == supported
+    [minors] = found(r"py\{([\d,]+)\}", "tox.ini")
+    assert {f"3.{minor[1:]}" for minor in minors.split(",")} == supported
+    assert found(r'"(3\.\d+)"', ".github/workflows/ci.yml") == supported
+
+
+def test_every_session_is_named_in_contributing(checkout: Path) -> None:
+    module = ast.parse((checkout / "noxfile.py").read_text())
+    sessions = [
+        function
+        for function in module.body
+        if isinstance(function, ast.FunctionDef)
+        and any("nox.session" in ast.unparse(decorator) for decorator in function.decorator_list)
+    ]
+    contributing = (checkout / "CONTRIBUTING.md").read_text()
+    assert sessions
+    assert [f.name for f in sessions if f"`{f.name}`" not in contributing] == []
+    assert [f.name for f in sessions if "\n" in (ast.get_docstring(f) or "\n")] == []
+
+
+def test_the_command_to_copy_is_the_one_that_ci_runs(checkout: Path, tracked: Tracked) -> None:
+    """Wherever a page shows how to run the tests from nothing, it is the same line."""
+    shown = {
+        line.strip()
+        for page in tracked("*.md")
+        for line in page.read_text().splitlines()
+        if line.strip().startswith("python3 -m venv .venv") and line.rstrip().endswith("-s tests")
+    }
+    [command] = shown
+    assert command in [line.strip() for line in (checkout / ".ci" / "run").read_text().splitlines()]
