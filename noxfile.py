@@ -15,13 +15,15 @@ from pathlib import Path
 import nox
 
 nox.options.sessions = ["certify"]
+nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
-# A Python that this machine lacks is skipped with a message, in CI too: each
-# job there has the one it is about.
+# A Python that this machine lacks is skipped with a message and not fetched, in
+# CI too: each job there has the one it is about.
+nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 
 ROOT = Path(__file__).parent
-CONSTRAINTS = ROOT / "ci" / "constraints.txt"
+CONSTRAINTS = "ci/constraints.txt"
 DISTRIBUTIONS = ("./reference", "./conformance")
 PYTHONS = ("3.11", "3.12", "3.13")
 
@@ -29,13 +31,9 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # any machine.
 PLATFORMS = ("linux", "darwin", "freebsd")
 
-PINNED = {
-    # Unlike `-c`, these also reach the environments that a build makes for
-    # itself: pip reads the first up to 25.2, the second from then on.  As
-    # URLs, because pip splits the values at spaces.
-    "PIP_CONSTRAINT": CONSTRAINTS.as_uri(),
-    "PIP_BUILD_CONSTRAINT": CONSTRAINTS.as_uri(),
-}
+# `-c` does not reach the environments that a build makes for itself.
+PINNED = ("-c", CONSTRAINTS, "--build-constraint", CONSTRAINTS)
+PINNED_BUILD = {"PIP_CONSTRAINT": (ROOT / CONSTRAINTS).as_uri()}  # a URL: pip splits at spaces
 
 
 def packages(*groups: str) -> tuple[str, ...]:
@@ -46,7 +44,7 @@ def packages(*groups: str) -> tuple[str, ...]:
 def install(session: nox.Session, *groups: str) -> None:
     """Both distributions, editable, and the packages of *groups*."""
     editable = [argument for path in DISTRIBUTIONS for argument in ("-e", path)]
-    session.install(*editable, *packages(*groups), env=PINNED)
+    session.install(*PINNED, *editable, *packages(*groups))
 
 
 @nox.session
@@ -73,7 +71,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format with ruff; `ruff check --fix` and `ruff format` mend most of it."""
-    session.install(*packages("lint"), env=PINNED)
+    session.install(*PINNED, *packages("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -90,16 +88,16 @@ def types(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Build both wheels and source distributions into dist/."""
-    session.install(*packages("build"), env=PINNED)
+    session.install(*PINNED, *packages("build"))
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     for path in DISTRIBUTIONS:
-        session.run("python", "-m", "build", "--outdir", "dist", path, env=PINNED)
+        session.run("python", "-m", "build", "--outdir", "dist", path, env=PINNED_BUILD)
 
 
 @nox.session(python=PYTHONS)
 def wheels(session: nox.Session) -> None:
     """Prove that each wheel works alone in an empty environment, on each Python found here."""
-    session.install(*packages("wheels"), env=PINNED)
+    session.install(*PINNED, *packages("wheels"))
     folder = "conformance/tests/packaging"
     # conftest.py files above may import what this environment must not have.
     session.run("pytest", f"--confcutdir={folder}", f"{folder}/test_wheels.py", *session.posargs)
@@ -132,7 +130,8 @@ def pins(session: nox.Session) -> None:
     pyproject = nox.project.load_toml("pyproject.toml")
     session.install(*packages(*pyproject["dependency-groups"]), *DISTRIBUTIONS)
     frozen = session.run("python", "-m", "pip", "freeze", silent=True)
-    names = [line for line in str(frozen).splitlines() if "==" in line]
-    comments = [line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("#")]
-    CONSTRAINTS.write_text("\n".join([*comments, *names]) + "\n")
-    session.run("git", "diff", "--stat", str(CONSTRAINTS), external=True)
+    newest = [line for line in str(frozen).splitlines() if "==" in line]
+    file = ROOT / CONSTRAINTS
+    comments = [line for line in file.read_text().splitlines() if line.startswith("#")]
+    file.write_text("\n".join([*comments, *newest]) + "\n")
+    session.run("git", "--no-pager", "diff", "--stat", CONSTRAINTS, external=True)
