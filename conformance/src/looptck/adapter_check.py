@@ -131,7 +131,7 @@ def _ways(profile: str) -> Iterator[Callable[[Any, Callable[[], None]], None]]:
 def _luaevent_timer(entry: Any, ran: Callable[[], None]) -> None:
     """a timer"""
     base = entry.new()
-    kept = base.addevent(None, entry.EV_TIMEOUT, lambda _: (ran(), entry.LEAVE)[1], 0.001)
+    kept = base.addevent(None, entry.EV_TIMEOUT, _leaving(entry, ran), 0.001)
     base.loop()
     del kept
 
@@ -140,9 +140,18 @@ def _luaevent_descriptor(entry: Any, ran: Callable[[], None]) -> None:
     """a writable socket"""
     near, far = socket.socketpair()
     base = entry.new()
-    kept = base.addevent(near.fileno(), entry.EV_WRITE, lambda _: (ran(), entry.LEAVE)[1])
+    kept = base.addevent(near.fileno(), entry.EV_WRITE, _leaving(entry, ran))
     base.loop()
     del kept, far
+
+
+def _leaving(entry: Any, ran: Callable[[], None]) -> Callable[[int], int]:
+    def callback(_flags: int) -> int:
+        ran()
+        leave: int = entry.LEAVE
+        return leave
+
+    return callback
 
 
 def _luahop_timer(entry: Any, ran: Callable[[], None]) -> None:

@@ -36,7 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--variant", action="append", default=[], help="only this variant")
     group.addoption("--profile", action="append", default=[], help="only this profile")
-    group.addoption("--rule", action="append", default=[], help="only rules with this id or pattern")
+    group.addoption(
+        "--rule", action="append", default=[], help="only rules with this id or pattern"
+    )
     group.addoption(
         "--patience",
         type=float,
@@ -110,4 +112,3 @@ def _catalogue(config: pytest.Config) -> rules.Catalogue:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "variant" in metafunc.fixturenames and metafunc.definition.get_closest_marker("rule"):
         metafunc.parametrize("variant", under_test_of(metafunc.config).variants)
-

@@ -1,0 +1,222 @@
+"""A run: the suite in a process of its own, and what it reports, event by event.
+
+Nothing foreign is imported here.  The runner is a pytest session; it may crash
+or hang with the module that it imports, and is ended when the run ends,
+however that comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import platform
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, Any
+
+from . import __version__
+from .errors import AdapterError, EnvironmentBrokenError, LooptckError, UsageError
+from .implementation import installed
+
+# How long the runner may take to import the implementation and judge its
+# adapter, in seconds; afterwards something comes within the patience of a test.
+_STARTUP_PATIENCE = 60.0
+
+# How long a runner that is asked to stop may take, in seconds.
+_STOP_PATIENCE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked to be judged."""
+
+    spec: str
+    profiles: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    jobs: int = 0
+    patience: float = 5.0
+    rules_folder: str = ""
+
+    def arguments(self) -> dict[str, Any]:
+        """What a certificate says about how it was made."""
+        return {
+            "implementation": self.spec,
+            "profiles": list(self.profiles),
+            "rules": list(self.rules),
+            "variants": list(self.variants),
+            "jobs": self.jobs,
+            "patience": self.patience,
+        }
+
+    def command(self, events_fd: int) -> list[str]:
+        command = [sys.executable, "-m", "pytest", "-c", str(_configuration())]
+        command += ["-p", "looptck.plugin", "-q", "--pyargs", "looptck.suite"]
+        command += ["--implementation", self.spec, "--events-fd", str(events_fd)]
+        command += ["--jobs", str(self.jobs), "--patience", str(self.patience)]
+        if self.rules_folder:
+            command += ["--rules-folder", self.rules_folder]
+        for option, values in (
+            ("--profile", self.profiles),
+            ("--rule", self.rules),
+            ("--variant", self.variants),
+        ):
+            for value in values:
+                command += [option, value]
+        return command
+
+
+def refuse_unknown(spec: str) -> None:
+    """Raises UsageError if *spec* names nothing, as far as can be told without importing it."""
+    if ":" not in spec:
+        if spec not in installed():
+            known = ", ".join(sorted(installed())) or "none"
+            raise UsageError(
+                f"no implementation is installed as {spec!r}; installed are {known}; "
+                "name anything else as module:attribute, for example uvloop:new_event_loop"
+            )
+        return
+    top = spec.partition(":")[0].partition(".")[0]
+    if not top.isidentifier():
+        raise UsageError(f"{spec!r} is not `module:attribute`; for example uvloop:new_event_loop")
+    with contextlib.suppress(ValueError):  # a module without __spec__, such as __main__
+        if importlib.util.find_spec(top) is None and not _is_in_folder(top):
+            raise UsageError(
+                f"{spec!r}: there is no module {top!r} here; "
+                "install it, or run from the folder that holds it"
+            )
+
+
+def _is_in_folder(name: str) -> bool:
+    return Path(f"{name}.py").exists() or Path(name).is_dir()
+
+
+def events(request: Request) -> Generator[dict[str, Any], None, None]:
+    """Run the suite and yield what the runner says, until it is through.
+
+    Raises the error that the runner reports, AdapterError if it dies or hangs
+    before it has judged anything.  Closing the iterator ends the runner.
+    """
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as output:
+        runner = subprocess.Popen(
+            request.command(writing),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=[writing],
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is for us; we end the runner
+        )
+        os.close(writing)
+        try:
+            yield from _listen(reading, runner, request, output)
+        finally:
+            os.close(reading)
+            _stop(runner)
+
+
+def _listen(
+    channel: int, runner: subprocess.Popen[bytes], request: Request, output: IO[bytes]
+) -> Iterator[dict[str, Any]]:
+    patience = _STARTUP_PATIENCE + request.patience
+    for event in _lines(channel, patience):
+        if event is None:
+            raise AdapterError(
+                f"{request.spec!r}: nothing came back for {patience:.0f} s; "
+                "`python -c 'import ...'` of its module shows whether it hangs while it is loaded"
+            )
+        if event["kind"] == "error":
+            raise _ERRORS.get(event["status"], EnvironmentBrokenError)(event["message"])
+        if event["kind"] == "end":
+            return
+        yield event
+    status = runner.wait()
+    raise AdapterError(
+        f"{request.spec!r}: the process that loads it {_ended(status)} before it was through"
+        f"{_last_words(output)}"
+    )
+
+
+_ERRORS: dict[int, type[LooptckError]] = {2: UsageError, 3: AdapterError}
+
+
+def _lines(channel: int, patience: float) -> Iterator[dict[str, Any] | None]:
+    """The events in *channel*; None when nothing came for *patience* seconds."""
+    buffer = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(channel, selectors.EVENT_READ)
+        while True:
+            if not selector.select(patience):
+                yield None
+                continue
+            data = os.read(channel, 1 << 16)
+            if not data:
+                return
+            *lines, buffer = (buffer + data).split(b"\n")
+            for line in lines:
+                yield json.loads(line)
+
+
+def _stop(runner: subprocess.Popen[bytes]) -> None:
+    """The runner has ended, and with it its workers."""
+    if runner.poll() is None:
+        runner.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        runner.wait(_STOP_PATIENCE)
+    # What is left of its group, if it did not get round to ending it itself.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(runner.pid, signal.SIGKILL)
+    runner.wait()
+
+
+def _environment() -> dict[str, str]:
+    """The user's environment without what would reach into the runner's pytest."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    environment.pop("COLUMNS", None)
+    return environment
+
+
+def _configuration() -> Path:
+    return Path(str(files("looptck").joinpath("runner.ini")))
+
+
+def _ended(status: int) -> str:
+    if status < 0:
+        try:
+            return f"was ended by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"was ended by signal {-status}"
+    return f"exited with status {status}"
+
+
+def _last_words(output: IO[bytes]) -> str:
+    output.seek(0)
+    lines = [line for line in output.read().decode(errors="replace").splitlines() if line.strip()]
+    return f"; its last words: {lines[-1].strip()[:300]}" if lines else ""
+
+
+def header(request: Request, implementation: dict[str, Any], rules_digest: str) -> dict[str, Any]:
+    """The first line of a results file."""
+    described = {key: value for key, value in implementation.items() if key != "kind"}
+    return {
+        "kind": "header",
+        "format_version": 1,
+        "suite": {"name": "looptck", "version": __version__, "rules": rules_digest},
+        "implementation": described,
+        "seed": 0,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "arguments": request.arguments(),
+    }

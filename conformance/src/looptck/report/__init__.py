@@ -1,0 +1,1 @@
+"""Results made readable: the terminal's table and text, JUnit XML."""

@@ -1,0 +1,72 @@
+"""JUnit XML, for the CI systems that draw it: one suite for each profile and variant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from xml.etree import ElementTree
+
+from looptck.catalogue import Catalogue
+from looptck.results import Results
+from looptck.verdicts import FAILURES, Judgement, Verdict
+
+# What XML 1.0 cannot hold, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(results: Results, catalogue: Catalogue) -> str:
+    """The results as an XML document."""
+    root = ElementTree.Element("testsuites", name="looptck")
+    groups: dict[tuple[str, str], list[Judgement]] = {}
+    for judgement in results.judgements:
+        groups.setdefault((judgement.profile, judgement.variant), []).append(judgement)
+    name = results.header["implementation"]["name"]
+    for (profile, variant), judgements in groups.items():
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=f"{name} {profile} {variant}",
+            tests=str(len(judgements)),
+            failures=str(_count(judgements, {Verdict.BROKEN})),
+            errors=str(_count(judgements, FAILURES - {Verdict.BROKEN})),
+            skipped=str(_count(judgements, _SKIPPED)),
+        )
+        for judgement in judgements:
+            _case(suite, judgement, catalogue)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+_SKIPPED = frozenset({Verdict.BLOCKED, Verdict.NOT_APPLICABLE, Verdict.UNTESTED})
+
+
+def _count(judgements: Iterable[Judgement], verdicts: Iterable[Verdict]) -> int:
+    return sum(judgement.verdict in verdicts for judgement in judgements)
+
+
+def _case(suite: ElementTree.Element, judgement: Judgement, catalogue: Catalogue) -> None:
+    rule = catalogue[judgement.rule]
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        classname=f"{judgement.profile}.{judgement.variant}",
+        name=judgement.rule,
+        time=f"{judgement.seconds:.3f}",
+    )
+    if judgement.verdict in FAILURES:
+        failed = judgement.failed_case
+        tag = "failure" if judgement.verdict is Verdict.BROKEN else "error"
+        message = f"{judgement.verdict}: {rule.title}"
+        element = ElementTree.SubElement(case, tag, message=_clean(message))
+        if failed is not None:
+            parts = (failed.test, failed.message, "\n".join(failed.trace), failed.stack)
+            element.text = _clean("\n\n".join(part for part in parts if part))
+    elif judgement.verdict in _SKIPPED:
+        reason = f"{judgement.verdict}: {judgement.reason}"
+        ElementTree.SubElement(case, "skipped", message=_clean(reason))
+    elif judgement.observation:
+        ElementTree.SubElement(case, "system-out").text = _clean(judgement.observation)
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("?", text)

@@ -1,0 +1,235 @@
+"""What the terminal shows: progress while it lasts, tables and reasons afterwards."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from looptck.catalogue import Catalogue, Rule
+from looptck.certificate import in_order
+from looptck.results import Results
+from looptck.verdicts import FAILURES, Case, Judgement, Verdict, is_certified
+
+_COLUMNS = (
+    Verdict.BROKEN,
+    Verdict.HUNG,
+    Verdict.CRASHED,
+    Verdict.BLOCKED,
+    Verdict.NOT_APPLICABLE,
+    Verdict.UNTESTED,
+    Verdict.OBSERVED,
+)
+_HEADINGS = {Verdict.NOT_APPLICABLE: "n/a"}
+
+_STYLES = {
+    Verdict.KEPT: "green",
+    Verdict.BROKEN: "bold red",
+    Verdict.HUNG: "bold magenta",
+    Verdict.CRASHED: "bold magenta",
+    Verdict.BLOCKED: "yellow",
+    Verdict.NOT_APPLICABLE: "yellow",
+}
+
+
+class Terminal(Console):
+    """A console that outlives its reader: once nobody reads, it says nothing more."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """The console of this process, for its output or for its progress and complaints."""
+    stream = sys.stderr if stderr else sys.stdout
+    if stream is None:  # started with the descriptor closed
+        return Terminal(file=open(os.devnull, "w"), highlight=False)
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")  # a terminal without UTF-8 must not end the run
+    return Terminal(stderr=stderr, highlight=False)
+
+
+class Meter:
+    """Shows how far a run is: a bar on a terminal, now and then a line elsewhere."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._console = console
+        self._name = name
+        self._total = 0
+        self._done = 0
+        self._said = 0
+        self._progress: Progress | None = None
+        if console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=console,
+                transient=True,
+            )
+            self._task = self._progress.add_task(name, total=None)
+
+    def __enter__(self) -> Self:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def expect(self, total: int) -> None:
+        self._total = total
+        if self._progress is not None:
+            self._progress.update(self._task, total=total)
+
+    def advance(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress.advance(self._task)
+        elif self._total and self._done * 4 // self._total > self._said:
+            self._said = self._done * 4 // self._total
+            self._console.print(f"{self._name}: {self._done} of {self._total} rules judged")
+
+
+def show(console: Console, results: Results, catalogue: Catalogue, *, verbose: bool) -> None:
+    """Print a table for each profile, then what is not kept and why."""
+    implementation = results.header["implementation"]
+    time = "virtual time" if implementation["virtual_time"] else "real time"
+    console.print()
+    console.print(
+        f"{implementation['name']} {implementation['version']}", style="bold", end="", markup=False
+    )
+    console.print(f"  {implementation['python']}, {results.header['system']}, {time}", markup=False)
+    ordered = in_order(results.judgements, catalogue)
+    for profile in implementation["profiles"]:
+        here = [j for j in ordered if j.profile == profile]
+        if here:
+            console.print(_table(profile, implementation["variants"], here, catalogue))
+    if verbose:
+        _show_all(console, ordered, catalogue)
+    _show_failures(console, ordered, catalogue)
+    _show_reasons(console, ordered)
+
+
+def _table(
+    profile: str, variants: Sequence[str], judgements: Sequence[Judgement], catalogue: Catalogue
+) -> Table:
+    table = Table(
+        title=profile, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column("variant")
+    table.add_column("kept", justify="right")
+    for verdict in _COLUMNS:
+        table.add_column(_HEADINGS.get(verdict, str(verdict)), justify="right")
+    for variant in variants:
+        here = [j for j in judgements if j.variant == variant]
+        if not here:
+            continue
+        judged = [j for j in here if catalogue[j.rule].level.is_judged]
+        counts = Counter(j.verdict for j in here)
+        row = [variant, f"{counts[Verdict.KEPT]}/{len(judged)}"]
+        row += [_count(counts[verdict], verdict) for verdict in _COLUMNS]
+        table.add_row(*row, style="" if is_certified(catalogue, here) else "bold")
+    return table
+
+
+def _count(count: int, verdict: Verdict) -> str:
+    if not count:
+        return "-"
+    style = _STYLES.get(verdict)
+    return f"[{style}]{count}[/]" if style else str(count)
+
+
+def _show_all(console: Console, judgements: Iterable[Judgement], catalogue: Catalogue) -> None:
+    for judgement in judgements:
+        line = Text(f"{judgement.rule} ")
+        line.append(str(judgement.verdict), style=_STYLES.get(judgement.verdict, ""))
+        line.append(f" [{judgement.variant}]")
+        if judgement.observation:
+            line.append(f" {judgement.observation}")
+        console.print(line)
+    console.print()
+
+
+def _show_failures(console: Console, judgements: Sequence[Judgement], catalogue: Catalogue) -> None:
+    """Each rule that is broken, hung or crashed, once, with the variants it fails in."""
+    grouped: dict[tuple[str, Verdict], list[Judgement]] = {}
+    for judgement in judgements:
+        if judgement.verdict in FAILURES:
+            grouped.setdefault((judgement.rule, judgement.verdict), []).append(judgement)
+    for (rule_id, verdict), failed in grouped.items():
+        rule = catalogue[rule_id]
+        line = Text()
+        line.append(str(verdict), style=_STYLES[verdict])
+        line.append(f" {rule_id}", style="bold")
+        line.append(f" ({', '.join(j.variant for j in failed)})")
+        console.print(line)
+        console.print(Padding(_explanation(rule, failed[0].failed_case), (0, 0, 1, 4)))
+
+
+def _explanation(rule: Rule, case: Case | None) -> Text:
+    text = Text(f"{rule.level}: {rule.title}\n", style="")
+    if case is None:
+        return text
+    text.append(f"{case.test.rpartition('::')[2]}\n", style="dim")
+    text.append("\n".join(case.message.splitlines()[:6]))
+    if case.trace:
+        text.append("\nlast: " + " | ".join(case.trace[-6:]), style="dim")
+    if case.stack:
+        text.append("\n" + "\n".join(_own_frames(case.stack)), style="dim")
+    return text
+
+
+def _own_frames(stack: str) -> list[str]:
+    """The innermost frames of the thread that ran the test, without pytest's own."""
+    frames = [line.strip() for line in stack.splitlines() if line.strip().startswith("File ")]
+    return [line for line in frames if "_pytest" not in line and "pluggy" not in line][:5]
+
+
+def _show_reasons(console: Console, judgements: Sequence[Judgement]) -> None:
+    """Why rules are blocked, not applicable or untested: each reason once."""
+    reasons: dict[tuple[Verdict, str], dict[str, None]] = {}
+    for judgement in judgements:
+        if judgement.reason:
+            key = (judgement.verdict, judgement.reason)
+            reasons.setdefault(key, {})[judgement.rule] = None
+    for (verdict, reason), rules in reasons.items():
+        line = Text()
+        line.append(str(verdict), style=_STYLES.get(verdict, "dim"))
+        line.append(f": {reason}")
+        console.print(line)
+        console.print(Padding(Text(", ".join(rules), style="dim"), (0, 0, 0, 4)))
+
+
+def conclusion(results: Results, catalogue: Catalogue) -> str:
+    """One sentence: certified or not, and by how much."""
+    name = results.header["implementation"]["name"]
+    judged = [j for j in results.judgements if catalogue[j.rule].level.is_judged]
+    counts: Counter[Any] = Counter(j.verdict for j in judged)
+    if not results.is_complete:
+        return f"{name}: stopped after {len(results.judgements)} verdicts; nothing is certified"
+    missing = ", ".join(
+        f"{counts[verdict]} {verdict}"
+        for verdict in (*_COLUMNS[:4], Verdict.NOT_APPLICABLE)
+        if counts[verdict]
+    )
+    if missing:
+        return f"{name}: not certified ({missing}; {counts[Verdict.KEPT]} kept)"
+    if results.header["arguments"]["rules"]:
+        return f"{name}: all chosen rules kept; a certificate needs a run over all rules"
+    return f"{name}: certified, {counts[Verdict.KEPT]} MUST and MUST NOT verdicts kept"
