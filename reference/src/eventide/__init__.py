@@ -1,0 +1,38 @@
+"""Eventide: a small, readable, fast event loop in pure Python.
+
+`Loop` is the loop itself; `luaevent` and `luahop` are the same loop under the
+names, defaults and errors of those documents.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .clock import Clock, MonotonicClock, VirtualClock
+from .dialects import luaevent, luahop
+from .errors import ClosedError, RunningError, UsageError
+from .loop import Loop
+from .pollers import READ, WRITE, Poller, available, default
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "READ",
+    "WRITE",
+    "Clock",
+    "ClosedError",
+    "Loop",
+    "MonotonicClock",
+    "Poller",
+    "RunningError",
+    "UsageError",
+    "VirtualClock",
+    "available",
+    "default",
+    "luaevent",
+    "luahop",
+]
+
+# `import eventide.luaevent` finds the one module that there is.
+sys.modules[f"{__name__}.luaevent"] = luaevent
+sys.modules[f"{__name__}.luahop"] = luahop

@@ -1,0 +1,1 @@
+"""The documents' loops, thin over one core: names, defaults, return values, errors."""

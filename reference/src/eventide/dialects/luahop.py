@@ -1,0 +1,282 @@
+"""The API of the LuaHop document, in Python.
+
+Thin: names, masks, durations, and what becomes of an exception.  How a turn
+goes is in `eventide.loop`.
+
+Where the document is open, this is what holds here: an exception of a
+callback lets the rest of the batch finish, then the first one comes out of
+`poll`; intervals stay armed.  `poll` inside a callback is refused.  A
+descriptor closed without `remove_listener` is dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import fsum
+
+from ..clock import Clock
+from ..errors import ClosedError
+from ..events import Descriptor, Event, Interval, Timer, fd_number, seconds
+from ..loop import Loop
+from ..pollers import BOTH, READ, WRITE, Poller
+
+__all__ = ["Duration", "Hop", "Luahop", "clear_timer", "hop", "new"]
+
+# unit -> number, as in {"s": 1, "ms": 500}; the units add up
+Duration = Mapping[str, float]
+HopCallback = Callable[[], object]
+
+_MASKS = {"r": READ, "w": WRITE, "rw": BOTH}
+
+# How many make a second, and how many seconds it makes: a division by a whole
+# number rounds once, a product with 0.001 rounds twice.
+_PER_SECOND = {"us": 1_000_000, "ms": 1000, "s": 1}
+_SECONDS = {"m": 60, "h": 3600}
+# Beyond this a sum could leave the range of a float.
+_TOO_LONG = 1e300
+
+
+class _Listener(Event):
+    """The callback of one direction of a descriptor, or of both."""
+
+    __slots__ = ("_callback", "_errors", "_file", "_loop")
+
+    def __init__(
+        self,
+        loop: Loop,
+        fd: Descriptor,
+        want: int,
+        callback: HopCallback,
+        errors: list[Exception],
+    ) -> None:
+        super().__init__(fd_number(fd))
+        self._loop = loop
+        self._callback = callback
+        self._errors = errors
+        self._file: object = fd  # a socket object closes its descriptor when collected
+        loop.link(self, want)
+
+    def ready(self, ready: int) -> None:
+        try:
+            self._callback()
+        except Exception as error:
+            self._errors.append(error)
+
+    def lost(self, want: int) -> bool:
+        self.close()
+        return False
+
+    def close(self) -> None:
+        self._loop.unlink(self)
+        self._callback = _nobody
+        self._file = None
+
+
+class Hop:
+    """A loop: listeners, timers and `poll`."""
+
+    def __init__(self, poller: str | Poller | None = None, clock: Clock | None = None) -> None:
+        self._loop = Loop(poller, clock)
+        # what the callbacks of this poll raised
+        self._errors: list[Exception] = []
+        self._stopping = False
+
+    def set_listener(self, fd: Descriptor, mask: str, callback: HopCallback) -> None:
+        """*callback* runs in `poll` whenever *fd* is ready in direction *mask*.
+
+        *mask* is "r", "w", or "rw": one callback for both directions, which
+        runs once if both are ready.  Each direction of a descriptor has at
+        most one callback; setting it again replaces it, from the next poll on.
+
+        A wrong argument raises TypeError, ValueError or (a descriptor that
+        cannot be watched) OSError, and nothing has changed.
+        """
+        self._check_open()
+        want = _direction(mask)
+        listener = _Listener(self._loop, fd, want, _callable(callback), self._errors)
+        for other in self._loop.watching(listener.fd):
+            if other is not listener:
+                self._stop_listening(other, want)
+
+    def remove_listener(self, fd: Descriptor, mask: str) -> None:
+        """The callback of that direction is not called again, not even this poll.
+
+        The other direction is left as it is.  Nothing happens if there is none.
+        """
+        want = _direction(mask)
+        for listener in self._loop.watching(fd_number(fd)):
+            self._stop_listening(listener, want)
+
+    def set_timeout(self, duration: Duration, callback: HopCallback) -> Timer:
+        """*callback* runs once, in the first `poll` after *duration*.
+
+        A *duration* of 0 is the next poll.
+        """
+        self._check_open()
+        delay = _seconds(duration)
+        return Timer(self._loop, delay, _guard, (self._errors, _callable(callback)))
+
+    def set_interval(self, duration: Duration, callback: HopCallback) -> Interval:
+        """*callback* runs every *duration*, first after one whole period.
+
+        The calls keep their grid, however long they take; points that were
+        missed are not made up for.
+        """
+        self._check_open()
+        period = _seconds(duration)
+        if not period:
+            raise ValueError(f"an interval of {duration!r} would never end")
+        return Interval(self._loop, period, _guard, (self._errors, _callable(callback)))
+
+    def clear_timer(self, timer: Timer) -> None:
+        """The timer never fires again.  A spent or cleared one is left alone."""
+        if isinstance(timer, Timer) and timer.keeper is not self._loop:
+            raise ValueError(f"{timer!r} is a timer of another loop")
+        clear_timer(timer)
+
+    def poll(self, timeout: Duration | float | None = None) -> bool:
+        """Sleep until something is ready or due, run its callbacks, return True.
+
+        With a *timeout*, a duration or a number of seconds, return False if
+        nothing happened in that time; 0 only looks.  Without one and with
+        nothing to wait for it sleeps for ever.
+
+        If callbacks raise, the others of this batch run nevertheless, and the
+        first exception comes out.
+        """
+        loop = self._loop
+        limit = None if timeout is None else _seconds(timeout, number=True)
+        deadline = None if limit is None else loop.now() + limit
+        while True:
+            called = loop.turn(limit)
+            if self._errors:
+                error = self._errors[0]
+                self._errors.clear()
+                raise error
+            if called:
+                return True
+            if deadline is not None:
+                limit = deadline - loop.now()
+                if limit <= 0:
+                    return False
+
+    def loop(self) -> None:
+        """Poll until `stop()` is called.  (An extension.)"""
+        self._stopping = False
+        while not self._stopping:
+            self.poll()
+
+    def stop(self) -> None:
+        """`loop` returns after the batch that is running.  (An extension.)"""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Forget all listeners and timers, give back what the loop opened.  (An extension.)
+
+        Twice is harmless; a loop that is collected is closed.  The descriptors
+        stay open: they are not ours.
+        """
+        self._loop.close()
+
+    def __del__(self) -> None:
+        loop = getattr(self, "_loop", None)
+        if loop is not None:
+            loop.close()
+
+    def __repr__(self) -> str:
+        return f"<Hop Loop: {self._loop.poller}>"
+
+    def _stop_listening(self, listener: Event, want: int) -> None:
+        left = listener.want & ~want
+        if left:
+            self._loop.rewatch(listener, left)
+        else:
+            listener.close()
+
+    def _check_open(self) -> None:
+        if self._loop.closed:
+            raise ClosedError("this loop is closed; make a new one")
+
+
+class Luahop:
+    """The document's entry object for one poller and clock: `new` and `clear_timer`."""
+
+    def __init__(self, poller: str | None = None, clock: Clock | None = None) -> None:
+        self._poller = poller
+        self._clock = clock
+
+    def new(self) -> Hop:
+        """A fresh loop, independent of every other one."""
+        return Hop(self._poller, self._clock)
+
+    def clear_timer(self, timer: Timer) -> None:
+        """The timer never fires again.  A spent or cleared one is left alone."""
+        clear_timer(timer)
+
+
+def hop(poller: str | None = None, clock: Clock | None = None) -> Luahop:
+    """The document's entry object, whose loops use this *poller* and *clock*."""
+    return Luahop(poller, clock)
+
+
+def new(poller: str | Poller | None = None, clock: Clock | None = None) -> Hop:
+    """A fresh loop, independent of every other one."""
+    return Hop(poller, clock)
+
+
+def clear_timer(timer: Timer) -> None:
+    """The timer, of whichever loop, never fires again.  A spent or cleared one is left alone."""
+    if not isinstance(timer, Timer):
+        raise TypeError(f"a timer is what set_timeout or set_interval returned, not {timer!r}")
+    timer.close()
+
+
+def _guard(errors: list[Exception], callback: HopCallback) -> None:
+    try:
+        callback()
+    except Exception as error:
+        errors.append(error)
+
+
+def _direction(mask: str) -> int:
+    if not isinstance(mask, str):
+        raise TypeError(f"a mask is 'r', 'w' or 'rw', not {mask!r}")
+    if mask not in _MASKS:
+        raise ValueError(f"a mask is 'r', 'w' or 'rw', not {mask!r}")
+    return _MASKS[mask]
+
+
+def _callable(callback: HopCallback) -> HopCallback:
+    if not callable(callback):
+        raise TypeError(f"a callback must be callable, not {callback!r}")
+    return callback
+
+
+def _seconds(duration: object, *, number: bool = False) -> float:
+    """The length of a duration; of a plain *number* of seconds too, if allowed."""
+    if number and not isinstance(duration, Mapping):
+        length = seconds(duration, "timeout")
+        if length < 0:
+            raise ValueError(f"a timeout cannot be negative: {duration!r}")
+        return length
+    if not isinstance(duration, Mapping):
+        raise TypeError(f"a duration is a mapping such as {{'ms': 100}}, not {duration!r}")
+    if not duration:
+        raise ValueError("a duration needs at least one unit: {'ms': 100}")
+    parts = []
+    for unit, count in duration.items():
+        if isinstance(count, bool) or not isinstance(count, (int, float)):
+            raise TypeError(f"in {duration!r}, {unit!r} must be a number")
+        if not 0 <= count < _TOO_LONG:  # NaN is refused here too
+            raise ValueError(f"in {duration!r}, {unit!r} must be finite, and 0 or more")
+        if unit in _PER_SECOND:
+            parts.append(count / _PER_SECOND[unit])
+        elif unit in _SECONDS:
+            parts.append(float(count * _SECONDS[unit]))
+        else:
+            raise ValueError(f"in {duration!r}, {unit!r} is no unit; they are us, ms, s, m and h")
+    return fsum(parts)
+
+
+def _nobody() -> None:
+    """Stands where the callback of a closed listener was."""

@@ -1,0 +1,91 @@
+"""The contract with the kernel.  Knows no kernel and no loop.
+
+A poller waits, and only waits.  It has three verbs; the loop remembers what
+is wanted, the poller keeps what its kernel call needs and no more.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import ClassVar, Protocol
+
+from ..flags import EV_READ, EV_WRITE
+
+# Directions: of interest, and of readiness.  Plain ints, since `enum.Flag`
+# would cost more than all the rest of a dispatch.
+NOTHING = 0
+READ = EV_READ
+WRITE = EV_WRITE
+BOTH = READ | WRITE
+
+# descriptor and the directions it is ready in; NOTHING: the number no longer
+# stands for an open file.
+Notice = tuple[int, int]
+
+
+class Poller(Protocol):
+    """One way of asking the kernel which descriptors are ready."""
+
+    name: ClassVar[str]
+
+    def change(self, fd: int, old: int, new: int) -> None:
+        """Watch *fd* for *new* from now on, where it was watched for *old*.
+
+        Guaranteed: a number that stands for no open file, and a regular file
+        or directory (which are never "not ready"), raise `OSError` when *new*
+        is not NOTHING, and nothing has changed then.  With *new* NOTHING it
+        never raises.
+
+        `FileNotFoundError`, possible only where *old* is not NOTHING: the
+        kernel has let go of *fd*, since it was closed and the number reused.
+        Start anew from NOTHING.
+
+        With both NOTHING: `wait` reported *fd* though nobody asked; see to it
+        that this ends.
+        """
+
+    def wait(self, timeout: float | None) -> list[Notice]:
+        """Sleep until a descriptor is ready or *timeout* seconds have passed.
+
+        None sleeps for ever, 0 not at all.  Hang-up and error count as
+        readiness in both directions: whoever waits meets the error in their
+        own read or write.
+
+        Guaranteed: readiness is a level; it is reported on each wait for as
+        long as it holds.  No descriptor comes twice in one answer.  With
+        nothing ready it does not return before *timeout*, unless that is more
+        than the kernel can express, or a signal came.
+
+        Not guaranteed: that the answer is not empty, nor that only
+        directions come that were asked for.
+        """
+
+    def close(self) -> None:
+        """Give back what the poller itself opened.  Twice is harmless."""
+
+
+def identify(fd: int) -> tuple[int, int, int]:
+    """Which file the number stands for; OSError if it is none.
+
+    Two descriptors of one file are equal, and so are all nameless kernel
+    objects of some kinds: different means certainly different, equal does not
+    mean certainly the same.
+    """
+    try:
+        status = os.fstat(fd)
+    except OverflowError:  # more than a C int: certainly no descriptor
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
+    return status.st_dev, status.st_ino, status.st_mode
+
+
+def check_pollable(fd: int) -> None:
+    """Raise what epoll would raise, for the kernel calls that do not.
+
+    poll() and select() take anything, report a closed descriptor only when
+    they wait, and a regular file as always ready.
+    """
+    mode = identify(fd)[2]
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))

@@ -1,0 +1,45 @@
+"""How the conformance suite finds this implementation.
+
+The one module that knows looptck; only looptck imports it, through the entry
+point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import looptck
+from looptck import clocks
+
+from . import __version__
+from .clock import Clock, MonotonicClock, VirtualClock
+from .dialects import luaevent, luahop
+from .pollers import available
+
+
+class _SuiteClock(VirtualClock):
+    """The suite's virtual clock: read there and moved there."""
+
+    def __init__(self, clock: clocks.Clock) -> None:
+        super().__init__()
+        self.now = clock.now  # type: ignore[method-assign]
+        self.advance = clock.advance  # type: ignore[method-assign]
+
+
+def _clock(clock: clocks.Clock) -> Clock:
+    return _SuiteClock(clock) if isinstance(clock, clocks.VirtualClock) else MonotonicClock()
+
+
+def _profiles(poller: str) -> dict[str, Callable[[clocks.Clock], object]]:
+    return {
+        "luaevent": lambda clock: luaevent.core(poller, _clock(clock)),
+        "luahop": lambda clock: luahop.hop(poller, _clock(clock)),
+    }
+
+
+implementation = looptck.Implementation(
+    name="eventide",
+    version=__version__,
+    variants={poller: _profiles(poller) for poller in available()},
+    virtual_time=True,
+)
