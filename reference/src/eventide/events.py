@@ -74,9 +74,11 @@ class Keeper(Protocol):
 
     def unlink(self, event: Event) -> None: ...
 
-    def set_deadline(self, event: Event, deadline: float) -> None: ...
+    @property
+    def set_deadline(self) -> Callable[[Timed, float], None]: ...
 
-    def cancel_deadline(self, event: Event) -> None: ...
+    @property
+    def cancel_deadline(self) -> Callable[[Timed], None]: ...
 
 
 class Watcher(Event):
@@ -198,8 +200,9 @@ class PersistentEvent(Event):
             if answer is not None and answer != self.want:
                 self._take(answer)
         finally:
-            if self._timeout is not None:
-                self._restart_timeout()
+            if (timeout := self._timeout) is not None:
+                keeper = self._keeper
+                keeper.set_deadline(self, keeper.now() + timeout)
 
     def due(self, now: float) -> None:
         try:

@@ -53,6 +53,8 @@ class Loop:
         self._wait = clock.pace(self._poller.wait)
         self.now: Callable[[], float] = clock.now
         self._timers = Timers()
+        self.set_deadline = self._timers.set
+        self.cancel_deadline = self._timers.cancel
         # {fd: events} -- what is wanted; the kernel knows the union
         self._events: dict[int, tuple[Event, ...]] = {}
         # {fd: file} -- what the number stood for when it was first watched
@@ -113,7 +115,7 @@ class Loop:
         self._enter()
         try:
             self._stopping = False
-            while not self._stopping and (forever or self.busy):
+            while not self._stopping and (len(self._events) > 1 or forever or self.busy):
                 self._turn(None)
         finally:
             self._running = False
@@ -133,7 +135,8 @@ class Loop:
     @property
     def busy(self) -> bool:
         """Whether there is anything to wait for."""
-        return len(self._events) > 1 or len(self._timers) > 0 or len(self._inbox) > 0
+        # one descriptor is the inbox's own
+        return len(self._events) > 1 or self._timers.live > 0 or len(self._inbox) > 0
 
     @property
     def poller(self) -> str:
@@ -206,19 +209,25 @@ class Loop:
     def rewatch(self, event: Event, want: int) -> None:
         """From now on *event* is served for *want*.
 
-        Raises OSError, and has changed nothing, if its descriptor was closed
-        meanwhile, even if the number stands for another file now.
+        Raises OSError, and has changed nothing, if a direction is new and the
+        descriptor was closed meanwhile, even if the number stands for another
+        file now.
         """
         if not want:
             self.unlink(event)
         elif not event.want:
             self.link(event, want)
         else:
-            if identify(event.fd) != self._files[event.fd]:
-                raise OSError(errno.EBADF, f"descriptor {event.fd} was closed while watched")
-            others = _union(other for other in self._events[event.fd] if other is not event)
+            fd, gains = event.fd, want & ~event.want
+            if gains and identify(fd) != self._files[fd]:
+                raise OSError(errno.EBADF, f"descriptor {fd} was closed while it was watched")
+            others = _union(other for other in self._events[fd] if other is not event)
             if others | event.want != others | want:
-                self._poller.change(event.fd, others | event.want, others | want)
+                try:
+                    self._poller.change(fd, others | event.want, others | want)
+                except OSError:
+                    if gains:
+                        raise
             event.want = want
 
     def unlink(self, event: Event) -> None:
@@ -237,12 +246,6 @@ class Loop:
             with suppress(OSError):  # closed first: the kernel has taken it back
                 self._poller.change(fd, left | want, left)
 
-    def set_deadline(self, event: Event, deadline: float) -> None:
-        self._timers.set(event, deadline)
-
-    def cancel_deadline(self, event: Event) -> None:
-        self._timers.cancel(event)
-
     def watching(self, fd: int) -> tuple[Event, ...]:
         """The events that wait for *fd*."""
         return self._events.get(fd, ())
@@ -254,7 +257,8 @@ class Loop:
             raise ClosedError("this loop is closed; make a new one")
 
     def _enter(self) -> None:
-        self._check_open()
+        if self._closed:
+            self._check_open()
         if self._running:
             raise RunningError("this loop is in the middle of a turn already")
         self._running = True
@@ -262,8 +266,8 @@ class Loop:
     def _turn(self, timeout: float | None) -> bool:
         called = False
         timers = self._timers
-        deadline = timers.next_deadline()
-        batch = iter(self._ready(deadline, timeout))  # TURN-1 to TURN-3
+        deadline = timers.next_deadline() if timers.live else None
+        batch = iter(self._batch(deadline, timeout))
         try:
             for event, ready in batch:  # TURN-4
                 if hit := ready & event.want:
@@ -283,17 +287,16 @@ class Loop:
                 called = True
         return called
 
-    def _ready(self, deadline: float | None, timeout: float | None) -> list[tuple[Event, int]]:
-        if self._unreached is not None:
+    def _batch(self, deadline: float | None, timeout: float | None) -> list[tuple[Event, int]]:
+        """Who is ready, and in which directions."""
+        if self._unreached is not None:  # TURN-6
             unreached, self._unreached = self._unreached, None
             still = dict(self._poller.wait(0))
             return [(event, still[event.fd]) for event in unreached if event.fd in still]
-        budget = None if timeout == inf else timeout
-        if deadline is not None and deadline != inf:
+        if deadline is not None:  # TURN-2
             budget = max(0.0, deadline - self.now())
-            if timeout is not None:
-                budget = min(budget, timeout)
-        notices = self._wait(budget)
+            timeout = budget if timeout is None else min(budget, timeout)
+        notices = self._wait(None if timeout == inf else timeout)  # TURN-3
         events = self._events
         try:
             return [(event, ready) for fd, ready in notices for event in events[fd]]

@@ -33,7 +33,7 @@ def _clock(clock: clocks.Clock) -> Clock:
 def _profiles(poller: str) -> dict[str, Callable[[clocks.Clock], object]]:
     return {
         "luaevent": lambda clock: luaevent.core(poller, _clock(clock)),
-        "luahop": lambda clock: luahop.hop(poller, _clock(clock)),
+        "luahop": lambda clock: luahop.entry(poller, _clock(clock)),
     }
 
 

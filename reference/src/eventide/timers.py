@@ -56,26 +56,24 @@ class Timers:
         self._fresh: list[Timed] = []
         self._order = 0
         # how many have a deadline
-        self._live = 0
+        self.live = 0
         # how many entries of the heap stand for no deadline any more
         self._dead = 0
 
-    def __len__(self) -> int:
-        return self._live
-
     def set(self, timed: Timed, deadline: float) -> None:
         """*timed* is due at *deadline*, and no longer at any other time."""
+        self._order = timed.order = self._order + 1
         entry = timed.entry
         if timed.deadline is None:
-            self._live += 1
+            self.live += 1
             if entry:
                 self._dead -= 1
         timed.deadline = deadline
-        self._order = timed.order = self._order + 1
-        if entry is None:
-            timed.entry = ()
-            self._fresh.append(timed)
-        elif entry and deadline < entry[0]:  # else 1: the entry comes up early enough
+        if not entry:
+            if entry is None:
+                timed.entry = ()
+                self._fresh.append(timed)
+        elif deadline < entry[0]:  # else 1: the entry comes up early enough
             timed.entry = ()
             self._fresh.append(timed)
             self._dead += 1
@@ -85,7 +83,7 @@ class Timers:
         if timed.deadline is None:
             return
         timed.deadline = None
-        self._live -= 1
+        self.live -= 1
         if timed.entry:
             self._dead += 1
             if self._dead > 64 and self._dead * 2 > len(self._heap):
@@ -130,7 +128,7 @@ class Timers:
                 self._fresh.append(timed)
             else:
                 timed.entry = timed.deadline = None
-                self._live -= 1
+                self.live -= 1
                 return timed
         return None
 
@@ -143,7 +141,7 @@ class Timers:
             timed.entry = timed.deadline = None
         self._heap.clear()
         self._fresh.clear()
-        self._live = self._dead = 0
+        self.live = self._dead = 0
         return pending
 
     def _push(self, timed: Timed) -> None:

@@ -20,7 +20,7 @@ from ..events import Descriptor, Event, Interval, Timer, fd_number, seconds
 from ..loop import Loop
 from ..pollers import BOTH, READ, WRITE, Poller
 
-__all__ = ["Duration", "Hop", "Luahop", "clear_timer", "hop", "new"]
+__all__ = ["Duration", "Hop", "Luahop", "clear_timer", "entry", "new"]
 
 # unit -> number, as in {"s": 1, "ms": 500}; the units add up
 Duration = Mapping[str, float]
@@ -214,7 +214,7 @@ class Luahop:
         clear_timer(timer)
 
 
-def hop(poller: str | None = None, clock: Clock | None = None) -> Luahop:
+def entry(poller: str | None = None, clock: Clock | None = None) -> Luahop:
     """The document's entry object, whose loops use this *poller* and *clock*."""
     return Luahop(poller, clock)
 
