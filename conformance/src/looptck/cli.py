@@ -28,7 +28,7 @@ from .profiles import PROFILES
 from .report import junit
 from .report.terminal import Meter, conclusion, show, terminal
 from .results import Results, ResultsWriter
-from .suite_index import tests_of
+from . import suite_index
 from .verdicts import Judgement, is_certified
 
 _INTERRUPTED = 130
@@ -267,7 +267,7 @@ def _explain(out: Console, rule: Rule, catalogue: Catalogue) -> None:
     ):
         if text:
             out.print(Text(f"\n{label}: ", style="bold") + Text(text))
-    for test in tests_of(rule.id):
+    for test in suite_index.judging(rule.id):
         out.print(Text("\ntest: ", style="bold") + Text(f"{test.name}  ({test.where})"))
         if test.says:
             out.print(Text(f"  {test.says}", style="dim"))

@@ -57,7 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("implementation") is None:
         return
     from .judging import Judging, UnderTest, stream_for
+    from .workers import die_with_parent
 
+    if config.getoption("events_fd") >= 0:
+        die_with_parent()  # whoever reads the events; without it there is nothing to do
     stream = stream_for(config.getoption("events_fd"))
     try:
         if config.pluginmanager.hasplugin("dsession"):

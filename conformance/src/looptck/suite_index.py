@@ -20,12 +20,12 @@ class Test:
     says: str
 
 
-def tests_of(rule_id: str) -> list[Test]:
+def judging(rule_id: str) -> list[Test]:
     """The tests marked with *rule_id*, in the order of the files."""
     return _index().get(rule_id, [])
 
 
-def tested_rules() -> set[str]:
+def rules_with_a_test() -> set[str]:
     return set(_index())
 
 

@@ -1,0 +1,5 @@
+"""`python -m looptck`: the same as `looptck`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,46 @@
+"""Running the command line as a user does, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+HERE = Path(__file__).parent
+
+# The one rule that the hostile loops are made for.
+RULE = ("--rule", "luaevent.constants.leave")
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The user's environment, with the hostile loops in reach."""
+    path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "80"}
+
+
+@pytest.fixture
+def looptck(tmp_path: Path, environment: dict[str, str]) -> Run:
+    """``looptck("certify", ...)`` in an empty folder; bounded in time."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        settings: dict[str, object] = {
+            "cwd": tmp_path,
+            "env": environment,
+            "timeout": 60,
+            **options,
+        }
+        return subprocess.run(  # type: ignore[call-overload,no-any-return]  # options are the caller's
+            [sys.executable, "-m", "looptck", *arguments],
+            text=True,
+            capture_output=True,
+            check=False,
+            **settings,
+        )
+
+    return run

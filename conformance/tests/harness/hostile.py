@@ -1,0 +1,184 @@
+"""Implementations that misbehave, each in its own way, for the harness to survive.
+
+All of them offer luaevent; what is hostile happens in `loop()` unless the name
+says otherwise.  `kept` is the exception: it is right, as far as one rule goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from looptck import Clock, Implementation
+
+
+class Event:
+    def __init__(self, base: Base, fd: int | None, callback: Callable[[int], Any]) -> None:
+        self.base, self.fd, self.callback = base, fd, callback
+
+    def close(self) -> None:
+        if self in self.base.events:
+            self.base.events.remove(self)
+
+
+class Base:
+    """Enough of a base for `luaevent.constants.leave`: timers are due at once."""
+
+    def __init__(self, misbehave: Callable[[], object]) -> None:
+        self.events: list[Event] = []
+        self._misbehave = misbehave
+
+    def addevent(
+        self, fd: Any, event: int, callback: Callable[[int], Any], timeout: float | None = None
+    ) -> Event:
+        made = Event(self, fd, callback)
+        self.events.append(made)
+        return made
+
+    def loop(self) -> None:
+        # The judgement of the adapter comes with a single timer; a rule's test
+        # brings a descriptor.
+        if any(event.fd is not None for event in self.events):
+            self._misbehave()
+        while self.events:
+            for event in list(self.events):
+                if event in self.events and event.callback(1 if event.fd is None else 4) == -1:
+                    event.close()
+
+    def close(self) -> None:
+        self.events.clear()
+
+
+class Core:
+    LEAVE, EV_TIMEOUT, EV_READ, EV_WRITE, EV_SIGNAL, EV_PERSIST = -1, 1, 2, 4, 8, 16
+
+    def __init__(self, misbehave: Callable[[], object]) -> None:
+        self._misbehave = misbehave
+
+    def new(self) -> Base:
+        return Base(self._misbehave)
+
+
+def _hostile(misbehave: Callable[[], object]) -> Implementation:
+    def factory(_clock: Clock) -> Core:
+        return Core(misbehave)
+
+    name = getattr(misbehave, "__name__", "hostile").strip("_")
+    return Implementation(name=name, version="1", profiles={"luaevent": factory})
+
+
+_STANDARD_STREAMS = [1, 2]
+
+
+def _nothing() -> None:
+    pass
+
+
+def _sleep() -> None:
+    select.select([], [], [], 3600)
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def _hold_the_gil() -> None:
+    ctypes.PyDLL(None).sleep(3600)
+
+
+def _wait_for_a_thread() -> None:
+    threading.Event().wait()
+
+
+def _segfault() -> None:
+    ctypes.string_at(0)
+
+
+def _exit() -> None:
+    os._exit(7)
+
+
+def _close_every_descriptor() -> None:
+    os.closerange(0, 4096)
+
+
+def _raise_system_exit() -> None:
+    sys.exit(9)
+
+
+def _raise_keyboard_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _write_rubbish() -> None:
+    while _STANDARD_STREAMS:  # later these numbers are somebody else's
+        fd = _STANDARD_STREAMS.pop()
+        os.write(fd, b"\x1b[2J{not json\n")
+        os.close(fd)
+
+
+def _leave_a_process() -> None:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)  # looptck-left-behind"])
+
+
+def _ignore_signals_and_sleep() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        time.sleep(3600)
+
+
+kept = _hostile(_nothing)
+sleeping = _hostile(_sleep)
+spinning = _hostile(_spin)
+holding_the_gil = _hostile(_hold_the_gil)
+waiting_for_a_thread = _hostile(_wait_for_a_thread)
+segfaulting = _hostile(_segfault)
+exiting = _hostile(_exit)
+closing_every_descriptor = _hostile(_close_every_descriptor)
+raising_system_exit = _hostile(_raise_system_exit)
+raising_keyboard_interrupt = _hostile(_raise_keyboard_interrupt)
+writing_rubbish = _hostile(_write_rubbish)
+leaving_a_process = _hostile(_leave_a_process)
+ignoring_signals = _hostile(_ignore_signals_and_sleep)
+
+
+def _refusing_factory(_clock: Clock) -> Core:
+    raise RuntimeError("no loop today")
+
+
+def _empty_factory(_clock: Clock) -> None:
+    return None
+
+
+factory_raises = Implementation(
+    name="factory_raises", version="1", profiles={"luaevent": _refusing_factory}
+)
+factory_returns_nothing = Implementation(
+    name="factory_returns_nothing", version="1", profiles={"luaevent": _empty_factory}
+)
+unknown_capability = Implementation(
+    name="unknown_capability",
+    version="1",
+    profiles={"luaevent": lambda _clock: Core(_nothing)},
+    unsupported={"luaevent.made-up.rule": "not there"},
+)
+not_an_implementation = 42
+
+
+def returns_no_loop() -> str:
+    return "a string"
+
+
+def raises_at_once() -> asyncio.AbstractEventLoop:
+    raise OSError(24, "Too many open files")

@@ -1,0 +1,93 @@
+"""Whatever a loop does to its process, the run goes on and says what happened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+
+from .conftest import RULE, Run
+
+HANGS = {
+    "sleeping": "slept for ever",
+    "spinning": "spun",
+    "holding_the_gil": "slept for ever",
+    "waiting_for_a_thread": "waited for a thread",
+    "ignoring_signals": "slept for ever",
+}
+CRASHES = {
+    "segfaulting": "SIGSEGV",
+    "exiting": "exited with status 7",
+    "closing_every_descriptor": "the process",
+}
+BREAKS = {
+    "raising_system_exit": "SystemExit",
+    "raising_keyboard_interrupt": "KeyboardInterrupt",
+}
+
+
+def _evidence(folder: Path) -> dict[str, object]:
+    (certificate,) = folder.rglob("certificate.json")
+    (judgement,) = json.loads(certificate.read_text())["run"]["evidence"]
+    return dict(judgement)
+
+
+def _failed_case(folder: Path) -> dict[str, str]:
+    cases = _evidence(folder)["cases"]
+    assert isinstance(cases, list)
+    return next(case for case in cases if case["verdict"] != "kept")
+
+
+@pytest.mark.parametrize("name", HANGS)
+def test_a_loop_that_hangs_is_called_hung_with_its_stack_and_what_it_did(
+    looptck: Run, tmp_path: Path, name: str
+) -> None:
+    done = looptck("certify", f"hostile:{name}", *RULE, "--patience", "1.5")
+    assert done.returncode == 1, done.stderr
+    assert _evidence(tmp_path)["verdict"] == "hung"
+    case = _failed_case(tmp_path)
+    assert case["activity"] == HANGS[name]
+    assert "hostile.py" in case["stack"], "the stack does not show where it hung"
+    assert HANGS[name] in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", CRASHES)
+def test_a_loop_that_ends_its_process_is_called_crashed_with_the_signal_or_status(
+    looptck: Run, tmp_path: Path, name: str
+) -> None:
+    done = looptck("certify", f"hostile:{name}", *RULE)
+    assert done.returncode == 1, done.stderr
+    assert _evidence(tmp_path)["verdict"] == "crashed"
+    assert CRASHES[name] in _failed_case(tmp_path)["message"]
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_loop_that_raises_what_ends_programs_is_called_broken(
+    looptck: Run, tmp_path: Path, name: str
+) -> None:
+    done = looptck("certify", f"hostile:{name}", *RULE)
+    assert done.returncode == 1, done.stderr
+    assert _evidence(tmp_path)["verdict"] == "broken"
+    assert BREAKS[name] in _failed_case(tmp_path)["message"]
+
+
+@pytest.mark.parametrize("name", ["kept", "writing_rubbish", "leaving_a_process"])
+def test_what_a_loop_does_to_its_streams_and_children_does_not_change_the_verdict(
+    looptck: Run, tmp_path: Path, name: str
+) -> None:
+    done = looptck("certify", f"hostile:{name}", *RULE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _evidence(tmp_path)["verdict"] == "kept"
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_nothing_that_a_loop_started_is_left_running(looptck: Run) -> None:
+    looptck("certify", "hostile:leaving_a_process", *RULE)
+    left = [p for p in psutil.process_iter(["cmdline"]) if "looptck-left-behind" in _line(p)]
+    assert left == []
+
+
+def _line(process: psutil.Process) -> str:
+    return " ".join(process.info["cmdline"] or ())

@@ -1,0 +1,116 @@
+"""Ctrl-C stops a run at once, shows what was judged and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from .conftest import RULE
+
+# A loop that hangs, given so much patience that only Ctrl-C can end the run.
+COMMAND = (sys.executable, "-m", "looptck", "certify", "hostile:ignoring_signals", *RULE)
+PATIENCE = ("--patience", "60")
+
+
+def test_ctrl_c_stops_within_two_seconds_and_leaves_no_process(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, *PATIENCE],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    started = _wait_for_descendants(process.pid, 2)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 130
+    assert "stopped" in err
+    assert "Traceback" not in out + err
+    _, alive = psutil.wait_procs(started, timeout=2)
+    assert alive == []
+    lines = (tmp_path / "certificates" / "hostile-ignoring_signals" / "results.jsonl").read_text()
+    footer = json.loads(lines.splitlines()[-1])
+    assert footer["kind"] == "footer"
+    assert not footer["complete"]
+
+
+def test_workers_end_with_a_command_line_that_is_killed(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, *PATIENCE],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    started = _wait_for_descendants(process.pid, 2)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert alive == []
+
+
+def test_a_terminal_gets_a_bar_and_colours_and_no_color_is_honoured(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    command = [sys.executable, "-m", "looptck", "certify", "hostile:kept", *RULE]
+    plain = {**environment, "NO_COLOR": "1", "TERM": "xterm-256color"}
+    coloured = {**plain}
+    del coloured["NO_COLOR"]
+    for settings, has_colour in ((plain, False), (coloured, True)):
+        said = _in_terminal(command, tmp_path, settings)
+        assert "certified" in said or "kept" in said
+        assert ("\x1b[3" in said or "\x1b[1;3" in said) is has_colour
+
+
+def _in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """What the command writes when its streams are a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    said = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            said += os.read(ours, 65536)
+        except OSError:  # EIO: the other side is closed
+            break
+    os.close(ours)
+    process.wait(10)
+    return said.decode()
+
+
+def _wait_for_descendants(pid: int, count: int) -> list[psutil.Process]:
+    """The descendants of *pid* once there are *count* of them: the runner and its worker.
+
+    The worker is the one that hangs when it has used no processor for a while;
+    it is enough here that it exists and that the header is written.
+    """
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = psutil.Process(pid).children(recursive=True)
+        if len(found) >= count and _has_sleeping_worker(found):
+            return found
+        select.select([], [], [], 0.02)
+    raise AssertionError("the run never got as far as a worker")
+
+
+def _has_sleeping_worker(found: list[psutil.Process]) -> bool:
+    folder = Path(found[0].cwd())
+    return any(folder.rglob("results.jsonl"))
