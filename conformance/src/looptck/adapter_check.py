@@ -24,6 +24,10 @@ from .workers import Report, run_one
 _INDISPENSABLE = {"luaevent": ("addevent", "loop"), "luahop": ("poll",)}
 
 
+# Arranges a callback in a fresh loop and runs it; the list grows when it ran.
+_Way = Callable[[Any, Callable[[], None], list[bool]], None]
+
+
 def check(implementation: Implementation, catalogue: Catalogue, patience: float) -> None:
     """Raises AdapterError unless every profile of every variant can be judged."""
     _refuse_unknown_patterns(implementation, catalogue)
@@ -96,7 +100,7 @@ def _check_shape(bench: Bench, profile: str) -> None:
 
 
 def _try(
-    way: Callable[[Any, Callable[[], None]], None],
+    way: _Way,
     implementation: Implementation,
     variant: str,
     profile: str,
@@ -108,10 +112,12 @@ def _try(
         report.begin("one callback")
 
         def ran() -> None:
+            calls.append(True)
             report.say({"ran": True})
 
+        calls: list[bool] = []
         try:
-            way(Bench(implementation, variant).entry(profile), ran)
+            way(Bench(implementation, variant).entry(profile), ran, calls)
         except Exception as error:
             report.say({"failure": _said(error)})
 
@@ -121,14 +127,14 @@ def _try(
     return ("hung" if ending.hung else ending.death) or "it returned without one"
 
 
-def _ways(profile: str) -> Iterator[Callable[[Any, Callable[[], None]], None]]:
+def _ways(profile: str) -> Iterator[_Way]:
     if profile == "luaevent":
         yield from (_luaevent_timer, _luaevent_descriptor)
     else:
         yield from (_luahop_timer, _luahop_descriptor)
 
 
-def _luaevent_timer(entry: Any, ran: Callable[[], None]) -> None:
+def _luaevent_timer(entry: Any, ran: Callable[[], None], _calls: list[bool]) -> None:
     """a timer"""
     base = entry.new()
     kept = base.addevent(None, entry.EV_TIMEOUT, _leaving(entry, ran), 0.001)
@@ -136,7 +142,7 @@ def _luaevent_timer(entry: Any, ran: Callable[[], None]) -> None:
     del kept
 
 
-def _luaevent_descriptor(entry: Any, ran: Callable[[], None]) -> None:
+def _luaevent_descriptor(entry: Any, ran: Callable[[], None], _calls: list[bool]) -> None:
     """a writable socket"""
     near, far = socket.socketpair()
     base = entry.new()
@@ -154,20 +160,21 @@ def _leaving(entry: Any, ran: Callable[[], None]) -> Callable[[int], int]:
     return callback
 
 
-def _luahop_timer(entry: Any, ran: Callable[[], None]) -> None:
+def _luahop_timer(entry: Any, ran: Callable[[], None], calls: list[bool]) -> None:
     """a timer"""
     hop = entry.new()
     hop.set_timeout({"ms": 1}, ran)
-    for _ in range(3):
+    while not calls:
         hop.poll()
 
 
-def _luahop_descriptor(entry: Any, ran: Callable[[], None]) -> None:
+def _luahop_descriptor(entry: Any, ran: Callable[[], None], calls: list[bool]) -> None:
     """a writable socket"""
     near, far = socket.socketpair()
     hop = entry.new()
     hop.set_listener(near.fileno(), "w", ran)
-    hop.poll()
+    while not calls:
+        hop.poll()
     del far
 
 
