@@ -1,0 +1,79 @@
+"""Polling a LuaHop loop until something has happened, or for a while.
+
+A loop may wake for nothing, and may see a descriptor one poll late, so no test
+counts on what one call of `poll` does.  What bounds the polling is a timer of
+the loop itself, never the timeout of `poll`, which a loop need not have.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from looptck.profiles.descriptors import HasFileno
+    from looptck.profiles.luahop import Hop
+
+# The guard of `poll_until`, in milliseconds: far more than any loop needs, and
+# waited for only by a loop that loses something.
+_GUARD_MS = 500
+
+# A poll that returns for nothing, again and again, is stopped after this many.
+_MOST_POLLS = 20_000
+
+# How long the kernel has to carry a connection over loopback, in seconds.
+_KERNEL_PATIENCE = 5
+
+
+def poll_until(hop: Hop, what: str, done: Callable[[], object]) -> None:
+    """Poll until *done()*; raises AssertionError, naming *what*, if it never comes."""
+    guard: list[bool] = []
+    hop.set_timeout({"ms": _GUARD_MS}, lambda: guard.append(True))
+    for _ in range(_MOST_POLLS):
+        if done():
+            return
+        assert not guard, f"{what}: not within {_GUARD_MS} ms of polling"
+        hop.poll()
+    raise AssertionError(f"{what}: not in {_MOST_POLLS} calls of poll, each of which returned")
+
+
+def poll_for(hop: Hop, milliseconds: float) -> None:
+    """Poll until a timer of that length has fired.  Nothing may be ready all the time."""
+    over: list[bool] = []
+    hop.set_timeout({"ms": milliseconds}, lambda: over.append(True))
+    for _ in range(_MOST_POLLS):
+        if over:
+            return
+        hop.poll()
+    raise AssertionError(
+        f"a timer of {milliseconds} ms did not fire in {_MOST_POLLS} calls of poll, "
+        "each of which returned, with nothing ready"
+    )
+
+
+def poll_rounds(hop: Hop, rounds: int) -> None:
+    """Poll that many times.  Something must be ready all the time."""
+    for _ in range(rounds):
+        hop.poll()
+
+
+def wait_readable(ends: Iterable[HasFileno]) -> None:
+    """Sleep until the kernel has something to read for each of *ends*.
+
+    Socket pairs and pipes carry data at once; TCP over loopback may take a
+    moment, and a virtual clock does not wait for it.
+    """
+    for end in ends:
+        kernel = select.poll()
+        kernel.register(end.fileno(), select.POLLIN)
+        assert kernel.poll(_KERNEL_PATIENCE * 1000), "the kernel did not deliver over loopback"
+
+
+def why_refused(call: Callable[..., object], *args: object) -> BaseException | None:
+    """What `call(*args)` raised; None if it went through."""
+    try:
+        call(*args)
+    except Exception as error:
+        return error
+    return None

@@ -1,0 +1,108 @@
+"""LuaHop, platform: what the kernel facilities that the document names can do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.observation import Observation
+from looptck.probes.polling import poll_until
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.luahop import Luahop
+
+
+@rule("luahop.platform.epoll")
+@pytest.mark.parametrize("mask", ["r", "w"])
+@pytest.mark.parametrize("number", [1023, 1024, 1025, 2500])
+def test_a_descriptor_of_any_number_is_called(
+    luahop: Luahop, wires: Wires, trace: Trace, number: int, mask: str
+) -> None:
+    """The number is the first free one from there on, so at least as large."""
+    near, far = wires.pair()
+    high = wires.numbered(near, number)
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(high.fileno(), mask, lambda: trace(mask))
+    poll_until(hop, f"the {mask!r} listener of a descriptor numbered {number}", lambda: trace)
+    hop.remove_listener(high.fileno(), mask)
+
+
+@rule("luahop.platform.epoll")
+def test_hundreds_of_descriptors_ready_at_once_are_all_called(luahop: Luahop, wires: Wires) -> None:
+    """Each callback takes its byte, so that nobody is called for another one's."""
+    called: set[int] = set()
+    hop = luahop.new()
+
+    def watch(number: int) -> None:
+        near, far = wires.pair()
+        high = wires.numbered(near, 950)
+        far.send(b"x")
+
+        def on_read() -> None:
+            drain(high)
+            called.add(number)
+
+        hop.set_listener(high.fileno(), "r", on_read)
+
+    for number in range(200):
+        watch(number)
+    poll_until(hop, "two hundred ready descriptors are called", lambda: len(called) == 200)
+
+
+@rule("luahop.platform.epoll")
+def test_a_regular_file_does_no_harm(
+    luahop: Luahop, wires: Wires, trace: Trace, tmp_path: Path
+) -> None:
+    """epoll refuses it and poll(2) has it always ready; another descriptor must not suffer."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    with open(tmp_path / "file", "w+b") as file:
+        try:
+            hop.set_listener(file.fileno(), "r", lambda: None)
+        except Exception:
+            accepted = False
+        else:
+            accepted = True
+        hop.set_listener(near.fileno(), "r", lambda: trace("socket"))
+        poll_until(hop, "a socket is called beside a regular file", lambda: trace)
+        if accepted:
+            hop.remove_listener(file.fileno(), "r")
+
+
+@rule("luahop.platform.kqueue")
+def test_which_kernel_objects_a_loop_opens(
+    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation
+) -> None:
+    """Seen from outside only: the descriptors that appear once a loop is in use."""
+    near, far = wires.pair()
+    far.send(b"x")
+    before = _descriptors()
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace("read"))
+    poll_until(hop, "the listener is called", lambda: trace)
+    kinds = sorted({kind for fd, kind in _descriptors().items() if fd not in before})
+    observe(", ".join(kinds) or "no descriptor of its own")
+    hop.remove_listener(near.fileno(), "r")
+
+
+def _descriptors() -> dict[int, str]:
+    """{number: kind} of what is open, as far as the platform tells kinds apart."""
+    numbers = [int(name) for name in os.listdir("/dev/fd")]
+    return {fd: kind for fd in numbers if (kind := _kind(fd))}
+
+
+def _kind(fd: int) -> str:
+    try:
+        os.fstat(fd)
+    except OSError:  # the one that listed the folder
+        return ""
+    if sys.platform != "linux":
+        return "a descriptor of unknown kind"
+    target = os.readlink(f"/proc/self/fd/{fd}")
+    return target.removeprefix("anon_inode:").strip("[]").partition(":")[0]

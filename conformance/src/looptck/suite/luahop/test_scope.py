@@ -1,0 +1,213 @@
+"""LuaHop, scope: whose the descriptors are, and what a loop leaves behind."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+from functools import partial
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.observation import Observation
+from looptck.probes.polling import poll_for, poll_until, why_refused
+from looptck.probes.trace import Trace
+from looptck.probes.wires import End, Wires, drain
+from looptck.profiles.luahop import Hop, Luahop
+
+
+def end_of(hop: Hop) -> None:
+    """Close it if it can be closed; the caller drops the last reference."""
+    close = getattr(hop, "close", None)
+    if callable(close):
+        close()
+
+
+def flags_of(end: End) -> tuple[int, int]:
+    fd = end.fileno()
+    return fcntl.fcntl(fd, fcntl.F_GETFL), fcntl.fcntl(fd, fcntl.F_GETFD)
+
+
+@rule("luahop.scope.no-sockets")
+@pytest.mark.parametrize("kind", ["pair", "pipe"])
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "nonblocking"])
+def test_the_flags_of_a_descriptor_stay_as_they_are(
+    luahop: Luahop, wires: Wires, trace: Trace, kind: str, blocking: bool
+) -> None:
+    """Looked at after every step, since a loop may put back on removal what it changed."""
+    near, far = wires.pair() if kind == "pair" else wires.pipe()
+    os.set_blocking(near.fileno(), blocking)
+    os.set_inheritable(near.fileno(), blocking)
+    far.send(b"x")
+    before = flags_of(near)
+    hop = luahop.new()
+
+    def same(when: str) -> None:
+        now = flags_of(near)
+        assert now == before, (
+            f"the flags (F_GETFL, F_GETFD) of a descriptor changed from {before} to {now} {when}"
+        )
+
+    hop.set_listener(near.fileno(), "r", lambda: trace("read"))
+    same("by set_listener")
+    poll_until(hop, "the listener is called", lambda: trace)
+    same("by poll")
+    hop.remove_listener(near.fileno(), "r")
+    same("by remove_listener")
+    hop.set_listener(near.fileno(), "r", lambda: trace("read"))
+    end_of(hop)
+    del hop
+    gc.collect()
+    same("when the loop was dropped")
+
+
+@rule("luahop.scope.no-sockets")
+@pytest.mark.parametrize("masks", ["r", "w", "wr"])
+def test_no_second_descriptor_appears(
+    luahop: Luahop, wires: Wires, trace: Trace, masks: str
+) -> None:
+    """The open file is told by device and inode, which all its descriptors share."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    before = _descriptors_like(near)
+    for mask in masks:
+        hop.set_listener(near.fileno(), mask, partial(trace, mask))
+    poll_until(hop, "the listeners are called", lambda: set(trace) == set(masks))
+    assert _descriptors_like(near) == before, "the loop made a descriptor of its own for the file"
+
+
+@rule("luahop.scope.no-sockets")
+def test_the_peer_sees_the_end_when_the_user_closes(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """A duplicate kept by the loop would hold the connection open."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace("read"))
+    hop.set_listener(near.fileno(), "w", lambda: trace("write"))
+    poll_until(hop, "the listeners are called", lambda: len(set(trace)) == 2)
+    hop.remove_listener(near.fileno(), "r")
+    hop.remove_listener(near.fileno(), "w")
+    drain(near)
+    near.close()
+    try:
+        end = far.recv(1)
+    except BlockingIOError:
+        end = b"nothing yet"
+    assert end == b"", "the user closed the descriptor, but the connection is still open"
+
+
+@rule("luahop.scope.no-sockets")
+@pytest.mark.parametrize("masks", ["r", "w", "rw"])
+@pytest.mark.parametrize("polled", [True, False], ids=["polled", "unpolled"])
+def test_a_descriptor_outlives_the_loop(
+    luahop: Luahop, wires: Wires, trace: Trace, masks: str, polled: bool
+) -> None:
+    """The loop goes while the listeners are still set, so that it has something to close."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    for mask in masks:
+        hop.set_listener(near.fileno(), mask, partial(trace, mask))
+    if polled:
+        poll_until(hop, "a listener is called", lambda: trace)
+    was = os.fstat(near.fileno())
+    end_of(hop)
+    del hop
+    gc.collect()
+    now = why_refused(os.fstat, near.fileno())
+    assert now is None, f"the loop went and closed a descriptor of the user's ({now})"
+    assert os.path.samestat(os.fstat(near.fileno()), was)
+    far.send(b"y")
+    assert drain(near) == b"xy", "the connection was disturbed when the loop went"
+    near.send(b"z")
+    assert drain(far) == b"z"
+
+
+@rule("luahop.scope.no-sockets")
+@pytest.mark.parametrize("fresh", [True, False], ids=["unknown", "removed"])
+def test_removing_closes_nothing(luahop: Luahop, wires: Wires, fresh: bool) -> None:
+    """Removal of what was never set as well: a careless loop closes whatever it is named."""
+    near, far = wires.pair()
+    hop = luahop.new()
+    if not fresh:
+        hop.set_listener(near.fileno(), "r", lambda: None)
+    hop.remove_listener(near.fileno(), "r")
+    hop.remove_listener(near.fileno(), "w")
+    far.send(b"x")
+    assert drain(near) == b"x"
+
+
+def _descriptors_like(end: End) -> int:
+    """How many descriptors of this process stand for the open file of *end*."""
+    wanted = os.fstat(end.fileno())
+    found = 0
+    for name in os.listdir("/dev/fd"):
+        try:
+            found += os.path.samestat(os.fstat(int(name)), wanted)
+        except OSError:  # the one that listed the folder
+            continue
+    return found
+
+
+class HasFileno:
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        return self._number
+
+
+@rule("luahop.scope.fd-sources")
+def test_where_a_descriptor_may_come_from(
+    luahop: Luahop, wires: Wires, observe: Observation
+) -> None:
+    """Each source is readable when it is registered, and alone in a loop of its own."""
+    reading, writing = wires.pipe()
+    writing.send(b"x")
+    near, far = wires.pair()
+    far.send(b"x")
+    listening = wires.listener()
+    wires.connect(listening)
+    served = wires.accept(listening)
+    wires.connect(listening)
+    master, terminal = os.openpty()
+    for fd in (master, terminal):
+        wires.keep(partial(os.close, fd))
+    os.write(master, b"x\n")
+    sources: dict[str, Any] = {
+        "pipe": reading.fileno(),
+        "socket pair": near.fileno(),
+        "listening socket": listening.fileno(),
+        "terminal": terminal,
+        "object with fileno": HasFileno(near.fileno()),
+        "socket object": near,
+        "fileno of -1": HasFileno(-1),
+        "text": str(near.fileno()),
+    }
+    if hasattr(os, "eventfd"):
+        counter = os.eventfd(1)
+        wires.keep(lambda: os.close(counter))
+        sources["event counter"] = counter
+    for name, source in sources.items():
+        observe(_what_comes_of(luahop.new(), source), of=name)
+    del served
+
+
+def _what_comes_of(hop: Hop, source: Any) -> str:
+    called: list[bool] = []
+
+    def once() -> None:
+        called.append(True)
+        hop.remove_listener(source, "r")
+
+    error = why_refused(hop.set_listener, source, "r", once)
+    if error is None:
+        error = why_refused(poll_for, hop, 3)
+    if error is not None:
+        return f"raises {type(error).__name__}"
+    return "called" if called else "not called"
