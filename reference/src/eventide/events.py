@@ -63,22 +63,31 @@ class Event(Timed):
 
 
 class Keeper(Protocol):
-    """The verbs of a loop that an event needs.  They call nobody."""
+    """The verbs of a loop that an event needs.  None of them calls anybody."""
 
     @property
-    def now(self) -> Callable[[], float]: ...
-
-    def link(self, event: Event, want: int) -> None: ...
-
-    def rewatch(self, event: Event, want: int) -> None: ...
-
-    def unlink(self, event: Event) -> None: ...
+    def now(self) -> Callable[[], float]:
+        """The time on the loop's clock."""
 
     @property
-    def set_deadline(self) -> Callable[[Timed, float], None]: ...
+    def link(self) -> Callable[[Event, int], None]:
+        """See `Interest.link`."""
 
     @property
-    def cancel_deadline(self) -> Callable[[Timed], None]: ...
+    def rewatch(self) -> Callable[[Event, int], None]:
+        """See `Interest.rewatch`."""
+
+    @property
+    def unlink(self) -> Callable[[Event], None]:
+        """See `Interest.unlink`."""
+
+    @property
+    def set_deadline(self) -> Callable[[Timed, float], None]:
+        """See `Timers.set`."""
+
+    @property
+    def cancel_deadline(self) -> Callable[[Timed], None]:
+        """See `Timers.cancel`."""
 
 
 class Watcher(Event):

@@ -22,9 +22,7 @@ TURN-6  An exception of a callback ends the turn and comes out.  The next turn
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from math import inf
 from typing import Any, Self
 
@@ -32,8 +30,8 @@ from .clock import Clock, MonotonicClock
 from .errors import ClosedError, RunningError
 from .events import Descriptor, Event, Interval, Timer, Watcher, seconds
 from .inbox import Inbox
-from .pollers import BOTH, NOTHING, READ, Notice, Poller, open_poller
-from .pollers.api import identify
+from .interest import Interest
+from .pollers import BOTH, READ, WRITE, Poller, open_poller
 from .timers import Timers
 
 
@@ -51,14 +49,18 @@ class Loop:
             clock = MonotonicClock()
         self._poller = open_poller(poller) if poller is None or isinstance(poller, str) else poller
         self._wait = clock.pace(self._poller.wait)
-        self.now: Callable[[], float] = clock.now
         self._timers = Timers()
+        self._interest = Interest(self._poller)
+        self._events = self._interest.events
+
+        # The verbs that events need (see `Keeper`).
+        self.now: Callable[[], float] = clock.now
+        self.link = self._interest.link
+        self.rewatch = self._interest.rewatch
+        self.unlink = self._interest.unlink
         self.set_deadline = self._timers.set
         self.cancel_deadline = self._timers.cancel
-        # {fd: events} -- what is wanted; the kernel knows the union
-        self._events: dict[int, tuple[Event, ...]] = {}
-        # {fd: file} -- what the number stood for when it was first watched
-        self._files: dict[int, tuple[int, int, int]] = {}
+
         # those that a turn found ready and, cut short, did not reach
         self._unreached: list[Event] | None = None
         self._running = self._stopping = False
@@ -80,7 +82,7 @@ class Loop:
         read is reported again.  `close()` what is returned to end it, before
         you close the descriptor.
         """
-        if interest not in (READ, BOTH - READ, BOTH):
+        if interest not in (READ, WRITE, BOTH):
             raise ValueError(f"interest is READ, WRITE or READ | WRITE, not {interest!r}")
         self._check_open()
         return Watcher(self, fd, interest, _callable(callback))
@@ -138,6 +140,10 @@ class Loop:
         # one descriptor is the inbox's own
         return len(self._events) > 1 or self._timers.live > 0 or len(self._inbox) > 0
 
+    def watching(self, fd: int) -> tuple[Event, ...]:
+        """The events that wait for descriptor *fd*."""
+        return self._events.get(fd, ())
+
     @property
     def poller(self) -> str:
         """The name of the poller."""
@@ -157,13 +163,9 @@ class Loop:
         if self._running:
             raise RunningError("a loop cannot be closed from its own callback; stop() it first")
         self._closed = True
-        for events in list(self._events.values()):
-            for event in events:
-                event.close()
+        self._interest.clear()
         for timed in self._timers.clear():
             timed.close()
-        self._events.clear()
-        self._files.clear()
         self._unreached = None
         self._poller.close()
 
@@ -180,75 +182,6 @@ class Loop:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "running" if self._running else "idle"
         return f"<{type(self).__name__}: {self._poller.name}, {state}>"
-
-    # ---- for events
-
-    def link(self, event: Event, want: int) -> None:
-        """Serve *event*, which is not watched yet, for *want*.
-
-        Raises OSError, and has changed nothing, if its descriptor cannot be
-        watched.
-        """
-        fd = event.fd
-        file = identify(fd)
-        others = self._events.get(fd, ())
-        if others and self._files[fd] != file:
-            others = _retire(others)
-        try:
-            self._poller.change(fd, _union(others), _union(others) | want)
-        except FileNotFoundError:
-            if not others:
-                raise
-            others = _retire(others)
-            self._poller.change(fd, NOTHING, want)
-        event.want = want
-        # readers first: what comes in may decide what goes out
-        self._events[fd] = tuple(sorted((*others, event), key=lambda event: event.want))
-        self._files[fd] = file
-
-    def rewatch(self, event: Event, want: int) -> None:
-        """From now on *event* is served for *want*.
-
-        Raises OSError, and has changed nothing, if a direction is new and the
-        descriptor was closed meanwhile, even if the number stands for another
-        file now.
-        """
-        if not want:
-            self.unlink(event)
-        elif not event.want:
-            self.link(event, want)
-        else:
-            fd, gains = event.fd, want & ~event.want
-            if gains and identify(fd) != self._files[fd]:
-                raise OSError(errno.EBADF, f"descriptor {fd} was closed while it was watched")
-            others = _union(other for other in self._events[fd] if other is not event)
-            if others | event.want != others | want:
-                try:
-                    self._poller.change(fd, others | event.want, others | want)
-                except OSError:
-                    if gains:
-                        raise
-            event.want = want
-
-    def unlink(self, event: Event) -> None:
-        """After this returns, *event* is not ready any more, not even this turn."""
-        want, event.want = event.want, NOTHING
-        if not want:
-            return
-        fd = event.fd
-        others = tuple(other for other in self._events[fd] if other is not event)
-        left = _union(others)
-        if others:
-            self._events[fd] = others
-        else:
-            del self._events[fd], self._files[fd]
-        if left != left | want:
-            with suppress(OSError):  # closed first: the kernel has taken it back
-                self._poller.change(fd, left | want, left)
-
-    def watching(self, fd: int) -> tuple[Event, ...]:
-        """The events that wait for *fd*."""
-        return self._events.get(fd, ())
 
     # ---- the turn
 
@@ -300,29 +233,9 @@ class Loop:
         events = self._events
         try:
             return [(event, ready) for fd, ready in notices for event in events[fd]]
-        except KeyError:
-            return self._without_ghosts(notices)
-
-    def _without_ghosts(self, notices: list[Notice]) -> list[tuple[Event, int]]:
-        """The same, when the kernel spoke of a descriptor that nobody watches."""
-        for fd, _ in notices:
-            if fd not in self._events:
-                self._poller.change(fd, NOTHING, NOTHING)
-        return [(event, ready) for fd, ready in notices for event in self._events.get(fd, ())]
-
-
-def _union(events: Iterable[Event]) -> int:
-    want = NOTHING
-    for event in events:
-        want |= event.want
-    return want
-
-
-def _retire(events: tuple[Event, ...]) -> tuple[()]:
-    """Close events whose descriptor was closed under them and used again."""
-    for event in events:
-        event.close()
-    return ()
+        except KeyError:  # the kernel spoke of a descriptor that nobody watches
+            notices = self._interest.exorcise(notices)
+            return [(event, ready) for fd, ready in notices for event in events[fd]]
 
 
 def _callable(fn: Callable[..., object]) -> Callable[..., object]:

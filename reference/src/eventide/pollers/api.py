@@ -66,18 +66,15 @@ class Poller(Protocol):
         """Give back what the poller itself opened.  Twice is harmless."""
 
 
-def identify(fd: int) -> tuple[int, int, int]:
+def identify(fd: int) -> tuple[int, int]:
     """Which file the number stands for; OSError if it is none.
 
     Two descriptors of one file are equal, and so are all nameless kernel
     objects of some kinds: different means certainly different, equal does not
     mean certainly the same.
     """
-    try:
-        status = os.fstat(fd)
-    except OverflowError:  # more than a C int: certainly no descriptor
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
-    return status.st_dev, status.st_ino, status.st_mode
+    status = _fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def check_pollable(fd: int) -> None:
@@ -86,6 +83,13 @@ def check_pollable(fd: int) -> None:
     poll() and select() take anything, report a closed descriptor only when
     they wait, and a regular file as always ready.
     """
-    mode = identify(fd)[2]
+    mode = _fstat(fd).st_mode
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def _fstat(fd: int) -> os.stat_result:
+    try:
+        return os.fstat(fd)
+    except OverflowError:  # more than a C int: certainly no descriptor
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None

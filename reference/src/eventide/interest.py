@@ -1,0 +1,121 @@
+"""Who waits for which descriptor, and telling the kernel.
+
+Knows no turn and no time.  What an event wants is kept in the event; here is
+who there is for each number, and which file the number stood for.
+
+A program should close an event before it closes the descriptor.  When it does
+not, the number may be given to another file, and then the old event must not
+be served for it: that is what the identity of the file is remembered for.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from contextlib import suppress
+
+from .events import Event
+from .pollers import NOTHING, Notice, Poller
+from .pollers.api import identify
+
+
+class Interest:
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
+        # {fd: events} -- what is wanted; the kernel knows the union
+        self.events: dict[int, tuple[Event, ...]] = {}
+        # {fd: file} -- what the number stood for when it was first watched
+        self._files: dict[int, tuple[int, int, int]] = {}
+
+    def link(self, event: Event, want: int) -> None:
+        """Watch for *event*, which is not watched for yet, in *want*.
+
+        Raises OSError, and has changed nothing, if its descriptor cannot be
+        watched.
+        """
+        fd = event.fd
+        file = identify(fd)
+        others = self.events.get(fd, ())
+        if others and self._files[fd] != file:
+            others = _retire(others)
+        try:
+            self._poller.change(fd, _union(others), _union(others) | want)
+        except FileNotFoundError:
+            if not others:
+                raise
+            others = _retire(others)
+            self._poller.change(fd, NOTHING, want)
+        event.want = want
+        # readers first: what comes in may decide what goes out
+        self.events[fd] = tuple(sorted((*others, event), key=lambda event: event.want))
+        self._files[fd] = file
+
+    def rewatch(self, event: Event, want: int) -> None:
+        """From now on watch for *event* in *want*.
+
+        Raises OSError, and has changed nothing, if a direction is new and the
+        descriptor was closed meanwhile, even if the number stands for another
+        file now.
+        """
+        if not want:
+            self.unlink(event)
+        elif not event.want:
+            self.link(event, want)
+        else:
+            fd, gains = event.fd, want & ~event.want
+            if gains and identify(fd) != self._files[fd]:
+                raise OSError(errno.EBADF, f"descriptor {fd} was closed while it was watched")
+            others = _union(other for other in self.events[fd] if other is not event)
+            if others | event.want != others | want:
+                try:
+                    self._poller.change(fd, others | event.want, others | want)
+                except OSError:
+                    if gains:
+                        raise
+            event.want = want
+
+    def unlink(self, event: Event) -> None:
+        """After this returns, *event* is not ready any more, not even this turn."""
+        want, event.want = event.want, NOTHING
+        if not want:
+            return
+        fd = event.fd
+        others = tuple(other for other in self.events[fd] if other is not event)
+        left = _union(others)
+        if others:
+            self.events[fd] = others
+        else:
+            del self.events[fd], self._files[fd]
+        if left != left | want:
+            with suppress(OSError):  # closed first: the kernel has taken it back
+                self._poller.change(fd, left | want, left)
+
+    def exorcise(self, notices: list[Notice]) -> list[Notice]:
+        """*notices*, without descriptors that nobody watches.
+
+        The poller is told not to speak of those again.
+        """
+        for fd, _ in notices:
+            if fd not in self.events:
+                self._poller.change(fd, NOTHING, NOTHING)
+        return [notice for notice in notices if notice[0] in self.events]
+
+    def clear(self) -> None:
+        """Close every event, and watch for nobody."""
+        for events in list(self.events.values()):
+            _retire(events)
+        self.events.clear()
+        self._files.clear()
+
+
+def _union(events: Iterable[Event]) -> int:
+    want = NOTHING
+    for event in events:
+        want |= event.want
+    return want
+
+
+def _retire(events: tuple[Event, ...]) -> tuple[()]:
+    for event in events:
+        event.close()
+    return ()

@@ -1,0 +1,170 @@
+"""Deadlines, against a model that a child could check."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventide.timers import Timed, Timers
+
+
+class Named(Timed):
+    def __init__(self, name: int) -> None:
+        super().__init__()
+        self.name = name
+
+
+def fire(timers: Timers, now: float) -> list[int]:
+    timers.next_deadline()
+    fired = []
+    while (timed := timers.pop_due(now)) is not None:
+        assert isinstance(timed, Named)
+        fired.append(timed.name)
+    return fired
+
+
+def test_the_soonest_is_first_and_ties_go_by_order_of_setting() -> None:
+    timers = Timers()
+    for name, deadline in enumerate([6.0, 2.0, 4.0, 2.0]):
+        timers.set(Named(name), deadline)
+    assert timers.next_deadline() == 2.0
+    assert fire(timers, 5.0) == [1, 3, 2]
+    assert timers.next_deadline() == 6.0
+
+
+def test_nothing_is_due_before_its_deadline() -> None:
+    timers = Timers()
+    timers.set(Named(0), 1.0)
+    assert fire(timers, 0.9999999) == []
+    assert fire(timers, 1.0) == [0]
+
+
+def test_what_is_set_while_others_fire_waits() -> None:
+    timers = Timers()
+    first, second = Named(0), Named(1)
+    timers.set(first, 1.0)
+    timers.next_deadline()
+    assert timers.pop_due(1.0) is first
+    timers.set(first, 1.0)
+    timers.set(second, 0.0)
+    assert timers.pop_due(1.0) is None
+    assert fire(timers, 1.0) == [1, 0]
+
+
+def test_a_deadline_moved_while_others_fire_waits_even_if_it_is_due() -> None:
+    timers = Timers()
+    first, second = Named(0), Named(1)
+    timers.set(first, 1.0)
+    timers.set(second, 2.0)
+    timers.next_deadline()
+    assert timers.pop_due(9.0) is first
+    timers.set(second, 3.0)
+    assert timers.pop_due(9.0) is None
+    assert fire(timers, 9.0) == [1]
+
+
+def test_cancelled_deadlines_do_not_pile_up() -> None:
+    """A connection's timeout is mostly cancelled long before it passes."""
+    timers = Timers()
+    for name in range(10_000):
+        timed = Named(name)
+        timers.set(timed, 1e6)
+        timers.next_deadline()
+        timers.cancel(timed)
+    assert len(timers._heap) < 200
+    assert timers.next_deadline() is None
+
+
+def test_moved_deadlines_do_not_pile_up() -> None:
+    timers = Timers()
+    timed = Named(0)
+    for step in range(10_000):
+        timers.set(timed, 1000.0 + step)
+        timers.next_deadline()
+    assert len(timers._heap) == 1
+    for step in range(10_000):
+        timers.set(timed, 500.0 - step / 100)
+        timers.next_deadline()
+        timers.cancel(Named(1))
+    timers.cancel(timed)
+    assert timers.next_deadline() is None
+    assert not timers._heap
+
+
+# One step of a history: (what, which timer, when or by how much)
+STEP = st.one_of(
+    st.tuples(st.just("set"), st.integers(0, 5), st.integers(0, 20)),
+    st.tuples(st.just("cancel"), st.integers(0, 5), st.just(0)),
+    st.tuples(st.just("turn"), st.integers(0, 5), st.integers(0, 10)),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    history=st.lists(STEP, max_size=60),
+    during=st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 20)), max_size=30),
+)
+def test_any_history_fires_what_the_model_fires(
+    history: list[tuple[str, int, int]], during: list[tuple[bool, int, int]]
+) -> None:
+    """The model is a dict that is sorted at every turn.
+
+    *during* is what callbacks do: set or cancel, one act for each call.
+    """
+    timers = Timers()
+    known = [Named(name) for name in range(6)]
+    # {name: (deadline, order)}
+    model: dict[int, tuple[float, int]] = {}
+    order = 0
+    now = 0.0
+    acts = iter(during)
+
+    def set_(name: int, deadline: float) -> None:
+        nonlocal order
+        order += 1
+        model[name] = (deadline, order)
+        timers.set(known[name], deadline)
+
+    def cancel(name: int) -> None:
+        model.pop(name, None)
+        timers.cancel(known[name])
+
+    for what, name, amount in history:
+        if what == "set":
+            set_(name, now + amount)
+        elif what == "cancel":
+            cancel(name)
+        else:
+            soonest = min((deadline for deadline, _ in model.values()), default=None)
+            assert timers.next_deadline() == soonest
+            now += amount
+            before = order
+            fired = []
+            while (timed := timers.pop_due(now)) is not None:
+                assert isinstance(timed, Named)
+                due = sorted(
+                    (deadline, when, name)
+                    for name, (deadline, when) in model.items()
+                    if deadline <= now and when <= before
+                )
+                assert due
+                assert timed.name == due[0][2]
+                del model[timed.name]
+                fired.append(timed.name)
+                setting, other, delay = next(acts, (False, 0, 0))
+                if setting:
+                    set_(other, now + delay)
+                else:
+                    cancel(other)
+            assert not [
+                name
+                for name, (deadline, when) in model.items()
+                if deadline <= now and when <= before
+            ]
+        assert timers.live == len(model)
+    while model:
+        now += 30
+        for name in fire(timers, now):
+            del model[name]
+    assert timers.next_deadline() is None
+    assert timers._dead == len(timers._heap) == 0
