@@ -11,6 +11,7 @@ what runs when and what it means.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ from .errors import AdapterError, LooptckError, UsageError
 if TYPE_CHECKING:
     from .judging import UnderTest
 
-pytest.register_assert_rewrite("looptck.probes")
+if "looptck.probes" not in sys.modules:
+    pytest.register_assert_rewrite("looptck.probes")
 
 DEFAULT_PATIENCE = 5.0
 
@@ -57,8 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("implementation") is None:
         return
     from .judging import Judging, UnderTest, stream_for
+    from .probes import wall_clock
     from .workers import die_with_parent
 
+    wall_clock.install()  # before the implementation is imported
     if config.getoption("events_fd") >= 0:
         die_with_parent()  # whoever reads the events; without it there is nothing to do
     stream = stream_for(config.getoption("events_fd"))
