@@ -1,0 +1,757 @@
+"""The turn, and `eventide.Loop` as a program uses it.  Every test on every poller."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+import eventide
+from eventide import READ, WRITE, Loop, VirtualClock
+
+Pair = tuple[socket.socket, socket.socket]
+MakePair = Callable[[], Pair]
+
+
+def ready_pair(pair: MakePair) -> Pair:
+    near, far = pair()
+    far.send(b"x")
+    return near, far
+
+
+# ---- TURN-3 and TURN-4: what is ready
+
+
+def test_a_watched_descriptor_is_called_in_each_turn_that_finds_it_ready(
+    loop: Loop, pair: MakePair
+) -> None:
+    near, far = pair()
+    calls: list[int] = []
+    watcher = loop.watch(near, READ, calls.append)
+    assert loop.turn(0) is False
+    far.send(b"x")
+    assert loop.turn(0) is True
+    assert loop.turn(0) is True
+    near.recv(1)
+    assert loop.turn(0) is False
+    assert calls == [READ, READ]
+    watcher.close()
+
+
+def test_both_directions_of_one_watcher_come_in_one_call(loop: Loop, pair: MakePair) -> None:
+    near, _far = ready_pair(pair)
+    calls: list[int] = []
+    watcher = loop.watch(near, READ | WRITE, calls.append)
+    loop.turn(0)
+    assert calls == [READ | WRITE]
+    watcher.close()
+
+
+def test_several_watchers_of_one_descriptor_get_what_they_asked_for(
+    loop: Loop, pair: MakePair
+) -> None:
+    near, _far = ready_pair(pair)
+    trace: list[tuple[str, int]] = []
+    watchers = [
+        loop.watch(near, WRITE, lambda ready: trace.append(("writer", ready))),
+        loop.watch(near, READ, lambda ready: trace.append(("reader", ready))),
+        loop.watch(near, READ | WRITE, lambda ready: trace.append(("both", ready))),
+    ]
+    loop.turn(0)
+    assert trace == [("reader", READ), ("writer", WRITE), ("both", READ | WRITE)]
+    watchers[1].close()
+    trace.clear()
+    loop.turn(0)
+    assert trace == [("writer", WRITE), ("both", READ | WRITE)]
+
+
+def test_a_watcher_closed_earlier_in_the_turn_is_not_called(loop: Loop, pair: MakePair) -> None:
+    """Whichever is called first closes the other."""
+    watchers = {}
+    called = []
+
+    def closes_the_other(name: str) -> Callable[[int], None]:
+        def callback(ready: int) -> None:
+            called.append(name)
+            for other, watcher in watchers.items():
+                if other != name:
+                    watcher.close()
+
+        return callback
+
+    for name in "ab":
+        near, _far = ready_pair(pair)
+        watchers[name] = loop.watch(near, READ, closes_the_other(name))
+    loop.turn(0)
+    assert len(called) == 1
+
+
+def test_a_watcher_made_in_a_turn_waits_for_the_next(loop: Loop, pair: MakePair) -> None:
+    first, _ = ready_pair(pair)
+    second, _ = ready_pair(pair)
+    trace: list[str] = []
+
+    def callback(ready: int) -> None:
+        trace.append("first")
+        if len(trace) == 1:
+            loop.watch(second, READ, lambda ready: trace.append("second"))
+
+    loop.watch(first, READ, callback)
+    loop.turn(0)
+    assert trace == ["first"]
+    loop.turn(0)
+    assert sorted(trace) == ["first", "first", "second"]
+
+
+def test_a_reused_number_does_not_inherit_readiness(
+    loop: Loop, pair: MakePair, pipe: Callable[[], tuple[int, int]]
+) -> None:
+    """Two are ready; the first to be called closes the other and takes its number."""
+    ends = {"a": pipe(), "b": pipe()}
+    watchers: dict[str, eventide.events.Watcher] = {}
+    trace: list[str] = []
+
+    def takes_the_number_of(other: str, name: str) -> Callable[[int], None]:
+        def callback(ready: int) -> None:
+            trace.append(name)
+            watchers[name].close()
+            watchers[other].close()
+            number = ends[other][0]
+            os.close(number)
+            silent, _write = pipe()
+            os.dup2(silent, number)
+            watchers["new"] = loop.watch(number, READ, lambda ready: trace.append("new"))
+
+        return callback
+
+    for name, other in (("a", "b"), ("b", "a")):
+        os.write(ends[name][1], b"x")
+        watchers[name] = loop.watch(ends[name][0], READ, takes_the_number_of(other, name))
+    loop.turn(0)
+    assert loop.turn(0) is False
+    assert len(trace) == 1
+
+
+def test_an_old_watcher_is_not_taken_for_the_new_file(
+    loop: Loop, pipe: Callable[[], tuple[int, int]]
+) -> None:
+    """The number is closed and reused while the old watcher is left behind."""
+    read, _ = pipe()
+    other, other_write = pipe()
+    trace: list[str] = []
+    stale = loop.watch(read, READ, lambda ready: trace.append("stale"))
+    os.dup2(other, read)
+    loop.watch(read, READ, lambda ready: trace.append("new"))
+    os.write(other_write, b"x")
+    loop.turn(0)
+    assert trace == ["new"]
+    stale.close()
+    loop.turn(0)
+    assert trace == ["new", "new"]
+
+
+def test_a_nameless_old_file_is_told_from_the_new_by_epoll(clock: VirtualClock) -> None:
+    """Kernel objects without an inode of their own look the same to fstat."""
+    if not hasattr(os, "eventfd"):
+        pytest.skip("this system has no eventfd")
+    trace: list[str] = []
+    with Loop("epoll", clock) as loop:
+        first, second = os.eventfd(0), os.eventfd(1)
+        loop.watch(first, READ, lambda ready: trace.append("stale"))
+        os.dup2(second, first)
+        loop.watch(first, READ, lambda ready: trace.append("new"))
+        loop.turn(0)
+        os.close(first)
+        os.close(second)
+    assert trace == ["new"]
+
+
+def test_a_descriptor_closed_while_watched_does_not_spin(
+    loop: Loop, pair: MakePair, pipe: Callable[[], tuple[int, int]]
+) -> None:
+    """poll and select tell: one call, then the watcher is gone.  epoll cannot."""
+    read, _write = pipe()
+    calls: list[int] = []
+    watcher = loop.watch(read, READ, calls.append)
+    os.close(read)
+    for _ in range(3):
+        loop.turn(0)
+    assert calls == ([] if loop.poller == "epoll" else [READ])
+    assert loop.busy == (loop.poller == "epoll")
+    watcher.close()
+    assert not loop.busy
+
+
+def test_a_file_that_outlives_its_number_does_not_spin(
+    loop: Loop, pipe: Callable[[], tuple[int, int]]
+) -> None:
+    read, write = pipe()
+    ghost = os.dup(read)
+    watcher = loop.watch(ghost, READ, lambda ready: None)
+    os.close(ghost)
+    watcher.close()
+    os.write(write, b"x")
+    loop.turn(0)
+    assert loop._poller.wait(0) == []
+
+
+def test_a_bad_descriptor_leaves_no_trace(loop: Loop, pipe: Callable[[], tuple[int, int]]) -> None:
+    read, _write = pipe()
+    os.close(read)
+    with pytest.raises(OSError):
+        loop.watch(read, READ, lambda ready: None)
+    for number in (-1, True, 2**40, None, "0", 1.0):
+        with pytest.raises((OSError, ValueError, TypeError)):
+            loop.watch(number, READ, lambda ready: None)  # type: ignore[arg-type]
+    assert not loop.busy
+    loop.run()
+
+
+def test_a_watcher_keeps_its_socket(loop: Loop) -> None:
+    """A socket object closes its descriptor when it is collected."""
+    near, far = socket.socketpair()
+    number = near.fileno()
+    calls: list[int] = []
+    watcher = loop.watch(near, READ, calls.append)
+    del near
+    gc.collect()
+    far.send(b"x")
+    loop.turn(0)
+    assert calls == [READ]
+    watcher.close()
+    gc.collect()
+    with pytest.raises(OSError):
+        os.fstat(number)
+    far.close()
+
+
+def test_a_descriptor_is_not_touched(poller: str, pipe: Callable[[], tuple[int, int]]) -> None:
+    read, _write = pipe()
+    with Loop(poller) as loop:
+        loop.watch(read, READ, lambda ready: None)
+    assert os.get_blocking(read)
+
+
+# ---- TURN-5: what is due
+
+
+def test_timers_fire_by_deadline_then_by_order(loop: Loop, clock: VirtualClock) -> None:
+    trace: list[tuple[str, float]] = []
+    start = clock.now()
+    for name, delay in [("c", 3), ("a", 1), ("b", 2), ("b2", 2)]:
+        loop.after(delay, lambda name: trace.append((name, clock.now() - start)), name)
+    loop.run()
+    assert trace == [("a", 1), ("b", 2), ("b2", 2), ("c", 3)]
+
+
+def test_all_that_is_overdue_fires_in_one_turn(loop: Loop, clock: VirtualClock) -> None:
+    trace: list[int] = []
+    for delay in (3, 1, 2):
+        loop.after(delay, trace.append, delay)
+    clock.advance(10)
+    loop.turn(0)
+    assert trace == [1, 2, 3]
+
+
+def test_a_timer_set_in_a_turn_waits_for_the_next(loop: Loop) -> None:
+    trace: list[str] = []
+
+    def again() -> None:
+        trace.append("x")
+        if len(trace) < 100:
+            loop.after(0, again)
+
+    loop.after(0, again)
+    loop.turn()
+    assert trace == ["x"]
+    loop.run()
+    assert len(trace) == 100
+
+
+def test_a_timer_set_by_a_ready_descriptor_waits_for_the_next_turn(
+    loop: Loop, pair: MakePair
+) -> None:
+    near, _far = ready_pair(pair)
+    trace: list[str] = []
+    loop.watch(near, READ, lambda ready: loop.after(0, trace.append, "timer") and None)
+    loop.after(0, trace.append, "first")
+    loop.turn()
+    assert trace == ["first"]
+    loop.turn()
+    assert trace == ["first", "timer"]
+
+
+def test_a_timer_closed_earlier_in_the_turn_does_not_fire(loop: Loop) -> None:
+    timers: list[eventide.events.Timer] = []
+    trace: list[int] = []
+
+    def fire(number: int) -> None:
+        trace.append(number)
+        for timer in timers:
+            timer.close()
+
+    timers += [loop.after(1, fire, 0), loop.after(1, fire, 1)]
+    loop.run()
+    assert trace == [0]
+
+
+def test_an_interval_keeps_its_grid(loop: Loop, clock: VirtualClock) -> None:
+    start = clock.now()
+    trace: list[float] = []
+
+    def tick() -> None:
+        trace.append(clock.now() - start)
+        clock.advance({2: 3.5, 4: 0.25}.get(len(trace), 0.0))
+        if len(trace) == 6:
+            interval.close()
+
+    interval = loop.every(1.0, tick)
+    loop.run()
+    # the second call took until 5.5: points 3, 4 and 5 are one call, at once
+    assert trace == [1, 2, 5.5, 6, 7, 8]
+
+
+def test_a_thousand_points_do_not_drift(loop: Loop, clock: VirtualClock) -> None:
+    start = clock.now()
+    trace: list[float] = []
+    interval = loop.every(0.1, lambda: trace.append(clock.now()))
+    while len(trace) < 1000:
+        loop.turn()
+    interval.close()
+    assert trace == [
+        pytest.approx(start + number * 0.1, abs=1e-8) for number in range(1, 1001)
+    ]
+
+
+def test_a_period_finer_than_the_clock_still_ends_its_turn(loop: Loop) -> None:
+    ticks: list[None] = []
+    interval = loop.every(1e-12, ticks.append, None)
+    for _ in range(5):
+        loop.turn()
+    interval.close()
+    assert len(ticks) >= 5
+
+
+def test_a_busy_descriptor_does_not_starve_timers_nor_the_reverse(
+    loop: Loop, pair: MakePair
+) -> None:
+    near, _far = pair()
+    counts = {"write": 0, "timer": 0}
+
+    def wrote(ready: int) -> None:
+        counts["write"] += 1
+
+    def fired() -> None:
+        counts["timer"] += 1
+        loop.after(0, fired)
+
+    loop.watch(near, WRITE, wrote)
+    loop.after(0, fired)
+    for _ in range(10):
+        loop.turn()
+    assert counts == {"write": 10, "timer": 10}
+
+
+def test_wrong_times_are_refused(loop: Loop) -> None:
+    for value in (-1, float("nan")):
+        with pytest.raises(ValueError):
+            loop.after(value, print)
+    for wrong in ("1", True, None):
+        with pytest.raises(TypeError):
+            loop.after(wrong, print)  # type: ignore[arg-type]
+    with pytest.raises(ValueError):
+        loop.every(0, print)
+    with pytest.raises(TypeError):
+        loop.after(1, None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError):
+        loop.watch(0, 0, print)
+    assert not loop.busy
+
+
+def test_what_is_due_in_a_million_years_is_waited_for(loop: Loop, pair: MakePair) -> None:
+    near, _far = ready_pair(pair)
+    loop.after(3e13, print, "a million years have passed")
+    forever = loop.after(float("inf"), print, "never")
+    watcher = loop.watch(near, READ, lambda ready: loop.stop())
+    loop.run()
+    watcher.close()
+    forever.close()
+
+
+# ---- TURN-6: exceptions
+
+
+def test_an_exception_ends_the_turn_and_loses_nothing(loop: Loop, pair: MakePair) -> None:
+    trace: list[int] = []
+    fail = True
+
+    def callback(number: int) -> Callable[[int], None]:
+        def callback(ready: int) -> None:
+            trace.append(number)
+            if fail:
+                raise LookupError(number)
+
+        return callback
+
+    for number in range(3):
+        near, _far = ready_pair(pair)
+        loop.watch(near, READ, callback(number))
+    loop.after(0, trace.append, 99)
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            loop.turn()
+    assert sorted(trace) == [0, 1, 2]
+    fail = False
+    loop.turn()
+    assert trace[3:] == [99]
+    loop.turn()
+    assert sorted(trace[4:]) == [0, 1, 2]
+
+
+def test_what_an_exception_cut_off_is_not_called_on_old_news(loop: Loop, pair: MakePair) -> None:
+    """Two are ready, the first to be called raises; the other's data is read meanwhile."""
+    ends = [ready_pair(pair)[0] for _ in range(2)]
+    called: list[socket.socket] = []
+
+    def watch(near: socket.socket) -> None:
+        def callback(ready: int) -> None:
+            called.append(near)
+            near.recv(1)
+            raise LookupError
+
+        loop.watch(near, READ, callback)
+
+    for near in ends:
+        watch(near)
+    with pytest.raises(LookupError):
+        loop.turn(0)
+    for near in ends:
+        if near not in called:
+            near.recv(1)
+    for _ in range(3):
+        assert loop.turn(0) is False
+
+
+def test_a_timer_that_raises_does_not_take_the_others_along(loop: Loop) -> None:
+    trace: list[str] = []
+    loop.after(1, trace.append, "before")
+    loop.after(1, lambda: 1 // 0)
+    loop.after(1, trace.append, "after")
+    with pytest.raises(ZeroDivisionError):
+        loop.run()
+    assert trace == ["before"]
+    loop.run()
+    assert trace == ["before", "after"]
+
+
+def test_an_interval_that_raises_stays(loop: Loop) -> None:
+    interval = loop.every(1, lambda: 1 // 0)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            loop.run()
+    interval.close()
+    loop.run()
+
+
+def test_ctrl_c_in_a_callback_comes_out_and_the_loop_goes_on(loop: Loop, pair: MakePair) -> None:
+    near, _far = ready_pair(pair)
+    calls: list[int] = []
+
+    def callback(ready: int) -> None:
+        calls.append(ready)
+        if len(calls) == 1:
+            signal.raise_signal(signal.SIGINT)
+        loop.stop()
+
+    loop.watch(near, READ, callback)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run()
+    loop.run()
+    assert calls == [READ, READ]
+
+
+# ---- run, stop, post, close
+
+
+def test_run_returns_when_nothing_is_left(loop: Loop, pair: MakePair) -> None:
+    near, _far = ready_pair(pair)
+    watcher = loop.watch(near, READ, lambda ready: watcher.close())
+    loop.run()
+    loop.run()
+
+
+def test_stop_ends_run_after_the_turn(loop: Loop, pair: MakePair) -> None:
+    trace: list[int] = []
+    for number in range(3):
+        near, _far = ready_pair(pair)
+        loop.watch(near, READ, lambda ready, number=number: (trace.append(number), loop.stop()))
+    loop.run()
+    assert sorted(trace) == [0, 1, 2]
+
+
+def test_a_stop_before_run_means_nothing(loop: Loop) -> None:
+    fired: list[int] = []
+    loop.stop()
+    loop.after(1, fired.append, 1)
+    loop.run()
+    assert fired == [1]
+
+
+def test_a_loop_cannot_be_turned_from_its_own_callback(loop: Loop) -> None:
+    refused: list[type] = []
+
+    def callback() -> None:
+        for act in (loop.run, loop.turn, loop.close):
+            try:
+                act()
+            except eventide.RunningError as error:
+                refused.append(type(error))
+
+    loop.after(1, callback)
+    loop.after(2, refused.append, int)
+    loop.run()
+    assert refused == [eventide.RunningError] * 3 + [int]
+
+
+def test_another_loop_can(loop: Loop, poller: str, clock: VirtualClock) -> None:
+    trace: list[str] = []
+    with Loop(poller, clock) as inner:
+        inner.after(1, trace.append, "inner")
+        loop.after(1, lambda: (inner.run(), trace.append("outer")))
+        loop.run()
+    assert trace == ["inner", "outer"]
+
+
+def test_a_post_from_another_thread_ends_the_sleep(poller: str) -> None:
+    trace: list[object] = []
+    with Loop(poller) as loop:
+        me = threading.get_ident()
+
+        def posted(word: str) -> None:
+            trace.append((word, threading.get_ident() == me))
+            loop.stop()
+
+        thread = threading.Timer(0.02, loop.post, (posted, "hello"))
+        thread.start()
+        loop.run(forever=True)
+        thread.join()
+    assert trace == [("hello", True)]
+
+
+def test_posts_of_many_threads_arrive_each_once_and_in_order(poller: str) -> None:
+    got: list[tuple[int, int]] = []
+    with Loop(poller) as loop:
+
+        def poster(number: int) -> None:
+            for step in range(500):
+                loop.post(got.append, (number, step))
+            loop.post(done)
+
+        left = [4]
+
+        def done() -> None:
+            left[0] -= 1
+            if not left[0]:
+                loop.stop()
+
+        threads = [threading.Thread(target=poster, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        loop.run(forever=True)
+        for thread in threads:
+            thread.join()
+    for number in range(4):
+        assert [step for who, step in got if who == number] == list(range(500))
+
+
+def test_a_post_by_a_posted_call_waits_for_the_next_turn(loop: Loop) -> None:
+    trace: list[str] = []
+
+    def again() -> None:
+        trace.append("x")
+        if len(trace) < 5:
+            loop.post(again)
+
+    loop.post(again)
+    loop.turn()
+    assert trace == ["x"]
+    loop.run()
+    assert len(trace) == 5
+
+
+def test_a_post_that_raises_does_not_take_the_others_along(loop: Loop) -> None:
+    trace: list[int] = []
+    loop.post(lambda: 1 // 0)
+    loop.post(trace.append, 1)
+    with pytest.raises(ZeroDivisionError):
+        loop.run()
+    loop.run()
+    assert trace == [1]
+
+
+def test_more_posts_than_the_pipe_holds(loop: Loop) -> None:
+    got: list[int] = []
+    for number in range(70_000):
+        loop.post(got.append, number)
+    loop.run()
+    assert got == list(range(70_000))
+
+
+def test_a_signal_handler_may_post(poller: str) -> None:
+    trace: list[str] = []
+    with Loop(poller) as loop:
+
+        def handler(number: int, frame: object) -> None:
+            loop.post(trace.append, "signal")
+            loop.post(loop.stop)
+
+        before = signal.signal(signal.SIGUSR1, handler)
+        main = threading.main_thread().ident
+        assert main is not None
+        sender = threading.Timer(0.02, signal.pthread_kill, (main, signal.SIGUSR1))
+        sender.start()
+        try:
+            loop.run(forever=True)
+        finally:
+            sender.join()
+            signal.signal(signal.SIGUSR1, before)
+    assert trace == ["signal"]
+
+
+def test_close_leaves_nothing(poller: str, no_leak: None) -> None:
+    class Callback:
+        def __call__(self, *args: object) -> None: ...
+
+    read, write = os.pipe()
+    callbacks = [Callback() for _ in range(4)]
+    dead = [weakref.ref(callback) for callback in callbacks]
+    loop = Loop(poller)
+    kept = [
+        loop.watch(read, READ, callbacks[0]),
+        loop.after(9, callbacks[1]),
+        loop.every(9, callbacks[2]),
+    ]
+    loop.post(callbacks[3])
+    loop.close()
+    callbacks.clear()
+    assert [ref() for ref in dead] == [None] * 4
+    del kept
+    loop.close()
+    os.close(read)
+    os.close(write)
+
+
+def test_a_closed_event_lets_go_of_its_callback_at_once(loop: Loop, pair: MakePair) -> None:
+    class Callback:
+        def __call__(self, *args: object) -> None: ...
+
+    near, _far = pair()
+    callbacks = [Callback() for _ in range(3)]
+    dead = [weakref.ref(callback) for callback in callbacks]
+    events = [
+        loop.watch(near, READ, callbacks[0]),
+        loop.after(9, callbacks[1]),
+        loop.every(9, callbacks[2]),
+    ]
+    callbacks.clear()
+    for event in events:
+        event.close()
+        event.close()
+    assert [ref() for ref in dead] == [None] * 3
+
+
+def test_a_collected_loop_is_closed(poller: str, no_leak: None) -> None:
+    loop = Loop(poller)
+    loop.after(1, print)
+    del loop
+    gc.collect()
+
+
+def test_a_closed_loop_refuses(poller: str) -> None:
+    loop = Loop(poller)
+    loop.close()
+    assert loop.closed
+    for act in (
+        loop.run,
+        loop.turn,
+        lambda: loop.post(print),
+        lambda: loop.after(1, print),
+        lambda: loop.every(1, print),
+        lambda: loop.watch(0, READ, print),
+    ):
+        with pytest.raises(eventide.ClosedError):
+            act()
+
+
+def test_a_program_that_just_ends_is_silent(poller: str) -> None:
+    program = f"""
+import socket, eventide
+from eventide import luaevent, luahop
+near, far = socket.socketpair()
+loop = eventide.Loop({poller!r})
+loop.watch(near, eventide.READ, print)
+base = luaevent.new({poller!r})
+event = base.addevent(near, luaevent.EV_READ, print, 5)
+timer = base.addevent(None, 0, lambda flags: luaevent.LEAVE, 0.001)
+event.itself = None if hasattr(event, '__dict__') else None
+hop = luahop.new({poller!r})
+hop.set_listener(near, 'r', print)
+hop.set_interval({{'s': 1}}, lambda: hop)
+"""
+    program = program.replace("event.itself = None if hasattr(event, '__dict__') else None\n", "")
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_repr_tells_the_poller_and_the_state(poller: str) -> None:
+    loop = Loop(poller)
+    states = [repr(loop)]
+    loop.after(0, lambda: states.append(repr(loop)))
+    loop.run()
+    loop.close()
+    states.append(repr(loop))
+    assert states == [f"<Loop: {poller}, {state}>" for state in ("idle", "running", "closed")]
+
+
+def test_a_poller_of_your_own(clock: VirtualClock) -> None:
+    """A scripted kernel: the loop needs no more than the contract."""
+
+    class Scripted:
+        name = "scripted"
+
+        def __init__(self) -> None:
+            self.told: list[tuple[int, int, int]] = []
+
+        def change(self, fd: int, old: int, new: int) -> None:
+            self.told.append((fd, old, new))
+
+        def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+            return [(0, READ | WRITE)]
+
+        def close(self) -> None:
+            self.told.append((-1, -1, -1))
+
+    poller = Scripted()
+    loop = Loop(poller, clock)
+    calls: list[int] = []
+    watcher = loop.watch(0, WRITE, calls.append)
+    loop.turn()
+    watcher.close()
+    loop.close()
+    assert calls == [WRITE]
+    assert [told for told in poller.told if told[0] <= 0][:2] == [(0, 0, WRITE), (0, WRITE, 0)]
+    assert poller.told[-1] == (-1, -1, -1)
