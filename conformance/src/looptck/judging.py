@@ -45,6 +45,8 @@ class UnderTest:
     KEY: ClassVar[pytest.StashKey[UnderTest]] = pytest.StashKey()
 
     implementation: Implementation
+    # what finds it again in another interpreter, see `implementation.find`
+    spec: str
     variants: tuple[str, ...]
     profiles: tuple[str, ...]
     rules: tuple[Rule, ...]
@@ -84,6 +86,7 @@ class UnderTest:
         wanted = tuple(name for name in PROFILES if name in (profiles or offered))
         under_test = cls(
             implementation=implementation,
+            spec=spec,
             variants=tuple(variants or implementation.by_variant),
             profiles=wanted,
             rules=tuple(rule for rule in chosen if rule.document in wanted),
@@ -197,13 +200,12 @@ class Judging:
             return True
         if session.testsfailed:
             self._fail("the suite cannot be collected; run it with pytest to see why")
-        tasks = self._tasks(session.items)
+        tasks = self.tasks(session.items)
         self._stream.say({"kind": "plan", "total": len(tasks)})
         signal.signal(signal.SIGTERM, _stop)
-        gc.collect()
-        gc.freeze()  # what exists now is shared with every worker, and need not be copied
+        share_memory()
         try:
-            for judgement, task in self._judge(session.config, tasks):
+            for judgement, task in self.judge(session.config, tasks):
                 self._stream.say({"kind": "judgement", **judgement.as_data()})
                 _tell_pytest(session, judgement, task)
         except LooptckError as error:
@@ -215,7 +217,8 @@ class Judging:
         self._stream.say({"kind": "error", "status": status, "message": message})
         pytest.exit(f"looptck: {message}", returncode=status)
 
-    def _tasks(self, items: Iterable[pytest.Item]) -> list[Task]:
+    def tasks(self, items: Iterable[pytest.Item]) -> list[Task]:
+        """One task for each chosen rule and variant, with its tests among *items*."""
         under_test = self._under_test
         tasks = {
             (variant, rule.id): Task(rule, variant)
@@ -225,13 +228,14 @@ class Judging:
         }
         for item in items:
             rule = _rule_of(item, under_test.catalogue)
-            if rule is not None:
-                tasks[_variant_of(item), rule.id].items.append(item)
+            if rule is not None and (task := tasks.get((_variant_of(item), rule.id))):
+                task.items.append(item)
         return list(tasks.values())
 
-    def _judge(
+    def judge(
         self, config: pytest.Config, tasks: Iterable[Task]
     ) -> Iterator[tuple[Judgement, Task]]:
+        """Run the tasks and yield each verdict as it is reached."""
         waiting = deque(tasks)
         selected = {(task.variant, task.rule.id) for task in waiting}
         pool = Pool(self._jobs, self._under_test.patience)
@@ -459,6 +463,12 @@ def _variant_of(item: pytest.Item) -> str:
     if callspec is None or "variant" not in callspec.params:
         raise pytest.UsageError(f"{item.nodeid} uses no profile; ask for one as a fixture")
     return str(callspec.params["variant"])
+
+
+def share_memory() -> None:
+    """What exists now is shared with every worker to come, and need not be copied."""
+    gc.collect()
+    gc.freeze()
 
 
 def _stop(_signal: int, _frame: object) -> None:

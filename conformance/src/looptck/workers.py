@@ -9,8 +9,10 @@ Why the code is the way it is
    whatever the loop under test has started.
 3. The clock that decides *hung* is read here, in the parent.  Code in C that
    holds the GIL stops every thread of its own process.
-4. `faulthandler` prints the stacks from a thread that needs no GIL, shortly
-   before the parent ends the worker; a memory file holds them afterwards.
+4. Before the parent ends a hung worker, it has `faulthandler` print the stacks
+   into a file, by a signal.  Its handler is written in C and needs no GIL.  (Its
+   watchdog thread would not do: it reads the frames of a thread that runs, and
+   now and then crashes a process that merely spins.)
 5. The channel is a pipe of its own.  What the loop does to its standard
    streams, including closing them, is its own affair.
 
@@ -38,8 +40,12 @@ import psutil
 from .probes import trace
 from .verdicts import Activity
 
-# The watchdog prints this long before the parent ends the worker, in seconds.
-_STACK_LEAD = 0.3
+# What has a worker print its stacks, and how long that may take, in seconds.
+_PRINT_STACKS = signal.SIGUSR2
+_STACK_PATIENCE = 0.5
+
+# How long a worker that has closed its channel may take to exit, in seconds.
+_EXIT_PATIENCE = 1.0
 
 # Above this share of a processor, a worker from which nothing comes spins.
 _SPINNING = 0.5
@@ -51,19 +57,14 @@ Work = Callable[["Report"], None]
 class Report:
     """The worker's side of the channel."""
 
-    def __init__(self, fd: int, stacks: IO[bytes], patience: float) -> None:
+    def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._stacks = stacks
-        self._patience = patience
 
     def begin(self, what: str) -> None:
         """*what* begins now and has the whole patience for itself."""
         if trace.recorder is not None:
             trace.recorder.forget()
         self.say({"begin": what})
-        faulthandler.dump_traceback_later(
-            max(self._patience - _STACK_LEAD, 0.1), file=self._stacks.fileno()
-        )
 
     def say(self, message: dict[str, Any]) -> None:
         """Send *message*, which must be JSON, to the parent."""
@@ -136,18 +137,21 @@ class Worker:
             self._current = ""
             self.messages.append(message)
 
+    def kill(self) -> None:
+        """The process and its whole group end at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
     def end(self, *, hung: bool) -> Ending:
         """Make an end of the process, its group and its files; tell how it ended."""
         activity = self._activity() if hung else None
-        stack_is_due = hung
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        _, status = os.waitpid(self.pid, 0)
-        # The group lives on while a grandchild does.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        death = None if hung or self._done else describe_status(status)
-        stack = _text(self.stacks) if stack_is_due or death else ""
+        if hung:
+            self._have_stacks_printed()  # 4
+            self.kill()
+        status = self._wait_for_exit()
+        self.kill()  # the group lives on while a grandchild does
+        death = None if hung or self._done else status
+        stack = _text(self.stacks) if hung or death else ""
         if activity is Activity.SLEPT and _waits_for_thread(stack):
             activity = Activity.WAITED
         ending = Ending(
@@ -162,6 +166,18 @@ class Worker:
         self._release()
         return ending
 
+    def _wait_for_exit(self) -> str:
+        """How the process ended, in words; it may have closed its channel and lived on."""
+        until = time.monotonic() + _EXIT_PATIENCE
+        while time.monotonic() < until:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return describe_status(status)
+            time.sleep(0.002)
+        self.kill()
+        os.waitpid(self.pid, 0)
+        return "closed the descriptor that it reports to"
+
     def _activity(self) -> Activity:
         """What it did in the time that ran out.
 
@@ -174,6 +190,17 @@ class Worker:
             return Activity.SLEPT
         spun = times.user + times.system > _SPINNING * self.patience
         return Activity.SPUN if spun else Activity.SLEPT
+
+    def _have_stacks_printed(self) -> None:
+        """The file of stacks holds them, unless the worker no longer takes signals."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, _PRINT_STACKS)
+        size, until = 0, time.monotonic() + _STACK_PATIENCE
+        while time.monotonic() < until:
+            time.sleep(0.01)
+            former, size = size, os.fstat(self.stacks.fileno()).st_size
+            if size and size == former:
+                return
 
     def _release(self) -> None:
         os.close(self.channel)
@@ -194,7 +221,7 @@ def start(work: Work, patience: float) -> Worker:
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        _run(work, writing, stacks, output, recorder, patience)
+        _run(work, writing, stacks, output, recorder)
     os.close(writing)
     return Worker(pid, reading, stacks, output, recorder, patience)
 
@@ -205,7 +232,6 @@ def _run(
     stacks: IO[bytes],
     output: IO[bytes],
     recorder: trace.Recorder,
-    patience: float,
 ) -> NoReturn:
     """The life of a worker; never returns to the caller's stack."""
     status = 1
@@ -218,11 +244,11 @@ def _run(
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         faulthandler.enable(file=stacks.fileno())
         trace.recorder = recorder
-        report = Report(channel, stacks, patience)
+        faulthandler.register(_PRINT_STACKS, file=stacks.fileno())
+        report = Report(channel)
         work(report)
         report.begin("the collection of what the tests left behind")
         gc.collect()
-        faulthandler.cancel_dump_traceback_later()
         report.say({"done": True})
         status = 0
     except BaseException as error:  # the last frame of this process: it may only exit
@@ -289,7 +315,8 @@ class Pool:
     def close(self) -> None:
         """End every worker that still runs."""
         for worker in list(self._running):
-            self._end(worker, hung=True)
+            worker.kill()
+            self._end(worker, hung=False)
         self._selector.close()
 
     def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[dict[str, Any]], Ending]:
@@ -323,10 +350,9 @@ def describe_status(status: int) -> str:
 
 def _waits_for_thread(stack: str) -> bool:
     """Whether the main thread's innermost frame belongs to the threading module."""
-    frames = [line for line in stack.splitlines() if line.lstrip().startswith("File ")]
-    main = stack.rfind("(most recent call first)")
-    after = stack[main:].splitlines()[1:2] if main >= 0 else frames[:1]
-    return any("threading.py" in line or "concurrent/futures" in line for line in after)
+    _, _, after = stack.partition("Current thread")
+    innermost = after.splitlines()[1:2]
+    return any("threading.py" in line or "concurrent/futures" in line for line in innermost)
 
 
 def _text(file: IO[bytes]) -> str:
