@@ -140,6 +140,9 @@ def _import(spec: str, module_name: str) -> object:
             f"{spec!r}: importing {module_name} failed, because it needs the module "
             f"{error.name!r}, which is not installed; install it and run again"
         ) from error
+    except AdapterError as error:
+        # The adapter itself says what it lacks.
+        raise AdapterError(f"{spec!r}: {error}") from error
     except Exception as error:
         raise AdapterError(
             f"{spec!r}: importing {module_name} raised {_said(error)}; "
