@@ -309,6 +309,8 @@ class _Work:
         settings.load_profile("looptck")
         for item in self._task.items:
             report.begin(item.nodeid)
+            if isinstance(item, pytest.Function):
+                item._initrequest()  # a campaign may have an item run more than once
             report.say(self._run(item))
 
     def _run(self, item: pytest.Item) -> dict[str, Any]:

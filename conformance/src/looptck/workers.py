@@ -168,12 +168,13 @@ class Worker:
 
     def _wait_for_exit(self) -> str:
         """How the process ended, in words; it may have closed its channel and lived on."""
-        until = time.monotonic() + _EXIT_PATIENCE
-        while time.monotonic() < until:
+        pause = 0.0001  # most are gone by now, or within a fraction of a millisecond
+        while pause < _EXIT_PATIENCE:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 return describe_status(status)
-            time.sleep(0.002)
+            time.sleep(pause)
+            pause *= 2
         self.kill()
         os.waitpid(self.pid, 0)
         return "closed the descriptor that it reports to"
