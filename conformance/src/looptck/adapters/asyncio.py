@@ -178,7 +178,8 @@ class LuaeventEvent:
         # Not a reference: an event that is kept must not keep its base.
         self._base = weakref.ref(base)
         self._fd = fd
-        self._number = fd if fd is None or isinstance(fd, int) else fd.fileno()
+        # the number of fd, once the loop has accepted it
+        self._number = -1
         self._timeout = timeout
         self._timer: asyncio.TimerHandle | None = None
         # what was asked for last, and the directions for which the loop has us
@@ -216,23 +217,23 @@ class LuaeventEvent:
 
     def _watch(self, base: LuaeventBase, flags: int, callback: EventCallback | None) -> None:
         """Have a reader or a writer in the directions of *flags*, and in no other."""
-        if self._fd is None or self._number is None:
+        if self._fd is None:
             return
         loop = base.asyncio_loop
         for direction, add, remove in (
             (Luaevent.EV_READ, loop.add_reader, loop.remove_reader),
             (Luaevent.EV_WRITE, loop.add_writer, loop.remove_writer),
         ):
-            place = (self._number, direction)
             if flags & direction & ~self._places:
                 add(self._fd, *self._job(callback, direction))
+                self._number = self._fd if isinstance(self._fd, int) else self._fd.fileno()
                 # asyncio has replaced whoever was there.
-                if former := base.holders.get(place):
+                if former := base.holders.get((self._number, direction)):
                     former._lose(direction)
-                base.holders[place] = self
+                base.holders[self._number, direction] = self
                 self._places |= direction
             elif self._places & direction & ~flags:
-                del base.holders[place]
+                del base.holders[self._number, direction]
                 self._places &= ~direction
                 remove(self._fd)
 
@@ -406,6 +407,82 @@ def _seconds(duration: Duration) -> float:
     return sum(number * _SECONDS[unit] for unit, number in duration.items())
 
 
-UNSUPPORTED: Mapping[str, str] = {}
+# {why the loop cannot be asked: the rules}.  docs/adapters.md tells how the line
+# was drawn.
+_NOT_ASKED = {
+    "asyncio calls a reader and a writer apart, never as one": (
+        "luaevent.constants.ev-or-receive",
+    ),
+    "asyncio has one reader and one writer for each descriptor; another replaces it": (
+        "luaevent.addevent.same-fd",
+        "luaevent.callback.leave-only-this",
+    ),
+    "a reader of asyncio lives until remove_reader(), whatever becomes of any object": (
+        "luaevent.addevent.gc-closure-cycle",
+        "luaevent.addevent.gc-erases",
+    ),
+    "run_forever() of asyncio knows no last event; the adapter counts and stops it": (
+        "luaevent.loop.no-events",
+        "luaevent.loop.return-value",
+    ),
+    "asyncio has no flags; what they are and which go together is the adapter's choice": (
+        "luaevent.addevent.event-persist",
+        "luaevent.addevent.event-signal",
+        "luaevent.addevent.event-timeout-bit",
+        "luaevent.addevent.event-type",
+        "luaevent.addevent.event-zero",
+        "luaevent.addevent.fd-nil-no-timeout",
+        "luaevent.constants.ev-distinct-bits",
+        "luaevent.constants.ev-or-signal",
+        "luaevent.constants.ev-persist",
+        "luaevent.constants.ev-signal",
+        "luaevent.constants.evbuffer-distinct",
+        "luaevent.constants.leave-distinct",
+        "luaevent.constants.present",
+        "luaevent.flags.read-timeout-together",
+    ),
+    "asyncio ignores what a callback returns; an odd answer is read by the adapter alone": (
+        "luaevent.callback.leave-with-newtimeout",
+        "luaevent.callback.newtimeout-only",
+        "luaevent.callback.return-*",
+        "luaevent.callback.timer-return-fd-flag",
+    ),
+    "asyncio hands what a callback raises to the exception handler; the adapter raises it": (
+        "luaevent.loop.error-propagates",
+    ),
+    "the shape of the document's objects is the adapter's, whatever the loop": (
+        "luaevent.addevent.close-wrong-self",
+        "luaevent.addevent.input-order",
+        "luaevent.addevent.output",
+        "luaevent.callback.input",
+        "luaevent.loop.wrong-self",
+        "luaevent.new.returns-base",
+        "luahop.ext.loop-stop",
+        "luahop.ext.tostring",
+        "luahop.module.names",
+        "luahop.poll.return-value",
+    ),
+    "asyncio has no timer that repeats, so that no grid is kept and no tick missed": (
+        "luaevent.loop.timer-no-catch-up",
+        "luahop.timer.interval-missed",
+        "luahop.timer.interval-no-drift",
+    ),
+    "asyncio has a function for each direction, and no mask": (
+        "luahop.listener.mask-domain",
+        "luahop.listener.mask-rw",
+        "luahop.listener.remove-half-of-rw",
+        "luahop.listener.rw-partial-override",
+    ),
+    "asyncio takes seconds, as a number; a duration is read by the adapter alone": (
+        "luahop.poll.timeout-wrong-type",
+        "luahop.timer.units-other",
+        "luahop.timer.units-string",
+        "luahop.timer.units-sum",
+        "luahop.timer.unknown-unit",
+    ),
+}
+UNSUPPORTED: Mapping[str, str] = {
+    rule: reason for reason, rules in _NOT_ASKED.items() for rule in rules
+}
 
 implementation = from_loop_factory("asyncio:new_event_loop", asyncio.new_event_loop)
