@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, variant: str) -> Bench:
-    made = Bench(under_test_of(request.config).implementation, variant)
+    under_test = under_test_of(request.config)
+    made = Bench(under_test.implementation, variant, under_test.spec)
     request.node.stash[BENCH] = made
     return made
 
