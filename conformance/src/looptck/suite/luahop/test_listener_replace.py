@@ -1,0 +1,436 @@
+"""LuaHop, listeners: set inside callbacks, replaced, and the two directions of a descriptor."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.polling import poll_for, poll_rounds, poll_until, wait_readable
+from looptck.probes.situations import Situation, everywhere, luahop_in
+from looptck.probes.trace import Trace
+from looptck.probes.wires import End, Wires, drain, fill
+from looptck.profiles.luahop import Hop, Luahop
+
+from_where = pytest.mark.parametrize("from_timer", [False, True], ids=["reader", "timer"])
+
+
+def call_once(hop: Hop, wires: Wires, act: Callable[[], object], *, from_timer: bool) -> None:
+    """Have *hop* call *act* once, from a timer or from a reader, when it is polled."""
+    if from_timer:
+        hop.set_timeout({"ms": 1}, act)
+        return
+    near, far = wires.pair()
+
+    def on_read() -> None:
+        drain(near)
+        act()
+
+    hop.set_listener(near.fileno(), "r", on_read)
+    far.send(b"x")
+
+
+@rule("luahop.listener.set-inside-callback")
+@from_where
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_a_ready_descriptor_registered_by_a_callback_is_called(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str, from_timer: bool
+) -> None:
+    """Nothing but a far-off guard could wake a loop that looks only at what it had before."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+
+    def act() -> None:
+        trace("outer")
+        hop.set_listener(near.fileno(), mask, lambda: trace("inner"))
+
+    call_once(hop, wires, act, from_timer=from_timer)
+    poll_until(
+        hop,
+        "a listener set in a callback is called without another event",
+        lambda: "inner" in trace,
+    )
+    assert trace[0] == "outer"
+
+
+@rule("luahop.listener.set-inside-callback")
+@from_where
+def test_a_descriptor_registered_by_a_callback_is_called_when_it_becomes_ready(
+    luahop: Luahop, wires: Wires, trace: Trace, from_timer: bool
+) -> None:
+    """It becomes ready some rounds later, when the callback that set it is long over."""
+    near, far = wires.pair()
+    hop = luahop.new()
+
+    def act() -> None:
+        trace("outer")
+        hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
+
+    call_once(hop, wires, act, from_timer=from_timer)
+    poll_until(hop, "the outer callback is called", lambda: trace)
+    poll_for(hop, 3)
+    for data in (b"1", b"2"):
+        far.send(data)
+        poll_until(
+            hop, "a listener set in a callback is called", partial(trace.__contains__, repr(data))
+        )
+    assert trace == ["outer", "b'1'", "b'2'"]
+
+
+@rule("luahop.listener.set-inside-callback")
+def test_every_callback_of_a_batch_may_set_listeners(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Five are ready at once and each sets another five, so tables grow under the batch."""
+    hop = luahop.new()
+    expected: set[str] = set()
+
+    def watch(name: str, then: Callable[[], None]) -> None:
+        near, far = wires.pair()
+        far.send(b"x")
+        expected.add(name)
+
+        def on_read() -> None:
+            drain(near)
+            trace(name)
+            then()
+
+        hop.set_listener(near.fileno(), "r", on_read)
+
+    def more(outer: int) -> None:
+        for inner in range(5):
+            watch(f"{outer}.{inner}", lambda: None)
+
+    for outer in range(5):
+        watch(f"{outer}", partial(more, outer))
+    poll_until(hop, "30 listeners, 25 of them set in callbacks", lambda: len(trace) >= 30)
+    poll_for(hop, 2)
+    assert sorted(trace) == sorted(expected), "a listener was not called exactly once"
+
+
+@rule("luahop.listener.set-inside-callback")
+def test_a_chain_of_callbacks_each_setting_the_next(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Each link is set by the one before, the last one by nobody outside the loop."""
+    hop = luahop.new()
+
+    def watch(number: int) -> None:
+        near, far = wires.pair()
+        far.send(b"x")
+
+        def on_read() -> None:
+            hop.remove_listener(near.fileno(), "r")
+            trace(str(number))
+            if number < 5:
+                watch(number + 1)
+
+        hop.set_listener(near.fileno(), "r", on_read)
+
+    watch(1)
+    poll_until(hop, "the last listener of a chain is called", lambda: "5" in trace)
+    assert trace == ["1", "2", "3", "4", "5"]
+
+
+@rule("luahop.listener.replace")
+@everywhere
+@pytest.mark.parametrize("mask", ["r", "w"])
+@pytest.mark.parametrize("times", [1, 4])
+def test_only_the_newest_listener_is_called(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, times: int
+) -> None:
+    """Ready only after the replacement, so that a call of an older one is a fault."""
+    near, far = wires.pair()
+    if mask == "w":
+        fill(near)
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), mask, lambda: trace("old"))
+
+    def use_up(name: str) -> None:
+        trace(name)
+        if mask == "r":
+            drain(near)
+        else:
+            fill(near)
+
+    def act() -> None:
+        for number in range(1, times + 1):
+            hop.set_listener(near.fileno(), mask, partial(use_up, f"new {number}"))
+
+    luahop_in(situation, hop, act)
+    for calls in (1, 2):
+        if mask == "r":
+            far.send(b"x")
+        else:
+            drain(far)
+        poll_until(hop, "the new listener is called", partial(reached, trace, calls))
+        poll_for(hop, 2)
+        assert trace == [f"new {times}"] * calls, "not once for each readiness, and the newest only"
+
+
+def reached(trace: Trace, length: int) -> bool:
+    return len(trace) >= length
+
+
+@rule("luahop.listener.replace")
+def test_the_old_listener_is_not_called_for_what_it_left(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """The old one was called already, and left the data to the new one."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace("old"))
+    poll_until(hop, "the first listener is called", lambda: trace)
+    trace.clear()
+    hop.set_listener(near.fileno(), "r", lambda: trace(f"new {drain(near)!r}"))
+    poll_until(hop, "the second listener is called for what the first one left", lambda: trace)
+    poll_for(hop, 2)
+    assert trace == ["new b'x'"]
+
+
+@rule("luahop.listener.replace")
+def test_a_listener_replaced_by_another_callback_is_not_called(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Both are ready in one batch, and whichever comes first replaces the other's."""
+    pairs = [wires.pair(), wires.pair()]
+    hop = luahop.new()
+
+    def replace_other(me: int) -> None:
+        near, other = pairs[me][0], pairs[1 - me][0]
+        drain(near)
+        trace("old")
+        hop.set_listener(other.fileno(), "r", lambda: trace(f"new {drain(other)!r}"))
+
+    for me in (0, 1):
+        hop.set_listener(pairs[me][0].fileno(), "r", partial(replace_other, me))
+        pairs[me][1].send(b"x")
+    poll_until(hop, "the replacement is called", lambda: "new b'x'" in trace)
+    poll_for(hop, 2)
+    assert trace == ["old", "new b'x'"], "expected one old listener and the other one's replacement"
+
+
+@rule("luahop.listener.replace")
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_a_replaced_callback_is_not_kept_alive(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """The loop polls once more and garbage is collected, so that only a real hold counts."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+
+    def old() -> None:
+        trace("old")
+
+    kept = weakref.ref(old)
+    hop.set_listener(near.fileno(), mask, old)
+    poll_until(hop, "the first listener is called", lambda: trace)
+    hop.set_listener(near.fileno(), mask, lambda: trace("new"))
+    del old
+    poll_until(hop, "the second listener is called", lambda: "new" in trace)
+    poll_rounds(hop, 2)
+    gc.collect()
+    assert kept() is None, "the callback was replaced, but the loop still holds it"
+
+
+@rule("luahop.listener.replace-inside")
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_the_new_one_is_not_called_for_the_notice_of_the_old_one(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """The old one uses up the readiness, so any call of the new one rests on the old notice."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+
+    def use_up() -> None:
+        drain(near) if mask == "r" else fill(near)
+
+    def new() -> None:
+        trace("new")
+        use_up()
+
+    def old() -> None:
+        trace("old begins")
+        use_up()
+        hop.set_listener(near.fileno(), mask, new)
+        trace("old ends")
+
+    hop.set_listener(near.fileno(), mask, old)
+    poll_until(hop, "the first listener is called", lambda: trace)
+    poll_for(hop, 3)
+    assert trace == ["old begins", "old ends"]
+    if mask == "r":
+        far.send(b"y")
+    else:
+        drain(far)
+    poll_until(hop, "the listener set inside is called", lambda: "new" in trace)
+    poll_for(hop, 2)
+    assert trace == ["old begins", "old ends", "new"]
+
+
+@rule("luahop.listener.replace-inside")
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_the_new_one_is_called_for_what_the_old_one_left(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """The descriptor stays ready, so from now on every call has to be the new one's."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+
+    def old() -> None:
+        trace("old")
+        hop.set_listener(near.fileno(), mask, lambda: trace("new"))
+
+    hop.set_listener(near.fileno(), mask, old)
+    poll_until(hop, "the listener set inside is called", partial(reached, trace, 4))
+    assert trace[:4] == ["old", "new", "new", "new"]
+
+
+@rule("luahop.listener.replace-inside")
+def test_two_callbacks_may_take_turns(luahop: Luahop, wires: Wires, trace: Trace) -> None:
+    """Each replaces itself by the other, so a loop that writes back its own is out of step."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+
+    def ping() -> None:
+        trace("ping")
+        hop.set_listener(near.fileno(), "r", pong)
+
+    def pong() -> None:
+        trace("pong")
+        hop.set_listener(near.fileno(), "r", ping)
+
+    hop.set_listener(near.fileno(), "r", ping)
+    poll_until(hop, "two listeners that replace each other are called", partial(reached, trace, 6))
+    assert trace[:6] == ["ping", "pong"] * 3
+
+
+def who_is_called(hop: Hop, trace: Trace, expected: set[str]) -> set[str]:
+    """Everyone called while the *expected* ones come, and in some rounds after."""
+    trace.clear()
+    if not expected:
+        poll_for(hop, 3)
+        return set(trace)
+    poll_until(hop, f"{' and '.join(sorted(expected))} called", lambda: expected <= set(trace))
+    poll_rounds(hop, 3)
+    return set(trace)
+
+
+@rule("luahop.listener.rw-independent")
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "+r +w *r *w -w -r",
+        "+w +r *w *r -r -w",
+        "+r +w -r +r -w -r",
+        "+w +r -w +w -r -w",
+        "+r +w *w -r *w -w",
+        "+r -r +w *w +r -w -r",
+    ],
+)
+@pytest.mark.parametrize("kind", ["pair", "tcp"])
+def test_after_each_step_exactly_those_that_are_left_are_called(
+    luahop: Luahop, wires: Wires, trace: Trace, steps: str, kind: str
+) -> None:
+    """+ sets, * replaces, - removes.  Both directions stay ready throughout."""
+    near, far = wires.pair() if kind == "pair" else wires.tcp_pair()
+    far.send(b"x")
+    wait_readable([near])
+    hop = luahop.new()
+    left: dict[str, str] = {}
+    done: list[str] = []
+    for number, step in enumerate(steps.split()):
+        what, mask = step[0], step[1]
+        if what == "-":
+            hop.remove_listener(near.fileno(), mask)
+            del left[mask]
+        else:
+            left[mask] = f"{mask} of step {number}"
+            hop.set_listener(near.fileno(), mask, partial(trace, left[mask]))
+        done.append(step)
+        expected = set(left.values())
+        called = who_is_called(hop, trace, expected)
+        assert called == expected, (
+            f"after {' '.join(done)}: expected {sorted(expected)}, called {sorted(called)}"
+        )
+
+
+@rule("luahop.listener.rw-independent")
+@pytest.mark.parametrize("changed", ["r", "w"])
+@pytest.mark.parametrize("how", ["replaced", "removed", "set anew"])
+def test_a_change_inside_the_other_directions_callback_touches_one(
+    luahop: Luahop, wires: Wires, trace: Trace, changed: str, how: str
+) -> None:
+    """The change comes from the callback of the direction that must stay as it was."""
+    near, far = wires.pair()
+    far.send(b"x")
+    stays = "w" if changed == "r" else "r"
+    hop = luahop.new()
+
+    def on_stays() -> None:
+        trace("stays")
+        if "changed" in done:
+            return
+        done.append("changed")
+        if how != "replaced":
+            hop.remove_listener(near.fileno(), changed)
+        if how != "removed":
+            hop.set_listener(near.fileno(), changed, lambda: trace("new"))
+
+    done: list[str] = []
+    hop.set_listener(near.fileno(), changed, lambda: trace("old"))
+    hop.set_listener(near.fileno(), stays, on_stays)
+    poll_until(hop, f"the {stays!r} listener is called", lambda: done)
+    expected = {"stays"} if how == "removed" else {"stays", "new"}
+    assert who_is_called(hop, trace, expected) == expected
+
+
+@rule("luahop.listener.rw-independent")
+def test_a_writer_that_waits_does_not_hold_up_the_reader(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """One direction has nothing to do all the time; the other must work as if alone."""
+    near, far = wires.pair()
+    fill(near)
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "w", lambda: trace("room"))
+    hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
+    far.send(b"x")
+    poll_until(hop, "the reader of a full socket is called", lambda: trace)
+    poll_for(hop, 2)
+    assert trace == ["b'x'"]
+    hop.remove_listener(near.fileno(), "r")
+    far.send(b"y")
+    poll_for(hop, 2)
+    assert trace == ["b'x'"], "the removed reader was called, or the writer without room"
+    drain(far)
+    poll_until(hop, "the writer is called after the reader was removed", lambda: "room" in trace)
+
+
+@rule("luahop.listener.rw-independent")
+def test_the_two_ends_of_a_connection_in_one_loop(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Four listeners on two descriptors: one taken out leaves three."""
+    near, far = wires.pair()
+    sides: dict[str, End] = {"near": near, "far": far}
+    hop = luahop.new()
+    for name, end in sides.items():
+        end.send(b"x")
+        for mask in "rw":
+            hop.set_listener(end.fileno(), mask, partial(trace, f"{name} {mask}"))
+    expected = {"near r", "near w", "far r", "far w"}
+    assert who_is_called(hop, trace, expected) == expected
+    hop.remove_listener(near.fileno(), "w")
+    expected.remove("near w")
+    assert who_is_called(hop, trace, expected) == expected

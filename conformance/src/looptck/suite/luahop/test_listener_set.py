@@ -1,0 +1,396 @@
+"""LuaHop, listeners: set, and called when the descriptor is ready."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.polling import poll_for, poll_rounds, poll_until, wait_readable
+from looptck.probes.situations import Situation, everywhere, luahop_in
+from looptck.probes.trace import Trace
+from looptck.probes.wires import End, Wires, drain, fill
+from looptck.profiles.luahop import Luahop
+
+over = pytest.mark.parametrize("kind", ["pair", "pipe", "tcp"])
+
+
+def ends(wires: Wires, kind: str) -> tuple[End, End]:
+    """The reading and the writing end of a connection of that kind."""
+    if kind == "pipe":
+        return wires.pipe()
+    return wires.pair() if kind == "pair" else wires.tcp_pair()
+
+
+@rule("luahop.listener.create")
+@pytest.mark.parametrize("mask", ["r", "w"])
+@everywhere
+def test_nothing_is_called_before_poll(
+    luahop: Luahop,
+    wires: Wires,
+    clock: Clock,
+    trace: Trace,
+    situation: Situation,
+    mask: str,
+) -> None:
+    """The descriptor is ready already; time passes, and other functions of the loop run."""
+    near, far = wires.pair()
+    other, _ = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    too_soon: list[int] = []
+
+    def act() -> None:
+        hop.set_listener(near.fileno(), mask, lambda: trace("called"))
+        clock.advance(0.002)
+        hop.set_timeout({"s": 60}, lambda: None)
+        hop.set_listener(other.fileno(), "r", lambda: None)
+        hop.remove_listener(other.fileno(), "r")
+        too_soon.append(len(trace))
+
+    luahop_in(situation, hop, act)
+    assert too_soon == [0], "a listener of a ready descriptor was called outside poll"
+    poll_until(hop, "poll calls the listener", lambda: trace)
+
+
+@rule("luahop.listener.create")
+@everywhere
+def test_a_reader_is_called_each_time_there_is_something_to_read(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation
+) -> None:
+    """Each byte is taken before the next one is sent, so each needs a call of its own."""
+    near, far = wires.pair()
+    hop = luahop.new()
+    luahop_in(
+        situation,
+        hop,
+        lambda: hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near)))),
+    )
+    for number in range(1, 4):
+        far.send(b"%d" % number)
+        poll_until(hop, f"the reader is called for byte {number}", partial(reached, trace, number))
+    assert trace == ["b'1'", "b'2'", "b'3'"]
+
+
+def reached(trace: Trace, length: int) -> bool:
+    return len(trace) >= length
+
+
+@rule("luahop.listener.create")
+def test_a_writer_is_called_each_time_there_is_room(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Each call fills the buffer, so that the next one needs the peer to make room."""
+    near, far = wires.pair()
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "w", lambda: trace("room" if fill(near) else "no room"))
+    for number in range(1, 4):
+        poll_until(hop, f"the writer is called, time {number}", partial(reached, trace, number))
+        drain(far)
+    assert trace == ["room"] * 3
+
+
+@rule("luahop.listener.read")
+@over
+@everywhere
+def test_a_byte_is_one_call_of_the_reader(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, kind: str
+) -> None:
+    """Polled past a timer before the byte and after it, so one call too many shows."""
+    near, far = ends(wires, kind)
+    hop = luahop.new()
+    luahop_in(
+        situation,
+        hop,
+        lambda: hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near)))),
+    )
+    poll_for(hop, 3)
+    assert trace == [], "the reader was called before there was anything to read"
+    far.send(b"x")
+    wait_readable([near])
+    poll_until(hop, "the reader is called for a byte", lambda: trace)
+    poll_for(hop, 3)
+    assert trace == ["b'x'"], f"one byte was sent; the reader was called and got {trace}"
+
+
+@rule("luahop.listener.read")
+@over
+@everywhere
+def test_data_that_were_there_first_count(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, kind: str
+) -> None:
+    """Nothing arrives after the listener is set, so only a look at the state can tell."""
+    near, far = ends(wires, kind)
+    far.send(b"early")
+    wait_readable([near])
+    hop = luahop.new()
+    luahop_in(
+        situation,
+        hop,
+        lambda: hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near)))),
+    )
+    poll_until(hop, "the reader is called for data older than it is", lambda: trace)
+    poll_for(hop, 3)
+    assert trace == ["b'early'"]
+
+
+@rule("luahop.listener.read")
+@pytest.mark.parametrize("ready", [0, 1, 2])
+def test_the_reader_of_the_ready_descriptor_is_called(
+    luahop: Luahop, wires: Wires, trace: Trace, ready: int
+) -> None:
+    """Three listeners made by one loop body: a callback kept once for all of them shows."""
+    pairs = [wires.pair() for _ in range(3)]
+    hop = luahop.new()
+    for number, (near, _) in enumerate(pairs):
+        hop.set_listener(near.fileno(), "r", partial(read, trace, number, near))
+    pairs[ready][1].send(b"x")
+    poll_until(hop, "the reader of the ready descriptor is called", lambda: trace)
+    poll_for(hop, 3)
+    assert trace == [f"{ready} read b'x'"]
+
+
+def read(trace: Trace, number: int, near: End) -> None:
+    trace(f"{number} read {drain(near)!r}")
+
+
+@rule("luahop.listener.write")
+@over
+@everywhere
+def test_a_writer_with_room_is_called(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, kind: str
+) -> None:
+    """There is nothing to read at that end, so a poller asked for reading stays silent."""
+    _, near = ends(wires, kind)
+    hop = luahop.new()
+    luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), "w", lambda: trace("room")))
+    poll_until(hop, "the writer of an idle connection is called", lambda: trace)
+    hop.remove_listener(near.fileno(), "w")
+
+
+@rule("luahop.listener.write")
+@pytest.mark.parametrize("kind", ["pair", "pipe"])
+@everywhere
+def test_a_writer_without_room_waits_for_the_peer(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, kind: str
+) -> None:
+    """Not one byte of room is left, and a later timer shows that the loop was not just slow."""
+    far, near = ends(wires, kind)
+    fill(near)
+    hop = luahop.new()
+    luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), "w", lambda: trace("room")))
+    poll_for(hop, 10)
+    assert trace == [], "the writer was called although the send buffer is full"
+    drain(far)
+    poll_until(hop, "the writer is called once there is room", lambda: trace)
+
+
+@rule("luahop.listener.accept")
+@pytest.mark.parametrize("clients", [1, 2, 5])
+@everywhere
+def test_each_client_is_accepted_in_a_call(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, clients: int
+) -> None:
+    """The socket does not block, so a call without a client shows in the trace."""
+    listening = wires.listener()
+    hop = luahop.new()
+    luahop_in(
+        situation,
+        hop,
+        lambda: hop.set_listener(listening.fileno(), "r", lambda: accept_one(listening, trace)),
+    )
+    for _ in range(clients):
+        wires.connect(listening)
+    for number in range(1, clients + 1):
+        if len(trace) < number:
+            wait_readable([listening])
+            poll_until(hop, f"client {number} is accepted", partial(reached, trace, number))
+    poll_for(hop, 3)
+    assert trace == ["accepted"] * clients
+    wires.connect(listening)
+    wait_readable([listening])
+    poll_until(hop, "a later client is accepted", partial(reached, trace, clients + 1))
+    assert trace[clients:] == ["accepted"]
+
+
+def accept_one(listening: socket.socket, trace: Trace) -> None:
+    try:
+        served, _ = listening.accept()
+    except BlockingIOError:
+        trace("called without a client")
+    else:
+        served.close()
+        trace("accepted")
+
+
+@rule("luahop.listener.level-triggered")
+@pytest.mark.parametrize("kind", ["pair", "pipe"])
+def test_a_reader_that_leaves_a_byte_is_called_for_it(
+    luahop: Luahop, wires: Wires, trace: Trace, kind: str
+) -> None:
+    """All bytes are there before the first call and nothing is sent later."""
+    near, far = ends(wires, kind)
+    far.send(b"abc")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace(near.recv(1).decode()))
+    poll_until(hop, "the reader is called for the bytes that it left", partial(reached, trace, 3))
+    poll_for(hop, 3)
+    assert trace == ["a", "b", "c"]
+
+
+@rule("luahop.listener.level-triggered")
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_a_callback_that_does_nothing_is_called_again(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """Four calls: one, and perhaps a second, come even from an edge-triggered poller."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), mask, lambda: trace("called"))
+    poll_until(hop, "a listener that changes nothing is called again", partial(reached, trace, 4))
+
+
+@rule("luahop.listener.level-triggered")
+def test_clients_that_are_left_waiting_are_told_again(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Nothing new arrives between the calls, and each call accepts one client only."""
+    listening = wires.listener()
+    hop = luahop.new()
+    hop.set_listener(listening.fileno(), "r", lambda: accept_one(listening, trace))
+    for _ in range(3):
+        wires.connect(listening)
+    for number in range(1, 4):
+        if len(trace) < number:
+            wait_readable([listening])
+            poll_until(hop, f"waiting client {number} is told", partial(reached, trace, number))
+    assert trace == ["accepted"] * 3
+
+
+@rule("luahop.listener.level-triggered")
+def test_what_is_left_over_is_told_after_other_events(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Timers and another descriptor come in between, and may not wipe out what is left."""
+    near, far = wires.pair()
+    other, peer = wires.pair()
+    far.send(b"abcdef")
+    hop = luahop.new()
+
+    def on_read() -> None:
+        trace(near.recv(1).decode())
+        peer.send(b"x")
+
+    hop.set_listener(near.fileno(), "r", on_read)
+    hop.set_listener(other.fileno(), "r", lambda: drain(other))
+    for _ in range(3):
+        hop.set_timeout({"ms": 1}, lambda: None)
+    poll_until(hop, "the reader gets all that is left", partial(reached, trace, 6))
+    assert trace == list("abcdef")
+
+
+def _drained(wires: Wires) -> tuple[End, str]:
+    near, far = wires.pair()
+    far.send(b"x")
+    drain(near)
+    return near, "r"
+
+
+def _full_but_readable(wires: Wires) -> tuple[End, str]:
+    near, far = wires.pair()
+    fill(near)
+    far.send(b"x")
+    return near, "w"
+
+
+def _full(kind: str, wires: Wires) -> tuple[End, str]:
+    _, near = ends(wires, kind)
+    fill(near)
+    return near, "w"
+
+
+NOT_READY: dict[str, Callable[[Wires], tuple[End, str]]] = {
+    "reader of a fresh socket": lambda wires: (wires.pair()[0], "r"),
+    "reader of a fresh TCP connection": lambda wires: (wires.tcp_pair()[0], "r"),
+    "reader of an empty pipe": lambda wires: (wires.pipe()[0], "r"),
+    "reader of a drained socket": _drained,
+    "reader of a full socket": lambda wires: (_full("pair", wires)[0], "r"),
+    "reader of a listening socket": lambda wires: (wires.listener(), "r"),
+    "writer of a full socket": partial(_full, "pair"),
+    "writer of a full pipe": partial(_full, "pipe"),
+    "writer of a full socket with data": _full_but_readable,
+}
+
+
+@rule("luahop.listener.not-ready")
+@pytest.mark.parametrize("case", NOT_READY)
+@everywhere
+def test_a_listener_without_reason_is_not_called(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, case: str
+) -> None:
+    """Timers fire meanwhile, each of which wakes the loop."""
+    end, mask = NOT_READY[case](wires)
+    hop = luahop.new()
+    hop.set_interval({"ms": 2}, lambda: None)
+    luahop_in(situation, hop, lambda: hop.set_listener(end.fileno(), mask, lambda: trace("called")))
+    poll_for(hop, 10)
+    assert trace == [], f"the {case} was called"
+
+
+@rule("luahop.listener.not-ready")
+@pytest.mark.parametrize("case", NOT_READY)
+def test_the_readiness_of_another_descriptor_is_no_reason(
+    luahop: Luahop, wires: Wires, trace: Trace, case: str
+) -> None:
+    """The other descriptor is ready several times, before and after in the table."""
+    end, mask = NOT_READY[case](wires)
+    first, to_first = wires.pair()
+    last, to_last = wires.pair()
+    hop = luahop.new()
+    hop.set_listener(first.fileno(), "r", lambda: trace(f"first {drain(first)!r}"))
+    hop.set_listener(end.fileno(), mask, lambda: trace("called"))
+    hop.set_listener(last.fileno(), "r", lambda: trace(f"last {drain(last)!r}"))
+    to_first.send(b"1")
+    poll_until(hop, "another listener is called", lambda: trace)
+    to_last.send(b"2")
+    poll_until(hop, "another listener is called", partial(reached, trace, 2))
+    poll_for(hop, 3)
+    assert trace == ["first b'1'", "last b'2'"], f"the {case} was called, or another one twice"
+
+
+@rule("luahop.listener.not-ready")
+@pytest.mark.parametrize("ready", ["r", "w"])
+def test_one_direction_is_no_reason_for_the_other(
+    luahop: Luahop, wires: Wires, trace: Trace, ready: str
+) -> None:
+    """Both have a listener; the ready one is called over and over, the other one never."""
+    near, far = wires.pair()
+    if ready == "r":
+        fill(near)
+        far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace("r"))
+    hop.set_listener(near.fileno(), "w", lambda: trace("w"))
+    poll_until(hop, f"the {ready!r} listener is called", lambda: ready in trace)
+    poll_rounds(hop, 5)
+    assert set(trace) == {ready}, f"only {ready!r} is ready, but both directions were called"
+
+
+@rule("luahop.listener.not-ready")
+def test_a_descriptor_drained_by_its_callback_is_ready_no_more(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Two bytes in one go: a loop that counts arrivals would call twice."""
+    near, far = wires.pair()
+    far.send(b"a")
+    far.send(b"b")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
+    poll_until(hop, "the reader is called", lambda: trace)
+    poll_for(hop, 5)
+    assert trace == ["b'ab'"]
