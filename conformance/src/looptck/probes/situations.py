@@ -41,7 +41,7 @@ def luaevent_in(situation: Situation, luaevent: Any, base: Any, act: Act) -> Non
     if situation is Situation.AGAIN:
         act()
         base.loop()
-    opener.close()
+    del opener  # kept until here: an event that nobody holds is erased
 
 
 def luahop_in(situation: Situation, hop: Any, act: Act) -> None:

@@ -1,36 +1,237 @@
-"""luaevent, Constants: what each name stands for."""
+"""luaevent, Constants: which names there are, and that they can be told apart."""
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
+from itertools import combinations
+
 import pytest
 
+from looptck.clocks import Clock
 from looptck.markers import rule
-from looptck.probes.situations import Situation, everywhere, luaevent_in
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires
-from looptck.profiles.luaevent import Luaevent
+from looptck.probes.stage import Stage
+from looptck.probes.wires import Wires, fill
+from looptck.profiles.luaevent import CONSTANTS, Luaevent
+
+EV = ("EV_READ", "EV_WRITE", "EV_TIMEOUT", "EV_SIGNAL", "EV_PERSIST")
+EVBUFFER = tuple(name for name in CONSTANTS if name.startswith("EVBUFFER_"))
+
+# What a ticker lets pass in each turn, in seconds, and how many turns it makes.
+_TICK = 0.0015
+_TURNS = 16
+
+# A timeout that passes while a ticker ticks.
+_SHORT = 0.003
+
+
+@rule("luaevent.constants.present")
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_the_constant_is_there_and_is_an_integer(luaevent: Luaevent, name: str) -> None:
+    """Any type that serves as an integer will do; a float or a string does not."""
+    assert hasattr(luaevent, name), f"the module has no {name}"
+    value = getattr(luaevent, name)
+    try:
+        operator.index(value)
+    except TypeError:
+        raise AssertionError(f"{name} is {value!r}, which is no integer") from None
+
+
+def own_bits(luaevent: Luaevent, names: tuple[str, ...]) -> None:
+    """Raises AssertionError unless the constants are powers of two, all different."""
+    values = {name: operator.index(getattr(luaevent, name)) for name in names}
+    for name, value in values.items():
+        assert value > 0, f"{name} is {value}, and cannot be told from its absence"
+        assert value & (value - 1) == 0, f"{name} is {value}, which is more than one bit"
+    for one, other in combinations(names, 2):
+        assert values[one] != values[other], f"{one} and {other} are the same, {values[one]}"
+
+
+@rule("luaevent.constants.ev-distinct-bits")
+def test_each_ev_flag_is_one_bit_of_its_own(luaevent: Luaevent) -> None:
+    """Nothing is asked of the numbers, so that any choice of bits passes."""
+    own_bits(luaevent, EV)
+
+
+@rule("luaevent.constants.evbuffer-distinct")
+def test_each_evbuffer_flag_is_one_bit_of_its_own(luaevent: Luaevent) -> None:
+    """Only within the family: that some of these are equal to EV_* flags is usual."""
+    own_bits(luaevent, EVBUFFER)
+
+
+def own_bit_among_the_ev_flags(luaevent: Luaevent, name: str) -> None:
+    own_bits(luaevent, (name,))
+    for other in EV:
+        if other != name:
+            own_bits(luaevent, (name, other))
+
+
+@rule("luaevent.constants.ev-signal")
+def test_ev_signal_is_one_bit_that_no_other_flag_has(luaevent: Luaevent) -> None:
+    """What EV_SIGNAL is good for is not asked."""
+    own_bit_among_the_ev_flags(luaevent, "EV_SIGNAL")
+
+
+@rule("luaevent.constants.ev-persist")
+def test_ev_persist_is_one_bit_that_no_other_flag_has(luaevent: Luaevent) -> None:
+    own_bit_among_the_ev_flags(luaevent, "EV_PERSIST")
+
+
+@rule("luaevent.constants.leave-distinct")
+def test_leave_is_no_set_of_flags(luaevent: Luaevent) -> None:
+    """Every OR of the flags is compared, the empty one too."""
+    leave: object = luaevent.LEAVE
+    assert leave is not None, "LEAVE is None, which is what a callback without an answer returns"
+    for size in range(len(EV) + 1):
+        for names in combinations(EV, size):
+            flags = 0
+            for name in names:
+                flags |= getattr(luaevent, name)
+            assert leave != flags, f"LEAVE equals {' | '.join(names) or 'a set of no flags'}"
+
+
+@rule("luaevent.constants.leave-distinct")
+@pytest.mark.parametrize(
+    "names", [("EV_READ",), ("EV_WRITE",), ("EV_READ", "EV_WRITE")], ids="|".join
+)
+def test_returning_flags_is_not_taken_for_leave(
+    luaevent: Luaevent, stage: Stage, wires: Wires, names: tuple[str, ...]
+) -> None:
+    """The socket is ready in both directions and stays so, and only LEAVE ends the calls."""
+    near, far = wires.pair()
+    far.send(b"x")
+    flags = 0
+    for name in names:
+        flags |= getattr(luaevent, name)
+    stage.add("event", near.fileno(), flags, flags, flags, luaevent.LEAVE)
+    stage.run()
+    assert len(stage.trace) == 3, (
+        f"a callback that returned {' | '.join(names)} twice and then LEAVE was called "
+        f"{len(stage.trace)} times, not 3"
+    )
+
+
+# {what ends with LEAVE: how it is registered}.  Each condition stays true.
+Register = Callable[[Stage, Wires, int], object]
+
+
+def _readable(stage: Stage, wires: Wires, last: int) -> None:
+    near, far = wires.pair()
+    far.send(b"unread")
+    _add(stage, near.fileno(), stage.luaevent.EV_READ, last)
+
+
+def _readable_with_timeout(stage: Stage, wires: Wires, last: int) -> None:
+    near, far = wires.pair()
+    far.send(b"unread")
+    _add(stage, near.fileno(), stage.luaevent.EV_READ, last, _SHORT)
+
+
+def _writable(stage: Stage, wires: Wires, last: int) -> None:
+    near, _ = wires.pair()
+    _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last)
+
+
+def _writable_with_timeout(stage: Stage, wires: Wires, last: int) -> None:
+    near, _ = wires.pair()
+    _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last, _SHORT)
+
+
+def _both(stage: Stage, wires: Wires, last: int) -> None:
+    near, far = wires.pair()
+    far.send(b"unread")
+    _add(stage, near.fileno(), stage.luaevent.EV_READ | stage.luaevent.EV_WRITE, last)
+
+
+def _ended(stage: Stage, wires: Wires, last: int) -> None:
+    near, far = wires.pair()
+    far.close()
+    _add(stage, near.fileno(), stage.luaevent.EV_READ, last)
+
+
+def _read_timeout(stage: Stage, wires: Wires, last: int) -> None:
+    near, _ = wires.pair()
+    _add(stage, near.fileno(), stage.luaevent.EV_READ, last, _SHORT)
+
+
+def _write_timeout(stage: Stage, wires: Wires, last: int) -> None:
+    near, _ = wires.pair()
+    fill(near)
+    _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last, _SHORT)
+
+
+def _timer(stage: Stage, wires: Wires, last: int) -> None:
+    _add(stage, None, stage.luaevent.EV_TIMEOUT, last, _SHORT)
+
+
+def _add(stage: Stage, fd: int | None, flags: int, last: int, timeout: float | None = None) -> None:
+    replies = [flags] * (last - 1) + [stage.luaevent.LEAVE]
+    stage.add("event", fd, flags, *replies, timeout=timeout)
+
+
+_KINDS: dict[str, Register] = {
+    "unread data": _readable,
+    "unread data, with a timeout": _readable_with_timeout,
+    "room to write": _writable,
+    "room to write, with a timeout": _writable_with_timeout,
+    "both directions": _both,
+    "the end of the stream": _ended,
+    "a read timeout": _read_timeout,
+    "a write timeout": _write_timeout,
+    "a timer": _timer,
+}
 
 
 @rule("luaevent.constants.leave")
-@everywhere
 @pytest.mark.parametrize("last", [1, 3])
+@pytest.mark.parametrize("kind", _KINDS)
 def test_an_event_that_answers_leave_is_not_called_again(
-    luaevent: Luaevent, wires: Wires, trace: Trace, situation: Situation, last: int
+    luaevent: Luaevent, clock: Clock, wires: Wires, kind: str, last: int
+) -> None:
+    """A ticker, an always writable socket whose calls take time, keeps the loop turning: the
+    event would be called again long before it stops, and so in the second loop.
+
+    Whether the event is called at all is another rule's business.
+    """
+    stage = Stage(luaevent, most=200, within=0.1)
+
+    def ticker(turns: int) -> None:
+        left = [turns]
+
+        def tick(_flags: int) -> int:
+            clock.advance(_TICK)
+            left[0] -= 1
+            if left[0]:
+                return luaevent.EV_WRITE
+            stage.gone("ticker")
+            if stage.waiting:  # it was never called, and never will be
+                stage.end()
+            return luaevent.LEAVE
+
+        stage.add("ticker", wires.pair()[0].fileno(), luaevent.EV_WRITE, tick)
+
+    ticker(_TURNS)
+    _KINDS[kind](stage, wires, last)
+    stage.run()
+    calls = [call for call in stage.trace if call.startswith("event")]
+    assert len(calls) <= last, f"returned LEAVE in call {last}; the calls were {', '.join(calls)}"
+    ticker(_TURNS // 2)
+    stage.run()
+    again = [call for call in stage.trace if call.startswith("event")][len(calls) :]
+    assert not again, f"left in the first loop(), and was called in the second: {', '.join(again)}"
+
+
+@rule("luaevent.constants.leave")
+@pytest.mark.parametrize("last", [1, 3])
+def test_the_loop_ends_when_its_last_event_answers_leave(
+    luaevent: Luaevent, stage: Stage, wires: Wires, last: int
 ) -> None:
     """The socket stays writable, so only LEAVE can be what ends the calls."""
     near, _ = wires.pair()
-    base = luaevent.new()
-    events = []
-
-    def on_write(_flags: int) -> int:
-        trace("write")
-        return luaevent.LEAVE if len(trace) >= last else luaevent.EV_WRITE
-
-    luaevent_in(
-        situation,
-        luaevent,
-        base,
-        lambda: events.append(base.addevent(near.fileno(), luaevent.EV_WRITE, on_write, 0.02)),
+    stage.add(
+        "event", near.fileno(), luaevent.EV_WRITE, *[luaevent.EV_WRITE] * (last - 1), luaevent.LEAVE
     )
-    base.loop()
-    assert trace == ["write"] * last
+    stage.run()
+    assert len(stage.trace) <= last, (
+        f"returned LEAVE in call {last}, and was called {len(stage.trace)} times"
+    )

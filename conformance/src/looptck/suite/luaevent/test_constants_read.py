@@ -1,0 +1,257 @@
+"""luaevent, Constants: EV_READ, for data, for connections and for the end of a stream."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.wires import End, Wires, drain, reset
+from looptck.profiles.luaevent import Luaevent
+
+# How long a descriptor has to be silent, in seconds.
+_QUIET = 0.01
+
+# {kind: makes the end to read from and the end to write to}
+Connect = Callable[[Wires], tuple[End, End]]
+_WIRES: dict[str, Connect] = {
+    "socket pair": lambda wires: wires.pair(),
+    "pipe": lambda wires: wires.pipe(),
+    "TCP": lambda wires: wires.tcp_pair(),
+}
+
+any_wire = pytest.mark.parametrize("connect", _WIRES.values(), ids=_WIRES)
+
+
+@rule("luaevent.constants.ev-read")
+@everywhere
+@any_wire
+def test_a_single_byte_that_is_there_already_is_reported(
+    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect, situation: Situation
+) -> None:
+    """Sent before the descriptor is watched: no edge is left to be seen."""
+    near, far = connect(wires)
+    far.send(b"x")
+    stage.run(
+        lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE), situation
+    )
+    stage.went("reader read")
+
+
+@rule("luaevent.constants.ev-read")
+@any_wire
+def test_a_byte_sent_between_addevent_and_loop_is_reported(
+    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
+) -> None:
+    near, far = connect(wires)
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    far.send(b"x")
+    stage.run()
+    stage.went("reader read")
+
+
+@rule("luaevent.constants.ev-read")
+@any_wire
+def test_nothing_is_reported_until_a_byte_arrives(
+    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
+) -> None:
+    """The timer sends the byte, so that a call before the timer's is a false one.  A socket is
+    writable all the time, which must not be mistaken.
+    """
+    near, far = connect(wires)
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    stage.after("sender", _QUIET, lambda: far.send(b"x"))
+    stage.run()
+    stage.went("sender timeout", "reader read")
+
+
+@rule("luaevent.constants.ev-read")
+@any_wire
+def test_nothing_is_reported_once_the_data_is_read(
+    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
+) -> None:
+    """The timer is set only when the data is read, so that a slow machine cannot mix them up."""
+    near, far = connect(wires)
+
+    def read(_flags: int) -> int:
+        assert drain(near) == b"one", "the call did not come for the data"
+        stage.after("sender", _QUIET, lambda: far.send(b"two"))
+        return luaevent.EV_READ
+
+    far.send(b"one")
+    stage.add("reader", near.fileno(), luaevent.EV_READ, read, luaevent.LEAVE)
+    stage.run()
+    stage.went("reader read", "sender timeout", "reader read")
+
+
+@rule("luaevent.constants.ev-read")
+def test_data_is_reported_to_the_event_of_its_own_descriptor(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """Of three descriptors one has data; the others are written to when it has left."""
+    pairs = {name: wires.pair() for name in ("first", "second", "third")}
+
+    def served(name: str) -> Callable[[int], int]:
+        def serve(_flags: int) -> int:
+            assert drain(pairs[name][0]) == name.encode(), f"{name} was called without data"
+            if name == "second":
+                for other in ("first", "third"):
+                    pairs[other][1].send(other.encode())
+            return luaevent.LEAVE
+
+        return serve
+
+    for name, (near, _) in pairs.items():
+        stage.add(name, near.fileno(), luaevent.EV_READ, served(name))
+    pairs["second"][1].send(b"second")
+    stage.run()
+    assert sorted(stage.trace) == ["first read", "second read", "third read"], (
+        f"each of three events was due one call for its data; there came "
+        f"{', '.join(stage.trace)}{stage.excuse}"
+    )
+
+
+def _accept(listening: socket.socket, wires: Wires) -> None:
+    try:
+        served, _ = listening.accept()
+    except BlockingIOError:
+        raise AssertionError("called, and there was no connection to accept") from None
+    wires.keep(served.close)
+
+
+@rule("luaevent.constants.ev-read-accept")
+@everywhere
+def test_a_pending_connection_can_be_accepted(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation
+) -> None:
+    """The connection is in the backlog before the socket is watched."""
+    listening = wires.listener()
+    wires.connect(listening)
+
+    def accept(_flags: int) -> int:
+        _accept(listening, wires)
+        return luaevent.LEAVE
+
+    stage.run(lambda: stage.add("server", listening.fileno(), luaevent.EV_READ, accept), situation)
+    stage.went("server read")
+
+
+@rule("luaevent.constants.ev-read-accept")
+def test_each_pending_connection_gets_a_call(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """Three are pending and each call accepts one; a fourth comes when they are through."""
+    listening = wires.listener()
+    for _ in range(3):
+        wires.connect(listening)
+
+    def accept(_flags: int) -> int:
+        _accept(listening, wires)
+        if stage.count("server read") == 3:
+            stage.after("client", _QUIET, lambda: wires.connect(listening))
+        return luaevent.EV_READ
+
+    def accept_last(_flags: int) -> int:
+        _accept(listening, wires)
+        return luaevent.LEAVE
+
+    stage.add("server", listening.fileno(), luaevent.EV_READ, accept, accept, accept, accept_last)
+    stage.run()
+    stage.went("server read", "server read", "server read", "client timeout", "server read")
+
+
+def _close(far: End) -> None:
+    far.close()
+
+
+def _shut_down(far: End) -> None:
+    assert isinstance(far, socket.socket)
+    far.shutdown(socket.SHUT_WR)
+
+
+def _reset(far: End) -> None:
+    assert isinstance(far, socket.socket)
+    reset(far)
+
+
+_ENDINGS = pytest.mark.parametrize(
+    "connect, end",
+    [
+        pytest.param(_WIRES["socket pair"], _close, id="socket pair closed"),
+        pytest.param(_WIRES["socket pair"], _shut_down, id="socket pair shut down"),
+        pytest.param(_WIRES["pipe"], _close, id="pipe closed"),
+        pytest.param(_WIRES["TCP"], _close, id="TCP closed"),
+        pytest.param(_WIRES["TCP"], _shut_down, id="TCP shut down"),
+        pytest.param(_WIRES["TCP"], _reset, id="TCP reset"),
+    ],
+)
+
+
+def _at_its_end(near: End) -> bool:
+    """Whether a read returns nothing, or fails because the connection is gone."""
+    try:
+        return near.recv(10) == b""
+    except ConnectionError:
+        return True
+    except BlockingIOError:
+        return False
+
+
+@rule("luaevent.constants.ev-read-disconnect")
+@_ENDINGS
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["before the loop", "in the loop"])
+def test_the_end_of_a_stream_is_reported_again_and_again(
+    luaevent: Luaevent,
+    stage: Stage,
+    wires: Wires,
+    connect: Connect,
+    end: Callable[[End], None],
+    meanwhile: bool,
+) -> None:
+    """A pipe whose writer is gone is hung up and not readable, as some kernels tell it."""
+    near, far = connect(wires)
+
+    def read(_flags: int) -> int:
+        assert _at_its_end(near), "called, and a read found no end of the stream"
+        return luaevent.EV_READ
+
+    stage.add("reader", near.fileno(), luaevent.EV_READ, read, read, luaevent.LEAVE)
+    if meanwhile:
+        stage.after("peer", _QUIET, lambda: end(far))
+    else:
+        end(far)
+    stage.run()
+    stage.went(*["peer timeout"] * meanwhile, "reader read", "reader read", "reader read")
+
+
+def _read_byte(near: End) -> bytes:
+    try:
+        return near.recv(1)
+    except BlockingIOError:
+        raise AssertionError("called, and there was nothing to read") from None
+
+
+@rule("luaevent.constants.ev-read-disconnect")
+@any_wire
+def test_data_comes_before_the_end_of_the_stream(
+    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
+) -> None:
+    """The data is read byte by byte, with the end in the kernel all the while."""
+    near, far = connect(wires)
+    chunks: list[bytes] = []
+
+    def read(_flags: int) -> int:
+        chunks.append(_read_byte(near))
+        return luaevent.EV_READ if chunks[-1] else luaevent.LEAVE
+
+    far.send(b"abc")
+    far.close()
+    stage.add("reader", near.fileno(), luaevent.EV_READ, read)
+    stage.run()
+    assert chunks == [b"a", b"b", b"c", b""], (
+        f"sent were 3 bytes and the end; the calls read {chunks}{stage.excuse}"
+    )

@@ -1,0 +1,194 @@
+"""luaevent, Constants: EV_WRITE, for room to write and for a connect that is over."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.wires import End, Wires, drain, fill
+from looptck.profiles.luaevent import Luaevent
+
+# How long a descriptor has to be silent, in seconds.
+_QUIET = 0.01
+
+# {kind: makes the end to write to and the end to read from}
+Connect = Callable[[Wires], tuple[End, End]]
+_WIRES: dict[str, Connect] = {
+    "socket pair": lambda wires: wires.pair(),
+    "pipe": lambda wires: wires.pipe()[::-1],
+    "TCP": lambda wires: wires.tcp_pair(),
+}
+
+
+@rule("luaevent.constants.ev-write")
+@everywhere
+@pytest.mark.parametrize("connect", _WIRES.values(), ids=_WIRES)
+def test_room_to_write_is_reported(
+    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect, situation: Situation
+) -> None:
+    near, _far = connect(wires)
+    stage.run(
+        lambda: stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE), situation
+    )
+    stage.went("writer write")
+
+
+def _is_broken(end: End) -> bool:
+    try:
+        end.send(b"x")
+    except BrokenPipeError:
+        return True
+    except BlockingIOError:
+        pass
+    return False
+
+
+# Left out is TCP: its buffers grow on their own.
+@rule("luaevent.constants.ev-write")
+@pytest.mark.parametrize("kind", ["socket pair", "pipe"])
+def test_nothing_is_reported_until_the_peer_has_read(
+    luaevent: Luaevent, stage: Stage, wires: Wires, kind: str
+) -> None:
+    """The timer makes the room, so that a call before the timer's is a false one.  A socket has
+    something to read all the while, which must not be mistaken.
+    """
+    near, far = _WIRES[kind](wires)
+    if kind == "socket pair":
+        far.send(b"to be ignored")
+    fill(near)
+    stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    stage.after("peer", _QUIET, lambda: drain(far))
+    stage.run()
+    stage.went("peer timeout", "writer write")
+
+
+@rule("luaevent.constants.ev-write")
+@pytest.mark.parametrize("kind", ["socket pair", "pipe"])
+def test_nothing_is_reported_once_the_room_is_used_up(
+    luaevent: Luaevent, stage: Stage, wires: Wires, kind: str
+) -> None:
+    """The timer is set only when the buffer is full, so that a slow machine cannot mix them up."""
+    near, far = _WIRES[kind](wires)
+
+    def write(_flags: int) -> int:
+        fill(near)
+        stage.after("peer", _QUIET, lambda: drain(far))
+        return luaevent.EV_WRITE
+
+    stage.add("writer", near.fileno(), luaevent.EV_WRITE, write, luaevent.LEAVE)
+    stage.run()
+    stage.went("writer write", "peer timeout", "writer write")
+
+
+@rule("luaevent.constants.ev-write")
+@pytest.mark.parametrize(
+    "full, meanwhile",
+    [
+        pytest.param(False, False, id="empty, before the loop"),
+        pytest.param(True, False, id="full, before the loop"),
+        pytest.param(True, True, id="full, in the loop"),
+    ],
+)
+def test_a_pipe_that_lost_its_reader_is_reported(
+    luaevent: Luaevent, stage: Stage, wires: Wires, full: bool, meanwhile: bool
+) -> None:
+    """A full pipe has no room: it is reported as broken alone, and the write fails at once."""
+    reading, writing = wires.pipe()
+    if full:
+        fill(writing)
+
+    def write(_flags: int) -> int:
+        assert _is_broken(writing), "called while the reader was there and the pipe full"
+        return luaevent.LEAVE
+
+    stage.add("writer", writing.fileno(), luaevent.EV_WRITE, write)
+    if meanwhile:
+        stage.after("peer", _QUIET, reading.close)
+    else:
+        reading.close()
+    stage.run()
+    stage.went(*["peer timeout"] * meanwhile, "writer write")
+
+
+@rule("luaevent.constants.ev-write")
+def test_the_reading_end_of_a_pipe_is_never_writable(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """It may be refused; and it is hung up at last, which wakes even a loop that cannot close."""
+    reading, writing = wires.pipe()
+    writing.send(b"x")
+    with suppress(OSError, ValueError):
+        stage.add("wrong end", reading.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+
+    def end() -> None:
+        stage.end()
+        writing.close()
+
+    stage.after("timer", _QUIET, end)
+    stage.run()
+    stage.went("timer timeout")
+
+
+@rule("luaevent.constants.ev-write-connect")
+@everywhere
+def test_a_connect_that_succeeds_is_reported(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation
+) -> None:
+    """Whether it is over at once or after a while, the call comes."""
+    listening = wires.listener()
+
+    def connect() -> None:
+        client = wires.connecting(listening.getsockname())
+
+        def connected(_flags: int) -> int:
+            error = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            assert error == 0, f"connected, and SO_ERROR is {errno.errorcode.get(error, error)}"
+            client.getpeername()  # raises unless the socket is connected
+            return luaevent.LEAVE
+
+        stage.add("client", client.fileno(), luaevent.EV_WRITE, connected)
+
+    stage.run(connect, situation)
+    stage.went("client write")
+
+
+@rule("luaevent.constants.ev-write-connect-failed")
+@everywhere
+@pytest.mark.parametrize("also_read", [False, True], ids=["EV_WRITE", "EV_READ|EV_WRITE"])
+def test_a_connect_that_is_refused_is_reported(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, also_read: bool
+) -> None:
+    """With both directions registered, calls that are for reading alone may come before."""
+    flags = luaevent.EV_READ | luaevent.EV_WRITE if also_read else luaevent.EV_WRITE
+
+    def connect() -> None:
+        client = socket.socket()
+        wires.keep(client.close)
+        client.setblocking(False)
+        begun = client.connect_ex(wires.refused_address())
+
+        def refused(received: int) -> int:
+            if not received & luaevent.EV_WRITE:
+                return flags
+            error = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if begun == errno.EINPROGRESS:  # else the error was told there and then
+                assert error, "the connect was refused, and SO_ERROR is 0: has the loop read it?"
+            return luaevent.LEAVE
+
+        stage.add("client", client.fileno(), flags, refused)
+
+    stage.run(connect, situation)
+    if also_read:
+        assert "write" in "".join(stage.trace[-1:]), (
+            f"a refused connect was not reported with EV_WRITE; the calls were "
+            f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+        )
+    else:
+        stage.went("client write")
