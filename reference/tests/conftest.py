@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -65,10 +66,8 @@ def pipe() -> Iterator[Callable[[], tuple[int, int]]]:
 
     yield make
     for fd in made:
-        try:
+        with suppress(OSError):  # closed by the test
             os.close(fd)
-        except OSError:
-            pass  # closed by the test
 
 
 def open_descriptors() -> set[str]:

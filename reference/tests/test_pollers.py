@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_the_default_is_the_best_available() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ValueError, match="no poller 'iocp'.*select"):
+    with pytest.raises(ValueError, match=r"no poller 'iocp'.*select"):
         open_poller("iocp")
 
 
@@ -72,7 +73,7 @@ def test_a_hang_up_wakes_the_reader(asked: Poller, pipe: Callable[[], tuple[int,
 def test_an_error_wakes_the_writer(asked: Poller, pipe: Callable[[], tuple[int, int]]) -> None:
     read, write = pipe()
     os.set_blocking(write, False)
-    with pytest.raises(BlockingIOError):
+    with suppress(BlockingIOError):
         while True:
             os.write(write, bytes(65536))
     asked.change(write, NOTHING, WRITE)
@@ -218,10 +219,8 @@ def test_large_numbers_are_as_good_as_small_ones(
         asked.change(number, READ, NOTHING)
         assert asked.wait(0) == []
     finally:
-        try:
+        with suppress(OSError):
             os.close(number)
-        except OSError:
-            pass
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

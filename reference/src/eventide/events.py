@@ -163,8 +163,9 @@ class Interval(Timer):
         keeper.set_deadline(self, self._start + period)
 
     def due(self, now: float) -> None:
-        # Before the call, so that it may close the interval or raise.
-        self.keeper.set_deadline(self, self._next_point(now))
+        # Before the call, so that it may close the interval or raise.  By the
+        # clock, not by the turn's *now*: an earlier call may have taken long.
+        self.keeper.set_deadline(self, self._next_point(self.keeper.now()))
         self._fn(*self._args)
 
     def _next_point(self, now: float) -> float:

@@ -25,7 +25,7 @@ class Interest:
         # {fd: events} -- what is wanted; the kernel knows the union
         self.events: dict[int, tuple[Event, ...]] = {}
         # {fd: file} -- what the number stood for when it was first watched
-        self._files: dict[int, tuple[int, int, int]] = {}
+        self._files: dict[int, tuple[int, int]] = {}
 
     def link(self, event: Event, want: int) -> None:
         """Watch for *event*, which is not watched for yet, in *want*.

@@ -55,6 +55,8 @@ class Timers:
         # set since the last `next_deadline`, not yet in the heap
         self._fresh: list[Timed] = []
         self._order = 0
+        # the order reached when `next_deadline` was last asked: later ones wait
+        self._mark = 0
         # how many have a deadline
         self.live = 0
         # how many entries of the heap stand for no deadline any more
@@ -92,6 +94,7 @@ class Timers:
     def next_deadline(self) -> float | None:
         """The soonest deadline, or None.  From now on `pop_due` knows all that are set."""
         heap = self._heap
+        self._mark = self._order
         if self._fresh:
             for timed in self._fresh:
                 self._push(timed)
@@ -123,9 +126,11 @@ class Timers:
             elif timed.deadline is None:
                 timed.entry = None
                 self._dead -= 1
-            elif entry[1] != timed.order:  # 1 and 2: moved, perhaps during this turn
+            elif timed.order > self._mark:  # 2
                 timed.entry = ()
                 self._fresh.append(timed)
+            elif entry[1] != timed.order:  # 1
+                self._push(timed)
             else:
                 timed.entry = timed.deadline = None
                 self.live -= 1

@@ -20,7 +20,7 @@ from ..events import Descriptor, Event, Interval, Timer, fd_number, seconds
 from ..loop import Loop
 from ..pollers import BOTH, READ, WRITE, Poller
 
-__all__ = ["Duration", "Hop", "Luahop", "clear_timer", "entry", "new"]
+__all__ = ["Descriptor", "Duration", "Hop", "Luahop", "clear_timer", "entry", "new"]
 
 # unit -> number, as in {"s": 1, "ms": 500}; the units add up
 Duration = Mapping[str, float]
