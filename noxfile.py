@@ -127,7 +127,10 @@ def flake(session: nox.Session) -> None:
 def luaevent(session: nox.Session) -> None:
     """Judge the real luaevent by its own document (needs Debian's lua-event)."""
     install(session, "luaevent")
-    session.run("python", "fixtures/real_luaevent.py", *session.posargs)
+    subject = "looptck.adapters.real_luaevent:implementation"
+    command = ("looptck", "certify", "--out", CERTIFICATES, subject)
+    # 1: it is known to break rules.  What is broken is the result, not a failure.
+    session.run(*command, *session.posargs, success_codes=[0, 1])
 
 
 @nox.session(reuse_venv=False)
