@@ -1,0 +1,498 @@
+"""luaevent, core:addevent: what goes in, and what comes back."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.polling import why_refused
+from looptck.probes.situations import Situation, everywhere, luaevent_in
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import Stopwatch
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luaevent import Event, Luaevent
+
+# A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
+# alone, in seconds.
+SLACK = 0.005
+
+# How long a test listens for a call that must not come, in seconds.
+LISTEN = 0.03
+
+
+@rule("luaevent.addevent.adds")
+@everywhere
+@pytest.mark.parametrize("kind", ["reader", "writer", "timer"])
+def test_an_event_is_active_once_addevent_returned(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str
+) -> None:
+    """The descriptor is ready before the call, so nothing else can start the event."""
+    near, far = wires.pair()
+    far.send(b"x")
+    stage = Stage(luaevent)
+    adding = False
+
+    def on_event(_flags: int) -> int:
+        assert not adding, "addevent called the callback itself; only loop may do that"
+        return luaevent.LEAVE
+
+    def act() -> None:
+        nonlocal adding
+        adding = True
+        if kind == "reader":
+            stage.add("event", near.fileno(), luaevent.EV_READ, on_event)
+        elif kind == "writer":
+            stage.add("event", near.fileno(), luaevent.EV_WRITE, on_event)
+        else:
+            stage.add("event", None, luaevent.EV_TIMEOUT, on_event, timeout=0.001)
+        adding = False
+
+    stage.run(act, situation)
+    stage.went({"reader": "event read", "writer": "event write", "timer": "event timeout"}[kind])
+
+
+@rule("luaevent.addevent.adds")
+def test_every_added_event_is_active(luaevent: Luaevent, wires: Wires) -> None:
+    """Many at once, of all kinds, so that a table of fixed size or a single slot shows."""
+    stage = Stage(luaevent, most=200)
+    expected = []
+    for number in range(20):
+        near, far = wires.pair()
+        far.send(b"x")
+        stage.add(f"reader {number}", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        stage.add(f"writer {number}", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        stage.add(f"timer {number}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.002)
+        expected += [f"reader {number} read", f"writer {number} write", f"timer {number} timeout"]
+    stage.run()
+    missing = sorted(set(expected) - set(stage.trace))
+    assert not missing, f"of {len(expected)} events these were never called: {missing}"
+    assert len(stage.trace) == len(expected), "an event that left was called again"
+
+
+@rule("luaevent.addevent.adds")
+@everywhere
+def test_addevent_does_not_call_even_if_the_timeout_is_over_at_once(
+    luaevent: Luaevent, clock: Clock, situation: Situation
+) -> None:
+    """Time passes between the call and the loop, so the event is due when addevent returns."""
+    stage = Stage(luaevent)
+    added = Trace()
+
+    def on_timeout(_flags: int) -> int:
+        assert added, "addevent called the callback itself; only loop may do that"
+        return luaevent.LEAVE
+
+    def act() -> None:
+        stage.add("timer", None, luaevent.EV_TIMEOUT, on_timeout, timeout=0.000001)
+        clock.advance(0.002)
+        added("added")
+
+    stage.run(act, situation)
+    stage.went("timer timeout")
+
+
+@rule("luaevent.addevent.input-order")
+@pytest.mark.parametrize("given", ["three arguments", "None for a timeout", "a timeout"])
+def test_the_arguments_are_fd_event_callback_timeout(
+    luaevent: Luaevent, wires: Wires, given: str
+) -> None:
+    """The number of the descriptor is no flag, so arguments that trade places show."""
+    near, far = wires.pair()
+    number = wires.numbered(near, 300).fileno()
+    stage = Stage(luaevent)
+    callback = stage.callback("event", luaevent.LEAVE)
+    if given == "three arguments":
+        far.send(b"x")
+        stage.keep(stage.base.addevent(number, luaevent.EV_READ, callback))
+    elif given == "None for a timeout":
+        far.send(b"x")
+        stage.keep(stage.base.addevent(number, luaevent.EV_READ, callback, None))
+    else:
+        stage.keep(stage.base.addevent(number, luaevent.EV_READ, callback, 0.01))
+    stage.run()
+    stage.went("event timeout" if given == "a timeout" else "event read")
+
+
+@rule("luaevent.addevent.fd-integer")
+@pytest.mark.parametrize("direction", ["read", "write"])
+@pytest.mark.parametrize("number", [0, 1200])
+@everywhere
+def test_a_descriptor_of_any_number_is_watched(
+    luaevent: Luaevent, wires: Wires, situation: Situation, number: int, direction: str
+) -> None:
+    """The other direction is not ready, so only the one asked for can bring the call."""
+    near, far = wires.pair()
+    if direction == "read":
+        far.send(b"x")
+        fill(near)
+    watched = _at_zero(wires, near) if number == 0 else wires.numbered(near, number).fileno()
+    event = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
+    stage = Stage(luaevent)
+    stage.run(lambda: stage.add("event", watched, event, luaevent.LEAVE), situation)
+    stage.went(f"event {direction}")
+
+
+@rule("luaevent.addevent.fd-integer")
+def test_only_the_descriptor_of_that_number_is_watched(luaevent: Luaevent, wires: Wires) -> None:
+    """The neighbours are ready, and the timer comes after any call they could bring."""
+    silent, _ = wires.pair()
+    for _ in range(3):
+        near, far = wires.pair()
+        far.send(b"x")
+        fill(near)
+    watched = _at_zero(wires, silent)
+    stage = Stage(luaevent)
+    stage.add("silent", watched, luaevent.EV_READ, luaevent.LEAVE)
+    stage.after("end", LISTEN, stage.end)
+    stage.run()
+    stage.went("end timeout")
+
+
+@rule("luaevent.addevent.fd-nil-timer")
+@everywhere
+@pytest.mark.parametrize("asked", ["EV_TIMEOUT", "0", "EV_READ", "EV_READ | EV_WRITE"])
+def test_an_event_without_a_descriptor_is_a_timer(
+    luaevent: Luaevent, clock: Clock, situation: Situation, asked: str
+) -> None:
+    """Other rules need this one, so it relies on LEAVE and on close only to come to an end."""
+    event = {
+        "EV_TIMEOUT": luaevent.EV_TIMEOUT,
+        "0": 0,
+        "EV_READ": luaevent.EV_READ,
+        "EV_READ | EV_WRITE": luaevent.EV_READ | luaevent.EV_WRITE,
+    }[asked]
+    base = luaevent.new()
+    calls: list[tuple[int, float]] = []
+    timers: list[Event] = []
+    since: list[Stopwatch] = []
+
+    def on_timeout(flags: int) -> int:
+        calls.append((flags, since[0].elapsed()))
+        if len(calls) > 1:
+            timers[0].close()
+        assert len(calls) < 50, "a timer that answers LEAVE and is closed is called again and again"
+        return luaevent.LEAVE
+
+    def act() -> None:
+        since.append(Stopwatch(clock))
+        timers.append(base.addevent(None, event, on_timeout, 0.02))
+
+    luaevent_in(situation, luaevent, base, act)
+    assert calls, f"a timer with the event argument {asked} was never called"
+    flags, elapsed = calls[0]
+    assert flags & luaevent.EV_TIMEOUT, "a timer was called without EV_TIMEOUT"
+    unasked = flags & (luaevent.EV_READ | luaevent.EV_WRITE) & ~event
+    assert not unasked, "a timer was told of a direction that it had not asked for"
+    assert elapsed >= 0.02 - SLACK, f"a timer of 20 ms was called after {elapsed * 1000:.3f} ms"
+
+
+@rule("luaevent.addevent.event-flagset")
+@pytest.mark.parametrize("asked", ["read", "write", "read write"])
+@pytest.mark.parametrize("ready", ["nothing", "read", "write", "read write"])
+@everywhere
+def test_the_event_argument_selects_what_is_watched(
+    luaevent: Luaevent, wires: Wires, situation: Situation, asked: str, ready: str
+) -> None:
+    """The timer at the end comes after any call that could still come for readiness."""
+    near, far = wires.pair()
+    if "read" in ready:
+        far.send(b"x")
+    if "write" not in ready:
+        fill(near)
+    bits = {"read": luaevent.EV_READ, "write": luaevent.EV_WRITE}
+    event = sum(bits[each] for each in asked.split())
+    expected = set(asked.split()) & set(ready.split())
+    stage = Stage(luaevent)
+    seen: set[str] = set()
+
+    def on_event(flags: int) -> int:
+        seen.update(name for name, bit in bits.items() if flags & bit)
+        return luaevent.LEAVE if seen >= expected else event
+
+    def act() -> None:
+        stage.add("event", near.fileno(), event, on_event)
+        stage.after("end", 0.02, stage.end)
+
+    stage.run(act, situation)
+    assert seen == expected, (
+        f"asked for {_row(asked.split())}, ready for {_row(ready.split())}: "
+        f"called for {_row(seen)}, due were {_row(expected)}"
+    )
+
+
+@rule("luaevent.addevent.event-signal")
+@pytest.mark.parametrize("timeout", [None, 0.01])
+def test_ev_signal_never_watches_the_descriptor_of_that_number(
+    luaevent: Luaevent, wires: Wires, timeout: float | None
+) -> None:
+    """The descriptor is ready in both directions; a loop that watched it would call at once."""
+    near, far = wires.pair()
+    far.send(b"x")
+    number = wires.numbered(near, 20).fileno()
+    assert number < 65, "the test has too many open files to find one with a signal's number"
+    other, _ = wires.pair()
+    stage = Stage(luaevent)
+    calls: list[int] = []
+
+    def on_signal(flags: int) -> int:
+        calls.append(flags)
+        return luaevent.LEAVE
+
+    stage.add("other", other.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    arguments = (number, luaevent.EV_SIGNAL, on_signal, timeout)
+    why_refused(lambda: stage.keep(stage.base.addevent(*arguments)))
+    stage.after("end", LISTEN, stage.end)
+    stage.run()
+    wrong = [flags for flags in calls if not flags & (luaevent.EV_TIMEOUT | luaevent.EV_SIGNAL)]
+    assert not wrong, (
+        "addevent(n, EV_SIGNAL, ...) watched the descriptor n: its callback was called for it"
+    )
+    assert not any(flags & luaevent.EV_SIGNAL for flags in calls), (
+        "addevent(n, EV_SIGNAL, ...) called for a signal that nobody sent: "
+        "only the descriptor n was ready"
+    )
+    assert "other write" in stage.trace, "an event that was there before was not served"
+
+
+@rule("luaevent.addevent.event-persist")
+def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, wires: Wires) -> None:
+    """Data comes three times, each time after the reader has been silent for a while."""
+    near, far = wires.pair()
+    stage = Stage(luaevent)
+    event = luaevent.EV_READ | luaevent.EV_PERSIST
+    read: list[bytes] = []
+
+    def on_read(flags: int) -> int:
+        assert not flags & luaevent.EV_PERSIST, "EV_PERSIST was handed to a callback"
+        assert len(read) < sent, "called before there was anything to read"
+        read.append(near.recv(10))
+        return luaevent.LEAVE if len(read) == 3 else luaevent.EV_READ
+
+    sent = 0
+
+    def feed(_flags: int) -> int:
+        nonlocal sent
+        if len(read) == sent < 3:
+            sent += 1
+            far.send(b"x")
+        return luaevent.LEAVE if len(read) == 3 else luaevent.EV_TIMEOUT
+
+    if why_refused(stage.add, "reader", near.fileno(), event, on_read) is not None:
+        stage.gone("reader")
+        read += [b"x"] * 3  # refused: then nothing may be registered
+        far.send(b"x")
+        stage.add("feeder", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=LISTEN)
+        stage.run()
+        stage.went("feeder timeout")
+        return
+    stage.add("feeder", None, luaevent.EV_TIMEOUT, feed, timeout=0.01)
+    stage.run()
+    assert read == [b"x"] * 3, f"of 3 bytes, sent one by one, {len(read)} were announced"
+    assert stage.count("reader read") == 3, "a reader was called for something else than data"
+
+
+@rule("luaevent.addevent.event-persist")
+def test_ev_persist_does_not_outlive_leave(luaevent: Luaevent, wires: Wires) -> None:
+    """The data is never read, so only LEAVE can end the calls."""
+    near, far = wires.pair()
+    far.send(b"x")
+    stage = Stage(luaevent)
+    event = luaevent.EV_READ | luaevent.EV_PERSIST
+    refused = why_refused(stage.add, "reader", near.fileno(), event, luaevent.LEAVE)
+    if refused is not None:
+        stage.gone("reader")
+    stage.after("end", 0.02, stage.end)
+    stage.run()
+    expected = ["end timeout"] if refused else ["reader read", "end timeout"]
+    stage.went(*expected)
+
+
+@rule("luaevent.addevent.persistent")
+def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, wires: Wires) -> None:
+    """Everything is read each time, so no call is owed to what an earlier one left."""
+    near, far = wires.pair()
+    stage = Stage(luaevent)
+    read = Trace()
+    sent = 0
+
+    def on_read(_flags: int) -> int:
+        read(drain(near).decode())
+        return luaevent.LEAVE if len(read) == 4 else luaevent.EV_READ
+
+    def feed(_flags: int) -> int:
+        nonlocal sent
+        if len(read) == sent < 4:
+            sent += 1
+            far.send(b"%d" % sent)
+        return luaevent.LEAVE if sent == 4 else luaevent.EV_TIMEOUT
+
+    stage.add("reader", near.fileno(), luaevent.EV_READ, on_read)
+    stage.add("feeder", None, luaevent.EV_TIMEOUT, feed, timeout=0.005)
+    stage.run()
+    assert read == ["1", "2", "3", "4"], (
+        f"four pieces of data, each sent after the one before was read, brought {len(read)} calls"
+        f"{stage.excuse}"
+    )
+
+
+@rule("luaevent.addevent.persistent")
+def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, wires: Wires) -> None:
+    """The callback fills the socket, so no call is owed to room that is left."""
+    near, far = wires.pair()
+    fill(near)
+    stage = Stage(luaevent)
+    drained = 0
+
+    def on_write(_flags: int) -> int:
+        fill(near)
+        return luaevent.LEAVE if stage.count("writer write") == 3 else luaevent.EV_WRITE
+
+    def make_room(_flags: int) -> int:
+        nonlocal drained
+        if stage.count("writer write") == drained:
+            drained += 1
+            drain(far)
+        return luaevent.LEAVE if drained == 3 else luaevent.EV_TIMEOUT
+
+    stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_write)
+    stage.add("drain", None, luaevent.EV_TIMEOUT, make_room, timeout=0.005)
+    stage.run()
+    assert stage.count("writer write") == 3, (
+        "three times there was room again, and the writer was called "
+        f"{stage.count('writer WRITE')} times{stage.excuse}"
+    )
+
+
+@rule("luaevent.addevent.persistent")
+@pytest.mark.parametrize("kind", ["timer", "reader"])
+@everywhere
+def test_a_timeout_repeats_without_being_added_again(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str
+) -> None:
+    """Nothing ever happens on the descriptor, so every call is the timeout's."""
+    near, _ = wires.pair()
+    fd = None if kind == "timer" else near.fileno()
+    event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_READ
+    stage = Stage(luaevent)
+    replies = [event, event, event, luaevent.LEAVE]
+    stage.run(lambda: stage.add("event", fd, event, *replies, timeout=0.005), situation)
+    stage.went(*["event timeout"] * 4)
+
+
+_NOT_CALLABLE: dict[str, tuple[object, ...]] = {
+    "missing": (),
+    "None": (None,),
+    "a number": (7,),
+    "a string": ("callback",),
+    "a list": ([],),
+    "a dict": ({},),
+    "a tuple": ((),),
+}
+
+
+@rule("luaevent.addevent.callback-required")
+@everywhere
+@pytest.mark.parametrize("callback", _NOT_CALLABLE)
+@pytest.mark.parametrize("kind", ["writer", "timer"])
+def test_a_callback_that_cannot_be_called_is_refused(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, callback: str
+) -> None:
+    """A ready descriptor and a short timer, so that anything registered would come at once."""
+    near, _ = wires.pair()
+    base = luaevent.new()
+    given = _NOT_CALLABLE[callback]
+    timeout = (0.001,) if given else ()
+    kept = []
+    accepted = Trace()
+
+    def act() -> None:
+        fd, event = (None, luaevent.EV_TIMEOUT)
+        if kind == "writer":
+            fd, event = (near.fileno(), luaevent.EV_WRITE)
+        add: Callable[..., object] = base.addevent
+        if why_refused(lambda: kept.append(add(fd, event, *given, *timeout))) is None:
+            accepted("accepted")
+            kept.pop()
+
+    luaevent_in(situation, luaevent, base, act)
+    assert not accepted, f"addevent took a callback that is {callback} and raised no error"
+    base.loop()
+
+
+@rule("luaevent.addevent.output")
+@everywhere
+@pytest.mark.parametrize("kind", ["writer", "timer"])
+def test_addevent_returns_an_object_with_close(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str
+) -> None:
+    """`close` is called as well, since a name may stand for anything."""
+    near, _ = wires.pair()
+    fd = None if kind == "timer" else near.fileno()
+    event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_WRITE
+    stage = Stage(luaevent)
+    returned: list[object] = []
+
+    def act() -> None:
+        added = stage.add("event", fd, event, luaevent.LEAVE, timeout=0.001)
+        returned.append(added)
+
+    stage.run(act, situation)
+    assert returned[0] is not None, "addevent returned nothing that could be closed"
+    close = getattr(returned[0], "close", None)
+    assert callable(close), f"what addevent returned has no callable close, but {close!r:.60}"
+    close()
+
+
+@rule("luaevent.addevent.output")
+@pytest.mark.parametrize("kind", ["writer", "timer"])
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_each_call_of_addevent_returns_an_object_of_its_own(
+    luaevent: Luaevent, wires: Wires, kind: str, closed: int
+) -> None:
+    """The same arguments three times: one is closed, and two must be called all the same."""
+    near, _ = wires.pair()
+    fd = None if kind == "timer" else near.fileno()
+    event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_WRITE
+    stage = Stage(luaevent)
+    callback = stage.callback("event", luaevent.EV_TIMEOUT if kind == "timer" else event)
+    calls = 0
+
+    def same(flags: int) -> int:
+        nonlocal calls
+        calls += 1
+        callback(flags)
+        if calls == 2:
+            stage.gone("event")
+        return luaevent.LEAVE
+
+    base = stage.base
+    events = [stage.keep(base.addevent(fd, event, same, 0.005)) for _ in range(3)]
+    events[closed].close()
+    stage.run()
+    assert calls == 2, (
+        f"of three events with the same arguments one was closed; two calls were due, {calls} came"
+        f"{stage.excuse}"
+    )
+
+
+def _at_zero(wires: Wires, end: socket.socket) -> int:
+    """Have descriptor 0 stand for *end* until the end of the test."""
+    saved = os.dup(0)
+
+    def restore() -> None:
+        os.dup2(saved, 0)
+        os.close(saved)
+
+    wires.keep(restore)
+    os.dup2(end.fileno(), 0)
+    return 0
+
+
+def _row(names: object) -> str:
+    return " and ".join(sorted(names)) or "nothing"  # type: ignore[call-overload]
