@@ -1,0 +1,147 @@
+"""The adapter of the real luaevent translates and does not mend.
+
+What crashes is in conformance/tests/test_real_luaevent.py, in processes that
+may.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import subprocess
+import sys
+import weakref
+from typing import Any
+
+import pytest
+
+from looptck.clocks import MonotonicClock
+from looptck.errors import AdapterError
+from looptck.implementation import find
+
+SPEC = "looptck.adapters.real_luaevent:implementation"
+
+
+@pytest.fixture
+def core() -> Any:
+    try:
+        implementation = find(SPEC)
+    except AdapterError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    return implementation.profiles["luaevent"](MonotonicClock())
+
+
+def test_it_says_whose_loop_it_is(core: Any) -> None:
+    implementation = find(SPEC)
+    assert implementation.name == "real-luaevent"
+    assert "libevent" in implementation.version
+    assert implementation.engine is not None
+    assert "lupa" in type(implementation.engine(core.new())).__module__
+
+
+def test_a_callback_gets_flags_and_answers(core: Any) -> None:
+    base = core.new()
+    seen: list[tuple[int, ...]] = []
+
+    def on_timeout(*arguments: int) -> Any:
+        seen.append(arguments)
+        return core.LEAVE if len(seen) == 3 else (None, 0.002)
+
+    kept = base.addevent(None, core.EV_TIMEOUT, on_timeout, 0.001)
+    assert base.loop() == 1
+    assert seen == [(core.EV_TIMEOUT,)] * 3
+    del kept
+
+
+def test_an_object_with_fileno_is_its_number(core: Any) -> None:
+    near, far = socket.socketpair()
+    base = core.new()
+    seen: list[int] = []
+    kept = base.addevent(near, core.EV_WRITE, lambda flags: seen.append(flags) or core.LEAVE)
+    base.loop()
+    assert seen == [core.EV_WRITE]
+    del kept, far
+
+
+def test_an_exception_comes_out_as_itself(core: Any) -> None:
+    base = core.new()
+
+    def on_timeout(_flags: int) -> None:
+        raise KeyError("mine")
+
+    kept = base.addevent(None, core.EV_TIMEOUT, on_timeout, 0.001)
+    with pytest.raises(KeyError, match="mine"):
+        base.loop()
+    kept.close()
+    assert base.loop() == 1
+
+
+def test_a_dropped_event_is_gone_at_once(core: Any) -> None:
+    base = core.new()
+    kept = base.addevent(None, core.EV_TIMEOUT, lambda _flags: None, 3600)
+    del kept
+    assert base.loop() == 1
+
+
+def test_an_event_dropped_inside_a_callback_is_gone_at_once(core: Any) -> None:
+    base = core.new()
+    kept: dict[str, Any] = {}
+
+    def drop(_flags: int) -> int:
+        kept.pop("other")
+        return int(core.LEAVE)
+
+    kept["other"] = base.addevent(None, core.EV_TIMEOUT, lambda _flags: None, 3600)
+    kept["drop"] = base.addevent(None, core.EV_TIMEOUT, drop, 0.001)
+    assert base.loop() == 1
+
+
+def test_a_callback_is_let_go_of(core: Any) -> None:
+    base = core.new()
+
+    def on_timeout(_flags: int) -> int:
+        return int(core.LEAVE)
+
+    gone = weakref.ref(on_timeout)
+    kept = base.addevent(None, core.EV_TIMEOUT, on_timeout, 0.001)
+    del on_timeout
+    base.loop()
+    assert gone() is None
+    del kept
+
+
+def test_a_dropped_base_gives_its_descriptors_back(core: Any) -> None:
+    gc.collect()
+    before = len(os.listdir("/dev/fd"))
+    base = core.new()
+    assert len(os.listdir("/dev/fd")) > before
+    del base
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_close_is_asked_of_luaevent_which_has_none(core: Any) -> None:
+    with pytest.raises(Exception, match="close"):
+        core.new().close()
+
+
+# {what is missing: how to make it so, and what the message must name}
+MISSING = {
+    "lupa": ("import sys; sys.modules['lupa'] = None", "PyPI"),
+    "luaevent": ("import sysconfig; sysconfig.get_config_var = lambda _: 'nowhere'", "lua-event"),
+}
+
+
+@pytest.mark.usefixtures("core")
+@pytest.mark.parametrize("missing", MISSING)
+def test_what_is_missing_is_named_in_one_line(missing: str) -> None:
+    hide, package = MISSING[missing]
+    program = f"{hide}\nfrom looptck.implementation import find\nfind({SPEC!r})"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    last = run.stderr.strip().splitlines()[-1]
+    assert last.startswith("looptck.errors.AdapterError: ")
+    assert package in last
