@@ -1,5 +1,8 @@
 """The LuaHop document's loop.  Every test on every poller, in virtual time."""
 
+# Callbacks here are often a lambda that appends and goes on.
+# mypy: disable-error-code="func-returns-value"
+
 from __future__ import annotations
 
 import gc
@@ -12,6 +15,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -85,23 +89,22 @@ def test_a_listener_is_called_in_each_poll_that_finds_it_ready(hop: Hop, pair: M
 @pytest.mark.parametrize("mask", ["", "x", "R", "wr", "rwx", "timer"])
 def test_another_mask_is_refused(hop: Hop, pair: MakePair, mask: str) -> None:
     near, _far = ready_pair(pair)
-    for act in (
-        lambda: hop.set_listener(near, mask, print),
-        lambda: hop.remove_listener(near, mask),
-    ):
-        with pytest.raises(ValueError, match="mask"):
-            act()
+    with pytest.raises(ValueError, match="mask"):
+        hop.set_listener(near, mask, print)
+    with pytest.raises(ValueError, match="mask"):
+        hop.remove_listener(near, mask)
     assert not hop.poll(0)
 
 
 def test_what_is_no_mask_or_no_callback_is_refused(hop: Hop, pair: MakePair) -> None:
     near, _far = ready_pair(pair)
+    wrong: Any
     for wrong in (None, 1, b"r"):
         with pytest.raises(TypeError):
-            hop.set_listener(near, wrong, print)  # type: ignore[arg-type]
+            hop.set_listener(near, wrong, print)
     for wrong in (None, "f", 5):
         with pytest.raises(TypeError):
-            hop.set_listener(near, "r", wrong)  # type: ignore[arg-type]
+            hop.set_listener(near, "r", wrong)
     assert not hop.poll(0)
 
 
@@ -323,7 +326,7 @@ def test_an_exception_lets_the_batch_finish_and_the_first_comes_out(
         hop.poll()
     assert caught.value.args == (1,)
     assert sorted(trace) == [0, 1, 2, 4]
-    for number in range(3):
+    for _ in range(3):
         trace.clear()
         with pytest.raises(LookupError):
             hop.poll()
@@ -514,7 +517,7 @@ def test_a_timer_knows_its_loop(hop: Hop, poller: str, clock: VirtualClock) -> N
 def test_timers_run_by_deadline_then_by_order(hop: Hop, clock: VirtualClock) -> None:
     trace: list[int] = []
     for number, delay in enumerate([60, 20, 40, 20, 20]):
-        hop.set_timeout({"ms": delay}, lambda number=number: trace.append(number))
+        hop.set_timeout({"ms": delay}, partial(trace.append, number))
     while hop.poll({"ms": 100}):
         pass
     assert trace == [1, 3, 4, 2, 0]
@@ -628,12 +631,17 @@ def test_busy_descriptors_and_timers_are_both_served(hop: Hop, pair: MakePair) -
 
 def test_loop_polls_until_stopped_and_finishes_the_batch(hop: Hop, pair: MakePair) -> None:
     trace: list[int] = []
-    for number in range(3):
+
+    def callback() -> None:
+        trace.append(len(trace))
+        hop.stop()
+
+    for _ in range(3):
         near, _far = ready_pair(pair)
-        hop.set_listener(near, "r", lambda number=number: (trace.append(number), hop.stop()))
+        hop.set_listener(near, "r", callback)
     hop.stop()
     hop.loop()
-    assert sorted(trace) == [0, 1, 2]
+    assert trace == [0, 1, 2]
 
 
 def test_a_closed_loop_refuses_and_leaves_nothing(
@@ -697,7 +705,7 @@ def test_intervals_keep_their_grids_whatever_the_stalls(
             clock.advance(stall / 8)
 
     for number, period in enumerate(periods):
-        hop.set_interval({"s": period / 8}, lambda number=number: tick(number))
+        hop.set_interval({"s": period / 8}, partial(tick, number))
     while clock.now() < 20:
         hop.poll()
     hop.close()
