@@ -1,0 +1,219 @@
+"""LuaHop, listeners: connections that end, crowds, and callbacks that are kept alive."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.polling import poll_for, poll_until, wait_readable
+from looptck.probes.situations import Situation, everywhere, luahop_in
+from looptck.probes.trace import Trace
+from looptck.probes.wires import End, Wires, drain, fill
+from looptck.profiles.luahop import Hop, Luahop
+
+either = pytest.mark.parametrize("mask", ["r", "w"])
+
+
+def read_to_the_end(hop: Hop, near: End, trace: Trace) -> None:
+    """A reader that notes what it reads, one `recv` a call, and leaves at the end."""
+    data = near.recv(100)
+    trace(repr(data))
+    if not data:
+        hop.remove_listener(near.fileno(), "r")
+
+
+@rule("luahop.listener.eof")
+@pytest.mark.parametrize("kind", ["pair", "tcp"])
+@pytest.mark.parametrize("how", ["close", "shutdown"])
+@pytest.mark.parametrize("data", [b"", b"last words"], ids=["silent", "data"])
+@pytest.mark.parametrize("early", [True, False], ids=["ended-first", "set-first"])
+def test_the_reader_meets_the_end(
+    luahop: Luahop, wires: Wires, trace: Trace, kind: str, how: str, data: bytes, early: bool
+) -> None:
+    """The end may come with the data or after them, so the calls are counted by the data."""
+    near, far = wires.pair() if kind == "pair" else wires.tcp_pair()
+    hop = luahop.new()
+
+    def watch() -> None:
+        hop.set_listener(near.fileno(), "r", lambda: read_to_the_end(hop, near, trace))
+
+    if not early:
+        watch()
+        poll_for(hop, 2)
+        assert trace == [], "the reader was called before the end"
+    if data:
+        far.send(data)
+    if how == "close":
+        far.close()
+    else:
+        far.shutdown(socket.SHUT_WR)
+    if early:
+        watch()
+    expected = [repr(data), "b''"] if data else ["b''"]
+    for number in range(1, len(expected) + 1):
+        if len(trace) < number:
+            wait_readable([near])
+            poll_until(hop, f"call {number} of the reader", partial(reached, trace, number))
+    poll_for(hop, 2)
+    assert trace == expected
+
+
+def reached(trace: Trace, length: int) -> bool:
+    return len(trace) >= length
+
+
+@rule("luahop.listener.eof")
+def test_the_end_of_one_connection_is_not_the_end_of_another(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """One of three ends; the others go on to work."""
+    pairs = [wires.pair() for _ in range(3)]
+    hop = luahop.new()
+    for near, _ in pairs:
+        hop.set_listener(near.fileno(), "r", partial(read_to_the_end, hop, near, trace))
+    pairs[1][1].close()
+    poll_until(hop, "the reader meets the end", lambda: trace)
+    pairs[0][1].send(b"0")
+    pairs[2][1].send(b"2")
+    poll_until(hop, "the other readers are called", partial(reached, trace, 3))
+    assert trace[0] == "b''"
+    assert sorted(trace[1:]) == ["b'0'", "b'2'"]
+
+
+@rule("luahop.listener.eof-pipe")
+@everywhere
+@pytest.mark.parametrize("data", [b"", b"last words"], ids=["silent", "data"])
+def test_the_reader_of_a_pipe_meets_the_end(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, data: bytes
+) -> None:
+    """Set before the end; the writer has been silent, so that a hang-up is all there is."""
+    near, far = wires.pipe()
+    hop = luahop.new()
+    luahop_in(
+        situation,
+        hop,
+        lambda: hop.set_listener(near.fileno(), "r", lambda: read_to_the_end(hop, near, trace)),
+    )
+    poll_for(hop, 2)
+    assert trace == []
+    if data:
+        far.send(data)
+    far.close()
+    poll_until(hop, "the reader meets the end of the pipe", lambda: "b''" in trace)
+    poll_for(hop, 2)
+    assert trace == ([repr(data)] if data else []) + ["b''"]
+
+
+@rule("luahop.listener.eof-pipe")
+@everywhere
+def test_the_reader_of_a_pipe_that_ended_before(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation
+) -> None:
+    """Nothing changes after the listener is set, so only the state can tell."""
+    near, far = wires.pipe()
+    far.close()
+    hop = luahop.new()
+    luahop_in(
+        situation,
+        hop,
+        lambda: hop.set_listener(near.fileno(), "r", lambda: read_to_the_end(hop, near, trace)),
+    )
+    poll_until(hop, "the reader meets the end of the pipe", lambda: trace)
+    poll_for(hop, 2)
+    assert trace == ["b''"]
+
+
+@rule("luahop.listener.many-ready")
+@pytest.mark.parametrize("count", [4, 200])
+@pytest.mark.parametrize("drains", [True, False], ids=["taking", "leaving"])
+@either
+def test_every_one_of_many_is_called(
+    luahop: Luahop, wires: Wires, count: int, drains: bool, mask: str
+) -> None:
+    """Where all stay ready, a loop that always begins at the same end shows."""
+    called: set[int] = set()
+    hop = luahop.new()
+
+    def on_ready(number: int, near: End) -> None:
+        called.add(number)
+        if drains:
+            drain(near)
+            hop.remove_listener(near.fileno(), mask)
+
+    for number in range(count):
+        near, far = wires.pair()
+        far.send(b"x")
+        hop.set_listener(near.fileno(), mask, partial(on_ready, number, near))
+    poll_until(hop, f"each of {count} ready listeners is called", lambda: len(called) == count)
+
+
+@rule("luahop.listener.many-ready")
+def test_a_busy_descriptor_does_not_starve_the_others(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """Ten are always writable, registered before and after the one that has something to read."""
+    hop = luahop.new()
+    near, far = wires.pair()
+    for number in range(11):
+        if number == 5:
+            hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
+        else:
+            hop.set_listener(wires.pair()[0].fileno(), "w", lambda: None)
+    for data in (b"1", b"2"):
+        far.send(data)
+        poll_until(
+            hop, "a reader among busy writers is called", partial(trace.__contains__, repr(data))
+        )
+    assert trace == ["b'1'", "b'2'"]
+
+
+class Counter:
+    """Something with a method to be called."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def count(self) -> None:
+        self._trace("called")
+
+    def __call__(self) -> None:
+        self._trace("called")
+
+
+KINDS: dict[str, Callable[[Trace], Callable[[], object]]] = {
+    "closure": lambda trace: lambda: trace("called"),
+    "bound method": lambda trace: Counter(trace).count,
+    "callable object": Counter,
+    "partial": lambda trace: partial(trace, "called"),
+}
+
+
+@rule("luahop.listener.strong-ref")
+@everywhere
+@either
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_callback_lives_as_long_as_its_listener(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, kind: str
+) -> None:
+    """Garbage is collected before the descriptor is ready for the first time, and again later."""
+    near, far = wires.pair()
+    fill(near)
+    hop = luahop.new()
+    luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), mask, KINDS[kind](trace)))
+    for _ in range(2):
+        gc.collect()
+        trace.clear()
+        if mask == "r":
+            far.send(b"x")
+        else:
+            drain(far)
+        poll_until(hop, f"a {kind} to which only the loop refers is called", lambda: trace)
+        if mask == "r":
+            drain(near)
+        else:
+            fill(near)

@@ -1,0 +1,200 @@
+"""LuaHop, listeners: masks, descriptors and callbacks that must be refused."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.polling import poll_for, poll_until, why_refused
+from looptck.probes.situations import Situation, everywhere, luahop_in
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.luahop import Luahop
+
+either = pytest.mark.parametrize("mask", ["r", "w"])
+
+
+@rule("luahop.listener.bad-fd")
+@everywhere
+@either
+@pytest.mark.parametrize("number", [-1, -5, 3998, 10**6, 2**31 - 1, 2**31])
+def test_a_number_without_an_open_file_is_refused(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, number: int
+) -> None:
+    """Refused in the call itself, whose exception a loop might swallow inside a callback."""
+    near, far = wires.pair()
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
+    raised: list[BaseException | None] = []
+    luahop_in(
+        situation,
+        hop,
+        lambda: raised.append(why_refused(hop.set_listener, number, mask, lambda: trace("bad"))),
+    )
+    assert raised[0] is not None, f"set_listener({number}, ...) was accepted; no such file is open"
+    far.send(b"x")
+    poll_until(hop, "a good listener is called after a bad one was refused", lambda: trace)
+    poll_for(hop, 2)
+    assert trace == ["b'x'"]
+
+
+@rule("luahop.listener.bad-fd")
+@either
+@pytest.mark.parametrize("known", [False, True], ids=["new", "removed-before"])
+def test_a_closed_number_that_was_refused_leaves_no_trace(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str, known: bool
+) -> None:
+    """Afterwards the number belongs to another socket, ready both ways and not registered."""
+    near, _ = wires.pair()
+    number = near.fileno()
+    hop = luahop.new()
+    if known:
+        hop.set_listener(number, mask, lambda: trace("old"))
+        poll_for(hop, 1) if mask == "r" else hop.poll()
+        hop.remove_listener(number, mask)
+        trace.clear()
+    near.close()
+    error = why_refused(hop.set_listener, number, mask, lambda: trace("refused"))
+    assert error is not None, "set_listener accepted a descriptor that is closed"
+    poll_for(hop, 2)
+    other, far = wires.pair()
+    far.send(b"x")
+    late = wires.numbered(other, number)
+    poll_for(hop, 2)
+    assert trace == [], "a listener that was refused is called once its number is open again"
+    hop.set_listener(late.fileno(), mask, lambda: trace("late"))
+    poll_until(hop, "the number can be registered once it is open again", lambda: trace)
+    assert set(trace) == {"late"}
+
+
+@rule("luahop.listener.bad-fd")
+@either
+def test_a_refusal_is_no_harm_to_a_listener_of_the_other_direction(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """A bad number comes between the registration and the call of good ones, several times."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), mask, lambda: trace("good"))
+    for number in (-1, 3998, -1):
+        error = why_refused(hop.set_listener, number, mask, lambda: trace("bad"))
+        assert error is not None, f"set_listener accepted {number}"
+        trace.clear()
+        poll_until(hop, "a good listener is called after a refusal", lambda: trace)
+        assert set(trace) == {"good"}
+
+
+@rule("luahop.listener.callable")
+@everywhere
+@either
+@pytest.mark.parametrize(
+    "callback", [None, "print", 42, [print]], ids=["None", "text", "number", "list"]
+)
+def test_what_cannot_be_called_is_refused(
+    luahop: Luahop, wires: Wires, situation: Situation, mask: str, callback: Any
+) -> None:
+    """The descriptor is ready, so that something registered nevertheless would be called."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    raised: list[BaseException | None] = []
+    luahop_in(
+        situation,
+        hop,
+        lambda: raised.append(why_refused(hop.set_listener, near.fileno(), mask, callback)),
+    )
+    assert raised[0] is not None, f"set_listener accepted {callback!r} for a callback"
+    error = why_refused(poll_for, hop, 3)
+    assert error is None, f"{callback!r} was refused, but poll fails: {error}"
+
+
+@rule("luahop.listener.callable")
+@either
+@pytest.mark.parametrize("callback", [None, "print", 42], ids=["None", "text", "number"])
+def test_an_earlier_listener_outlives_the_refusal(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str, callback: Any
+) -> None:
+    """Refused once before the first poll and once after it."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), mask, lambda: trace("good"))
+    for _ in range(2):
+        error = why_refused(hop.set_listener, near.fileno(), mask, callback)
+        assert error is not None, f"set_listener accepted {callback!r} for a callback"
+        trace.clear()
+        poll_until(hop, "the listener that was set before is still called", lambda: trace)
+
+
+@rule("luahop.listener.mask-domain")
+@everywhere
+@pytest.mark.parametrize("mask", ["x", "", "R", "W", "wr", "rx", None, 1])
+def test_another_mask_is_refused(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: Any
+) -> None:
+    """The descriptor is ready both ways, so that whatever was registered would be called."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    raised: list[BaseException | None] = []
+    luahop_in(
+        situation,
+        hop,
+        lambda: raised.append(
+            why_refused(hop.set_listener, near.fileno(), mask, lambda: trace("called"))
+        ),
+    )
+    assert raised[0] is not None, f"set_listener accepted the mask {mask!r}"
+    poll_for(hop, 3)
+    assert trace == [], f"the mask {mask!r} was refused, but the callback is registered"
+
+
+@rule("luahop.listener.mask-domain")
+@pytest.mark.parametrize("mask", ["x", "", "R", "wr", None])
+@pytest.mark.parametrize("good", ["r", "w"])
+def test_a_refused_mask_leaves_what_is_registered(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: Any, good: str
+) -> None:
+    """Both functions refuse it, before the first poll and after it."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), good, lambda: trace("good"))
+    for _ in range(2):
+        error = why_refused(hop.set_listener, near.fileno(), mask, lambda: trace("bad"))
+        assert error is not None, f"set_listener accepted the mask {mask!r}"
+        error = why_refused(hop.remove_listener, near.fileno(), mask)
+        assert error is not None, f"remove_listener accepted the mask {mask!r}"
+        trace.clear()
+        poll_until(hop, "the listener that was set before is still called", lambda: trace)
+        assert set(trace) == {"good"}
+
+
+@rule("luahop.listener.mask-domain")
+@pytest.mark.parametrize("mask", ["x", "", "R", "wr", None])
+def test_removing_with_another_mask_is_refused_without_a_listener_too(
+    luahop: Luahop, wires: Wires, mask: Any
+) -> None:
+    """A mask is wrong whether or not there is something to remove."""
+    near, _ = wires.pair()
+    hop = luahop.new()
+    error = why_refused(hop.remove_listener, near.fileno(), mask)
+    assert error is not None, f"remove_listener accepted the mask {mask!r}"
+
+
+@rule("luahop.listener.mask-domain")
+@either
+def test_the_two_masks_are_accepted(luahop: Luahop, wires: Wires, mask: str) -> None:
+    """In both functions, each on a descriptor of its own."""
+    near, _ = wires.pair()
+    hop = luahop.new()
+    for call in (
+        partial(hop.set_listener, near.fileno(), mask, lambda: None),
+        partial(hop.remove_listener, near.fileno(), mask),
+    ):
+        error = why_refused(call)
+        assert error is None, f"{mask!r} was refused: {error!r}"

@@ -1,0 +1,230 @@
+"""LuaHop, listeners: removed, in one direction or both, once or twice."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.polling import poll_for, poll_rounds, poll_until, why_refused
+from looptck.probes.situations import Situation, everywhere, luahop_in
+from looptck.probes.trace import Trace
+from looptck.probes.wires import End, Wires, drain, fill
+from looptck.profiles.luahop import Luahop
+
+either = pytest.mark.parametrize("mask", ["r", "w"])
+
+
+def reached(trace: Trace, length: int) -> bool:
+    return len(trace) >= length
+
+
+def other(mask: str) -> str:
+    return "w" if mask == "r" else "r"
+
+
+@rule("luahop.listener.remove")
+@everywhere
+@either
+def test_a_removed_listener_is_not_called(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str
+) -> None:
+    """Ready just before the removal and again after it, while a timer keeps the loop awake."""
+    near, far = wires.pair()
+    fill(near)
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), mask, lambda: trace("called"))
+
+    def make_ready() -> None:
+        if mask == "r":
+            far.send(b"x")
+        else:
+            drain(far)
+
+    def act() -> None:
+        make_ready()
+        hop.remove_listener(near.fileno(), mask)
+
+    luahop_in(situation, hop, act)
+    poll_for(hop, 4)
+    make_ready()
+    poll_for(hop, 4)
+    assert trace == [], "a listener was called after it was removed"
+
+
+@rule("luahop.listener.remove")
+@either
+def test_a_listener_that_was_called_before_can_be_removed(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """It leaves its descriptor ready, so that the next round would call it."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), mask, lambda: trace("called"))
+    poll_until(hop, "the listener is called", lambda: trace)
+    hop.remove_listener(near.fileno(), mask)
+    trace.clear()
+    poll_for(hop, 4)
+    assert trace == [], "a listener was called after it was removed"
+
+
+@rule("luahop.listener.remove")
+@everywhere
+@either
+def test_a_removed_descriptor_can_be_registered_again(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str
+) -> None:
+    """Three times, polled in between, so that the poller has to learn and to forget."""
+    near, far = wires.pair()
+    fill(near)
+    hop = luahop.new()
+
+    def use_up(name: str) -> None:
+        trace(name)
+        drain(near) if mask == "r" else fill(near)
+
+    def act() -> None:
+        for number in range(3):
+            hop.set_listener(near.fileno(), mask, partial(use_up, f"early {number}"))
+            hop.remove_listener(near.fileno(), mask)
+        hop.set_listener(near.fileno(), mask, partial(use_up, "first"))
+
+    luahop_in(situation, hop, act)
+    for name in ("first", "second", "third"):
+        if mask == "r":
+            far.send(b"x")
+        else:
+            drain(far)
+        poll_until(hop, f"the {name} listener is called", partial(trace.__contains__, name))
+        hop.remove_listener(near.fileno(), mask)
+        poll_for(hop, 2)
+        following = {"first": "second", "second": "third", "third": "fourth"}[name]
+        hop.set_listener(near.fileno(), mask, partial(use_up, following))
+    assert trace == ["first", "second", "third"]
+
+
+@rule("luahop.listener.remove")
+def test_removing_one_descriptor_leaves_the_others(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """The removed one is first, in the middle or last of three, one after the other."""
+    for removed in range(3):
+        trace.clear()
+        pairs = [wires.pair() for _ in range(3)]
+        hop = luahop.new()
+        for number, (near, far) in enumerate(pairs):
+            hop.set_listener(near.fileno(), "r", partial(note, trace, number, near))
+            far.send(b"x")
+        hop.remove_listener(pairs[removed][0].fileno(), "r")
+        poll_until(hop, "the other two listeners are called", partial(reached, trace, 2))
+        poll_for(hop, 2)
+        assert sorted(trace) == [str(n) for n in range(3) if n != removed]
+
+
+def note(trace: Trace, number: int, near: End) -> None:
+    drain(near)
+    trace(str(number))
+
+
+@rule("luahop.listener.remove-mask")
+@either
+@pytest.mark.parametrize("polled", [False, True], ids=["unpolled", "polled"])
+def test_the_direction_that_is_not_named_stays(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str, polled: bool
+) -> None:
+    """Both directions are ready all the time; `mask` is removed."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace("r"))
+    hop.set_listener(near.fileno(), "w", lambda: trace("w"))
+    if polled:
+        poll_until(hop, "both listeners are called", lambda: len(set(trace)) == 2)
+    hop.remove_listener(near.fileno(), mask)
+    trace.clear()
+    poll_until(hop, f"the other listener is called after {mask!r} was removed", lambda: trace)
+    poll_rounds(hop, 3)
+    assert set(trace) == {other(mask)}, f"{mask!r} was removed and is still called"
+
+
+@rule("luahop.listener.remove-mask")
+@either
+def test_removing_a_direction_that_is_not_set_changes_nothing(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """Removed twice and polled in between, so that the poller is told as well."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), mask, lambda: trace(mask))
+    for _ in range(2):
+        hop.remove_listener(near.fileno(), other(mask))
+        trace.clear()
+        poll_until(hop, f"{mask!r} is called after {other(mask)!r} was removed", lambda: trace)
+    assert set(trace) == {mask}
+
+
+@rule("luahop.listener.remove-half-of-rw")
+@either
+@pytest.mark.parametrize("polled", [False, True], ids=["unpolled", "polled"])
+def test_half_of_an_rw_listener_can_be_removed(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str, polled: bool
+) -> None:
+    """First only the half that is left is ready, then only the removed one."""
+    near, far = wires.pair()
+    hop = luahop.new()
+    if why_refused(hop.set_listener, near.fileno(), "rw", lambda: trace("called")):
+        return  # "rw" is no mask of the document's
+    if polled:
+        poll_until(hop, "the listener of both directions is called", lambda: trace)
+    hop.remove_listener(near.fileno(), mask)
+    if mask == "w":
+        fill(near)
+        far.send(b"x")
+    trace.clear()
+    poll_until(hop, f"the half that is left is called after {mask!r} was removed", lambda: trace)
+    if mask == "w":
+        drain(near)
+        drain(far)
+    else:
+        fill(near)
+        far.send(b"x")
+    trace.clear()
+    poll_for(hop, 4)
+    assert trace == [], f"{mask!r} was removed and is still called"
+
+
+@rule("luahop.listener.remove-unknown")
+@everywhere
+@either
+@pytest.mark.parametrize("case", ["never set", "removed twice", "no such descriptor", "closed"])
+def test_removing_nothing_does_nothing(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, case: str
+) -> None:
+    """What is raised inside a callback may be swallowed, so it is caught on the spot."""
+    near, far = wires.pair()
+    bystander, to_bystander = wires.pair()
+    number = 3999 if case == "no such descriptor" else near.fileno()
+    hop = luahop.new()
+    hop.set_listener(bystander.fileno(), "r", lambda: trace(f"bystander {drain(bystander)!r}"))
+    raised: list[BaseException | None] = []
+
+    def act() -> None:
+        if case in ("removed twice", "closed"):
+            hop.set_listener(number, mask, lambda: trace("removed"))
+            hop.remove_listener(number, mask)
+        if case == "closed":
+            near.close()
+        for _ in range(2):
+            raised.append(why_refused(hop.remove_listener, number, mask))
+
+    luahop_in(situation, hop, act)
+    assert raised == [None, None], f"removing nothing ({case}) raised {raised[0] or raised[1]!r}"
+    if case != "closed":
+        far.send(b"x")
+    to_bystander.send(b"y")
+    poll_until(hop, "another listener is called", lambda: trace)
+    poll_for(hop, 2)
+    assert trace == ["bystander b'y'"]
