@@ -61,6 +61,7 @@ end
 function on.addevent(base, ...) return base:addevent(...) end
 function on.loop(base) return base:loop() end
 function on.close(object) return object:close() end
+function on.has(object, name) return object[name] end
 
 function on.collect()
     collectgarbage("collect")
@@ -121,8 +122,11 @@ class Base:
         finally:
             self._lua.collect()
 
-    def close(self) -> None:
-        self._lua.call(self._lua.on["close"], self.userdata)
+    def __getattr__(self, name: str) -> Any:
+        """`close`, if luaevent has one: 0.4.6 has not."""
+        if name != "close" or self._lua.on["has"](self.userdata, name) is None:
+            raise AttributeError(f"a base of luaevent has no {name!r}")
+        return lambda: self._lua.call(self._lua.on["close"], self.userdata)
 
 
 class Event:
