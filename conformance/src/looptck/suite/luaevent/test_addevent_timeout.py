@@ -1,0 +1,524 @@
+"""luaevent, core:addevent: the timeout."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.attempts import one_attempt_succeeds
+from looptck.probes.situations import Situation, everywhere, luaevent_in
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import Stopwatch, assert_not_early, assert_prompt
+from looptck.probes.wires import Wires, fill
+from looptck.profiles.luaevent import Luaevent
+
+# A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
+# alone, in seconds.
+SLACK = 0.005
+
+# What a loop may be late without having taken the timeout for another, in
+# seconds.  It is allowed several attempts.
+LATE = 0.05
+
+# What an event with a timeout can wait for in vain.
+WAITING = ("timer", "reader", "writer", "both")
+waiting = pytest.mark.parametrize("kind", WAITING)
+
+
+def _in_vain(luaevent: Luaevent, wires: Wires, kind: str) -> tuple[int | None, int]:
+    """A descriptor and flags for which nothing ever happens."""
+    if kind == "timer":
+        return None, luaevent.EV_TIMEOUT
+    near, _ = wires.pair()
+    fill(near)
+    read, write = luaevent.EV_READ, luaevent.EV_WRITE
+    return near.fileno(), {"reader": read, "writer": write, "both": read | write}[kind]
+
+
+@rule("luaevent.addevent.timeout-seconds")
+@waiting
+@pytest.mark.parametrize("timeout", [1, 30.0])
+def test_a_second_is_no_shorter_unit(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, timeout: float
+) -> None:
+    """Waited for is only a small part of it: a millisecond, or nothing, would be over by then."""
+    stage = Stage(luaevent)
+    fd, event = _in_vain(luaevent, wires, kind)
+    since = Stopwatch(clock)
+    stage.add("event", fd, event, luaevent.LEAVE, timeout=timeout)
+    stage.after("end", 0.04, stage.end)
+    stage.run()
+    elapsed = since.elapsed()
+    stage.went("end timeout")
+    assert elapsed >= 0.04 - SLACK, f"40 ms were over after {elapsed * 1000:.3f} ms"
+
+
+@rule("luaevent.addevent.timeout-seconds")
+@waiting
+def test_a_second_is_no_longer_unit(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """No busy machine is late by seconds every time; a loop that takes minutes is."""
+
+    def lateness() -> float:
+        base = luaevent.new()
+        fd, event = _in_vain(luaevent, wires, kind)
+        calls: list[float] = []
+        since = Stopwatch(clock)
+
+        def on_timeout(_flags: int) -> int:
+            calls.append(since.elapsed())
+            return luaevent.LEAVE
+
+        kept = base.addevent(fd, event, on_timeout, 0.02)
+        base.loop()
+        kept.close()
+        assert calls, "loop() returned before the timeout of its only event"
+        return calls[0] - 0.02
+
+    assert_prompt(lateness, 0.5)
+
+
+@rule("luaevent.addevent.timeout-decimal")
+def test_fractions_of_a_second_are_kept(luaevent: Luaevent, wires: Wires, clock: Clock) -> None:
+    """All wait side by side; each is measured against its own beginning."""
+    fractions = (0.01, 0.05, 0.123, 0.25)
+
+    def attempt() -> None:
+        stage = Stage(luaevent, within=1.0)
+        after: dict[tuple[str, float], float] = {}
+
+        def begin(kind: str, timeout: float) -> None:
+            fd, event = _in_vain(luaevent, wires, kind)
+            since = Stopwatch(clock)
+
+            def on_timeout(_flags: int) -> int:
+                after[kind, timeout] = since.elapsed()
+                return luaevent.LEAVE
+
+            stage.add(f"{kind} {timeout}", fd, event, on_timeout, timeout=timeout)
+
+        for kind, timeout in itertools.product(WAITING, fractions):
+            begin(kind, timeout)
+        stage.run()
+        for kind, timeout in itertools.product(WAITING, fractions):
+            elapsed = after.get((kind, timeout))
+            assert elapsed is not None, (
+                f"a timeout of {timeout} s ({kind}) did not come{stage.excuse}"
+            )
+            assert timeout - SLACK <= elapsed <= timeout + LATE, (
+                f"a timeout of {timeout} s ({kind}) came after {elapsed:.3f} s"
+            )
+
+    one_attempt_succeeds(attempt)
+
+
+# Not whole in any unit that a loop could round to.
+_UNEVEN = (0.0019, 0.0105, 0.0213)
+
+
+@rule("luaevent.addevent.timeout-not-early")
+@everywhere
+@waiting
+@pytest.mark.parametrize("timeout", _UNEVEN)
+def test_a_timeout_is_never_early(
+    luaevent: Luaevent,
+    wires: Wires,
+    clock: Clock,
+    situation: Situation,
+    kind: str,
+    timeout: float,
+) -> None:
+    """The watch is started before the call, so the loop can only have less time than measured."""
+    stage = Stage(luaevent)
+    fd, event = _in_vain(luaevent, wires, kind)
+    since = Stopwatch(clock)
+    after: list[float] = []
+
+    def on_timeout(_flags: int) -> int:
+        after.append(since.elapsed())
+        return luaevent.LEAVE
+
+    def act() -> None:
+        since.restart()
+        stage.add("event", fd, event, on_timeout, timeout=timeout)
+
+    stage.run(act, situation)
+    stage.went("event timeout")
+    assert_not_early(after[0], timeout)
+
+
+@rule("luaevent.addevent.timeout-not-early")
+@waiting
+@pytest.mark.parametrize("opened_by", ["a timer", "a descriptor"])
+def test_time_spent_before_addevent_does_not_count(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, opened_by: str
+) -> None:
+    """The callback takes its time, and the wait before it took some: a remembered time is old."""
+    stage = Stage(luaevent)
+    near, _ = wires.pair()
+    fd, event = _in_vain(luaevent, wires, kind)
+    since = Stopwatch(clock)
+    after: list[float] = []
+
+    def on_timeout(_flags: int) -> int:
+        after.append(since.elapsed())
+        return luaevent.LEAVE
+
+    def opener(_flags: int) -> int:
+        clock.advance(0.015)
+        since.restart()
+        stage.add("event", fd, event, on_timeout, timeout=0.0105)
+        return luaevent.LEAVE
+
+    if opened_by == "a timer":
+        stage.add("opener", None, luaevent.EV_TIMEOUT, opener, timeout=0.01)
+    else:
+        stage.add("opener", near.fileno(), luaevent.EV_WRITE, opener)
+    stage.run()
+    assert after, f"the timeout never came{stage.excuse}"
+    assert_not_early(after[0], 0.0105)
+
+
+@rule("luaevent.addevent.timeout-not-early")
+@waiting
+def test_a_repeated_timeout_is_never_early(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """Measured from the beginning of the call before, which is the earliest that may count."""
+    stage = Stage(luaevent)
+    fd, event = _in_vain(luaevent, wires, kind)
+    since = Stopwatch(clock)
+    gaps: list[float] = []
+
+    def on_timeout(_flags: int) -> int:
+        gaps.append(since.elapsed())
+        since.restart()
+        if len(gaps) == 2:
+            clock.advance(0.004)
+        return luaevent.LEAVE if len(gaps) == 4 else event
+
+    stage.add("event", fd, event, on_timeout, timeout=0.0105)
+    stage.run()
+    assert len(gaps) == 4, f"of 4 timeouts {len(gaps)} came{stage.excuse}"
+    for gap in gaps:
+        assert_not_early(gap, 0.0105)
+
+
+@rule("luaevent.addevent.timeout-not-early")
+def test_a_timeout_after_activity_is_never_early(
+    luaevent: Luaevent, wires: Wires, clock: Clock
+) -> None:
+    """The data comes when most of the first wait is over; the next one has to be a whole one."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    since = Stopwatch(clock)
+    gaps: list[float] = []
+
+    def on_event(flags: int) -> int:
+        if flags & luaevent.EV_TIMEOUT:
+            gaps.append(since.elapsed())
+            return luaevent.LEAVE
+        near.recv(10)
+        since.restart()
+        return luaevent.EV_READ
+
+    stage.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.0305)
+    stage.after("sender", 0.02, lambda: far.send(b"x"))
+    stage.run()
+    assert gaps, f"the timeout never came{stage.excuse}"
+    assert_not_early(gaps[0], 0.0305)
+
+
+@rule("luaevent.addevent.timeout-from-addevent")
+@waiting
+def test_time_before_the_loop_counts(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """The second is due 20 ms after the first if that counts from addevent, before it if not."""
+    stage = Stage(luaevent)
+    fd, event = _in_vain(luaevent, wires, kind)
+    stage.add("first", fd, event, luaevent.LEAVE, timeout=0.05)
+    clock.advance(0.04)
+    stage.add("second", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.03)
+    stage.run()
+    stage.went("first timeout", "second timeout")
+
+
+@rule("luaevent.addevent.timeout-from-addevent")
+@waiting
+def test_a_timeout_that_is_over_already_comes_at_once(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """Nothing else can end the wait; one that began anew would show as late."""
+
+    def lateness() -> float:
+        base = luaevent.new()
+        fd, event = _in_vain(luaevent, wires, kind)
+        calls: list[float] = []
+
+        def on_timeout(_flags: int) -> int:
+            calls.append(since.elapsed())
+            return luaevent.LEAVE
+
+        kept = base.addevent(fd, event, on_timeout, 0.06)
+        clock.advance(0.07)
+        since = Stopwatch(clock)
+        base.loop()
+        kept.close()
+        assert calls, "an event whose timeout was over when loop() began was never called"
+        return calls[0]
+
+    assert_prompt(lateness, LATE)
+
+
+@rule("luaevent.addevent.timeout-missing")
+@everywhere
+@pytest.mark.parametrize("given", ["nothing", "None"])
+@pytest.mark.parametrize("kind", ["reader", "writer", "both"])
+def test_an_event_without_a_timeout_never_times_out(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, given: str
+) -> None:
+    """A timer of the same base bounds the time; timeouts of others must not rub off."""
+    stage = Stage(luaevent)
+    fd, event = _in_vain(luaevent, wires, kind)
+
+    def act() -> None:
+        callback = stage.callback("event", event)
+        rest = (None,) if given == "None" else ()
+        stage.keep(stage.base.addevent(fd, event, callback, *rest))
+        stage.add("tick", None, luaevent.EV_TIMEOUT, *[luaevent.EV_TIMEOUT] * 2, timeout=0.006)
+        stage.after("end", 0.02, stage.end)
+
+    stage.run(act, situation)
+    wrong = [call for call in stage.trace if call.startswith("event")]
+    assert not wrong, f"an event without a timeout for which nothing happened was called: {wrong}"
+
+
+@rule("luaevent.addevent.timeout-missing")
+@pytest.mark.parametrize("given", ["nothing", "None"])
+def test_an_event_without_a_timeout_has_none_after_it_was_served(
+    luaevent: Luaevent, wires: Wires, given: str
+) -> None:
+    """The data comes late, so that putting the event back is done at a time of its own."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+
+    def on_read(_flags: int) -> int:
+        near.recv(10)
+        if stage.count("reader read") == 2:
+            stage.after("end", 0.02, stage.end)
+        return luaevent.EV_READ
+
+    callback = stage.callback("reader", on_read)
+    rest = (None,) if given == "None" else ()
+    far.send(b"x")
+    stage.keep(stage.base.addevent(near.fileno(), luaevent.EV_READ, callback, *rest))
+    stage.after("sender", 0.01, lambda: far.send(b"x"))
+    stage.run()
+    stage.went("reader read", "sender timeout", "reader read", "end timeout")
+
+
+@rule("luaevent.addevent.timeout-tiny")
+@everywhere
+@waiting
+@pytest.mark.parametrize("timeout", [1e-9, 1e-7, 4e-4])
+def test_a_tiny_timeout_comes(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, timeout: float
+) -> None:
+    """Due long before the timer that ends the test, so the order of deadlines puts it first."""
+    stage = Stage(luaevent)
+    fd, event = _in_vain(luaevent, wires, kind)
+
+    def on_timeout(_flags: int) -> int:
+        stage.end()
+        return luaevent.LEAVE
+
+    def act() -> None:
+        stage.add("event", fd, event, on_timeout, timeout=timeout)
+        stage.after("end", 0.05, stage.end)
+
+    stage.run(act, situation)
+    stage.went("event timeout")
+
+
+@rule("luaevent.addevent.timeout-repeats")
+@waiting
+def test_a_timeout_begins_again_each_time(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """Five times, so that neither a second wait that is lost nor one that grows goes unseen."""
+
+    def attempt() -> None:
+        stage = Stage(luaevent)
+        fd, event = _in_vain(luaevent, wires, kind)
+        times: list[float] = []
+        since = Stopwatch(clock)
+
+        def on_timeout(_flags: int) -> int:
+            times.append(since.elapsed())
+            return luaevent.LEAVE if len(times) == 5 else event
+
+        stage.add("event", fd, event, on_timeout, timeout=0.01)
+        stage.run()
+        assert len(times) == 5, f"of 5 timeouts {len(times)} came{stage.excuse}"
+        for before, after in itertools.pairwise([0.0, *times]):
+            gap = after - before
+            assert 0.01 - SLACK <= gap <= 0.01 + LATE, (
+                f"a timeout of 10 ms came again after {gap * 1000:.1f} ms"
+            )
+
+    one_attempt_succeeds(attempt)
+
+
+@rule("luaevent.addevent.timeout-repeats")
+@everywhere
+def test_an_event_that_timed_out_still_waits_for_its_descriptor(
+    luaevent: Luaevent, wires: Wires, situation: Situation
+) -> None:
+    """The data is sent inside a timeout's callback, so it is there long before the next one."""
+
+    def attempt() -> None:
+        stage = Stage(luaevent)
+        near, far = wires.pair()
+
+        def on_event(flags: int) -> int:
+            if not flags & luaevent.EV_TIMEOUT:
+                near.recv(10)
+            if stage.count("reader timeout") == 5:
+                return luaevent.LEAVE
+            if stage.count("reader timeout") == 3 and stage.trace[-1] == "reader timeout":
+                far.send(b"x")
+            return luaevent.EV_READ
+
+        stage.run(
+            lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.01),
+            situation,
+        )
+        stage.went(*["reader timeout"] * 3, "reader read", *["reader timeout"] * 2)
+
+    one_attempt_succeeds(attempt)
+
+
+@rule("luaevent.addevent.timeout-reset")
+@pytest.mark.parametrize("kind", ["reader", "writer"])
+def test_no_timeout_comes_while_the_descriptor_keeps_getting_ready(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """Each call takes a part of the timeout, and all of them together more than the whole."""
+
+    def attempt() -> None:
+        stage = Stage(luaevent)
+        near, far = wires.pair()
+        served = "reader read" if kind == "reader" else "writer write"
+        event = luaevent.EV_READ if kind == "reader" else luaevent.EV_WRITE
+        far.send(b"12345678")
+        since = Stopwatch(clock)
+        after: list[float] = []
+
+        def on_event(flags: int) -> int:
+            if flags & luaevent.EV_TIMEOUT:
+                after.append(since.elapsed())
+                return luaevent.LEAVE
+            clock.advance(0.012)
+            if kind == "reader":
+                near.recv(1)
+            elif len(stage.trace) == 8:
+                fill(near)
+            since.restart()
+            return event
+
+        stage.add(kind, near.fileno(), event, on_event, timeout=0.04)
+        stage.run()
+        stage.went(*[served] * 8, f"{kind} timeout")
+        # a wait may count from the beginning of the last call, which took 12 ms
+        assert 0.028 - SLACK <= after[0] <= 0.04 + LATE, (
+            f"a timeout of 40 ms came {after[0] * 1000:.1f} ms after the last delivery"
+        )
+
+    one_attempt_succeeds(attempt)
+
+
+@rule("luaevent.addevent.timeout-reset")
+def test_a_delivery_after_a_pause_begins_a_new_wait(
+    luaevent: Luaevent, wires: Wires, clock: Clock
+) -> None:
+    """Data comes when more than half of each wait is over; the waits would overlap otherwise."""
+
+    def attempt() -> None:
+        stage = Stage(luaevent)
+        near, far = wires.pair()
+
+        def on_event(flags: int) -> int:
+            if flags & luaevent.EV_TIMEOUT:
+                return luaevent.LEAVE
+            near.recv(10)
+            if stage.count("reader read") < 3:
+                stage.after("sender", 0.025, lambda: far.send(b"x"))
+            return luaevent.EV_READ
+
+        stage.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.04)
+        stage.after("sender", 0.025, lambda: far.send(b"x"))
+        stage.run()
+        stage.went(*["sender timeout", "reader read"] * 3, "reader timeout")
+
+    one_attempt_succeeds(attempt)
+
+
+@rule("luaevent.addevent.timeout-ready")
+@pytest.mark.parametrize("kind", ["reader", "writer", "both"])
+def test_an_event_that_is_always_ready_never_times_out(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """Time passes inside the calls alone, a third of the timeout in each."""
+
+    def attempt() -> None:
+        stage = Stage(luaevent)
+        near, far = wires.pair()
+        far.send(b"x")
+        read, write = luaevent.EV_READ, luaevent.EV_WRITE
+        event = {"reader": read, "writer": write, "both": read | write}[kind]
+
+        def on_event(flags: int) -> int:
+            clock.advance(0.01)
+            return luaevent.LEAVE if len(stage.trace) == 6 else event
+
+        stage.add("event", near.fileno(), event, on_event, timeout=0.03)
+        stage.run()
+        assert stage.count("event timeout") == 0, (
+            f"an event that was ready in every turn timed out: {', '.join(stage.trace)}"
+        )
+        assert len(stage.trace) == 6, f"of 6 calls {len(stage.trace)} came{stage.excuse}"
+
+    one_attempt_succeeds(attempt)
+
+
+@rule("luaevent.addevent.timeout-ready")
+@everywhere
+def test_readiness_brings_no_timeout_of_its_own(
+    luaevent: Luaevent, wires: Wires, situation: Situation
+) -> None:
+    """The timeout is far away, so only confused flags could tell of it."""
+    base = luaevent.new()
+    near, far = wires.pair()
+    far.send(b"x")
+    flags_seen: list[int] = []
+
+    def on_event(flags: int) -> int:
+        flags_seen.append(flags)
+        return luaevent.LEAVE if len(flags_seen) == 3 else luaevent.EV_READ
+
+    kept = []
+    luaevent_in(
+        situation,
+        luaevent,
+        base,
+        lambda: kept.append(base.addevent(near.fileno(), luaevent.EV_READ, on_event, 30)),
+    )
+    assert not any(flags & luaevent.EV_TIMEOUT for flags in flags_seen), (
+        "a call for data also carried EV_TIMEOUT"
+    )
+    assert len(flags_seen) == 3
