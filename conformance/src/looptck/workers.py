@@ -47,8 +47,8 @@ _STACK_PATIENCE = 0.5
 # How long a worker that has closed its channel may take to exit, in seconds.
 _EXIT_PATIENCE = 1.0
 
-# Above this share of a processor, a worker from which nothing comes spins.
-_SPINNING = 0.5
+# How often a worker from which nothing comes is looked at.
+_SAMPLES = 9
 
 Say = Callable[[dict[str, Any]], None]
 Work = Callable[["Report"], None]
@@ -180,17 +180,17 @@ class Worker:
         return "closed the descriptor that it reports to"
 
     def _activity(self) -> Activity:
-        """What it did in the time that ran out.
+        """What it does while nothing comes of it.
 
-        All processor time of the process counts: before the hang it lived for
-        a moment only.
+        A process that spins is always ready to run, even where a busy machine
+        gives it little time; one that sleeps is not.
         """
-        try:
-            times = psutil.Process(self.pid).cpu_times()
-        except psutil.Error:
-            return Activity.SLEPT
-        spun = times.user + times.system > _SPINNING * self.patience
-        return Activity.SPUN if spun else Activity.SLEPT
+        ready = 0
+        for _ in range(_SAMPLES):
+            with contextlib.suppress(psutil.Error):
+                ready += psutil.Process(self.pid).status() == psutil.STATUS_RUNNING
+            time.sleep(0.002)
+        return Activity.SPUN if ready > _SAMPLES / 2 else Activity.SLEPT
 
     def _have_stacks_printed(self) -> None:
         """The file of stacks holds them, unless the worker no longer takes signals."""
@@ -268,8 +268,8 @@ def _take_streams(output: IO[bytes]) -> None:
     os.dup2(output.fileno(), 1)
     os.dup2(output.fileno(), 2)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  lives as long as the process
-    sys.stdout = open(1, "w", 1, closefd=False, errors="replace")  # noqa: SIM115
-    sys.stderr = open(2, "w", 1, closefd=False, errors="replace")  # noqa: SIM115
+    sys.stdout = open(1, "w", 1, closefd=False, errors="replace")  # noqa: SIM115  as stdin
+    sys.stderr = open(2, "w", 1, closefd=False, errors="replace")  # noqa: SIM115  as stdin
 
 
 def _flush() -> None:
