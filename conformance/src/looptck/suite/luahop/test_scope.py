@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
+import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
 from looptck.markers import rule
+from looptck.probes.leftovers import Census, alive, left_since
 from looptck.probes.observation import Observation
 from looptck.probes.polling import poll_for, poll_until, why_refused
 from looptck.probes.trace import Trace
@@ -211,3 +214,70 @@ def _what_comes_of(hop: Hop, source: Any) -> str:
     if error is not None:
         return f"raises {type(error).__name__}"
     return "called" if called else "not called"
+
+
+@rule("luahop.scope.nothing-left")
+@pytest.mark.parametrize("polls", [0, 1, 5])
+def test_nothing_is_left_of_a_loop_that_was_used(luahop: Luahop, wires: Wires, polls: int) -> None:
+    """Three loops after a first one, so that what is made once for all of them is no leftover."""
+    near, far = wires.pair()
+    far.send(b"x")
+    before_any = Census.take()
+    use(luahop, near, polls)
+    first = [each for each in left_since(before_any) if "signal" in each]
+    before = Census.take()
+    for _ in range(3):
+        use(luahop, near, polls)
+    left = first + left_since(before)
+    assert not left, f"loops are gone, but of them is left: {', '.join(left)}"
+
+
+@rule("luahop.scope.nothing-left")
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        pytest.param(lambda hop, fd, f: hop.set_listener(fd, "r", f), id="reader"),
+        pytest.param(lambda hop, fd, f: hop.set_listener(fd, "w", f), id="writer"),
+        pytest.param(lambda hop, fd, f: hop.set_timeout({"ms": 1}, f), id="timeout"),
+        pytest.param(lambda hop, fd, f: hop.set_timeout({"s": 60}, f), id="pending-timeout"),
+        pytest.param(lambda hop, fd, f: hop.set_interval({"ms": 1}, f), id="interval"),
+    ],
+)
+@pytest.mark.parametrize("polled", [True, False], ids=["polled", "unpolled"])
+def test_no_callback_is_kept_alive_by_a_loop_that_is_gone(
+    luahop: Luahop, wires: Wires, arrange: Callable[..., object], polled: bool
+) -> None:
+    """The callback is an object that only the loop holds; cycles are collected first."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    callback = Callback()
+    kept = weakref.ref(callback)
+    handle = arrange(hop, near.fileno(), callback)
+    del callback
+    if polled:
+        hop.set_timeout({"ms": 2}, Callback())
+        hop.poll()
+    end_of(hop)
+    del hop, handle
+    assert not alive([kept]), "the loop is gone, but something of it still holds its callback"
+
+
+class Callback:
+    def __call__(self) -> None:
+        """Does nothing; is an object of its own."""
+
+
+def use(luahop: Luahop, near: End, polls: int) -> None:
+    """The life of a loop, with something of every kind left when it ends."""
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", Callback())
+    hop.set_listener(near.fileno(), "w", Callback())
+    hop.remove_listener(near.fileno(), "w")
+    hop.set_timeout({"ms": 1}, Callback())
+    hop.set_timeout({"s": 60}, Callback())
+    hop.set_interval({"ms": 1}, Callback())
+    luahop.clear_timer(hop.set_timeout({"ms": 5}, Callback()))
+    for _ in range(polls):
+        hop.poll()
+    end_of(hop)

@@ -1,0 +1,336 @@
+"""LuaHop, the programs of the README: they work as they stand.
+
+The server is the document's, line by line, with `print` replaced by a list and
+the calls of its socket library by functions that answer as that library does.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.polling import poll_for, poll_until, wait_readable
+from looptck.probes.stopwatch import Stopwatch, assert_not_early
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires
+from looptck.profiles.luahop import Hop, Luahop
+
+_WOULD_BLOCK = "would block"
+
+
+def read(client: socket.socket, most: int) -> tuple[int, bytes | str]:
+    """(number of bytes, bytes), or (-1, message) where there is nothing to be had."""
+    try:
+        data = client.recv(most)
+    except BlockingIOError:
+        return -1, _WOULD_BLOCK
+    except OSError as error:
+        return -1, f"error {error.errno}"
+    return len(data), data
+
+
+class Server:
+    """The README's first program; `said` is what it prints."""
+
+    def __init__(self, hop: Hop, listening: socket.socket) -> None:
+        self.said = Trace()
+        self.clients: list[socket.socket] = []
+        self._hop = hop
+        self._listening = listening
+        hop.set_listener(listening.fileno(), "r", self._accept)
+
+    def _accept(self) -> None:
+        try:
+            client, (ip, port) = self._listening.accept()
+        except BlockingIOError:
+            self.said("New client: nil:nil")
+        else:
+            self.handle(client, ip, port)
+
+    def handle(self, client: socket.socket, ip: str, port: int) -> None:
+        self.said(f"New client: {ip}:{port}")
+        client.setblocking(False)
+        self.clients.append(client)
+        number = client.fileno()
+        self._hop.set_listener(number, "r", lambda: self._read(client, number))
+
+    def _read(self, client: socket.socket, number: int) -> None:
+        while True:
+            n, message = read(client, 4096)
+            self.said(f"Read {n} bytes")
+            if n > 0:
+                self.said(str(message))
+            elif n < 0:
+                break
+            else:
+                self._hop.remove_listener(number, "r")
+                client.close()
+
+
+class Town:
+    """The server on a loop, and what its clients see."""
+
+    def __init__(self, luahop: Luahop, wires: Wires) -> None:
+        self.hop = luahop.new()
+        self._wires = wires
+        self._listening = wires.listener()
+        self.server = Server(self.hop, self._listening)
+        self.said = self.server.said
+        wires.keep(self._close)
+
+    def connect(self) -> socket.socket:
+        """A client, accepted by the server."""
+        before = len(self.server.clients)
+        client = self._wires.connect(self._listening)
+        wait_readable([self._listening])
+        self.until("a client is accepted", lambda: len(self.server.clients) > before)
+        return client
+
+    def let_read(self, client: int, lines: list[str]) -> None:
+        """Poll until the server has said *lines* and no more, reading from that client."""
+        wait_readable([self.server.clients[client]])
+        self.said.clear()
+        self.until(
+            f"the server says {lines}, and goes on to wait", lambda: len(self.said) >= len(lines)
+        )
+        poll_for(self.hop, 2)
+        assert self.said == lines, f"expected the server to say {lines}, it said {self.said}"
+
+    def until(self, what: str, done: Callable[[], object]) -> None:
+        poll_until(self.hop, what, done)
+
+    def _close(self) -> None:
+        for client in self.server.clients:
+            client.close()
+
+
+def told(data: bytes) -> list[str]:
+    """What the server says of data: their length, themselves, and that there is no more."""
+    return [f"Read {len(data)} bytes", repr(data), "Read -1 bytes"]
+
+
+# The read that meets the end is followed by one on the closed socket.
+END = ["Read 0 bytes", "Read -1 bytes"]
+
+
+@rule("luahop.example.echo")
+def test_a_client_is_served_to_the_end(luahop: Luahop, wires: Wires) -> None:
+    """Two messages, so that the listener must still be there after the first."""
+    town = Town(luahop, wires)
+    client = town.connect()
+    for data in (b"hello", b"world"):
+        client.send(data)
+        town.let_read(0, told(data))
+    client.close()
+    town.let_read(0, END)
+    poll_for(town.hop, 2)
+    assert town.said == END, "the server goes on reading from a client that has gone"
+
+
+@rule("luahop.example.echo")
+@pytest.mark.parametrize("leaves", [0, 1, 2])
+def test_the_others_are_served_after_one_has_left(
+    luahop: Luahop, wires: Wires, leaves: int
+) -> None:
+    """The first, second or third of three leaves; then a new one comes, maybe with its number."""
+    town = Town(luahop, wires)
+    clients = [town.connect() for _ in range(3)]
+    for number, client in enumerate(clients):
+        client.send(b"hello")
+        town.let_read(number, told(b"hello"))
+    clients[leaves].close()
+    town.let_read(leaves, END)
+    stay = [number for number in range(3) if number != leaves]
+    for number in reversed(stay):
+        clients[number].send(b"still here")
+        town.let_read(number, told(b"still here"))
+    newcomer = town.connect()
+    newcomer.send(b"new")
+    town.let_read(3, told(b"new"))
+    for number in stay:
+        clients[number].close()
+        town.let_read(number, END)
+    newcomer.close()
+    town.let_read(3, END)
+
+
+@rule("luahop.example.echo")
+def test_clients_that_come_and_go_one_after_the_other(luahop: Luahop, wires: Wires) -> None:
+    """Each gets a number that an earlier one had."""
+    town = Town(luahop, wires)
+    for number in range(4):
+        client = town.connect()
+        data = b"client %d" % number
+        client.send(data)
+        town.let_read(number, told(data))
+        client.close()
+        town.let_read(number, END)
+
+
+@rule("luahop.example.echo")
+def test_two_clients_leave_in_one_batch(luahop: Luahop, wires: Wires) -> None:
+    """Both ends are known to the kernel before the server polls; a third client stays."""
+    town = Town(luahop, wires)
+    clients = [town.connect() for _ in range(3)]
+    town.said.clear()
+    for client in clients[:2]:
+        client.close()
+    wait_readable(town.server.clients[:2])
+    town.until("the ends of two connections are met", lambda: len(town.said) >= 4)
+    poll_for(town.hop, 2)
+    assert sorted(town.said) == sorted(END + END)
+    clients[2].send(b"x")
+    town.let_read(2, told(b"x"))
+
+
+@rule("luahop.example.new-client")
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_client_is_greeted_once_with_its_address(
+    luahop: Luahop, wires: Wires, count: int
+) -> None:
+    """All connect before the server polls, so that the callback runs again for each."""
+    hop = luahop.new()
+    listening = wires.listener()
+    server = Server(hop, listening)
+    clients = [wires.connect(listening) for _ in range(count)]
+    for number in range(1, count + 1):
+        if len(server.said) < number:
+            wait_readable([listening])
+            poll_until(hop, f"client {number} is greeted", partial(reached, server.said, number))
+    poll_for(hop, 3)
+    expected = [f"New client: 127.0.0.1:{client.getsockname()[1]}" for client in clients]
+    assert sorted(server.said) == sorted(expected)
+    server.said.clear()
+    for number, served in enumerate(server.clients):
+        wires.keep(served.close)
+        peer = next(c for c in clients if c.getsockname() == served.getpeername())
+        peer.send(b"x")
+        wait_readable([served])
+        poll_until(
+            hop,
+            f"greeted client {number}, registered inside the callback, is read from",
+            partial(reached, server.said, 3 * (number + 1)),
+        )
+    assert server.said == told(b"x") * count
+
+
+def reached(trace: Trace, length: int) -> bool:
+    return len(trace) >= length
+
+
+@rule("luahop.example.new-client")
+def test_clients_that_come_one_by_one_are_greeted_one_by_one(luahop: Luahop, wires: Wires) -> None:
+    """The loop polls past a timer after each, in which nobody may be greeted again."""
+    town = Town(luahop, wires)
+    expected: list[str] = []
+    for _ in range(3):
+        client = town.connect()
+        expected.append(f"New client: 127.0.0.1:{client.getsockname()[1]}")
+        poll_for(town.hop, 2)
+        assert town.said == expected
+
+
+@rule("luahop.example.drain")
+def test_one_call_reads_a_burst_to_its_end(luahop: Luahop, wires: Wires) -> None:
+    """A socket pair carries all ten thousand bytes before the first poll."""
+    hop = luahop.new()
+    server = Server(hop, wires.listener())
+    near, far = wires.pair()
+    for end, option in ((near, socket.SO_RCVBUF), (far, socket.SO_SNDBUF)):
+        end.setsockopt(socket.SOL_SOCKET, option, 65536)
+    server.handle(near, "nowhere", 0)
+    server.said.clear()
+    for data in (b"x" * 10_000, b"later", b"y" * 4096):
+        sizes = [len(data[at : at + 4096]) for at in range(0, len(data), 4096)]
+        far.send(data)
+        expected = [f"Read {size} bytes" for size in (*sizes, -1)]
+        poll_until(hop, f"{len(data)} bytes are read", lambda: "Read -1 bytes" in server.said)
+        poll_for(hop, 3)
+        read_lines = [line for line in server.said if line.startswith("Read")]
+        assert read_lines == expected, "the callback was not called once for the whole burst"
+        server.said.clear()
+
+
+@rule("luahop.example.drain")
+def test_a_read_that_would_block_leaves_the_other_clients_alone(
+    luahop: Luahop, wires: Wires
+) -> None:
+    """Two clients in one batch; each is read until it would block."""
+    hop = luahop.new()
+    server = Server(hop, wires.listener())
+    pairs = [wires.pair() for _ in range(2)]
+    for near, _ in pairs:
+        server.handle(near, "nowhere", 0)
+    for _ in range(2):
+        server.said.clear()
+        for _, far in pairs:
+            far.send(b"z" * 5000)
+        poll_until(
+            hop, "both clients are read to the end", lambda: server.said.count("Read -1 bytes") >= 2
+        )
+        poll_for(hop, 2)
+        assert [line for line in server.said if line.startswith("Read")] == [
+            "Read 4096 bytes",
+            "Read 904 bytes",
+            "Read -1 bytes",
+        ] * 2
+
+
+@rule("luahop.example.timers")
+def test_the_program_with_the_documents_own_durations(
+    luahop: Luahop, stopwatch: Stopwatch, trace: Trace
+) -> None:
+    """Ended as soon as the timeout has printed; the interval is not due for a long time."""
+    hop = luahop.new()
+    stopwatch.restart()
+    timeout = hop.set_timeout({"ms": 100}, lambda: trace("Timeout, called once, after 100 ms."))
+    interval = hop.set_interval({"s": 1}, lambda: trace("Interval, called every 1 second."))
+    poll_until(hop, "the timeout prints", lambda: trace)
+    assert_not_early(stopwatch.elapsed(), 0.1)
+    assert trace == ["Timeout, called once, after 100 ms."]
+    luahop.clear_timer(timeout)
+    luahop.clear_timer(interval)
+    poll_for(hop, 3)
+    assert trace == ["Timeout, called once, after 100 ms."]
+
+
+def printed(trace: Trace, ticks: int) -> bool:
+    return "timeout" in trace and trace.count("interval") >= ticks
+
+
+@rule("luahop.example.timers")
+@pytest.mark.parametrize("ticks", [1, 3])
+def test_the_program_until_both_are_cleared(
+    luahop: Luahop, stopwatch: Stopwatch, trace: Trace, ticks: int
+) -> None:
+    """In smaller durations; the timeout comes before the first tick and is cleared when spent."""
+    hop = luahop.new()
+    stopwatch.restart()
+    timeout = hop.set_timeout({"ms": 8}, lambda: trace("timeout"))
+    interval = hop.set_interval({"ms": 20}, lambda: trace("interval"))
+    for number in range(1, ticks + 1):
+        what = f"the timeout and tick {number} of the interval print"
+        poll_until(hop, what, partial(printed, trace, number))
+        assert_not_early(stopwatch.elapsed(), 0.02 * number)
+    luahop.clear_timer(timeout)
+    luahop.clear_timer(interval)
+    so_far = list(trace)
+    poll_for(hop, 45)
+    assert trace.count("timeout") == 1, "the timeout must print exactly once"
+    assert trace == so_far, "a timer printed after it was cleared"
+
+
+@rule("luahop.example.timers")
+def test_the_program_cleared_before_anything_printed(luahop: Luahop, trace: Trace) -> None:
+    """As the document's text runs, top to bottom: both are cleared before the first poll."""
+    hop = luahop.new()
+    timeout = hop.set_timeout({"ms": 5}, lambda: trace("timeout"))
+    interval = hop.set_interval({"ms": 5}, lambda: trace("interval"))
+    luahop.clear_timer(timeout)
+    luahop.clear_timer(interval)
+    poll_for(hop, 20)
+    assert trace == [], "a timer printed after it was cleared"

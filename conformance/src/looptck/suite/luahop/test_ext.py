@@ -1,0 +1,46 @@
+"""LuaHop, extensions: what the complete library offers beyond its document, observed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from looptck.markers import rule
+from looptck.probes.observation import Observation
+from looptck.probes.polling import why_refused
+from looptck.probes.trace import Trace
+from looptck.profiles.luahop import Luahop
+
+
+@rule("luahop.ext.loop-stop")
+def test_loop_and_stop(luahop: Luahop, trace: Trace, observe: Observation) -> None:
+    """Ended by timers that stop the loop again and again, should the first not do it."""
+    hop: Any = luahop.new()
+    for name in ("loop", "stop"):
+        if not callable(getattr(hop, name, None)):
+            observe(f"no {name}")
+            return
+    error = why_refused(hop.stop)
+    observe(f"raises {type(error).__name__}" if error else "is accepted", of="stop before loop")
+
+    def stop() -> None:
+        trace("stop")
+        hop.stop()
+
+    hop.set_timeout({"ms": 1}, lambda: trace("before"))
+    hop.set_timeout({"ms": 2}, stop)
+    hop.set_timeout({"ms": 2}, lambda: trace("same time"))
+    for milliseconds in range(10, 60, 10):
+        hop.set_timeout({"ms": milliseconds}, stop)
+    error = why_refused(hop.loop)
+    if error is not None:
+        observe.raised(error, of="loop")
+        return
+    observe(", ".join(trace) or "nothing ran", of="ran until loop returned")
+
+
+@rule("luahop.ext.tostring")
+def test_the_text_of_a_loop(luahop: Luahop, observe: Observation) -> None:
+    """Without addresses, which differ from run to run."""
+    text = str(luahop.new())
+    observe(re.sub(r" at 0x[0-9a-fA-F]+|0x[0-9a-fA-F]+", "", text)[:80])

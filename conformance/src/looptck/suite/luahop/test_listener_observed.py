@@ -1,0 +1,282 @@
+"""LuaHop, listeners: what the document leaves open, observed.
+
+Everything is bounded by a number of polls and by a timer, since nothing is
+promised here that a test could wait for.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.observation import Observation
+from looptck.probes.polling import why_refused
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luahop import Hop, Luahop
+
+# More than any loop needs to serve two descriptors.
+_ROUNDS = 20
+
+
+def polled(hop: Hop, done: Callable[[], object], milliseconds: float = 5) -> str:
+    """Poll a few rounds or until *done*; the name of the first exception of `poll`, if any."""
+    over: list[bool] = []
+    hop.set_timeout({"ms": milliseconds}, lambda: over.append(True))
+    raised = ""
+    for _ in range(_ROUNDS):
+        if done() or over:
+            break
+        error = why_refused(hop.poll)
+        raised = raised or (type(error).__name__ if error else "")
+    return raised
+
+
+def never() -> bool:
+    return False
+
+
+@rule("luahop.listener.mask-rw")
+@pytest.mark.parametrize("ready", ["only writable", "only readable", "both"])
+def test_rw_stands_for_both(
+    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, ready: str
+) -> None:
+    """Counted in the first poll that calls anything."""
+    near, far = wires.pair()
+    if ready != "only writable":
+        far.send(b"x")
+    if ready == "only readable":
+        fill(near)
+    hop = luahop.new()
+    error = why_refused(hop.set_listener, near.fileno(), "rw", lambda: trace("called"))
+    if error is not None:
+        observe.raised(error, of=ready)
+        return
+    polled(hop, lambda: trace)
+    observe(f"{len(trace)} in one poll", of=ready)
+    hop.remove_listener(near.fileno(), "r")
+    hop.remove_listener(near.fileno(), "w")
+
+
+@rule("luahop.listener.rw-partial-override")
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_one_half_of_rw_is_replaced(
+    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, mask: str
+) -> None:
+    """Both directions are ready; recorded is everyone called in the first poll that calls."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    error = why_refused(hop.set_listener, near.fileno(), "rw", lambda: trace("rw"))
+    if error is None:
+        error = why_refused(hop.set_listener, near.fileno(), mask, lambda: trace(mask))
+    if error is not None:
+        observe.raised(error, of=mask)
+        return
+    polled(hop, lambda: trace)
+    observe(" then ".join(trace) or "nobody is called", of=mask)
+
+
+@rule("luahop.listener.rw-order")
+@pytest.mark.parametrize("first_set", ["r", "w"])
+def test_which_direction_comes_first(
+    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, first_set: str
+) -> None:
+    """Both directions are ready before the first poll."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+    for mask in ("r", "w") if first_set == "r" else ("w", "r"):
+        hop.set_listener(near.fileno(), mask, partial(trace, mask))
+    polled(hop, lambda: trace)
+    observe(" then ".join(trace) or "nobody is called", of=f"{first_set} set first")
+
+
+@rule("luahop.listener.close-without-remove")
+@pytest.mark.parametrize("twin", [False, True], ids=["gone", "duplicate-alive"])
+def test_a_registered_descriptor_is_closed(
+    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, twin: bool
+) -> None:
+    """The descriptor is readable when it is closed; then its number is used again."""
+    near, far = wires.pair()
+    number = near.fileno()
+    if twin:
+        wires.numbered(near, 500)
+    far.send(b"x")
+    hop = luahop.new()
+    hop.set_listener(number, "r", lambda: trace("called"))
+    polled(hop, lambda: trace)
+    trace.clear()
+    near.close()
+    raised = polled(hop, never)
+    case = "a duplicate is open" if twin else "closed"
+    observe(f"poll raises {raised}" if raised else "called" if trace else "not called", of=case)
+    other, peer = wires.pair()
+    again = wires.numbered(other, number)
+    peer.send(b"y")
+    trace.clear()
+    error = why_refused(hop.set_listener, again.fileno(), "r", lambda: trace("again"))
+    case += ", number registered again"
+    if error is not None:
+        observe.raised(error, of=case)
+        return
+    raised = polled(hop, lambda: trace)
+    observe(f"poll raises {raised}" if raised else ", ".join(trace) or "not called", of=case)
+
+
+@rule("luahop.listener.callback-args")
+def test_how_many_arguments_a_callback_is_given(
+    luahop: Luahop, wires: Wires, observe: Observation
+) -> None:
+    """None reaches a callback without parameters, or it could not be called."""
+    given: list[int] = []
+    missing = object()
+
+    def none() -> None:
+        given.append(0)
+
+    def optional(first: Any = missing, second: Any = missing, third: Any = missing) -> None:
+        given.append(sum(each is not missing for each in (first, second, third)))
+
+    def any_number(*args: Any) -> None:
+        given.append(len(args))
+
+    callbacks = {"no": none, "optional": optional, "any number of": any_number}
+    for what, callback in callbacks.items():
+        given.clear()
+        near, far = wires.pair()
+        far.send(b"x")
+        hop = luahop.new()
+        hop.set_listener(near.fileno(), "r", callback)
+        raised = polled(hop, lambda: given)
+        value = (
+            f"{given[0]} given" if given else f"poll raises {raised}" if raised else "not called"
+        )
+        observe(value, of=f"{what} parameters")
+
+
+@rule("luahop.listener.type-arg")
+@pytest.mark.parametrize("case", ["reader", "writer", "both ready", "timer"])
+def test_what_the_third_argument_says(
+    luahop: Luahop, wires: Wires, observe: Observation, case: str
+) -> None:
+    """The callbacks take whatever comes."""
+    near, far = wires.pair()
+    far.send(b"x")
+    third: list[str] = []
+
+    def note(name: str, *args: Any) -> None:
+        said = args[2] if len(args) > 2 else "no third argument"
+        third.append(f"{name}{said if isinstance(said, str) else type(said).__name__}")
+
+    hop = luahop.new()
+    if case in ("reader", "both ready"):
+        hop.set_listener(near.fileno(), "r", partial(note, "r: " if case == "both ready" else ""))
+    if case in ("writer", "both ready"):
+        hop.set_listener(near.fileno(), "w", partial(note, "w: " if case == "both ready" else ""))
+    if case == "timer":
+        hop.set_timeout({"ms": 1}, partial(note, ""))
+    polled(hop, lambda: third)
+    observe(", ".join(third) or "not called", of=case)
+
+
+@rule("luahop.listener.err-write")
+def test_a_pipe_without_readers(
+    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation
+) -> None:
+    """With room in the pipe and without: the kernel reports less in the second case."""
+    for case in ("with room", "full"):
+        trace.clear()
+        reading, writing = wires.pipe()
+        if case == "full":
+            fill(writing)
+        reading.close()
+        hop = luahop.new()
+
+        def on_write(writing: Any = writing) -> None:
+            error = why_refused(writing.send, b"x")
+            trace(f"called, the write meets {type(error).__name__}")
+
+        hop.set_listener(writing.fileno(), "w", on_write)
+        polled(hop, lambda: trace)
+        observe(trace[0] if trace else "not called", of=case)
+        hop.remove_listener(writing.fileno(), "w")
+
+
+class MishapError(Exception):
+    """What the callbacks of these tests raise."""
+
+
+@rule("luahop.listener.error-in-callback")
+def test_a_ready_callback_raises(
+    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation
+) -> None:
+    """Both of two ready listeners raise in their first call and then behave."""
+    pairs = [wires.pair() for _ in range(2)]
+    hop = luahop.new()
+
+    def on_read(number: int) -> None:
+        trace(str(number))
+        if trace.count(str(number)) == 1:
+            raise MishapError
+        drain(pairs[number][0])
+
+    for number, (near, far) in enumerate(pairs):
+        far.send(b"x")
+        hop.set_listener(near.fileno(), "r", partial(on_read, number))
+    error = why_refused(hop.poll)
+    observe(f"poll raises {type(error).__name__}" if error else "poll returns", of="two raise")
+    observe(f"{len(set(trace))} of 2", of="called in that poll")
+    polled(hop, lambda: len(set(trace)) == 2)
+    observe(f"{len(set(trace))} of 2", of="called in the end")
+    polled(hop, lambda: min(trace.count("0"), trace.count("1")) > 1)
+    stay = sum(trace.count(str(number)) > 1 for number in range(2))
+    observe(f"{stay} of 2", of="stay registered")
+
+
+@rule("luahop.listener.error-in-callback")
+def test_an_interval_raises(luahop: Luahop, trace: Trace, observe: Observation) -> None:
+    """It raises every time; three calls show that it stays."""
+    hop = luahop.new()
+
+    def on_tick() -> None:
+        trace("tick")
+        raise MishapError
+
+    timer = hop.set_interval({"ms": 2}, on_tick)
+    raised = polled(hop, lambda: len(trace) >= 3, milliseconds=30)
+    observe(f"poll raises {raised}" if raised else "poll returns", of="an interval raises")
+    observe("stays" if len(trace) >= 3 else "is gone", of="the interval")
+    luahop.clear_timer(timer)
+
+
+@rule("luahop.listener.return-ignored")
+@pytest.mark.parametrize(
+    "value", [None, False, True, 0, 1, -1, "r", (), object], ids=lambda value: repr(value)[:12]
+)
+def test_what_a_callback_returns(
+    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, value: object
+) -> None:
+    """The descriptor stays readable, so a listener that stays is called again."""
+    near, far = wires.pair()
+    far.send(b"x")
+    hop = luahop.new()
+
+    def on_read() -> object:
+        trace("called")
+        return value
+
+    hop.set_listener(near.fileno(), "r", on_read)
+    raised = polled(hop, lambda: len(trace) >= 2)
+    again = "called again" if len(trace) >= 2 else "not called again"
+    observe(f"poll raises {raised}" if raised else again, of=f"returns {_name(value)}")
+    gc.collect()
+
+
+def _name(value: object) -> str:
+    return "an object" if value is object else repr(value)
