@@ -1,0 +1,299 @@
+"""luaevent, core:addevent: what closing an event means."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from contextlib import suppress
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.kinds import every_kind, served, short, wanted
+from looptck.probes.situations import Situation, everywhere, luaevent_in
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import Stopwatch
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, fill
+from looptck.profiles.luaevent import Event, Luaevent
+
+# The timeout of an event that is closed long before.  A loop that is still
+# kept from returning by it shows by its length.
+FAR = 1.0
+
+
+@rule("luaevent.addevent.close-erases")
+@everywhere
+@every_kind
+@pytest.mark.parametrize("timeout", [None, 0.002, FAR])
+def test_an_event_closed_before_it_was_served_is_never_called(
+    luaevent: Luaevent,
+    wires: Wires,
+    clock: Clock,
+    situation: Situation,
+    kind: str,
+    timeout: float | None,
+) -> None:
+    """The timer at the end comes after all that could; without the event nothing is waited for."""
+    if kind == "timer" and timeout is None:
+        timeout = 0.004
+    stage = Stage(luaevent)
+    fd, event = wanted(luaevent, wires, kind)
+    since = Stopwatch(clock)
+
+    def act() -> None:
+        since.restart()
+        closed = stage.add("closed", fd, event, luaevent.LEAVE, timeout=timeout)
+        closed.close()
+        stage.gone("closed")
+        stage.after("end", 0.006, lambda: None)
+
+    stage.run(act, situation)
+    stage.went("end timeout")
+    assert since.elapsed() < FAR, "loop() went on until the timeout of an event that was closed"
+
+
+@rule("luaevent.addevent.close-erases")
+@every_kind
+def test_an_event_closed_by_another_callback_is_never_called_again(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """It was called twice before, and its condition goes on to hold."""
+    stage = Stage(luaevent)
+    fd, event = wanted(luaevent, wires, kind)
+    closed = Trace()
+    calls = 0
+
+    def on_event(_flags: int) -> int:
+        nonlocal calls
+        assert not closed, "a closed event was called again"
+        clock.advance(0.001)
+        calls += 1
+        if calls == 2:
+            stage.after("closer", 0.004, close)
+        return event
+
+    victim = stage.add("victim", fd, event, on_event, timeout=0.003)
+
+    def close() -> None:
+        victim.close()
+        closed("closed")
+        stage.gone("victim")
+        stage.after("end", 0.006, lambda: None)
+
+    stage.run()
+    assert stage.trace[-2:] == ["closer timeout", "end timeout"], (
+        f"the loop did not go on after an event was closed: {', '.join(stage.trace)}{stage.excuse}"
+    )
+
+
+@rule("luaevent.addevent.close-erases")
+@every_kind
+@pytest.mark.parametrize("closed_in", ["a timer", "a descriptor"])
+def test_a_closed_event_does_not_keep_the_loop_from_returning(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, closed_in: str
+) -> None:
+    """The event that closes is the only other one, so the loop ends with it or much too late."""
+    base = luaevent.new()
+    near, _ = wires.pair()
+    fd, event = wanted(luaevent, wires, kind)
+    calls = Trace()
+    events: list[Event] = []
+
+    def on_event(_flags: int) -> int:
+        calls("victim")
+        return event if len(calls) < 50 else luaevent.LEAVE
+
+    def close(_flags: int) -> int:
+        calls("closer")
+        events[0].close()
+        return luaevent.LEAVE
+
+    since = Stopwatch(clock)
+    events.append(base.addevent(fd, event, on_event, FAR))
+    if closed_in == "a timer":
+        events.append(base.addevent(None, luaevent.EV_TIMEOUT, close, 1e-6))
+        clock.advance(0.001)
+    else:
+        events.append(base.addevent(near.fileno(), luaevent.EV_WRITE, close))
+    base.loop()
+    assert since.elapsed() < FAR, "loop() went on until the timeout of an event that was closed"
+    assert "closer" in calls, "loop() returned before its last event was served"
+
+
+@rule("luaevent.addevent.close-erases")
+@pytest.mark.parametrize("old", ["reader", "writer"])
+@pytest.mark.parametrize("new", ["reader", "writer"])
+@pytest.mark.parametrize("other_file", [False, True])
+@everywhere
+def test_the_number_of_a_closed_event_is_free_for_another(
+    luaevent: Luaevent, wires: Wires, situation: Situation, old: str, new: str, other_file: bool
+) -> None:
+    """The old event was known to the kernel, since a turn has gone by with it."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    silent, other = wires.pair()
+    if old == "reader":
+        first = stage.add("old", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    else:
+        fill(near)
+        first = stage.add("old", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    stage.after("turn", 0.002, lambda: replace())
+
+    def replace() -> None:
+        first.close()
+        stage.gone("old")
+        if other_file:
+            os.dup2(silent.fileno(), near.fileno())
+        sender = other if other_file else far
+        sender.send(b"x")
+        if new == "reader":
+            stage.add("new", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        elif other_file or old == "reader":
+            stage.add("new", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        else:
+            stage.after("room", 0.002, lambda: _drain(far))
+            stage.add("new", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+
+    stage.run(None, situation)
+    told = [call for call in stage.trace if call != "room timeout"]
+    expected = ["turn timeout", "new read" if new == "reader" else "new write"]
+    assert told == expected, f"expected the calls {expected}; there came {told}{stage.excuse}"
+
+
+@rule("luaevent.addevent.close-idempotent")
+@everywhere
+@every_kind
+def test_closing_an_event_twice_is_harmless(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str
+) -> None:
+    """Others wait beside it, one on the same descriptor: they notice a wrong count or removal."""
+    stage = Stage(luaevent)
+    fd, event = wanted(luaevent, wires, kind)
+    first: list[Event] = []
+
+    def on_same(_flags: int) -> int:
+        first[0].close()
+        stage.after("timer", 0.004, first[0].close)
+        return luaevent.LEAVE
+
+    def act() -> None:
+        first.append(stage.add("first", fd, event, luaevent.LEAVE, timeout=FAR))
+        stage.gone("first")
+        first[0].close()
+        stage.add("same", fd, event, on_same, timeout=short(kind))
+        first[0].close()
+
+    stage.run(act, situation)
+    stage.went(f"same {served(kind)}", "timer timeout")
+
+
+@rule("luaevent.addevent.close-idempotent")
+@every_kind
+def test_closing_an_event_that_left_is_harmless(
+    luaevent: Luaevent, wires: Wires, kind: str
+) -> None:
+    """It left by itself; the event on the same descriptor must be served all the same."""
+    stage = Stage(luaevent)
+    fd, event = wanted(luaevent, wires, kind)
+    left: list[Event] = []
+
+    def on_left(_flags: int) -> int:
+        stage.after("closer", 0.002, close_and_add)
+        return luaevent.LEAVE
+
+    def close_and_add() -> None:
+        left[0].close()
+        stage.add("same", fd, event, luaevent.LEAVE, timeout=short(kind))
+        left[0].close()
+        left[0].close()
+
+    left.append(stage.add("left", fd, event, on_left, timeout=short(kind)))
+    stage.run()
+    left[0].close()
+    stage.went(f"left {served(kind)}", "closer timeout", f"same {served(kind)}")
+
+
+@rule("luaevent.addevent.close-idempotent")
+@every_kind
+@pytest.mark.parametrize("ended_by", ["close", "LEAVE"])
+def test_collecting_an_event_that_ended_is_harmless(
+    luaevent: Luaevent, wires: Wires, kind: str, ended_by: str
+) -> None:
+    """The object goes while another event waits on the same descriptor."""
+    base = luaevent.new()
+    stage = Stage(luaevent, base)
+    fd, event = wanted(luaevent, wires, kind)
+    ended: list[Event] = []
+
+    def collect() -> None:
+        if ended_by == "close":
+            ended[0].close()
+        stage.add("same", fd, event, luaevent.LEAVE, timeout=short(kind))
+        ended.clear()
+        gc.collect()
+
+    def answer(_flags: int) -> int:
+        return luaevent.LEAVE
+
+    ended.append(base.addevent(fd, event, answer, 0.001 if ended_by == "LEAVE" else FAR))
+    if ended_by == "close":
+        ended[0].close()
+    stage.after("collector", 0.01, collect)
+    stage.run()
+    stage.went("collector timeout", f"same {served(kind)}")
+
+
+@rule("luaevent.addevent.close-not-fd")
+@everywhere
+@pytest.mark.parametrize("ended_by", ["close", "LEAVE", "collection", "close and collection"])
+@pytest.mark.parametrize("served", [False, True])
+def test_the_descriptor_of_an_ended_event_stays_open(
+    luaevent: Luaevent, wires: Wires, situation: Situation, ended_by: str, served: bool
+) -> None:
+    """Bytes go both ways afterwards, so a descriptor that is open but dead shows as well."""
+    near, far = wires.pair()
+    base = luaevent.new()
+    events: list[Event] = []
+
+    def on_write(_flags: int) -> int:
+        if ended_by != "LEAVE" and served:
+            end()
+        return luaevent.LEAVE
+
+    def end() -> None:
+        if "close" in ended_by:
+            events[0].close()
+        if "collection" in ended_by:
+            events.clear()
+            gc.collect()
+
+    def act() -> None:
+        events.append(base.addevent(near.fileno(), luaevent.EV_WRITE, on_write, 0.01))
+        if ended_by != "LEAVE" and not served:
+            end()
+
+    luaevent_in(situation, luaevent, base, act)
+    base.loop()
+    if ended_by == "LEAVE":
+        events.clear()
+        gc.collect()
+    _assert_open(near, far, f"an event that ended by {ended_by}")
+
+
+def _assert_open(near: socket.socket, far: socket.socket, what: str) -> None:
+    try:
+        near.send(b"out")
+        far.send(b"in")
+        went = (far.recv(10), near.recv(10))
+    except OSError as error:
+        raise AssertionError(f"{what} took its descriptor with it: {error}") from error
+    assert went == (b"out", b"in"), f"{what} left its descriptor in disorder: {went}"
+
+
+def _drain(end: socket.socket) -> None:
+    with suppress(BlockingIOError):
+        while end.recv(65536):
+            pass

@@ -1,0 +1,233 @@
+"""luaevent, core:addevent: closing events from callbacks, its own or another's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.kinds import KINDS, wanted
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires
+from looptck.profiles.luaevent import Answer, Event, Luaevent
+
+_ANSWERS: dict[str, Callable[[Luaevent, int], Answer]] = {
+    "None": lambda luaevent, event: None,
+    "the same flags": lambda luaevent, event: event,
+    "other flags": lambda luaevent, event: luaevent.EV_READ | luaevent.EV_WRITE,
+    "the flags and a timeout": lambda luaevent, event: (event, 0.002),
+    "LEAVE": lambda luaevent, event: luaevent.LEAVE,
+}
+
+
+@rule("luaevent.addevent.close-own-callback")
+@everywhere
+@pytest.mark.parametrize("kind", ["ready reader", "ready writer", "silent reader", "timer"])
+@pytest.mark.parametrize("answer", _ANSWERS)
+@pytest.mark.parametrize("timeout", [None, 0.002])
+def test_a_callback_can_close_its_own_event(
+    luaevent: Luaevent,
+    wires: Wires,
+    situation: Situation,
+    kind: str,
+    answer: str,
+    timeout: float | None,
+) -> None:
+    """The condition goes on to hold and the timeout would come soon, before the timer's end."""
+    if timeout is None and not kind.startswith("ready"):
+        timeout = 0.003
+    stage = Stage(luaevent)
+    fd, event = wanted(luaevent, wires, kind)
+    own: list[Event] = []
+
+    def on_event(_flags: int) -> Answer:
+        own[0].close()
+        stage.gone("own")
+        stage.after("end", 0.005, lambda: None)
+        return _ANSWERS[answer](luaevent, event)
+
+    stage.run(lambda: own.append(stage.add("own", fd, event, on_event, timeout=timeout)), situation)
+    # readiness or the timeout: where they meet in one turn, either may come
+    calls = [call.partition(" ")[0] for call in stage.trace]
+    assert calls == ["own", "end"], (
+        "an event closed itself in its first call; due were own, end; "
+        f"called were {', '.join(stage.trace)}{stage.excuse}"
+    )
+
+
+@rule("luaevent.addevent.close-own-callback")
+@pytest.mark.parametrize("kind", ["ready reader", "ready writer", "silent reader", "timer"])
+def test_an_exception_does_not_bring_a_closed_event_back(
+    luaevent: Luaevent, wires: Wires, kind: str
+) -> None:
+    """Whether the exception comes out of the loop is open, so the loop is called again."""
+    base = luaevent.new()
+    fd, event = wanted(luaevent, wires, kind)
+    trace = Trace()
+    events: list[Event] = []
+
+    def on_event(_flags: int) -> int:
+        trace("own")
+        events[0].close()
+        if len(trace) < 5:
+            raise ValueError("raised on purpose")
+        return luaevent.LEAVE
+
+    def end(_flags: int) -> int:
+        trace("end")
+        return luaevent.LEAVE
+
+    events.append(base.addevent(fd, event, on_event, 0.002))
+    with suppress(ValueError):
+        base.loop()
+    events.append(base.addevent(None, luaevent.EV_TIMEOUT, end, 0.006))
+    with suppress(ValueError):
+        base.loop()
+    assert trace == ["own", "end"], "an event that closed itself and raised was called again"
+
+
+@rule("luaevent.addevent.close-own-callback")
+@pytest.mark.parametrize("kind", ["ready reader", "ready writer"])
+@pytest.mark.parametrize("answer", _ANSWERS)
+def test_a_callback_can_put_a_new_event_in_the_place_of_its_own(
+    luaevent: Luaevent, wires: Wires, kind: str, answer: str
+) -> None:
+    """What the old one returns must touch the new one neither for good nor for bad."""
+    stage = Stage(luaevent)
+    fd, event = wanted(luaevent, wires, kind)
+    own: list[Event] = []
+
+    def on_event(_flags: int) -> Answer:
+        own[0].close()
+        stage.gone("old")
+        stage.add("new", fd, event, event, event, luaevent.LEAVE)
+        return _ANSWERS[answer](luaevent, event)
+
+    own.append(stage.add("old", fd, event, on_event))
+    stage.run()
+    served = "read" if kind == "ready reader" else "write"
+    stage.went(f"old {served}", *[f"new {served}"] * 3)
+
+
+@rule("luaevent.addevent.close-other-same-turn")
+@pytest.mark.parametrize("kind", [*KINDS, "mixed"])
+@pytest.mark.parametrize("number", [2, 8])
+@everywhere
+def test_an_event_closed_by_one_of_the_same_turn_is_not_called(
+    luaevent: Luaevent,
+    wires: Wires,
+    clock: Clock,
+    situation: Situation,
+    kind: str,
+    number: int,
+) -> None:
+    """All are due when the turn begins; whichever is called first closes the rest."""
+    stage = Stage(luaevent)
+    events: list[Event] = []
+
+    def on_event(_flags: int) -> int:
+        for event in events:
+            event.close()
+        for each in range(number):
+            stage.gone(f"event {each}")
+        stage.after("end", 0.004, lambda: None)
+        return luaevent.LEAVE
+
+    def act() -> None:
+        for each in range(number):
+            this = KINDS[each % len(KINDS)] if kind == "mixed" else kind
+            fd, event = wanted(luaevent, wires, this)
+            events.append(stage.add(f"event {each}", fd, event, on_event, timeout=0.002))
+        clock.advance(0.003)
+
+    stage.run(act, situation)
+    assert len(stage.trace) == 2, (
+        f"of {number} events that were due together, the first closed all the others; "
+        f"called were {', '.join(stage.trace[:-1])}{stage.excuse}"
+    )
+    assert stage.trace[-1] == "end timeout"
+
+
+@rule("luaevent.addevent.close-other-same-turn")
+def test_closing_what_was_called_already_in_the_turn_is_harmless(
+    luaevent: Luaevent, wires: Wires
+) -> None:
+    """Each closes all that came before it, and all are called: none closes one that is to come."""
+    stage = Stage(luaevent)
+    events: list[Event] = []
+    called: list[int] = []
+
+    def on_event(number: int) -> int:
+        for before in called:
+            events[before].close()
+        called.append(number)
+        stage.gone(f"event {number}")
+        return luaevent.EV_WRITE if len(called) < 4 else luaevent.LEAVE
+
+    def add(number: int) -> None:
+        near, _ = wires.pair()
+        callback = _partial(on_event, number)
+        events.append(stage.add(f"event {number}", near.fileno(), luaevent.EV_WRITE, callback))
+
+    for number in range(4):
+        add(number)
+    stage.run()
+    # one may be called again before another comes, but none that was closed
+    first = [call for at, call in enumerate(stage.trace) if call not in stage.trace[:at]]
+    assert len(first) == 4, f"of 4 events these were called: {', '.join(first)}{stage.excuse}"
+
+
+@rule("luaevent.addevent.close-other-same-turn")
+@everywhere
+def test_a_number_reused_in_the_turn_does_not_inherit_readiness(
+    luaevent: Luaevent, wires: Wires, situation: Situation
+) -> None:
+    """Whichever comes first closes the other event and has its number stand for a silent file."""
+    stage = Stage(luaevent)
+    ends = [wires.pair(), wires.pair()]
+    silent, other = wires.pair()
+    events: list[Event] = []
+
+    def on_ready(number: int) -> int:
+        events[1 - number].close()
+        victim = ends[1 - number][0].fileno()
+        os.dup2(silent.fileno(), victim)
+        stage.gone("event 0")
+        stage.gone("event 1")
+        stage.add("new", victim, luaevent.EV_READ, lambda _: on_new(victim))
+        stage.after("sender", 0.006, lambda: other.send(b"x"))
+        return luaevent.LEAVE
+
+    def on_new(number: int) -> int:
+        twin = socket.socket(fileno=os.dup(number))
+        twin.setblocking(False)
+        try:
+            twin.recv(1)
+        except BlockingIOError:
+            stage.trace("new had nothing to read")
+        finally:
+            twin.close()
+        return luaevent.LEAVE
+
+    def act() -> None:
+        for number, (near, far) in enumerate(ends):
+            far.send(b"x")
+            callback = _partial(on_ready, number)
+            events.append(stage.add(f"event {number}", near.fileno(), luaevent.EV_READ, callback))
+
+    stage.run(act, situation)
+    assert stage.trace[1:] == ["sender timeout", "new read"], (
+        "a new event on the number of one closed in the same turn: due were sender timeout, "
+        f"new read; after the first call there came {', '.join(stage.trace[1:]) or 'nothing'}"
+    )
+
+
+def _partial(function: Callable[[int], int], number: int) -> Callable[[int], int]:
+    return lambda _flags: function(number)
