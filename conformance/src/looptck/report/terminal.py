@@ -130,7 +130,11 @@ def _table(
     profile: str, variants: Sequence[str], judgements: Sequence[Judgement], catalogue: Catalogue
 ) -> Table:
     table = Table(
-        title=profile, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        title=profile,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("variant")
     table.add_column("kept", justify="right")
@@ -179,7 +183,9 @@ def _show_failures(console: Console, judgements: Sequence[Judgement], catalogue:
         line.append(f" {rule_id}", style="bold")
         line.append(f" ({', '.join(j.variant for j in failed)})")
         console.print(line)
-        console.print(Padding(_explanation(rule, failed[0].failed_case), (0, 0, 1, 4)))
+        console.print(
+            Padding(_explanation(rule, failed[0].failed_case), (0, 0, 1, 4), expand=False)
+        )
 
 
 def _explanation(rule: Rule, case: Case | None) -> Text:
@@ -187,12 +193,19 @@ def _explanation(rule: Rule, case: Case | None) -> Text:
     if case is None:
         return text
     text.append(f"{case.test.rpartition('::')[2]}\n", style="dim")
-    text.append("\n".join(case.message.splitlines()[:6]))
+    text.append("\n".join(_in_words(case.message)))
     if case.trace:
         text.append("\nlast: " + " | ".join(case.trace[-6:]), style="dim")
     if case.stack:
         text.append("\n" + "\n".join(_own_frames(case.stack)), style="dim")
     return text
+
+
+def _in_words(message: str) -> list[str]:
+    """The message without pytest's expansion of the assertion, where it has words of its own."""
+    lines = message.splitlines()
+    ends = [at for at, line in enumerate(lines) if at and line.startswith("assert ")]
+    return lines[: min(ends[0] if ends else 8, 8)]
 
 
 def _own_frames(stack: str) -> list[str]:
@@ -213,7 +226,7 @@ def _show_reasons(console: Console, judgements: Sequence[Judgement]) -> None:
         line.append(str(verdict), style=_STYLES.get(verdict, "dim"))
         line.append(f": {reason}")
         console.print(line)
-        console.print(Padding(Text(", ".join(rules), style="dim"), (0, 0, 0, 4)))
+        console.print(Padding(Text(", ".join(rules), style="dim"), (0, 0, 0, 4), expand=False))
 
 
 def conclusion(results: Results, catalogue: Catalogue) -> str:
