@@ -59,6 +59,24 @@ def test_both_directions_of_one_watcher_come_in_one_call(loop: Loop, pair: MakeP
     watcher.close()
 
 
+def test_a_watcher_can_change_its_mind(loop: Loop, pair: MakePair) -> None:
+    near, _far = ready_pair(pair)
+    calls: list[int] = []
+    watcher = loop.watch(near, READ, calls.append)
+    for interest in (WRITE, READ | WRITE, 0, READ):
+        watcher.change(interest)
+        loop.turn(0)
+    assert calls == [WRITE, READ | WRITE, READ]
+    watcher.change(0)
+    assert not loop.busy
+    for wrong in (1, 8, -1):
+        with pytest.raises(ValueError):
+            watcher.change(wrong)
+    watcher.close()
+    with pytest.raises(eventide.UsageError):
+        watcher.change(READ)
+
+
 def test_several_watchers_of_one_descriptor_get_what_they_asked_for(
     loop: Loop, pair: MakePair
 ) -> None:

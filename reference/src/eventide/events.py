@@ -12,8 +12,9 @@ from collections.abc import Callable
 from math import floor, inf, isnan, nextafter
 from typing import Any, Protocol, TypeAlias
 
+from .errors import UsageError
 from .flags import EV_PERSIST, EV_READ, EV_SIGNAL, EV_TIMEOUT, EV_WRITE, LEAVE
-from .pollers.api import BOTH, NOTHING, identify
+from .pollers.api import BOTH, NOTHING, READ, WRITE, identify
 from .timers import Timed
 
 NO_FD = -1
@@ -113,6 +114,17 @@ class Watcher(Event):
         self.close()
         callback(want)
         return True
+
+    def change(self, interest: int) -> None:
+        """From now on the callback is called for *interest*; 0 pauses it.
+
+        A paused watcher does not keep `run` going.
+        """
+        if interest not in (NOTHING, READ, WRITE, BOTH):
+            raise ValueError(f"interest is READ, WRITE, READ | WRITE or 0, not {interest!r}")
+        if self.callback is _nobody:
+            raise UsageError("this watcher is closed; watch the descriptor again")
+        self._keeper.rewatch(self, interest)
 
     def close(self) -> None:
         self._keeper.unlink(self)

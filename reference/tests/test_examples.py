@@ -1,0 +1,69 @@
+"""The examples run, and the README shows what they print."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent.parent
+README = (HERE / "README.md").read_text()
+EXAMPLES = HERE / "examples"
+
+
+def run(example: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", EXAMPLES / example],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+
+
+def test_the_readme_shows_the_example_as_it_is() -> None:
+    assert (EXAMPLES / "first_minute.py").read_text() in README
+
+
+def test_the_readme_shows_what_the_example_prints() -> None:
+    [shown] = re.findall(r"\$ python reference/examples/first_minute\.py\n(.*?)```", README, re.S)
+    assert run("first_minute.py") == shown
+
+
+@pytest.mark.parametrize(
+    "example, printed",
+    [
+        ("idle_luaevent.py", ["received hello", "nothing; waiting 0.1", "nothing; waiting 0.2"]),
+        ("timers_luahop.py", ["tick", "tick", "once, after a quarter of a second", "tick"]),
+    ],
+)
+def test_an_example_of_a_dialect_prints_what_it_should(example: str, printed: list[str]) -> None:
+    assert run(example).splitlines()[: len(printed)] == printed
+
+
+def test_the_echo_server_sends_back_what_it_is_sent() -> None:
+    """More than the buffers hold, from two clients at once, and a half-close."""
+    server = subprocess.Popen(
+        [sys.executable, EXAMPLES / "echo_server.py", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().split()[-1])
+        sent = bytes(range(256)) * 400
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(2)]
+        for client in clients:
+            client.sendall(sent)
+            client.shutdown(socket.SHUT_WR)
+        for client in clients:
+            got = bytearray()
+            while data := client.recv(65536):
+                got += data
+            assert got == sent
+            client.close()
+    finally:
+        server.kill()
+        server.communicate()
