@@ -177,6 +177,8 @@ class Judging:
         self._jobs = jobs
         # {(variant, rule id): verdict}
         self._decided: dict[tuple[str, str], Verdict] = {}
+        # {(variant, profile): (type of the loop that did the work, rule it was seen at)}
+        self._engines: dict[tuple[str, str], tuple[str, str]] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
@@ -262,6 +264,16 @@ class Judging:
             pool.close()
 
     def _settled(self, judgement: Judgement) -> Judgement:
+        """Remember the verdict; refuse one that another loop than before has earned."""
+        for engine in judgement.engines:
+            first, rule_id = self._engines.setdefault(
+                (judgement.variant, judgement.profile), (engine, judgement.rule)
+            )
+            if engine != first:
+                raise AdapterError(
+                    f"the adapter used {first} for {rule_id} and {engine} for {judgement.rule}; "
+                    "a certificate is about one loop: mend its factory"
+                )
         self._decided[judgement.variant, judgement.rule] = judgement.verdict
         return judgement
 

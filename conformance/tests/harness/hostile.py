@@ -138,7 +138,22 @@ def _ignore_signals_and_sleep() -> None:
         time.sleep(3600)
 
 
+class OtherBase(Base):
+    """Another loop, which an adapter quietly uses every second time."""
+
+
+class FickleCore(Core):
+    made = 0
+
+    def new(self) -> Base:
+        FickleCore.made += 1
+        return (OtherBase if FickleCore.made % 2 else Base)(self._misbehave)
+
+
 kept = _hostile(_nothing)
+fickle = Implementation(
+    name="fickle", version="1", profiles={"luaevent": lambda _clock: FickleCore(_nothing)}
+)
 sleeping = _hostile(_sleep)
 spinning = _hostile(_spin)
 holding_the_gil = _hostile(_hold_the_gil)

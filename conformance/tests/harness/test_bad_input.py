@@ -50,6 +50,13 @@ def test_a_mistake_gets_one_line_that_names_it(
         assert word in done.stderr
 
 
+def test_an_adapter_that_quietly_uses_another_loop_is_found_out(looptck: Run) -> None:
+    done = looptck("certify", "hostile:fickle", *RULE)
+    assert done.returncode == 3, done.stdout
+    assert "hostile.OtherBase" in done.stderr
+    assert "hostile.Base" in done.stderr
+
+
 def test_a_folder_without_write_permission_is_refused_before_anything_runs(
     looptck: Run, tmp_path: Path
 ) -> None:
