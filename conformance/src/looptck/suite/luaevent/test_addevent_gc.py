@@ -1,0 +1,198 @@
+"""luaevent, core:addevent: an event lives as long as its object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.kinds import every_kind, wanted
+from looptck.probes.leftovers import collect
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import Stopwatch
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires
+from looptck.profiles.luaevent import Event, EventCallback, Luaevent
+
+# The timeout of an event that is collected long before.  A loop that is still
+# kept from returning by it shows by its length.
+FAR = 1.0
+
+
+@rule("luaevent.addevent.gc-erases")
+@everywhere
+@every_kind
+@pytest.mark.parametrize("timeout", [0.002, FAR])
+def test_an_event_lost_before_it_was_served_is_never_called(
+    luaevent: Luaevent,
+    wires: Wires,
+    clock: Clock,
+    situation: Situation,
+    kind: str,
+    timeout: float,
+) -> None:
+    """No turn has seen it, so nobody can hold it for a moment longer."""
+    stage = Stage(luaevent)
+    fd, event = wanted(luaevent, wires, kind)
+    calls = Trace()
+    since = Stopwatch(clock)
+
+    def on_event(_flags: int) -> int:
+        calls("lost")
+        return luaevent.LEAVE
+
+    def act() -> None:
+        since.restart()
+        stage.base.addevent(fd, event, on_event, timeout)
+        collect()
+        stage.after("end", 0.006, lambda: None)
+
+    stage.run(act, situation)
+    assert calls == [], "an event was called although its object had been collected"
+    stage.went("end timeout")
+    assert since.elapsed() < FAR, "loop() went on until the timeout of an event that was collected"
+
+
+@rule("luaevent.addevent.gc-erases")
+@every_kind
+@pytest.mark.parametrize("dropped_by", ["another callback", "its own callback"])
+def test_an_event_lost_while_the_loop_runs_is_not_called_again(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, dropped_by: str
+) -> None:
+    """Three turns and collections go by before it counts: the loop may hold what it just served."""
+    base = luaevent.new()
+    stage = Stage(luaevent, base)
+    fd, event = wanted(luaevent, wires, kind)
+    held: list[Event] = []
+    gone = Trace()
+
+    def on_event(_flags: int) -> int:
+        assert not gone, "an event was called again although its object had been collected"
+        clock.advance(0.0005)
+        if dropped_by == "its own callback":
+            held.clear()
+            collect()
+        return event
+
+    def drop(turns: int) -> None:
+        if dropped_by == "another callback" or turns < 3:
+            held.clear()
+        collect()
+        if turns:
+            stage.after(f"turn {turns - 1}", 0.005, lambda: drop(turns - 1))
+        else:
+            gone("gone")
+            stage.after("end", 0.01, lambda: None)
+
+    callback = stage.callback("lost", on_event)
+    held.append(base.addevent(fd, event, callback, 0.002))
+    stage.gone("lost")
+    stage.after("turn 3", 0.004, lambda: drop(3))
+    stage.run()
+    assert stage.trace[-1] == "end timeout"
+
+
+@rule("luaevent.addevent.gc-erases")
+@pytest.mark.parametrize("kind", ["silent reader", "silent writer", "timer"])
+def test_a_lost_event_does_not_keep_the_loop_from_returning(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+) -> None:
+    """It is dropped while the loop runs; its timeout is far away."""
+    base = luaevent.new()
+    stage = Stage(luaevent, base)
+    fd, event = wanted(luaevent, wires, kind)
+    held: list[Event] = []
+
+    def drop(turns: int) -> None:
+        held.clear()
+        collect()
+        if turns:
+            stage.after(f"turn {turns - 1}", 0.002, lambda: drop(turns - 1))
+
+    since = Stopwatch(clock)
+    held.append(base.addevent(fd, event, lambda _: luaevent.LEAVE, FAR))
+    stage.after("turn 2", 0.002, lambda: drop(2))
+    stage.run()
+    stage.went("turn 2 timeout", "turn 1 timeout", "turn 0 timeout")
+    assert since.elapsed() < FAR, "loop() went on until the timeout of an event that was collected"
+
+
+@rule("luaevent.addevent.gc-erases")
+def test_a_lost_event_is_not_called_when_its_descriptor_gets_ready(
+    luaevent: Luaevent, wires: Wires
+) -> None:
+    """The data comes after it was collected; another event on the descriptor shows it came."""
+    base = luaevent.new()
+    stage = Stage(luaevent, base)
+    near, far = wires.pair()
+    calls = Trace()
+    held: list[Event] = []
+
+    def on_event(_flags: int) -> int:
+        calls("lost")
+        return luaevent.LEAVE
+
+    def drop(turns: int) -> None:
+        held.clear()
+        collect()
+        if turns:
+            stage.after(f"turn {turns - 1}", 0.002, lambda: drop(turns - 1))
+        else:
+            far.send(b"x")
+            stage.add("other", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+
+    held.append(base.addevent(near.fileno(), luaevent.EV_READ, on_event))
+    stage.after("turn 2", 0.002, lambda: drop(2))
+    stage.run()
+    assert calls == [], "an event was called although its object had been collected"
+    stage.went("turn 2 timeout", "turn 1 timeout", "turn 0 timeout", "other read")
+
+
+class _Listener:
+    """Lives by its bound method alone."""
+
+    def __init__(self, callback: EventCallback) -> None:
+        self._callback = callback
+
+    def called(self, flags: int) -> object:
+        return self._callback(flags)
+
+
+_CALLABLES: dict[str, Callable[[EventCallback], object]] = {
+    "a closure": lambda callback: lambda flags: callback(flags),
+    "a bound method": lambda callback: _Listener(callback).called,
+}
+
+
+@rule("luaevent.addevent.gc-preserve")
+@everywhere
+@every_kind
+@pytest.mark.parametrize("callable_", _CALLABLES)
+def test_an_event_whose_object_is_kept_survives_every_collection(
+    luaevent: Luaevent, wires: Wires, clock: Clock, situation: Situation, kind: str, callable_: str
+) -> None:
+    """The callback has no other reference than the event's, so a weak one would be dead."""
+    base = luaevent.new()
+    stage = Stage(luaevent, base)
+    fd, event = wanted(luaevent, wires, kind)
+
+    def on_event(_flags: int) -> int:
+        collect()
+        return luaevent.LEAVE if len(stage.trace) >= 5 else event
+
+    def act() -> None:
+        callback: object = _CALLABLES[callable_](stage.callback("event", on_event))
+        stage.keep(base.addevent(fd, event, callback, 0.004))  # type: ignore[arg-type]
+        del callback
+        collect()
+        stage.after("collector", 0.002, collect)
+
+    stage.run(act, situation)
+    calls = [call for call in stage.trace if call.startswith("event")]
+    assert len(calls) >= 4, (
+        f"an event with {callable_} for a callback was collected although its object is kept: "
+        f"{len(calls)} calls came{stage.excuse}"
+    )

@@ -1,0 +1,401 @@
+"""luaevent, core:addevent: several events, events added by callbacks, and refused ones."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.attempts import one_attempt_succeeds
+from looptck.probes.leftovers import alive
+from looptck.probes.polling import why_refused
+from looptck.probes.situations import Situation, everywhere, luaevent_in
+from looptck.probes.stage import Stage
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luaevent import Event, Luaevent
+
+
+@rule("luaevent.addevent.from-callback")
+@pytest.mark.parametrize("kind", ["timer", "reader", "writer"])
+def test_a_callback_may_add_many_events(luaevent: Luaevent, wires: Wires, kind: str) -> None:
+    """Tables have to grow while something walks through them."""
+    stage = Stage(luaevent, most=200)
+    near, far = wires.pair()
+    far.send(b"x")
+    number = 40
+
+    def add_all(_flags: int) -> int:
+        for each in range(number):
+            end, other = wires.pair()
+            other.send(b"x")
+            if each % 3 == 0:
+                stage.add(f"{each}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.001)
+            else:
+                event = luaevent.EV_READ if each % 3 == 1 else luaevent.EV_WRITE
+                stage.add(f"{each}", end.fileno(), event, luaevent.LEAVE)
+        return luaevent.LEAVE
+
+    if kind == "timer":
+        stage.add("first", None, luaevent.EV_TIMEOUT, add_all, timeout=0.001)
+    else:
+        event = luaevent.EV_READ if kind == "reader" else luaevent.EV_WRITE
+        stage.add("first", near.fileno(), event, add_all)
+    stage.run()
+    served = {call.partition(" ")[0] for call in stage.trace} - {"first"}
+    missing = sorted({str(each) for each in range(number)} - served, key=int)
+    assert not missing, f"of {number} events added by a callback these were never called: {missing}"
+    assert len(stage.trace) == number + 1, "an event that left was called again"
+
+
+@rule("luaevent.addevent.from-callback")
+@pytest.mark.parametrize("opener", ["timer", "writer"])
+def test_the_running_loop_waits_for_what_a_callback_added(
+    luaevent: Luaevent, wires: Wires, opener: str
+) -> None:
+    """The new event is not ready when it is added: the next wait has to know of it."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    reading, writing = wires.pair()
+
+    def open_reader(_flags: int) -> int:
+        stage.add("reader", reading.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        stage.after("sender", 0.004, lambda: writing.send(b"x"))
+        return luaevent.LEAVE
+
+    if opener == "timer":
+        stage.add("opener", None, luaevent.EV_TIMEOUT, open_reader, timeout=0.001)
+        served = "timeout"
+    else:
+        stage.add("opener", near.fileno(), luaevent.EV_WRITE, open_reader)
+        served = "write"
+    stage.run()
+    far.close()
+    stage.went(f"opener {served}", "sender timeout", "reader read")
+
+
+@rule("luaevent.addevent.from-callback")
+def test_a_new_event_shortens_the_wait(luaevent: Luaevent, clock: Clock) -> None:
+    """A far timer is there already; the near one, added later, must come first."""
+    stage = Stage(luaevent)
+    stage.add("far", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.06)
+    stage.after("opener", 0.002, lambda: stage.after("near", 0.005, lambda: None))
+    stage.run()
+    stage.went("opener timeout", "near timeout", "far timeout")
+
+
+@rule("luaevent.addevent.from-callback")
+@pytest.mark.parametrize("first", ["timer", "reader", "writer"])
+def test_the_last_event_may_add_a_new_one_and_leave(
+    luaevent: Luaevent, wires: Wires, first: str
+) -> None:
+    """There is always one event only: a loop that looks too early has none, and no guard helps."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    far.send(b"x")
+    order = ["timer", "reader", "writer", "timer", "timer", "writer", "reader", "reader"]
+    order = order[order.index(first) :]
+
+    def add(number: int) -> None:
+        kind = order[number]
+
+        def on_event(_flags: int) -> int:
+            if number + 1 < len(order):
+                add(number + 1)
+            return luaevent.LEAVE
+
+        if kind == "timer":
+            stage.add("timer", None, luaevent.EV_TIMEOUT, on_event, timeout=0.001)
+        else:
+            event = luaevent.EV_READ if kind == "reader" else luaevent.EV_WRITE
+            stage.add(kind, near.fileno(), event, on_event)
+
+    add(0)
+    stage.base.loop()
+    word = {"timer": "timeout", "reader": "read", "writer": "write"}
+    expected = [f"{kind} {word[kind]}" for kind in order]
+    assert stage.trace == expected, (
+        "each event added the next and left; loop() returned before all were served"
+    )
+
+
+@rule("luaevent.addevent.same-fd")
+@everywhere
+@pytest.mark.parametrize("flags", ["EV_READ", "EV_WRITE"])
+@pytest.mark.parametrize("number", [2, 5])
+def test_every_event_on_a_descriptor_is_called(
+    luaevent: Luaevent, wires: Wires, situation: Situation, flags: str, number: int
+) -> None:
+    """Nothing is read or written, so the descriptor stays ready for all of them."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    far.send(b"x")
+    event: int = getattr(luaevent, flags)
+
+    def act() -> None:
+        for each in range(number):
+            stage.add(f"{each}", near.fileno(), event, event, luaevent.LEAVE)
+
+    stage.run(act, situation)
+    word = "read" if event == luaevent.EV_READ else "write"
+    counts = [stage.count(f"{each} {word}") for each in range(number)]
+    assert counts == [2] * number, (
+        f"{number} events on one descriptor, each due twice, were called {counts} times"
+        f"{stage.excuse}"
+    )
+
+
+@rule("luaevent.addevent.same-fd")
+@everywhere
+@pytest.mark.parametrize("first", ["reader", "writer"])
+@pytest.mark.parametrize("ready", ["read", "write", "both"])
+def test_a_reader_and_a_writer_on_a_descriptor_are_called_for_their_own_direction(
+    luaevent: Luaevent, wires: Wires, situation: Situation, first: str, ready: str
+) -> None:
+    """What is not ready yet gets so later, and must not have been told before."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    if ready != "write":
+        far.send(b"x")
+    if ready == "read":
+        fill(near)
+
+    def add(name: str) -> None:
+        event = luaevent.EV_READ if name == "reader" else luaevent.EV_WRITE
+        stage.add(name, near.fileno(), event, luaevent.LEAVE)
+
+    def later() -> None:
+        if ready == "read":
+            drain(far)
+        else:
+            far.send(b"x")
+
+    def act() -> None:
+        add(first)
+        add("writer" if first == "reader" else "reader")
+        if ready != "both":
+            stage.after("later", 0.005, later)
+
+    stage.run(act, situation)
+    if ready == "both":
+        assert sorted(stage.trace) == ["reader read", "writer write"], (
+            f"called were {', '.join(stage.trace)}{stage.excuse}"
+        )
+    elif ready == "read":
+        stage.went("reader read", "later timeout", "writer write")
+    else:
+        stage.went("writer write", "later timeout", "reader read")
+
+
+@rule("luaevent.addevent.same-fd")
+@pytest.mark.parametrize("ended", ["first", "last"])
+@pytest.mark.parametrize("ended_by", ["close", "LEAVE"])
+@pytest.mark.parametrize("ending", ["reader", "writer"])
+@pytest.mark.parametrize("staying", ["reader", "writer"])
+def test_the_end_of_one_event_leaves_the_others_on_the_descriptor(
+    luaevent: Luaevent, wires: Wires, ended: str, ended_by: str, ending: str, staying: str
+) -> None:
+    """The one that stays is not ready when the other ends, so the kernel must still know of it."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    fill(near)
+    events: dict[str, Event] = {}
+
+    def on_ending(_flags: int) -> int:
+        stage.gone("ending")
+        stage.after("later", 0.003, make_ready)
+        return luaevent.LEAVE
+
+    def make_ready() -> None:
+        if staying == "reader":
+            far.send(b"x")
+        else:
+            drain(far)
+
+    def end() -> None:
+        events["ending"].close()
+        stage.gone("ending")
+        stage.after("later", 0.003, make_ready)
+
+    def add_ending() -> None:
+        event = luaevent.EV_READ if ending == "reader" else luaevent.EV_WRITE
+        timeout = 0.003 if ended_by == "LEAVE" else None
+        events["ending"] = stage.add("ending", near.fileno(), event, on_ending, timeout=timeout)
+
+    if ended == "first":
+        add_ending()
+    event = luaevent.EV_READ if staying == "reader" else luaevent.EV_WRITE
+    stage.add("staying", near.fileno(), event, luaevent.LEAVE)
+    if ended == "last":
+        add_ending()
+    if ended_by == "close":
+        stage.after("closer", 0.003, end)
+    stage.run()
+    how = "closer timeout" if ended_by == "close" else "ending timeout"
+    stage.went(how, "later timeout", f"staying {'read' if staying == 'reader' else 'write'}")
+
+
+@rule("luaevent.addevent.same-fd")
+def test_events_on_a_descriptor_have_timeouts_of_their_own(
+    luaevent: Luaevent, wires: Wires
+) -> None:
+    """Nothing happens at first; one has a short timeout, one a longer one, one none."""
+
+    def attempt() -> None:
+        stage = Stage(luaevent)
+        near, far = wires.pair()
+
+        def on_longer(flags: int) -> int:
+            if not flags & luaevent.EV_TIMEOUT:
+                return luaevent.LEAVE
+            far.send(b"x")
+            return luaevent.EV_READ
+
+        read = luaevent.EV_READ
+        stage.add("none", near.fileno(), read, luaevent.LEAVE)
+        stage.add("short", near.fileno(), read, luaevent.LEAVE, timeout=0.005)
+        stage.add("longer", near.fileno(), read, on_longer, timeout=0.015)
+        stage.run()
+        assert stage.trace[:2] == ["short timeout", "longer timeout"], (
+            f"each of three events has a timeout of its own; called were {', '.join(stage.trace)}"
+        )
+        assert sorted(stage.trace[2:]) == ["longer read", "none read"], (
+            f"after the timeouts there came data for two; called were {', '.join(stage.trace)}"
+        )
+
+    one_attempt_succeeds(attempt)
+
+
+# {what is wrong: addevent's arguments for an open descriptor, the luaevent module, a callback}
+_Wrong = Callable[[int, Luaevent, Callable[[int], int]], tuple[object, ...]]
+_WRONG: dict[str, _Wrong] = {
+    "no callback": lambda fd, le, cb: (fd, le.EV_WRITE),
+    "None for a callback": lambda fd, le, cb: (fd, le.EV_WRITE, None),
+    "None for a callback and a timeout": lambda fd, le, cb: (fd, le.EV_WRITE, None, 0.001),
+    "a number for a callback": lambda fd, le, cb: (fd, le.EV_WRITE, 7, 0.001),
+    "a timer without a callback": lambda fd, le, cb: (None, le.EV_TIMEOUT, None, 0.001),
+    "a timer without a timeout": lambda fd, le, cb: (None, le.EV_TIMEOUT, cb),
+    "a string for fd": lambda fd, le, cb: ("fd", le.EV_WRITE, cb, 0.001),
+    "an object for fd": lambda fd, le, cb: (object(), le.EV_WRITE, cb, 0.001),
+    "a list for fd": lambda fd, le, cb: ([fd], le.EV_WRITE, cb, 0.001),
+    "a negative fd": lambda fd, le, cb: (-1, le.EV_WRITE, cb, 0.001),
+    "a closed fd": lambda fd, le, cb: (_closed_number(), le.EV_WRITE, cb, 0.001),
+    "None for event": lambda fd, le, cb: (fd, None, cb, 0.001),
+    "a string for event": lambda fd, le, cb: (fd, "read", cb, 0.001),
+    "LEAVE for event": lambda fd, le, cb: (fd, le.LEAVE, cb, 0.001),
+    "EV_SIGNAL": lambda fd, le, cb: (fd, le.EV_SIGNAL, cb, 0.001),
+    "EV_SIGNAL | EV_WRITE": lambda fd, le, cb: (fd, le.EV_SIGNAL | le.EV_WRITE, cb, 0.001),
+    "a string for the timeout": lambda fd, le, cb: (fd, le.EV_WRITE, cb, "soon"),
+    "a list for the timeout": lambda fd, le, cb: (fd, le.EV_WRITE, cb, [1]),
+    "a string for a timer's timeout": lambda fd, le, cb: (None, le.EV_TIMEOUT, cb, "soon"),
+    "a negative timeout": lambda fd, le, cb: (fd, le.EV_WRITE, cb, -1),
+    "a timeout that is no number": lambda fd, le, cb: (fd, le.EV_WRITE, cb, float("nan")),
+}
+wrong = pytest.mark.parametrize("what", _WRONG)
+
+
+@rule("luaevent.addevent.failed-no-trace")
+@everywhere
+@wrong
+def test_a_refused_event_is_never_called_and_keeps_nothing(
+    luaevent: Luaevent, wires: Wires, situation: Situation, what: str
+) -> None:
+    """The descriptor is ready and the timeouts short, so whatever is left would come at once."""
+    base = luaevent.new()
+    near, far = wires.pair()
+    far.send(b"x")
+    calls = Trace()
+    refused: list[bool] = []
+    callbacks: list[weakref.ref[Callable[[int], int]]] = []
+
+    def refuse() -> None:
+        def callback(_flags: int) -> int:
+            calls("refused")
+            return luaevent.LEAVE
+
+        callbacks.append(weakref.ref(callback))
+        arguments = _WRONG[what](near.fileno(), luaevent, callback)
+        add: Callable[..., Event] = base.addevent
+        refused.append(why_refused(add, *arguments) is not None)
+
+    def on_timer(_flags: int) -> int:
+        calls("timer")
+        return luaevent.LEAVE
+
+    timers: list[Event] = []
+
+    def act() -> None:
+        refuse()
+        if not refused[0]:
+            return  # whether this is refused is not this rule's affair
+        timers.append(base.addevent(None, luaevent.EV_TIMEOUT, on_timer, 0.003))
+
+    luaevent_in(situation, luaevent, base, act)
+    if not refused[0]:
+        return
+    assert calls == ["timer"], f"addevent refused {what}, and yet its callback was called"
+    assert not alive(callbacks), f"addevent refused {what}, and yet the base holds its callback"
+
+
+@rule("luaevent.addevent.failed-no-trace")
+@wrong
+def test_a_refused_event_does_not_keep_the_loop_from_returning(
+    luaevent: Luaevent, wires: Wires, what: str
+) -> None:
+    """Nothing else is registered, so a trace of it would show as a call, an error or a hang."""
+    base = luaevent.new()
+    near, _ = wires.pair()
+    fill(near)
+    calls = Trace()
+
+    def callback(_flags: int) -> int:
+        calls("refused")
+        return luaevent.LEAVE
+
+    arguments = _WRONG[what](near.fileno(), luaevent, callback)
+    add: Callable[..., Event] = base.addevent
+    if why_refused(add, *arguments) is None:
+        return  # whether this is refused is not this rule's affair
+    base.loop()
+    assert calls == [], f"addevent refused {what}, and yet its callback was called"
+
+
+@rule("luaevent.addevent.failed-no-trace")
+@wrong
+def test_after_a_refusal_the_descriptor_serves_other_events(
+    luaevent: Luaevent, wires: Wires, what: str
+) -> None:
+    """One event was there before, and one comes after; a slip in the table shows in either."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    fill(near)
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    arguments = _WRONG[what](near.fileno(), luaevent, lambda _: luaevent.LEAVE)
+    add: Callable[..., Event] = stage.base.addevent
+    if why_refused(add, *arguments) is None:
+        return  # whether this is refused is not this rule's affair
+
+    def send() -> None:
+        far.send(b"x")
+        stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        drain(far)
+
+    stage.after("sender", 0.002, send)
+    stage.run()
+    assert stage.trace[0] == "sender timeout", f"called were {', '.join(stage.trace)}"
+    assert sorted(stage.trace[1:]) == ["reader read", "writer write"], (
+        f"addevent refused {what}; then two good events on the descriptor were due, "
+        f"and called were {', '.join(stage.trace[1:]) or 'none'}{stage.excuse}"
+    )
+
+
+def _closed_number() -> int:
+    """A number that is not open, and was a moment ago."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    os.close(writing)
+    return writing
