@@ -1,0 +1,64 @@
+"""Loops that keep every rule are certified, each time, and say the same each time."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from looptck.catalogue import shipped
+
+from .conftest import Certify, not_kept, verdicts
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_reference_is_certified_on_every_poller_and_twice_the_same(certify: Certify) -> None:
+    first_status, first = certify("eventide")
+    assert not_kept(first) == {}
+    assert first_status == 0
+    assert first["certified"]
+    assert first["complete"]
+    second_status, second = certify("eventide", "-j", "1")
+    assert second_status == 0
+    del first["run"], second["run"]
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_a_loop_over_selectors_that_a_newcomer_writes_is_certified(certify: Certify) -> None:
+    """In real time, sharing no line with the reference."""
+    status, certificate = certify("selectors_hop:implementation")
+    assert not_kept(certificate) == {}
+    assert status == 0
+
+
+def test_a_loop_that_takes_every_liberty_is_certified(certify: Certify) -> None:
+    """One seed for each test; `nox -s liberal` takes two hundred."""
+    status, certificate = certify("liberal_loop:implementation")
+    assert not_kept(certificate) == {}
+    assert status == 0
+
+
+# Rules that others need, and rules at the end of a chain.
+ABLATED = [
+    "luaevent.addevent.fd-nil-timer",
+    "luaevent.constants.ev-read",
+    "luaevent.close.gc",
+    "luahop.listener.read",
+    "luahop.timer.interval-repeat",
+]
+
+
+@pytest.mark.parametrize("rule", ABLATED)
+def test_declaring_a_rule_unsupported_moves_verdicts_to_not_applicable_and_nowhere_else(
+    certify: Certify, rule: str
+) -> None:
+    profile = rule.partition(".")[0]
+    status, certificate = certify("subjects:ablated", "--profile", profile, ABLATED_RULES=rule)
+    assert status == 1
+    found = verdicts(certificate)
+    assert found[rule, "poll"] == "not applicable"
+    for (rule_id, _), verdict in found.items():
+        level = shipped()[rule_id].level
+        usual = {"kept", "untested"} if level.is_judged else {"observed", "untested"}
+        assert verdict in usual | {"not applicable"}, rule_id
