@@ -6,7 +6,7 @@ The turn
 TURN-1  Interest that changed is told to the kernel at once, so that a bad
         descriptor is the caller's error, and so that a number is free for
         reuse as soon as its event is closed.
-TURN-2  The budget: nothing if something is due, else until the next deadline,
+TURN-2  The budget: nothing if something is due, else until something may be,
         else for ever.
 TURN-3  Wait.  Whose readiness it is is settled before the first callback: an
         event registered later in the turn is not called, even if it got the
@@ -123,7 +123,10 @@ class Loop:
             self._running = False
 
     def turn(self, timeout: float | None = None) -> bool:
-        """Wait once, *timeout* seconds at most; whether something was called."""
+        """Wait once, *timeout* seconds at most; whether something was called.
+
+        Not guaranteed: that it waits so long when nothing is called.
+        """
         self._enter()
         try:
             return self._turn(timeout)
@@ -199,8 +202,8 @@ class Loop:
     def _turn(self, timeout: float | None) -> bool:
         called = False
         timers = self._timers
-        deadline = timers.next_deadline() if timers.live else None
-        batch = iter(self._batch(deadline, timeout))
+        bound = timers.bound() if timers.live else None
+        batch = iter(self._batch(bound, timeout))
         try:
             for event, ready in batch:  # TURN-4
                 if hit := ready & event.want:
@@ -213,21 +216,21 @@ class Loop:
         except BaseException:
             self._unreached = [event for event, _ in batch]  # TURN-6
             raise
-        if deadline is not None:
+        if bound is not None:
             now = self.now()
             while (due := timers.pop_due(now)) is not None:  # TURN-5
                 due.due(now)
                 called = True
         return called
 
-    def _batch(self, deadline: float | None, timeout: float | None) -> list[tuple[Event, int]]:
+    def _batch(self, bound: float | None, timeout: float | None) -> list[tuple[Event, int]]:
         """Who is ready, and in which directions."""
         if self._unreached is not None:  # TURN-6
             unreached, self._unreached = self._unreached, None
             still = dict(self._poller.wait(0))
             return [(event, still[event.fd]) for event in unreached if event.fd in still]
-        if deadline is not None:  # TURN-2
-            budget = max(0.0, deadline - self.now())
+        if bound is not None:  # TURN-2
+            budget = max(0.0, bound - self.now())
             timeout = budget if timeout is None else min(budget, timeout)
         notices = self._wait(None if timeout == inf else timeout)  # TURN-3
         events = self._events

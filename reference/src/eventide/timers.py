@@ -10,7 +10,7 @@ Why the code is the way it is
 
 2. What is set during a turn must wait for the next one, even if it is due
    already.  So what is set goes to a list first, and into the heap when the
-   next turn asks for its deadline.  `pop_due` looks at the heap alone.
+   next turn asks how long it may sleep.  `pop_due` looks at the heap alone.
 
 3. A cancelled deadline leaves its entry in the heap, since finding it there
    would cost more than waiting for it to come up.  When the dead entries are
@@ -52,10 +52,10 @@ class Timed:
 class Timers:
     def __init__(self) -> None:
         self._heap: list[Entry] = []
-        # set since the last `next_deadline`, not yet in the heap
+        # set since the last `bound`, not yet in the heap
         self._fresh: list[Timed] = []
         self._order = 0
-        # the order reached when `next_deadline` was last asked: later ones wait
+        # the order reached when `bound` was last asked: later ones wait
         self._mark = 0
         # how many have a deadline
         self.live = 0
@@ -91,41 +91,37 @@ class Timers:
             if self._dead > 64 and self._dead * 2 > len(self._heap):
                 self._rebuild()  # 3
 
-    def next_deadline(self) -> float | None:
-        """The soonest deadline, or None.  From now on `pop_due` knows all that are set."""
-        heap = self._heap
+    def bound(self) -> float | None:
+        """No deadline is sooner than this; None if there is none at all.
+
+        The soonest may be later (1): who sleeps until the bound may find that
+        nothing is due, and asks again.  From now on `pop_due` looks at all
+        that are set.
+        """
         self._mark = self._order
         if self._fresh:
             for timed in self._fresh:
                 self._push(timed)
             self._fresh.clear()
+        heap = self._heap
         while heap:
-            deadline, order, timed = entry = heap[0]
-            if entry is timed.entry and order == timed.order and timed.deadline is not None:
+            deadline, _, timed = entry = heap[0]
+            if entry is timed.entry and timed.deadline is not None:
                 return deadline
-            heappop(heap)
-            if entry is not timed.entry:
-                self._dead -= 1
-            else:
-                if timed.deadline is None:
-                    self._dead -= 1
-                self._push(timed)  # 1
+            self._drop(heappop(heap))
         return None
 
     def pop_due(self, now: float) -> Timed | None:
         """Take away the soonest deadline that has passed; whose it was, or None.
 
-        What was set after the last `next_deadline` is not looked at.
+        What was set after the last `bound` is not looked at.
         """
         heap = self._heap
         while heap and heap[0][0] <= now:
             entry = heappop(heap)
             timed = entry[2]
-            if entry is not timed.entry:
-                self._dead -= 1
-            elif timed.deadline is None:
-                timed.entry = None
-                self._dead -= 1
+            if entry is not timed.entry or timed.deadline is None:
+                self._drop(entry)
             elif timed.order > self._mark:  # 2
                 timed.entry = ()
                 self._fresh.append(timed)
@@ -150,11 +146,17 @@ class Timers:
         return pending
 
     def _push(self, timed: Timed) -> None:
-        if timed.deadline is None:
+        if timed.deadline is None:  # cancelled before it came here
             timed.entry = None
         else:
             timed.entry = (timed.deadline, timed.order, timed)
             heappush(self._heap, timed.entry)
+
+    def _drop(self, entry: Entry) -> None:
+        """Forget a dead entry that was taken from the heap (3)."""
+        self._dead -= 1
+        if entry is entry[2].entry:
+            entry[2].entry = None
 
     def _rebuild(self) -> None:
         kept = []
