@@ -1,0 +1,305 @@
+"""LuaHop, poll: one turn of the loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.attempts import one_attempt_succeeds
+from looptck.probes.bounded_poll import poll_at_most
+from looptck.probes.polling import poll_for, poll_until
+from looptck.probes.stopwatch import Stopwatch, assert_not_early, cpu_seconds
+from looptck.probes.timetable import Timetable
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luahop import Hop, Luahop
+
+# Polls that may return for nothing while one timer is waited for.
+_FORGIVEN = 10
+
+# The share of a processor that a loop may use while it sleeps.
+_AWAKE = 0.15
+
+
+def _nothing_else(_hop: Hop, _wires: Wires) -> None:
+    """Only a timer."""
+
+
+def _a_silent_reader(hop: Hop, wires: Wires) -> None:
+    near, _far = wires.pair()
+    hop.set_listener(near.fileno(), "r", lambda: drain(near))
+
+
+def _a_silent_writer(hop: Hop, wires: Wires) -> None:
+    near, _far = wires.pair()
+    fill(near)
+    hop.set_listener(near.fileno(), "w", _nobody)
+
+
+def _a_served_reader(hop: Hop, wires: Wires) -> None:
+    near, far = wires.pair()
+    hop.set_listener(near.fileno(), "r", lambda: drain(near))
+    far.send(b"x")
+    poll_for(hop, 1)
+
+
+def _a_removed_writer(hop: Hop, wires: Wires) -> None:
+    near, _far = wires.pair()
+    hop.set_listener(near.fileno(), "w", _nobody)
+    hop.remove_listener(near.fileno(), "w")
+
+
+_QUIET = pytest.mark.parametrize(
+    "beside",
+    [_nothing_else, _a_silent_reader, _a_silent_writer, _a_served_reader, _a_removed_writer],
+    ids=lambda function: function.__name__.strip("_"),
+)
+
+
+@rule("luahop.poll.blocks")
+@_QUIET
+def test_poll_sleeps_until_the_first_timer(
+    luahop: Luahop, clock: Clock, wires: Wires, beside: Callable[[Hop, Wires], None]
+) -> None:
+    """The second timer is far off, so that a poll which waits for it is seen too."""
+    hop = luahop.new()
+    beside(hop, wires)
+    ran: list[bool] = []
+    stopwatch = Stopwatch(clock)
+    hop.set_timeout({"ms": 20}, lambda: ran.append(True))
+    hop.set_timeout({"ms": 400}, _nobody)
+    polls = 0
+    while not ran and polls <= _FORGIVEN:
+        hop.poll()
+        polls += 1
+    assert ran, f"poll returned {polls} times without having run anything, with a timer in 20 ms"
+    assert_not_early(stopwatch.elapsed(), 0.020)
+    assert stopwatch.elapsed() < 0.4, "poll slept beyond the first timer, until the second"
+
+
+@rule("luahop.poll.blocks")
+@_QUIET
+def test_poll_uses_no_processor_while_it_sleeps(
+    luahop: Luahop, wires: Wires, beside: Callable[[Hop, Wires], None]
+) -> None:
+    """Processor time, not time, is measured, so that a busy machine does not matter."""
+    wait = 0.080
+
+    def attempt() -> None:
+        hop = luahop.new()
+        beside(hop, wires)
+        ran: list[bool] = []
+        hop.set_timeout({"ms": round(wait * 1000)}, lambda: ran.append(True))
+        used = cpu_seconds(lambda: _poll_while(hop, lambda: not ran))
+        assert used <= _AWAKE * wait, (
+            f"poll used {used * 1000:.0f} ms of processor time to wait {wait * 1000:.0f} ms"
+        )
+
+    one_attempt_succeeds(attempt)
+
+
+@rule("luahop.poll.blocks")
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_poll_does_not_sleep_when_a_descriptor_is_ready(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """The timer stands far off; it also ends the polling of a loop that misses the descriptor."""
+    hop = luahop.new()
+    near, far = wires.pair()
+    far.send(b"x")
+    hop.set_timeout({"ms": 300}, partial(trace, "timer"))
+    hop.set_listener(near.fileno(), mask, partial(trace, "descriptor"))
+    polls = 0
+    while not trace and polls <= _FORGIVEN:
+        hop.poll()
+        polls += 1
+    assert trace, f"poll returned {polls} times for nothing, with a descriptor that was ready"
+    assert trace[0] == "descriptor", "poll slept until a timer although a descriptor was ready"
+
+
+@rule("luahop.poll.returns")
+def test_poll_returns_after_what_was_due(luahop: Luahop, trace: Trace) -> None:
+    """The later timer lies far off: none is so late that both fall into one batch."""
+    hop = luahop.new()
+    hop.set_timeout({"ms": 5}, partial(trace, "near"))
+    hop.set_timeout({"ms": 300}, partial(trace, "far"))
+    poll_until(hop, "the first timer runs", lambda: trace)
+    assert trace == ["near"], "poll did not return between a timer and one due 295 ms later"
+
+
+@rule("luahop.poll.returns")
+def test_poll_returns_after_each_tick_of_an_interval(luahop: Luahop) -> None:
+    """The interval is cleared after a while, so that a poll which serves it on and on ends."""
+    hop = luahop.new()
+    ticks: list[bool] = []
+
+    def tick() -> None:
+        ticks.append(True)
+        if len(ticks) == 20:
+            luahop.clear_timer(interval)
+
+    interval = hop.set_interval({"ms": 10}, tick)
+    for _ in range(3):
+        before = len(ticks)
+        poll_until(hop, "the interval ticks", partial(_longer, ticks, before))
+        assert len(ticks) - before <= 2, f"one poll served {len(ticks) - before} ticks"
+
+
+@rule("luahop.poll.returns")
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_poll_serves_a_descriptor_that_stays_ready_once(
+    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+) -> None:
+    """After 20 calls the listener is removed, so that a poll which serves it on and on ends."""
+    hop = luahop.new()
+    near, far = wires.pair()
+    far.send(b"x")
+
+    def serve() -> None:
+        trace("served")
+        if len(trace) == 20:
+            hop.remove_listener(near.fileno(), mask)
+
+    hop.set_listener(near.fileno(), mask, serve)
+    hop.set_timeout({"ms": 300}, partial(trace, "timer"))
+    for _ in range(4):
+        before = len(trace)
+        poll_until(hop, "the descriptor is served", partial(_longer, trace, before))
+        assert "timer" not in trace, "poll did not return before a timer that was far off"
+        calls = len(trace) - before
+        assert calls == 1, f"one poll called the listener of one descriptor {calls} times"
+
+
+@rule("luahop.poll.dispatch-before-return")
+def test_callbacks_run_in_the_thread_of_the_caller_one_by_one(
+    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace
+) -> None:
+    """Each callback takes a while, so that two which run side by side overlap."""
+    hop = luahop.new()
+    threads: list[int] = []
+
+    def take_time(name: str) -> None:
+        trace(f"{name} begins")
+        threads.append(threading.get_ident())
+        clock.advance(0.003)
+        trace(f"{name} ends")
+
+    def read(name: str, end: Any) -> None:
+        drain(end)
+        take_time(name)
+
+    names = {f"timer {n}" for n in range(3)} | {f"descriptor {n}" for n in range(3)}
+    for number in range(3):
+        near, far = wires.pair()
+        far.send(b"x")
+        hop.set_timeout({"ms": 1}, partial(take_time, f"timer {number}"))
+        hop.set_listener(near.fileno(), "r", partial(read, f"descriptor {number}", near))
+    clock.advance(0.002)
+    guard: list[bool] = []
+    hop.set_timeout({"ms": 300}, lambda: guard.append(True))
+    while len(threads) < 6 and not guard:
+        hop.poll()
+        done = len(trace)
+        assert done % 2 == 0, f"poll returned before a callback had ended: {trace[-1]}"
+        clock.advance(0.005)
+        assert len(trace) == done, f"ran after poll had returned: {trace[done:]}"
+    assert set(threads) == {threading.get_ident()}, "a callback ran in another thread"
+    expected = [f"{name} {what}" for name in _names(trace) for what in ("begins", "ends")]
+    assert trace == expected, "a callback began before the one before it had ended"
+    assert set(_names(trace)) == names
+
+
+@rule("luahop.poll.dispatch-before-return")
+def test_nothing_runs_between_two_polls(
+    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace
+) -> None:
+    """Due and ready things wait while the caller does something else."""
+    hop = luahop.new()
+    near, far = wires.pair()
+    hop.set_listener(near.fileno(), "r", lambda: trace("listener") if drain(near) else None)
+    hop.set_timeout({"ms": 1}, partial(trace, "opener"))
+    poll_until(hop, "a timer runs", lambda: trace)
+    hop.set_timeout({"ms": 5}, partial(trace, "timer"))
+    far.send(b"x")
+    clock.advance(0.020)
+    assert trace == ["opener"], "a callback ran although nobody had called poll"
+    poll_until(hop, "timer and listener run", lambda: {"timer", "listener"} <= set(trace))
+
+
+@rule("luahop.poll.timeout-vs-timer")
+def test_a_poll_timeout_ends_before_a_timer_and_leaves_it_alone(
+    luahop: Luahop, clock: Clock
+) -> None:
+    """A loop that refuses a timeout, in either form, has nothing to be wrong about."""
+
+    def attempt() -> None:
+        hop = luahop.new()
+        table = Timetable(hop, clock)
+        table.timeout("of 200 ms", 200)
+        form = poll_at_most(hop, 20)
+        assert form is None or not table.ran, (
+            f"poll with a timeout of 20 ms, given as {form}, returned only after a timer of 200 ms"
+        )
+        poll_until(hop, "the timer runs", lambda: table.ran)
+        table.assert_none_early()
+
+    one_attempt_succeeds(attempt)
+
+
+@rule("luahop.poll.timeout-vs-timer")
+@pytest.mark.parametrize("kind", ["timeout", "interval"])
+def test_polls_with_a_timeout_do_not_put_a_timer_off(
+    luahop: Luahop, clock: Clock, kind: str
+) -> None:
+    """The second timer is due after the first one, but before the first one would be if the
+    last poll had started it anew."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    (table.timeout if kind == "timeout" else table.interval)("100 ms, set first", 100)
+    for _ in range(3):
+        if poll_at_most(hop, 20) is None:
+            return
+    table.timeout("60 ms, set later", 60)
+    poll_until(hop, "both timers run", lambda: len(set(table.ran)) == 2)
+    table.assert_none_early()
+    table.assert_in_order()
+
+
+@rule("luahop.poll.timeout-vs-timer")
+def test_a_poll_timeout_is_not_waited_out_when_a_timer_comes_first(
+    luahop: Luahop, clock: Clock
+) -> None:
+    """The timer that is due in between tells where the poll has ended."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    table.timeout("of 10 ms", 10)
+    table.timeout("of 300 ms", 300)
+    if poll_at_most(hop, 500) is None:
+        return
+    poll_until(hop, "the nearer timer runs", lambda: table.ran)
+    assert table.ran == ["of 10 ms"], "poll with a timeout of 500 ms went on after a timer had run"
+    table.assert_none_early()
+
+
+def _poll_while(hop: Hop, condition: Callable[[], bool]) -> None:
+    while condition():
+        hop.poll()
+
+
+def _longer(events: list[Any], than: int) -> bool:
+    return len(events) > than
+
+
+def _names(trace: Trace) -> list[str]:
+    """Whose beginnings are in the trace."""
+    return [text.removesuffix(" begins") for text in trace if text.endswith(" begins")]
+
+
+def _nobody() -> None:
+    """A callback that nobody waits for."""

@@ -1,0 +1,300 @@
+"""LuaHop, timer: clearing what is due, what is spent, and what is no timer."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.polling import poll_for, poll_until, why_refused
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.luahop import Hop, Luahop
+
+_SETTERS = ("set_timeout", "set_interval")
+
+
+@rule("luahop.timer.clear-other-ready")
+@pytest.mark.parametrize("first, second", list(itertools.product(_SETTERS, repeat=2)))
+@pytest.mark.parametrize("milliseconds", [(4, 4), (4, 6), (6, 4)], ids=str)
+def test_of_two_due_timers_that_clear_each_other_one_runs(
+    luahop: Luahop,
+    clock: Clock,
+    trace: Trace,
+    first: str,
+    second: str,
+    milliseconds: tuple[int, int],
+) -> None:
+    """Both are overdue before the poll.  Whichever runs first clears the other."""
+    hop = luahop.new()
+    handles: dict[str, object] = {}
+
+    def run(name: str) -> None:
+        trace(name)
+        for other, handle in handles.items():
+            if other != name:
+                luahop.clear_timer(handle)
+
+    handles["first"] = getattr(hop, first)({"ms": milliseconds[0]}, partial(run, "first"))
+    handles["second"] = getattr(hop, second)({"ms": milliseconds[1]}, partial(run, "second"))
+    bystander: list[bool] = []
+    hop.set_timeout({"ms": 7}, lambda: bystander.append(True))
+    clock.advance(0.010)
+    poll_until(hop, "one of the two timers runs", lambda: trace)
+    poll_for(hop, 8)
+    assert len(set(trace)) == 1, (
+        f"a timer ran after another one that was due in the same poll had cleared it: {trace}"
+    )
+    assert bystander == [True], "a third timer that was due, and cleared by nobody, did not run"
+
+
+@rule("luahop.timer.clear-other-ready")
+@pytest.mark.parametrize("survivors", [0, 1, 3])
+def test_a_timer_may_clear_all_that_are_due_after_it(
+    luahop: Luahop, clock: Clock, trace: Trace, survivors: int
+) -> None:
+    """Ten timers are overdue.  The first one that runs clears all others but a few."""
+    hop = luahop.new()
+    handles: dict[int, object] = {}
+    spared: list[int] = []
+
+    def run(number: int) -> None:
+        trace(f"timer {number}")
+        if len(trace) > 1:
+            return
+        others = [other for other in handles if other != number]
+        spared.extend(others[4 : 4 + survivors])
+        for other in others:
+            if other not in spared:
+                luahop.clear_timer(handles[other])
+
+    for number in range(10):
+        handles[number] = hop.set_timeout({"ms": 2 + number % 3}, partial(run, number))
+    clock.advance(0.010)
+    poll_until(hop, "the first of ten timers runs", lambda: trace)
+    poll_for(hop, 5)
+    assert sorted(trace[1:]) == sorted(f"timer {n}" for n in spared), (
+        "what ran after the first timer is not what it had left uncleared"
+    )
+
+
+@rule("luahop.timer.clear-other-ready")
+@pytest.mark.parametrize("setter", _SETTERS)
+def test_a_listener_may_clear_a_timer_that_is_due(
+    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, setter: str
+) -> None:
+    """Timer and descriptor are due and ready in the same poll; which comes first is open."""
+    hop = luahop.new()
+    near, far = wires.pair()
+
+    def read() -> None:
+        drain(near)
+        luahop.clear_timer(timer)
+        trace("cleared")
+
+    timer = getattr(hop, setter)({"ms": 3}, lambda: trace("timer"))
+    hop.set_listener(near.fileno(), "r", read)
+    far.send(b"x")
+    clock.advance(0.005)
+    poll_until(hop, "the listener is called", lambda: "cleared" in trace)
+    poll_for(hop, 8)
+    after = trace[trace.index("cleared") + 1 :]
+    assert after == [], "a timer ran after a listener, called in the same poll, had cleared it"
+
+
+@rule("luahop.timer.clear-twice")
+@pytest.mark.parametrize("setter", _SETTERS)
+def test_clearing_a_cleared_timer_does_nothing(luahop: Luahop, trace: Trace, setter: str) -> None:
+    """Other timers stand around it, set before, between and after the two clearings."""
+    hop = luahop.new()
+    names = ["before", "beside", "between", "after"]
+    hop.set_timeout({"ms": 4}, partial(trace, "before"))
+    timer = getattr(hop, setter)({"ms": 4}, partial(trace, "cleared"))
+    hop.set_interval({"ms": 4}, partial(trace, "beside"))
+    for name in ("between", "after", None):
+        refused = why_refused(luahop.clear_timer, timer)
+        assert refused is None, f"clear_timer raised {refused!r} for a timer cleared before"
+        if name:
+            hop.set_timeout({"ms": 4}, partial(trace, name))
+    poll_for(hop, 6)
+    assert set(trace) == set(names), "what ran is not what nobody had cleared"
+
+
+@rule("luahop.timer.clear-twice")
+@pytest.mark.parametrize("polls", [0, 1], ids=["at once", "after another poll"])
+def test_clearing_a_timeout_that_has_run_does_nothing(
+    luahop: Luahop, trace: Trace, polls: int
+) -> None:
+    """Several times, and with other timers waiting."""
+    hop = luahop.new()
+    spent = [hop.set_timeout({"ms": 1}, partial(trace, "spent")) for _ in range(3)]
+    hop.set_interval({"ms": 8}, partial(trace, "interval"))
+    hop.set_timeout({"ms": 8}, partial(trace, "timeout"))
+    poll_until(hop, "three timeouts run", lambda: trace.count("spent") == 3)
+    for _ in range(polls):
+        poll_for(hop, 1)
+    for timer in (*spent, *reversed(spent)):
+        refused = why_refused(luahop.clear_timer, timer)
+        assert refused is None, f"clear_timer raised {refused!r} for a timeout that has run"
+    poll_for(hop, 10)
+    assert {"interval", "timeout"} <= set(trace), (
+        f"after a spent timer was cleared, timers were lost; what ran: {trace}"
+    )
+    assert trace.count("spent") == 3
+
+
+@rule("luahop.timer.clear-twice")
+@pytest.mark.parametrize(
+    "garbage", [None, object(), "timer", -1, {"ms": 4}], ids=lambda g: f"{g!r:.9}"
+)
+def test_what_is_no_handle_disturbs_no_timer(luahop: Luahop, trace: Trace, garbage: object) -> None:
+    """Whether the call raises is open."""
+    hop = luahop.new()
+    hop.set_timeout({"ms": 3}, partial(trace, "timeout"))
+    hop.set_interval({"ms": 3}, partial(trace, "interval"))
+    with suppress(Exception):
+        luahop.clear_timer(garbage)
+    poll_for(hop, 5)
+    assert set(trace) == {"timeout", "interval"}, f"clear_timer({garbage!r:.20}) stopped a timer"
+
+
+@rule("luahop.timer.stale-handle")
+@pytest.mark.parametrize("old", ["a timeout that ran", "a cleared timeout", "a cleared interval"])
+@pytest.mark.parametrize("new", _SETTERS)
+def test_the_handle_of_a_spent_timer_clears_no_later_timer(
+    luahop: Luahop, trace: Trace, old: str, new: str
+) -> None:
+    """Thirty of each, so that numbers, slots or addresses that are given away again meet."""
+    hop = luahop.new()
+    ran: list[bool] = []
+    setter = hop.set_interval if old == "a cleared interval" else hop.set_timeout
+    handles = [setter({"ms": 1}, lambda: ran.append(True)) for _ in range(30)]
+    if old == "a timeout that ran":
+        poll_until(hop, "30 timeouts run", lambda: len(ran) == 30)
+    else:
+        for handle in handles:
+            luahop.clear_timer(handle)
+    for number in range(30):
+        getattr(hop, new)({"ms": 4}, partial(trace, f"timer {number}"))
+    for handle in handles:
+        with suppress(Exception):  # whether that is refused is another rule's business
+            luahop.clear_timer(handle)
+    poll_for(hop, 8)
+    lost = [n for n in range(30) if f"timer {n}" not in trace]
+    assert not lost, f"{len(lost)} of 30 timers were cleared by the handles of earlier ones"
+
+
+@rule("luahop.timer.stale-handle")
+def test_a_chain_of_timeouts_survives_the_handles_of_its_past(luahop: Luahop) -> None:
+    """One timer is alive at a time: the likeliest way to get the last one's number."""
+    hop = luahop.new()
+    past: list[object] = []
+    links: list[bool] = []
+
+    def link() -> None:
+        links.append(True)
+        if len(links) < 5:
+            newest = hop.set_timeout({"ms": 1}, link)
+            for handle in past:
+                luahop.clear_timer(handle)
+            past.append(newest)
+
+    past.append(hop.set_timeout({"ms": 1}, link))
+    poll_until(
+        hop,
+        "five timeouts run, each set by the one before, which clears all that have run",
+        lambda: len(links) == 5,
+    )
+
+
+@rule("luahop.timer.clear-vs-listener")
+def test_clear_timer_does_not_touch_the_listener_of_that_number(
+    luahop: Luahop, wires: Wires, trace: Trace
+) -> None:
+    """No timer is alive while the numbers of descriptors are tried, so none can be meant."""
+    hop = luahop.new()
+    ends = [wires.pair() for _ in range(6)]
+    # the numbers of spent timers cover those of the descriptors
+    spent: list[bool] = []
+    for _ in range(40):
+        hop.set_timeout({"ms": 1}, lambda: spent.append(True))
+    poll_until(hop, "40 timeouts run", lambda: len(spent) == 40)
+    for number, (near, _) in enumerate(ends):
+        _listen(hop, near, partial(trace, str(number)))
+    fresh = luahop.new()  # where no timer was ever set
+    near, far = wires.pair()
+    _listen(fresh, near, partial(trace, "fresh"))
+    for end in (*(near for near, _ in ends), near):
+        with suppress(Exception):
+            luahop.clear_timer(end.fileno())
+    for _, peer in ends:
+        peer.send(b"x")
+    far.send(b"x")
+    poll_for(hop, 5)
+    poll_for(fresh, 5)
+    assert sorted(trace) == [*map(str, range(6)), "fresh"], (
+        "clear_timer, called with the numbers of descriptors, stopped a listener"
+    )
+
+
+@rule("luahop.timer.clear-vs-listener")
+@pytest.mark.parametrize("mask", ["r", "w"])
+def test_remove_listener_does_not_touch_the_timer_of_that_handle(
+    luahop: Luahop, trace: Trace, mask: str
+) -> None:
+    """No listener is alive, so none can be meant."""
+    hop = luahop.new()
+    timers = [
+        hop.set_timeout({"ms": 4}, partial(trace, "timeout")),
+        hop.set_interval({"ms": 4}, partial(trace, "interval")),
+    ]
+    for timer in timers:
+        with suppress(Exception):
+            hop.remove_listener(timer, mask)  # type: ignore[arg-type]
+    poll_for(hop, 6)
+    assert set(trace) == {"timeout", "interval"}, (
+        "remove_listener, called with the handle of a timer, stopped the timer"
+    )
+
+
+@rule("luahop.timer.clear-vs-listener")
+@pytest.mark.parametrize("timers_first", [True, False])
+def test_many_timers_and_many_listeners_do_not_displace_each_other(
+    luahop: Luahop, wires: Wires, trace: Trace, timers_first: bool
+) -> None:
+    """Timers that are numbered from 0 or 1 on have the numbers of the descriptors too."""
+    hop = luahop.new()
+    ends = [wires.pair() for _ in range(6)]
+
+    def set_timers() -> None:
+        for number in range(40):
+            hop.set_timeout({"ms": 4}, partial(trace, f"timer {number}"))
+
+    def set_listeners() -> None:
+        for number, (near, _) in enumerate(ends):
+            _listen(hop, near, partial(trace, f"listener {number}"))
+
+    steps = [set_timers, set_listeners]
+    for step in steps if timers_first else reversed(steps):
+        step()
+    for _, far in ends:
+        far.send(b"x")
+    poll_for(hop, 8)
+    expected = {f"timer {n}" for n in range(40)} | {f"listener {n}" for n in range(6)}
+    assert not expected - set(trace), f"never ran: {', '.join(sorted(expected - set(trace)))}"
+
+
+def _listen(hop: Hop, end: socket.socket, read: Callable[[], object]) -> None:
+    """*read* is called when *end* is readable, after it was emptied."""
+
+    def on_readable() -> None:
+        drain(end)
+        read()
+
+    hop.set_listener(end.fileno(), "r", on_readable)

@@ -1,0 +1,357 @@
+"""LuaHop, timer: what a duration may be, and how long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.observation import Observation
+from looptck.probes.polling import poll_for, poll_until, why_refused
+from looptck.probes.stopwatch import Stopwatch, assert_not_early, assert_prompt
+from looptck.probes.timetable import Timetable
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires
+from looptck.profiles.luahop import Duration, Hop, Luahop
+
+LATENESS = 0.050
+
+both_setters = pytest.mark.parametrize("setter", ["set_timeout", "set_interval"])
+
+
+@rule("luahop.timer.units-ms")
+@both_setters
+def test_ms_are_milliseconds(luahop: Luahop, clock: Clock, setter: str) -> None:
+    """One millisecond comes first: taken for a second it is late by less than a guard."""
+    for milliseconds in (1, 30):
+
+        def lateness(milliseconds: int = milliseconds) -> float:
+            hop = luahop.new()
+            stopwatch = Stopwatch(clock)
+            ran: list[float] = []
+            getattr(hop, setter)({"ms": milliseconds}, lambda: ran.append(stopwatch.elapsed()))
+            while not ran:
+                hop.poll()
+            assert_not_early(ran[0], milliseconds / 1000)
+            return ran[0] - milliseconds / 1000
+
+        assert_prompt(lateness, LATENESS)
+
+
+@rule("luahop.timer.units-s")
+def test_one_s_is_a_thousand_ms(luahop: Luahop, clock: Clock, trace: Trace) -> None:
+    """All timers are set within a moment, from the shortest on, so that a slow machine
+    cannot change their order."""
+    hop = luahop.new()
+    stopwatch = Stopwatch(clock)
+    ran: list[float] = []
+
+    def note(name: str) -> Callable[[], None]:
+        def callback() -> None:
+            ran.append(stopwatch.elapsed())
+            trace(name)
+
+        return callback
+
+    hop.set_timeout({"ms": 970}, note("970 ms"))
+    hop.set_timeout({"s": 1}, note("a timeout of 1 s"))
+    hop.set_interval({"s": 1}, note("an interval of 1 s"))
+    hop.set_timeout({"ms": 1030}, note("1030 ms"))
+    while "1030 ms" not in trace:
+        hop.poll()
+    assert sorted(trace[1:3]) == ["a timeout of 1 s", "an interval of 1 s"]
+    assert trace[0] == "970 ms"
+    assert trace[3:] == ["1030 ms"]
+    assert_not_early(ran[1], 1)
+
+
+# What is no mapping.  A number may be meant as seconds or milliseconds; the
+# document has neither.
+_NO_DURATIONS = [100, 0.1, 0, None, True, False, "100", b"100", [100], ["ms", 100], object()]
+_NO_CALLBACKS = [None, 1, "callback", {"ms": 1}]
+
+
+@rule("luahop.timer.spec-not-table")
+@both_setters
+@pytest.mark.parametrize("duration", _NO_DURATIONS, ids=lambda value: f"{value!r:.12}")
+def test_a_duration_that_is_no_mapping_is_refused(
+    luahop: Luahop, clock: Clock, trace: Trace, setter: str, duration: object
+) -> None:
+    """Polled on, up to a later timer: what was refused must not run."""
+    hop = luahop.new()
+    refused = why_refused(getattr(hop, setter), duration, lambda: trace("refused"))
+    assert refused is not None, f"{setter}({duration!r}, callback) was accepted"
+    clock.advance(0.002)
+    poll_for(hop, 3)
+    assert trace == [], f"{setter}({duration!r}, callback) raised, but the timer ran"
+
+
+@rule("luahop.timer.spec-not-table")
+@both_setters
+@pytest.mark.parametrize("callback", _NO_CALLBACKS, ids=repr)
+def test_a_callback_that_cannot_be_called_is_refused(
+    luahop: Luahop, setter: str, callback: object
+) -> None:
+    """A loop that checks too late raises in poll, when the timer is due."""
+    hop = luahop.new()
+    refused = why_refused(getattr(hop, setter), {"ms": 1}, callback)
+    assert refused is not None, f"{setter}({{'ms': 1}}, {callback!r}) was accepted"
+    poll_for(hop, 5)
+
+
+@rule("luahop.timer.spec-not-table")
+@both_setters
+def test_a_timer_without_a_callback_is_refused(luahop: Luahop, setter: str) -> None:
+    hop = luahop.new()
+    refused = why_refused(getattr(hop, setter), {"ms": 1})
+    assert refused is not None, f"{setter}({{'ms': 1}}) was accepted"
+    poll_for(hop, 5)
+
+
+def _length(luahop: Luahop, clock: Clock, duration: Any) -> str:
+    """How long *duration* is, beside 15 and 45 ms.
+
+    Told from the order of three timers, set within a moment from the shortest
+    on, which no slow machine can change.
+    """
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    table.timeout("15", 15)
+    refused = why_refused(hop.set_timeout, duration, lambda: table.ran.append("asked"))
+    if refused is not None:
+        return f"raises {type(refused).__name__}"
+    table.timeout("45", 45)
+    try:
+        poll_until(hop, "the longer timer runs", lambda: "45" in table.ran)
+    except Exception as error:
+        return f"makes poll raise {type(error).__name__}"
+    order = " ".join(table.ran)
+    return {
+        "15 asked 45": "about 30 ms",
+        "asked 15 45": "shorter than 15 ms",
+        "15 45 asked": "longer than 45 ms, or for ever",
+        "15 45": "longer than 45 ms, or for ever",
+    }.get(order, f"ran as {order}")
+
+
+@rule("luahop.timer.units-sum")
+@pytest.mark.parametrize(
+    "duration",
+    [
+        {"s": 0, "ms": 30},
+        {"ms": 10, "us": 20_000},
+        {"s": 1, "ms": -970},
+        {"ms": 30, "s": 0, "m": 0},
+    ],
+    ids=str,
+)
+def test_units_add_up(
+    luahop: Luahop, clock: Clock, observe: Observation, duration: Duration
+) -> None:
+    observe(_length(luahop, clock, duration), of=str(duration))
+
+
+@rule("luahop.timer.units-other")
+@pytest.mark.parametrize(
+    "duration", [{"us": 30_000}, {"m": 0.0005}, {"h": 0.00001}, {"h": 0, "ms": 30}], ids=str
+)
+def test_units_beside_s_and_ms(
+    luahop: Luahop, clock: Clock, observe: Observation, duration: Duration
+) -> None:
+    observe(_length(luahop, clock, duration), of=str(duration))
+
+
+@rule("luahop.timer.units-fraction")
+@pytest.mark.parametrize("duration", [{"s": 0.03}, {"ms": 30.5}, {"s": 0.0285, "ms": 1.5}], ids=str)
+def test_fractions_of_a_unit(
+    luahop: Luahop, clock: Clock, observe: Observation, duration: Duration
+) -> None:
+    observe(_length(luahop, clock, duration), of=str(duration))
+
+
+@rule("luahop.timer.units-fraction")
+def test_what_becomes_of_half_a_millisecond(
+    luahop: Luahop, clock: Clock, observe: Observation
+) -> None:
+    """The neighbours are set longest first: a fraction that is cut off or rounded up then
+    meets a neighbour that was set on the other side.  Only an attempt in which all three
+    were set within a fraction of a millisecond counts."""
+    for _ in range(20):
+        hop = luahop.new()
+        table = Timetable(hop, clock)
+        stopwatch = Stopwatch(clock)
+        table.timeout("6", 6)
+        if why_refused(hop.set_timeout, {"ms": 5.5}, lambda: table.ran.append("5.5")):  # noqa: B023
+            observe("refused", of="{'ms': 5.5}")
+            return
+        table.timeout("5", 5)
+        if stopwatch.elapsed() < 0.0003:
+            break
+    else:
+        observe("the machine is too slow to tell", of="{'ms': 5.5}")
+        return
+    with suppress(Exception):
+        poll_for(hop, 8)
+    order = " ".join(table.ran)
+    told = {"5 5.5 6": "kept", "5.5 5 6": "cut off", "5 6 5.5": "rounded up"}
+    observe(told.get(order, f"ran as {order}"), of="{'ms': 5.5}")
+
+
+@rule("luahop.timer.units-string")
+def test_a_numeric_string(luahop: Luahop, clock: Clock, observe: Observation) -> None:
+    for text in ("30", "30.0", "0x1e"):
+        observe(_length(luahop, clock, {"ms": text}), of=f"{{'ms': {text!r}}}")
+
+
+@rule("luahop.timer.unknown-unit")
+@pytest.mark.parametrize(
+    "duration", [{"foo": 3}, {}, {"ms": 30, "foo": 3}, {"MS": 30}, {0: 30}], ids=str
+)
+def test_a_duration_without_a_known_unit(
+    luahop: Luahop, clock: Clock, observe: Observation, duration: Any
+) -> None:
+    observe(_length(luahop, clock, duration), of=str(duration))
+
+
+@rule("luahop.timer.zero")
+@pytest.mark.parametrize("duration", [{"ms": 0}, {"s": 0}, {"ms": 0.0}, {"us": 0.4}], ids=str)
+def test_when_a_timeout_of_zero_runs(
+    luahop: Luahop, observe: Observation, duration: Duration
+) -> None:
+    """A timer of 20 ms ends the polling if it never does."""
+    hop = luahop.new()
+    ran: list[bool] = []
+    over: list[bool] = []
+    refused = why_refused(hop.set_timeout, duration, lambda: ran.append(True))
+    if refused is not None:
+        observe.raised(refused, of=str(duration))
+        return
+    told = "runs inside set_timeout" if ran else ""
+    hop.set_timeout({"ms": 20}, lambda: over.append(True))
+    polls = 0
+    while not (ran or over):
+        hop.poll()
+        polls += 1
+    if not ran:
+        told = "never runs"
+    elif not told:
+        told = "runs in the next poll" if polls == 1 else "runs in a later poll"
+    observe(told, of=str(duration))
+
+
+@rule("luahop.timer.zero")
+def test_what_becomes_of_an_interval_of_zero(luahop: Luahop, observe: Observation) -> None:
+    """It is cleared after a few calls, so that it cannot go on for ever."""
+    hop = luahop.new()
+    ticks: list[bool] = []
+    handles: list[object] = []
+    over: list[bool] = []
+
+    def tick() -> None:
+        ticks.append(True)
+        if len(ticks) >= 5 and handles:
+            luahop.clear_timer(handles[0])
+        if len(ticks) > 1000:
+            raise KeyboardInterrupt("an interval of 0 goes on for ever, although it is cleared")
+
+    hop.set_timeout({"ms": 20}, lambda: over.append(True))
+    try:
+        handles.append(hop.set_interval({"ms": 0}, tick))
+    except Exception as error:
+        observe.raised(error, of="an interval of 0")
+        return
+    if ticks:
+        observe("runs inside set_interval", of="an interval of 0")
+        return
+    hop.poll()
+    in_one_poll = len(ticks)
+    while not over:
+        hop.poll()
+    if not ticks:
+        told = "never runs"
+    elif len(ticks) == 1:
+        told = "runs once"
+    else:
+        told = "ticks, once in a poll" if in_one_poll <= 1 else "ticks several times in a poll"
+    observe(told, of="an interval of 0")
+
+
+@rule("luahop.timer.negative")
+@pytest.mark.parametrize("duration", [{"ms": -5}, {"s": -5}, {"s": 1, "ms": -1005}], ids=str)
+def test_a_negative_duration(
+    luahop: Luahop, clock: Clock, observe: Observation, duration: Duration
+) -> None:
+    observe(_length(luahop, clock, duration), of=str(duration))
+
+
+@rule("luahop.timer.large")
+@both_setters
+@pytest.mark.parametrize(
+    "duration",
+    [
+        {"s": 2147},
+        {"s": 2148},
+        {"h": 1},
+        {"s": 2_592_000},
+        {"ms": 2**31},
+        {"s": 2**40},
+        {"s": 1e30},
+    ],
+    ids=str,
+)
+def test_a_long_duration(
+    luahop: Luahop,
+    clock: Clock,
+    wires: Wires,
+    observe: Observation,
+    setter: str,
+    duration: Duration,
+) -> None:
+    """The loop waits twice while the long timer is pending: for a short timer beside it,
+    and with nothing beside it but a descriptor that is ready."""
+    observe(_life_of_long_timer(luahop, clock, wires, setter, duration), of=f"{setter} {duration}")
+
+
+def _life_of_long_timer(
+    luahop: Luahop, clock: Clock, wires: Wires, setter: str, duration: Duration
+) -> str:
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    ran: list[bool] = []
+    try:
+        timer = getattr(hop, setter)(duration, lambda: ran.append(True))
+    except Exception as error:
+        return f"raises {type(error).__name__}"
+    table.timeout("of 5 ms", 5)
+    try:
+        for _ in range(100):
+            hop.poll()
+            if table.ran:
+                break
+        else:
+            return "accepted, but poll returns again and again"
+        if ran:
+            return "accepted, but runs at once"
+        _see_readiness(hop, wires)
+    except Exception as error:
+        return f"accepted, but poll raises {type(error).__name__}"
+    try:
+        luahop.clear_timer(timer)
+    except Exception as error:
+        return f"accepted, but clear_timer raises {type(error).__name__}"
+    return "accepted"
+
+
+def _see_readiness(hop: Hop, wires: Wires) -> None:
+    near, _far = wires.pair()
+    called: list[bool] = []
+    hop.set_listener(near.fileno(), "w", lambda: called.append(True))
+    for _ in range(100):
+        hop.poll()
+        if called:
+            break
+    hop.remove_listener(near.fileno(), "w")

@@ -1,0 +1,215 @@
+"""LuaHop, timer: when an interval ticks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.attempts import one_attempt_succeeds
+from looptck.probes.polling import poll_until
+from looptck.probes.situations import Situation, everywhere, luahop_in
+from looptck.probes.stopwatch import RESOLUTION, Stopwatch, assert_prompt
+from looptck.probes.timetable import Timetable
+from looptck.profiles.luahop import Luahop
+
+LATENESS = 0.050
+
+
+@rule("luahop.timer.interval-repeat")
+@everywhere
+@pytest.mark.parametrize("period, ticks", [(3, 12), (15, 4)])
+def test_an_interval_ticks_over_and_over(
+    luahop: Luahop, clock: Clock, situation: Situation, period: int, ticks: int
+) -> None:
+    """A guard ends the polling if a tick is missing.  No tick may come before its turn."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    luahop_in(situation, hop, lambda: table.interval("interval", period))
+    poll_until(hop, f"the interval ticks {ticks} times", lambda: len(table.ran) >= ticks)
+    table.assert_none_early()
+
+
+@rule("luahop.timer.interval-repeat")
+def test_intervals_go_on_beside_each_other_and_beside_timeouts(
+    luahop: Luahop, clock: Clock
+) -> None:
+    """Timeouts are set, cleared and fired all the while, some of them by a tick."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+
+    def tick() -> None:
+        count = len(table.times("fast"))
+        table.timeout(f"timeout {count}", 2)
+        luahop.clear_timer(table.timeout(f"cleared {count}", 1))
+
+    table.interval("fast", 4, tick)
+    table.interval("twin", 4)
+    table.interval("slow", 11)
+    names = ("fast", "twin", "slow")
+    poll_until(
+        hop,
+        "each of three intervals ticks 4 times",
+        lambda: all(len(table.times(name)) >= 4 for name in names),
+    )
+    table.assert_none_early()
+
+
+@rule("luahop.timer.interval-repeat")
+def test_an_interval_goes_on_when_nobody_polled_for_a_while(luahop: Luahop, clock: Clock) -> None:
+    """Two stalls, one before the first tick; after each of them two more ticks are due."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    table.interval("interval", 5)
+    clock.advance(0.012)
+    poll_until(hop, "three ticks after a stall", lambda: len(table.ran) >= 3)
+    clock.advance(0.012)
+    poll_until(hop, "three more after another", lambda: len(table.ran) >= 6)
+
+
+@rule("luahop.timer.interval-first")
+@everywhere
+def test_the_first_tick_comes_after_one_period(
+    luahop: Luahop, clock: Clock, situation: Situation
+) -> None:
+    """A timeout before and one after stand on either side of the first tick.  All three are
+    set within a moment, the nearest first, so that no slow machine can change their order."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+
+    def set_all() -> None:
+        table.timeout("timeout of 15 ms", 15)
+        table.interval("interval of 30 ms", 30)
+        table.timeout("timeout of 45 ms", 45)
+
+    luahop_in(situation, hop, set_all)
+    poll_until(hop, "the later timeout runs", lambda: "timeout of 45 ms" in table.ran)
+    table.assert_none_early()
+    up_to_the_later = table.ran[: table.ran.index("timeout of 45 ms") + 1]
+    assert up_to_the_later == ["timeout of 15 ms", "interval of 30 ms", "timeout of 45 ms"]
+
+
+def _ticks_that_take_time(table: Timetable, clock: Clock) -> None:
+    table.interval("interval", 50, lambda: clock.advance(0.020))
+
+
+def _ticks_that_are_held_up(table: Timetable, clock: Clock) -> None:
+    """40 ms after each tick something takes 30 ms, so that the next one is 20 ms late."""
+    numbers = itertools.count(1)
+
+    def tick() -> None:
+        table.timeout(f"stall {next(numbers)}", 40, lambda: clock.advance(0.030))
+
+    table.interval("interval", 50, tick)
+
+
+@rule("luahop.timer.interval-no-drift")
+@pytest.mark.parametrize(
+    "scene",
+    [_ticks_that_take_time, _ticks_that_are_held_up],
+    ids=lambda scene: scene.__name__.strip("_"),
+)
+def test_delays_do_not_add_up(
+    luahop: Luahop, clock: Clock, scene: Callable[[Timetable, Clock], None]
+) -> None:
+    """The delays of five ticks, added up, would be more than any tick may be late."""
+
+    def lateness() -> float:
+        hop = luahop.new()
+        table = Timetable(hop, clock)
+        scene(table, clock)
+        poll_until(hop, "five ticks of 50 ms", lambda: len(table.times("interval")) >= 5)
+        table.assert_none_early()
+        return table.times("interval")[4] - 0.250
+
+    assert_prompt(lateness, LATENESS)
+
+
+# Who keeps the loop busy while ticks are missed.
+_STALLS = ["the caller", "another callback", "the interval itself"]
+stalls = pytest.mark.parametrize("stall", _STALLS)
+
+
+@rule("luahop.timer.interval-missed")
+@stalls
+def test_missed_ticks_are_not_replayed(luahop: Luahop, clock: Clock, stall: str) -> None:
+    """Ten ticks are missed.  The marker is due after all of them, so whatever is replayed
+    comes before it."""
+    hop = luahop.new()
+    stalled: list[bool] = []
+    marked: list[bool] = []
+    replayed: list[bool] = []
+
+    def keep_busy() -> None:
+        stalled.append(True)
+        clock.advance(0.105)
+        replayed.clear()
+        hop.set_timeout({"ms": 1}, lambda: marked.append(True))
+
+    def tick() -> None:
+        if stall == "the interval itself" and not stalled:
+            keep_busy()
+        elif not marked:
+            replayed.append(True)
+
+    hop.set_interval({"ms": 10}, tick)
+    if stall == "another callback":
+        hop.set_timeout({"ms": 5}, keep_busy)
+    elif stall == "the caller":
+        keep_busy()
+    poll_until(hop, "a timer that was set after the stall runs", lambda: marked)
+    assert len(replayed) <= 2, (
+        f"after 10 missed ticks {len(replayed)} were replayed at once; expected is one"
+    )
+    assert replayed or stall == "the interval itself", (
+        "after 10 missed ticks none was made up for; expected is one"
+    )
+
+
+@rule("luahop.timer.interval-missed")
+@stalls
+def test_the_grid_goes_on_after_a_stall(luahop: Luahop, clock: Clock, stall: str) -> None:
+    """The stall ends in the middle of a period.  The marker is due between the next point
+    of the grid and the moment one period after the stall."""
+    period = 0.030
+
+    def attempt() -> None:
+        hop = luahop.new()
+        stopwatch = Stopwatch(clock)
+        ticks: list[float] = []
+        marked: list[float] = []
+        expected: list[float] = []
+
+        def keep_busy() -> None:
+            clock.advance(2.5 * period - stopwatch.elapsed() % period)
+            while not 0.3 <= (phase := stopwatch.elapsed() / period % 1) <= 0.6:
+                clock.advance(period / 10)
+            expected.append(stopwatch.elapsed() + (1 - phase) * period)
+            ticks.clear()
+            milliseconds = round((1 - phase / 2) * period * 1000)
+            hop.set_timeout({"ms": milliseconds}, lambda: marked.append(stopwatch.elapsed()))
+
+        def tick() -> None:
+            if stall == "the interval itself" and not expected:
+                keep_busy()
+            elif not marked:
+                ticks.append(stopwatch.elapsed())
+
+        hop.set_interval({"ms": round(period * 1000)}, tick)
+        if stall == "another callback":
+            hop.set_timeout({"ms": 5}, keep_busy)
+        elif stall == "the caller":
+            keep_busy()
+        poll_until(hop, "a timer that was set after the stall runs", lambda: marked)
+        on_the_grid = [at for at in ticks if at >= expected[0] - RESOLUTION]
+        assert on_the_grid, (
+            f"the tick due {expected[0] * 1000:.0f} ms after set_interval, the next whole period "
+            f"after the stall, had not come when a later timer ran at {marked[0] * 1000:.1f} ms"
+        )
+        made_up = len(ticks) - len(on_the_grid)
+        assert made_up <= 2, f"{made_up} ticks came between the stall and the next whole period"
+
+    one_attempt_succeeds(attempt)

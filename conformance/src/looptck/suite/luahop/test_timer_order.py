@@ -1,0 +1,298 @@
+"""LuaHop, timer: the order of timers, and their place in a turn."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.polling import poll_until, why_refused
+from looptck.probes.timetable import Timetable
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.luahop import Luahop
+
+# Orders in which timers with different deadlines are set.
+_SHUFFLES = [(60, 20, 40), (20, 40, 60), (60, 45, 30, 15), (30, 60, 15, 45)]
+
+spaced_or_overdue = pytest.mark.parametrize("overdue", [False, True], ids=["spaced", "overdue"])
+
+
+@rule("luahop.timer.order-deadline")
+@spaced_or_overdue
+@pytest.mark.parametrize("durations", _SHUFFLES, ids=str)
+def test_timers_run_in_the_order_of_their_deadlines(
+    luahop: Luahop, clock: Clock, overdue: bool, durations: tuple[int, ...]
+) -> None:
+    """Compared is what the clock said when each timer was set, so that a pause of the
+    machine in between is no excuse and no accusation."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    for milliseconds in durations:
+        table.timeout(f"of {milliseconds} ms", milliseconds)
+    if overdue:
+        clock.advance(0.065)
+    poll_until(hop, "all timers run", lambda: len(table.ran) == len(durations))
+    table.assert_in_order()
+
+
+@rule("luahop.timer.order-deadline")
+@spaced_or_overdue
+@pytest.mark.parametrize("intervals", [(20,), (40,), (60,), (20, 60)], ids=str)
+def test_timeouts_and_intervals_stand_in_one_row(
+    luahop: Luahop, clock: Clock, overdue: bool, intervals: tuple[int, ...]
+) -> None:
+    """Only the first tick of an interval is looked at."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    for milliseconds in (60, 20, 40):
+        setter = table.interval if milliseconds in intervals else table.timeout
+        setter(f"of {milliseconds} ms", milliseconds)
+    if overdue:
+        clock.advance(0.065)
+    poll_until(hop, "all timers run", lambda: len(set(table.ran)) == 3)
+    table.assert_in_order()
+
+
+@rule("luahop.timer.order-equal")
+@spaced_or_overdue
+@pytest.mark.parametrize("kinds", ["timeouts", "intervals", "both in turn"])
+def test_timers_of_one_duration_run_in_the_order_of_their_creation(
+    luahop: Luahop, clock: Clock, overdue: bool, kinds: str
+) -> None:
+    """Where the clock moves between two calls the deadlines differ, but in the same order."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    for number in range(1, 11):
+        is_interval = kinds == "intervals" or (kinds == "both in turn" and number % 2)
+        (table.interval if is_interval else table.timeout)(f"{number}", 20)
+    if overdue:
+        clock.advance(0.021)
+    poll_until(hop, "all ten timers run", lambda: len(set(table.ran)) == 10)
+    table.assert_in_order()
+
+
+@rule("luahop.timer.order-equal")
+@spaced_or_overdue
+def test_the_order_outlives_the_clearing_of_others(
+    luahop: Luahop, clock: Clock, overdue: bool
+) -> None:
+    """Two durations in turn; whatever closes the gaps of the cleared ones must keep the order
+    of the rest, and of those that are set afterwards."""
+    hop = luahop.new()
+    table = Timetable(hop, clock)
+    timers = [table.timeout(f"{n}", 10 if n % 3 else 30) for n in range(24)]
+    cleared = (0, 1, 4, 10, 11, 15, 20, 23)
+    for number in cleared:
+        luahop.clear_timer(timers[number])
+    table.entries[:] = [e for e in table.entries if int(e.name) not in cleared]
+    for number in range(24, 30):
+        table.timeout(f"{number}", 10 if number % 3 else 30)
+    if overdue:
+        clock.advance(0.035)
+    left = len(table.entries)
+    poll_until(hop, f"all {left} timers that were left run", lambda: len(table.ran) >= left)
+    table.assert_in_order()
+
+
+@rule("luahop.timer.order-equal")
+@pytest.mark.parametrize("where", ["between two polls", "inside a callback"])
+def test_equal_deadlines_of_different_durations_run_in_the_order_of_creation(
+    luahop: Luahop, clock: Clock, trace: Trace, where: str
+) -> None:
+    """250 ms, and 125 ms after 125 ms: fractions of a second that a float holds exactly.
+    Where the clock moves on meanwhile, the second timer is due a little later."""
+    hop = luahop.new()
+    hop.set_timeout({"ms": 250}, partial(trace, "set first"))
+
+    def set_second() -> None:
+        hop.set_timeout({"ms": 125}, partial(trace, "set second"))
+
+    if where == "between two polls":
+        clock.advance(0.125)
+        set_second()
+    else:
+        hop.set_timeout({"ms": 125}, set_second)
+    poll_until(hop, "both timers run", lambda: len(trace) == 2)
+    assert trace == ["set first", "set second"], (
+        "two timers had one deadline, and the one that was set second ran first"
+    )
+
+
+# Whose callback sets a timer, which is overdue when the callback ends.
+_OUTER = ["a timeout", "an interval", "a listener"]
+
+
+@rule("luahop.timer.set-inside-callback")
+@pytest.mark.parametrize("outer", _OUTER)
+@pytest.mark.parametrize("inner", ["set_timeout", "set_interval"])
+def test_a_timer_set_in_a_callback_waits_for_the_next_poll(
+    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, outer: str, inner: str
+) -> None:
+    """The callback goes on until the new timer is overdue, and only then returns to the loop."""
+    hop = luahop.new()
+    near, far = wires.pair()
+
+    def callback() -> None:
+        drain(near)
+        if "outer" in trace:
+            return
+        getattr(hop, inner)({"ms": 1}, partial(trace, "inner"))
+        clock.advance(0.005)
+        trace("outer")
+
+    if outer == "a listener":
+        hop.set_listener(near.fileno(), "r", callback)
+        far.send(b"x")
+    else:
+        (hop.set_timeout if outer == "a timeout" else hop.set_interval)({"ms": 2}, callback)
+    poll_until(hop, f"the callback of {outer} runs", lambda: trace)
+    assert trace == ["outer"], (
+        "a timer that was set inside a callback ran in the same poll: "
+        f"when poll returned, {', '.join(trace)} had run"
+    )
+    poll_until(hop, "the timer that was set inside the callback runs", lambda: "inner" in trace)
+
+
+@rule("luahop.timer.set-inside-callback")
+def test_a_timer_that_always_sets_its_successor_lets_poll_return(
+    luahop: Luahop, clock: Clock
+) -> None:
+    """Each is overdue when its predecessor ends.  The chain ends by itself, so that a loop
+    which follows it without returning is seen and does not hang."""
+    hop = luahop.new()
+    links: list[bool] = []
+
+    def link() -> None:
+        links.append(True)
+        if len(links) < 10:
+            hop.set_timeout({"ms": 1}, link)
+            clock.advance(0.002)
+
+    link()
+    while len(links) < 10:
+        before = len(links)
+        poll_until(hop, f"link {before + 1} of 10 runs", partial(_longer, links, before))
+        ran = len(links) - before
+        assert ran == 1, f"one poll ran {ran} timers, each set in the callback of the one before"
+
+
+def _longer(links: list[bool], than: int) -> bool:
+    return len(links) > than
+
+
+@rule("luahop.timer.only-in-poll")
+@pytest.mark.parametrize("setter", ["set_timeout", "set_interval"])
+def test_no_timer_runs_while_nobody_polls(
+    luahop: Luahop, clock: Clock, trace: Trace, setter: str
+) -> None:
+    """In real time the pause leaves room for threads and signal handlers to do it."""
+    hop = luahop.new()
+    for milliseconds in (1, 5, 10):
+        getattr(hop, setter)({"ms": milliseconds}, partial(trace, f"of {milliseconds} ms"))
+    for _ in range(3):
+        clock.advance(0.010)
+    assert trace == [], "timers ran although nobody had called poll"
+    poll_until(hop, "all three timers run once somebody polls", lambda: len(set(trace)) == 3)
+
+
+@rule("luahop.timer.only-in-poll")
+@pytest.mark.parametrize("setter", ["set_timeout", "set_interval"])
+def test_no_function_but_poll_runs_a_timer(
+    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, setter: str
+) -> None:
+    """Every other function is called while timers are overdue."""
+    hop = luahop.new()
+    near, _far = wires.pair()
+    getattr(hop, setter)({"ms": 1}, partial(trace, "overdue"))
+    clock.advance(0.005)
+    calls = {
+        "set_timeout": lambda: hop.set_timeout({"ms": 1}, _nobody),
+        "set_interval": lambda: luahop.clear_timer(hop.set_interval({"ms": 1}, _nobody)),
+        "set_listener": lambda: hop.set_listener(near.fileno(), "r", _nobody),
+        "remove_listener": lambda: hop.remove_listener(near.fileno(), "r"),
+        "clear_timer": lambda: luahop.clear_timer(hop.set_timeout({"ms": 1}, _nobody)),
+        "new": lambda: luahop.new(),
+    }
+    for name, call in calls.items():
+        why_refused(call)
+        assert trace == [], f"{name} ran the callback of a timer; only poll may"
+    poll_until(hop, "the timer runs once somebody polls", lambda: trace)
+
+
+@rule("luahop.timer.io-coexist")
+def test_an_interval_ticks_although_a_descriptor_is_always_ready(
+    luahop: Luahop, clock: Clock, wires: Wires
+) -> None:
+    """The listener takes a millisecond each time, so that time passes on every clock."""
+    hop = luahop.new()
+    near, _far = wires.pair()
+    served: list[bool] = []
+    ticks: list[bool] = []
+
+    def write() -> None:
+        served.append(True)
+        clock.advance(0.001)
+
+    hop.set_listener(near.fileno(), "w", write)
+    hop.set_interval({"ms": 5}, lambda: ticks.append(True))
+    while len(ticks) < 5 and len(served) < 300:
+        hop.poll()
+    assert len(ticks) >= 5, (
+        f"an interval of 5 ms ticked {len(ticks)} times while a descriptor that was always "
+        f"ready was served {len(served)} times, taking 1 ms each time"
+    )
+
+
+@rule("luahop.timer.io-coexist")
+def test_a_ready_descriptor_is_served_although_an_interval_is_always_overdue(
+    luahop: Luahop, clock: Clock, wires: Wires
+) -> None:
+    """Each tick takes several periods."""
+    hop = luahop.new()
+    near, _far = wires.pair()
+    served: list[bool] = []
+    ticks: list[bool] = []
+
+    def tick() -> None:
+        ticks.append(True)
+        clock.advance(0.003)
+        if len(ticks) >= 60:  # enough; also ends a poll that only knows timers
+            luahop.clear_timer(interval)
+
+    interval = hop.set_interval({"ms": 1}, tick)
+    hop.set_listener(near.fileno(), "w", lambda: served.append(True))
+    clock.advance(0.002)
+    while len(served) < 3 and len(ticks) < 60:
+        hop.poll()
+    assert len(served) >= 3, (
+        f"a descriptor that was always ready was served {len(served)} times while an interval "
+        f"that was always overdue ticked {len(ticks)} times"
+    )
+
+
+@rule("luahop.timer.io-coexist")
+@pytest.mark.parametrize("timers", [1, 3])
+def test_what_is_due_and_what_is_ready_are_both_served(
+    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, timers: int
+) -> None:
+    """Nothing else is due for a long while, so what a poll forgets never comes."""
+    hop = luahop.new()
+    near, far = wires.pair()
+    for number in range(timers):
+        hop.set_timeout({"ms": 2}, partial(trace, f"timer {number}"))
+    hop.set_listener(near.fileno(), "r", lambda: trace("descriptor") if drain(near) else None)
+    far.send(b"x")
+    clock.advance(0.004)
+    expected = {"descriptor", *(f"timer {n}" for n in range(timers))}
+    poll_until(
+        hop,
+        f"a ready descriptor and {timers} overdue timers are served",
+        lambda: set(trace) == expected,
+    )
+
+
+def _nobody() -> None:
+    """A callback that nobody waits for."""
