@@ -100,15 +100,17 @@ class Hop:
             for mask in MASKS
             if events & MASKS[mask]
         ]
+        # What is due is settled before any callback runs, so that a timer which
+        # a callback sets waits for the next poll.
+        now = time.monotonic()
+        due: list[Timer] = []
+        while self._timers and self._timers[0][0] <= now:
+            due.append(heapq.heappop(self._timers)[2])
         for fd, mask, callback in ready:
             # an earlier callback may have removed or replaced this one
             if callback and self._listeners.get(fd, {}).get(mask) is callback:
                 called += 1
                 callback()
-        now = time.monotonic()
-        due: list[Timer] = []
-        while self._timers and self._timers[0][0] <= now:
-            due.append(heapq.heappop(self._timers)[2])
         for timer in due:
             if timer.live:
                 called += 1
