@@ -12,6 +12,7 @@ from typing import TypeAlias
 from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import Answer, Base, Event, Luaevent
 
+from .flags import told
 from .situations import Situation, luaevent_in
 from .trace import Trace
 
@@ -82,7 +83,7 @@ class Stage:
 
     def callback(self, name: str, *replies: Reply) -> Callable[[int], Answer]:
         """A callback as `add` uses it, for tests that register it themselves."""
-        self._live.add(name)
+        self.expect(name)
         calls = 0
 
         def callback(flags: int) -> Answer:
@@ -97,6 +98,10 @@ class Stage:
                 raise
 
         return callback
+
+    def expect(self, name: str) -> None:
+        """Something called *name* is to come: `loop()` is not ended before `gone(name)`."""
+        self._live.add(name)
 
     @property
     def waiting(self) -> bool:
@@ -194,18 +199,6 @@ class Stage:
         with suppress(Exception):
             event = self.luaevent.EV_TIMEOUT
             self._guard = self.base.addevent(None, event, late, self._within)
-
-
-def told(luaevent: Luaevent, flags: int) -> str:
-    """The occasion of a call in a word: "timeout", "read", "write" or "read+write".
-
-    A timeout may bring the directions that were waited for; they say nothing
-    then, and are left out.
-    """
-    if flags & luaevent.EV_TIMEOUT:
-        return "timeout"
-    found = [name for name in ("read", "write") if flags & getattr(luaevent, f"EV_{name.upper()}")]
-    return "+".join(found) or "nothing"
 
 
 def _row(calls: list[str] | tuple[str, ...]) -> str:

@@ -1,0 +1,92 @@
+"""luaevent, event_callback: what it is called with."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.wires import Wires, fill
+from looptck.profiles.luaevent import Luaevent
+
+_SHORT = 0.01
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """An event that is due one call, and the flags that this has and has not."""
+
+    asked: tuple[str, ...]
+    occurs: str
+    does_not: tuple[str, ...]
+    readable: bool = False
+    full: bool = False
+    # None for a pure timer
+    descriptor: bool = True
+
+
+_OCCASIONS = {
+    "data": Occasion(("EV_READ",), "EV_READ", ("EV_WRITE", "EV_TIMEOUT"), readable=True),
+    "room": Occasion(("EV_WRITE",), "EV_WRITE", ("EV_READ", "EV_TIMEOUT")),
+    "room, both asked": Occasion(("EV_READ", "EV_WRITE"), "EV_WRITE", ("EV_READ", "EV_TIMEOUT")),
+    "data, both asked": Occasion(
+        ("EV_READ", "EV_WRITE"), "EV_READ", ("EV_WRITE", "EV_TIMEOUT"), readable=True, full=True
+    ),
+    "a read timeout": Occasion(("EV_READ",), "EV_TIMEOUT", ("EV_WRITE",)),
+    "a write timeout": Occasion(("EV_WRITE",), "EV_TIMEOUT", ("EV_READ",), full=True),
+    "a timer": Occasion(("EV_TIMEOUT",), "EV_TIMEOUT", ("EV_READ", "EV_WRITE"), descriptor=False),
+}
+
+
+@rule("luaevent.callback.input")
+@everywhere
+@pytest.mark.parametrize("occasion", _OCCASIONS.values(), ids=_OCCASIONS)
+def test_a_callback_gets_the_flags_that_occurred_and_nothing_else(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, occasion: Occasion
+) -> None:
+    """The callback takes whatever it is given, so that nothing can be left out of its sight."""
+    near, far = wires.pair()
+    if occasion.readable:
+        far.send(b"unread")
+    if occasion.full:
+        fill(near)
+    asked = 0
+    for name in occasion.asked:
+        asked |= getattr(luaevent, name)
+    given: list[tuple[tuple[object, ...], dict[str, object]]] = []
+
+    def callback(*args: object, **keywords: object) -> int:
+        given.append((args, keywords))
+        stage.gone("event")
+        return luaevent.LEAVE
+
+    def register() -> None:
+        stage.expect("event")
+        fd = near.fileno() if occasion.descriptor else None
+        if occasion.occurs == "EV_TIMEOUT":
+            stage.keep(stage.base.addevent(fd, asked, callback, _SHORT))
+        else:
+            stage.keep(stage.base.addevent(fd, asked, callback))
+
+    stage.run(register, situation)
+    assert given, f"the callback was not called{stage.excuse}"
+    args, keywords = given[0]
+    assert len(args) == 1, f"the callback was called with {len(args)} arguments, not one"
+    assert not keywords, f"the callback was called with keywords: {', '.join(keywords)}"
+    try:
+        flags = operator.index(args[0])  # type: ignore[arg-type]
+    except TypeError:
+        raise AssertionError(
+            f"the callback was called with a {type(args[0]).__name__}, not with an integer"
+        ) from None
+    assert flags & getattr(luaevent, occasion.occurs), (
+        f"what occurred was {occasion.occurs}, and the flags do not have it"
+    )
+    for name in (*occasion.does_not, "EV_SIGNAL"):
+        assert not flags & getattr(luaevent, name), (
+            f"what occurred was {occasion.occurs}, and the flags have {name} too"
+        )

@@ -1,0 +1,430 @@
+"""luaevent, event_callback: the flags that it returns are what its event waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import cpu_seconds
+from looptck.probes.wires import End, Wires, drain, fill
+from looptck.profiles.luaevent import Answer, Luaevent
+
+# How long a descriptor has to be silent, and a timeout that never passes, in seconds.
+_QUIET = 0.01
+_LONG = 30.0
+
+with_and_without_timeout = pytest.mark.parametrize(
+    "timeout", [None, _LONG], ids=["no timeout", "with a timeout"]
+)
+
+
+@rule("luaevent.callback.output-same")
+@everywhere
+@pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE", "both"])
+@with_and_without_timeout
+def test_an_event_stays_as_long_as_its_condition_holds(
+    luaevent: Luaevent,
+    stage: Stage,
+    wires: Wires,
+    situation: Situation,
+    asked: str,
+    timeout: float | None,
+) -> None:
+    """The data is never read, and there is room all the time: no new edge makes the later calls."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+    flags = both if asked == "both" else getattr(luaevent, asked)
+    stage.run(
+        lambda: stage.add(
+            "event", near.fileno(), flags, *[flags] * 4, luaevent.LEAVE, timeout=timeout
+        ),
+        situation,
+    )
+    assert len(stage.trace) == 5, (
+        f"an event that is always ready returned its flags 4 times and then LEAVE; there came "
+        f"{len(stage.trace)} calls, not 5{stage.excuse}"
+    )
+
+
+_WIRES: dict[str, Callable[[Wires], tuple[End, End]]] = {
+    "socket pair": lambda wires: wires.pair(),
+    "pipe": lambda wires: wires.pipe(),
+    "TCP": lambda wires: wires.tcp_pair(),
+}
+
+
+@rule("luaevent.callback.output-same")
+@pytest.mark.parametrize("wire", _WIRES)
+def test_an_event_is_called_until_all_is_read(
+    luaevent: Luaevent, stage: Stage, wires: Wires, wire: str
+) -> None:
+    """Five bytes are there, and each call reads one; a sixth comes when they are read."""
+    near, far = _WIRES[wire](wires)
+
+    def read(_flags: int) -> int:
+        try:
+            near.recv(1)
+        except BlockingIOError:
+            raise AssertionError("called for reading when all was read") from None
+        if len(stage.trace) == 5:
+            stage.after("sender", _QUIET, lambda: far.send(b"6"))
+        return luaevent.EV_READ
+
+    far.send(b"12345")
+    stage.add("reader", near.fileno(), luaevent.EV_READ, *[read] * 5, luaevent.LEAVE)
+    stage.run()
+    stage.went(*["reader read"] * 5, "sender timeout", "reader read")
+
+
+@rule("luaevent.callback.output-same")
+def test_an_event_is_called_for_each_new_piece_of_data(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """Everything is read in each call, and the loop sleeps until the next piece is sent."""
+    near, far = wires.pair()
+
+    def read(_flags: int) -> int:
+        drain(near)
+        stage.after("sender", _QUIET, lambda: far.send(b"more"))
+        return luaevent.EV_READ
+
+    far.send(b"first")
+    stage.add("reader", near.fileno(), luaevent.EV_READ, read, read, luaevent.LEAVE)
+    stage.run()
+    stage.went("reader read", "sender timeout", "reader read", "sender timeout", "reader read")
+
+
+@rule("luaevent.callback.output-same")
+def test_an_event_for_both_keeps_the_direction_that_did_not_occur(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """Only data comes at first; the other direction is wanted all the same."""
+    near, far = wires.pair()
+    fill(near)
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+
+    def read(_flags: int) -> int:
+        drain(near)
+        stage.after("peer", _QUIET, lambda: drain(far))
+        return both
+
+    far.send(b"data")
+    stage.add("event", near.fileno(), both, read, luaevent.LEAVE)
+    stage.run()
+    stage.went("event read", "peer timeout", "event write")
+
+
+@rule("luaevent.callback.output-change")
+@everywhere
+@with_and_without_timeout
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_an_event_changes_its_direction_and_back(
+    luaevent: Luaevent,
+    stage: Stage,
+    wires: Wires,
+    situation: Situation,
+    timeout: float | None,
+    first: str,
+) -> None:
+    """The descriptor is ready in both directions throughout."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    one, two = luaevent.EV_READ, luaevent.EV_WRITE
+    names = ["event read", "event write"]
+    if first == "write":
+        one, two = two, one
+        names.reverse()
+    stage.run(
+        lambda: stage.add(
+            "event", near.fileno(), one, two, one, two, two, luaevent.LEAVE, timeout=timeout
+        ),
+        situation,
+    )
+    stage.went(names[0], names[1], names[0], names[1], names[1])
+
+
+@rule("luaevent.callback.output-change")
+@with_and_without_timeout
+def test_an_event_that_turned_to_writing_waits_for_room(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+) -> None:
+    """The send buffer is full and the data stays unread, when reading is given up."""
+    near, far = wires.pair()
+    fill(near)
+    far.send(b"unread")
+
+    def read(_flags: int) -> int:
+        stage.after("peer", _QUIET, lambda: drain(far))
+        return luaevent.EV_WRITE
+
+    stage.add(
+        "event",
+        near.fileno(),
+        luaevent.EV_READ,
+        read,
+        luaevent.EV_WRITE,
+        luaevent.LEAVE,
+        timeout=timeout,
+    )
+    stage.run()
+    stage.went("event read", "peer timeout", "event write", "event write")
+
+
+@rule("luaevent.callback.output-change")
+@with_and_without_timeout
+@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+def test_an_event_that_turned_to_reading_waits_for_data(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None, wire: str
+) -> None:
+    """There is room all the time, when writing is given up."""
+    near, far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
+
+    def write(_flags: int) -> int:
+        stage.after("peer", _QUIET, lambda: far.send(b"data"))
+        return luaevent.EV_READ
+
+    stage.add(
+        "event",
+        near.fileno(),
+        luaevent.EV_WRITE,
+        write,
+        luaevent.EV_READ,
+        luaevent.LEAVE,
+        timeout=timeout,
+    )
+    stage.run()
+    stage.went("event write", "peer timeout", "event read", "event read")
+
+
+@rule("luaevent.callback.output-change")
+def test_another_event_of_the_descriptor_keeps_its_direction(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """One event turns from writing to reading, and the other one goes on writing."""
+    near, far = wires.pair()
+    write, read = luaevent.EV_WRITE, luaevent.EV_READ
+
+    def turn(_flags: int) -> int:
+        stage.after("peer", _QUIET, lambda: far.send(b"data"))
+        stage.add("other", near.fileno(), write, *[write] * 3, luaevent.LEAVE)
+        return read
+
+    stage.add("event", near.fileno(), write, turn, luaevent.LEAVE)
+    stage.run()
+    assert [call for call in stage.trace if call.startswith("event")] == [
+        "event write",
+        "event read",
+    ], f"one event turned to reading; there came {', '.join(stage.trace)}{stage.excuse}"
+    assert stage.count("other write") == 4, (
+        f"the other event stayed with writing, and was due 4 calls; there came "
+        f"{', '.join(stage.trace)}{stage.excuse}"
+    )
+
+
+# {change: the set before, the set after}
+_CHANGES = {
+    "EV_WRITE to EV_READ": (("EV_WRITE",), ("EV_READ",)),
+    "both to EV_READ": (("EV_READ", "EV_WRITE"), ("EV_READ",)),
+    "EV_READ to EV_WRITE": (("EV_READ",), ("EV_WRITE",)),
+    "EV_READ to both": (("EV_READ",), ("EV_READ", "EV_WRITE")),
+}
+
+
+@rule("luaevent.callback.change-no-spurious-timeout")
+@pytest.mark.parametrize("change", _CHANGES)
+@pytest.mark.parametrize("form", ["flags", "flags and None"])
+def test_a_change_brings_no_timeout(
+    luaevent: Luaevent, stage: Stage, wires: Wires, change: str, form: str
+) -> None:
+    """After the change nothing is ready, until a timer ends the wait, which the loop sleeps."""
+    near, far = wires.pair()
+    before, after = (sum(getattr(luaevent, name) for name in names) for names in _CHANGES[change])
+    if change.startswith("EV_READ"):
+        fill(near)
+        far.send(b"data")
+    wait = 0.05
+
+    def ready(_flags: int) -> Answer:
+        drain(near)
+        stage.after("timer", wait, lambda: far.send(b"more"))
+        stage.after("peer", wait, lambda: drain(far))
+        return after if form == "flags" else (after, None)
+
+    stage.add("event", near.fileno(), before, ready, luaevent.LEAVE)
+    used = cpu_seconds(stage.run)
+    calls = [call for call in stage.trace if call.startswith("event")]
+    assert "event timeout" not in calls, (
+        f"{change}, without any timeout; the calls were {', '.join(calls)}"
+    )
+    assert used < wait * 0.6, (
+        f"{change}: for {wait * 1000:.0f} ms nothing was ready, and the loop used "
+        f"{used * 1000:.0f} ms of the processor"
+    )
+
+
+@rule("luaevent.callback.output-widen")
+@with_and_without_timeout
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_both_directions_are_watched_when_one_is_added(
+    luaevent: Luaevent, wires: Wires, timeout: float | None, first: str
+) -> None:
+    """Whether the flags come together or apart, both are seen within a few calls."""
+    stage = Stage(luaevent, most=200)
+    near, far = wires.pair()
+    far.send(b"unread")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+    alone = luaevent.EV_READ if first == "read" else luaevent.EV_WRITE
+    seen = 0
+
+    def called(flags: int) -> int:
+        nonlocal seen
+        seen |= flags & both if len(stage.trace) > 1 else 0
+        return luaevent.LEAVE if seen == both or len(stage.trace) > 40 else both
+
+    stage.add("event", near.fileno(), alone, called, timeout=timeout)
+    stage.run()
+    missing = [name for name in ("EV_READ", "EV_WRITE") if not seen & getattr(luaevent, name)]
+    assert not missing, (
+        f"ready in both directions, {first} alone at first, then both; {' and '.join(missing)} "
+        f"never came; the calls were {', '.join(stage.trace[:6])}{stage.excuse}"
+    )
+    assert "event timeout" not in stage.trace, "a call for a timeout came, long before any was due"
+
+
+@rule("luaevent.callback.output-widen")
+@with_and_without_timeout
+def test_the_direction_that_was_added_waits_for_its_turn(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+) -> None:
+    """Neither direction is ready after the change; each becomes so by a timer of its own."""
+    near, far = wires.pair()
+    fill(near)
+    far.send(b"data")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+
+    def widen(_flags: int) -> int:
+        drain(near)
+        stage.after("drained", _QUIET, lambda: drain(far))
+        return both
+
+    def written(_flags: int) -> int:
+        fill(near)
+        stage.after("sent", _QUIET, lambda: far.send(b"more"))
+        return both
+
+    stage.add(
+        "event", near.fileno(), luaevent.EV_READ, widen, written, luaevent.LEAVE, timeout=timeout
+    )
+    stage.run()
+    stage.went("event read", "drained timeout", "event write", "sent timeout", "event read")
+
+
+@rule("luaevent.callback.output-narrow")
+@with_and_without_timeout
+def test_reading_is_given_up_by_returning_what_was_received(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+) -> None:
+    """Only room is reported and only EV_WRITE returned.  Data that comes then is nobody's."""
+    near, far = wires.pair()
+    write = luaevent.EV_WRITE
+
+    def narrow(_flags: int) -> int:
+        far.send(b"data")
+        return write
+
+    stage.add(
+        "event",
+        near.fileno(),
+        luaevent.EV_READ | write,
+        narrow,
+        *[write] * 4,
+        luaevent.LEAVE,
+        timeout=timeout,
+    )
+    stage.run()
+    stage.went(*["event write"] * 6)
+
+
+@rule("luaevent.callback.output-narrow")
+@with_and_without_timeout
+def test_writing_is_given_up_by_returning_what_was_received(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+) -> None:
+    """Only data is reported and only EV_READ returned.  Room that is made then is nobody's."""
+    near, far = wires.pair()
+    fill(near)
+    read = luaevent.EV_READ
+
+    def narrow(_flags: int) -> int:
+        drain(near)
+        stage.after("drained", _QUIET, make_room)
+        return read
+
+    def make_room() -> None:
+        drain(far)
+        stage.after("sent", _QUIET, lambda: far.send(b"more"))
+
+    far.send(b"data")
+    stage.add(
+        "event",
+        near.fileno(),
+        read | luaevent.EV_WRITE,
+        narrow,
+        read,
+        luaevent.LEAVE,
+        timeout=timeout,
+    )
+    stage.run()
+    stage.went("event read", "drained timeout", "sent timeout", "event read", "event read")
+
+
+@rule("luaevent.callback.output-narrow")
+@with_and_without_timeout
+@pytest.mark.parametrize("kept", ["read", "write"])
+def test_one_direction_is_given_up_when_both_were_received(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None, kept: str
+) -> None:
+    """Both stay ready.  From the call in which one is returned, only that one is reported."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+    alone = luaevent.EV_READ if kept == "read" else luaevent.EV_WRITE
+    narrowed_at: list[int] = []
+
+    def called(flags: int) -> int:
+        if not narrowed_at:
+            if flags & both != both and len(stage.trace) < 30:
+                return both
+            narrowed_at.append(len(stage.trace))
+        return luaevent.LEAVE if len(stage.trace) == narrowed_at[0] + 4 else alone
+
+    stage.add("event", near.fileno(), both, called, timeout=timeout)
+    stage.run()
+    later = stage.trace[narrowed_at[0] :] if narrowed_at else []
+    assert later == [f"event {kept}"] * 4, (
+        f"registered for both, returned {kept} alone, and was due calls for {kept} alone; "
+        f"there came {', '.join(later) or 'none'}{stage.excuse}"
+    )
+
+
+@rule("luaevent.callback.output-narrow")
+def test_a_direction_that_was_added_can_be_given_up(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """The set has been changed before: it is the latest one that counts."""
+    near, far = wires.pair()
+    write = luaevent.EV_WRITE
+    both = luaevent.EV_READ | write
+
+    def narrow(_flags: int) -> int:
+        far.send(b"data")
+        return write
+
+    stage.add("event", near.fileno(), write, both, both, narrow, *[write] * 3, luaevent.LEAVE)
+    stage.run()
+    stage.went(*["event write"] * 7)

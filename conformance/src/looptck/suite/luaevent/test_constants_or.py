@@ -1,0 +1,147 @@
+"""luaevent, Constants: flags joined by OR, asked for and received."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luaevent import Luaevent
+
+# How long a descriptor has to be silent, in seconds.
+_QUIET = 0.01
+
+
+@rule("luaevent.constants.ev-or-capture")
+@everywhere
+@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+def test_what_is_only_writable_is_reported_as_that(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, wire: str
+) -> None:
+    near, _far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+    stage.run(
+        lambda: stage.add("event", near.fileno(), both, both, both, luaevent.LEAVE), situation
+    )
+    stage.went("event write", "event write", "event write")
+
+
+@rule("luaevent.constants.ev-or-capture")
+@everywhere
+def test_what_is_only_readable_is_reported_as_that(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation
+) -> None:
+    """The send buffer is full, so that there is no room to write."""
+    near, far = wires.pair()
+    fill(near)
+    far.send(b"unread")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+    stage.run(
+        lambda: stage.add("event", near.fileno(), both, both, both, luaevent.LEAVE), situation
+    )
+    stage.went("event read", "event read", "event read")
+
+
+@rule("luaevent.constants.ev-or-capture")
+def test_each_direction_is_reported_when_it_becomes_ready(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """Neither is ready at first; then there is data, and when that is read, there is room."""
+    near, far = wires.pair()
+    fill(near)
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+
+    def read(_flags: int) -> int:
+        drain(near)
+        stage.after("drained", _QUIET, lambda: drain(far))
+        return both
+
+    stage.add("event", near.fileno(), both, read, luaevent.LEAVE)
+    stage.after("sent", _QUIET, lambda: far.send(b"data"))
+    stage.run()
+    stage.went("sent timeout", "event read", "drained timeout", "event write")
+
+
+@rule("luaevent.constants.ev-or-receive")
+@everywhere
+def test_a_descriptor_ready_in_both_directions_gives_both_flags_in_one_call(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation
+) -> None:
+    """It stays ready in both for many turns: a loop that joins them at all does so by then."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+
+    def ready(flags: int) -> int:
+        joined = flags & luaevent.EV_READ and flags & luaevent.EV_WRITE
+        return luaevent.LEAVE if joined or len(stage.trace) >= 40 else both
+
+    stage.run(lambda: stage.add("event", near.fileno(), both, ready), situation)
+    assert "event read+write" in stage.trace, (
+        "readable and writable all the time, and no call had both flags; the calls were "
+        f"{', '.join(stage.trace[:6]) or 'none'} and so on, {len(stage.trace)} of them"
+    )
+
+
+_WITH_SIGNAL = pytest.mark.parametrize(
+    "names", [("EV_READ",), ("EV_WRITE",), ("EV_READ", "EV_WRITE")], ids="|".join
+)
+
+
+@rule("luaevent.constants.ev-or-signal")
+@everywhere
+@_WITH_SIGNAL
+def test_registering_a_direction_together_with_a_signal_is_refused(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, names: tuple[str, ...]
+) -> None:
+    """The descriptor is ready in both directions: whatever is registered would be called."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    flags = luaevent.EV_SIGNAL
+    for name in names:
+        flags |= getattr(luaevent, name)
+    refused: list[Exception] = []
+
+    def register() -> None:
+        try:
+            stage.add("event", near.fileno(), flags, luaevent.LEAVE)
+        except Exception as error:
+            refused.append(error)
+            # if something was registered all the same, it is waited for in vain, or called
+            stage.after("timer", _QUIET, lambda: stage.gone("event"))
+
+    stage.run(register, situation)
+    assert refused, f"addevent took {' | '.join(names)} | EV_SIGNAL without an error"
+    stage.went("timer timeout")
+
+
+@rule("luaevent.constants.ev-or-signal")
+@_WITH_SIGNAL
+def test_returning_a_direction_together_with_a_signal_crashes_nothing(
+    luaevent: Luaevent, stage: Stage, wires: Wires, names: tuple[str, ...]
+) -> None:
+    """Whatever becomes of the event, it never gets EV_SIGNAL, and the process goes on."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    answer = luaevent.EV_SIGNAL
+    for name in names:
+        answer |= getattr(luaevent, name)
+
+    def called(flags: int) -> int:
+        assert not flags & luaevent.EV_SIGNAL, "a call had EV_SIGNAL; nobody watched a signal"
+        return answer if len(stage.trace) < 3 else luaevent.LEAVE
+
+    def end() -> None:
+        stage.end()
+        far.close()
+
+    stage.add("event", near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, called)
+    stage.after("timer", _QUIET, end)
+    try:
+        stage.run()
+    except AssertionError:
+        raise
+    except Exception:  # refusing the answer is one thing that may become of it
+        stage.end()

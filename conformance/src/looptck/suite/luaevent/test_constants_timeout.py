@@ -1,0 +1,120 @@
+"""luaevent, Constants: EV_TIMEOUT, and what is never among the flags."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luaevent import Luaevent
+
+# Timeouts in seconds: one that passes in a test, and one that nothing waits for.
+_SHORT = 0.01
+_LONG = 30.0
+
+
+def _waiting(luaevent: Luaevent, wires: Wires, kind: str) -> tuple[int | None, int]:
+    """A descriptor on which nothing happens, and the flags to wait for."""
+    near, _far = wires.pair()
+    if kind == "timer":
+        return None, luaevent.EV_TIMEOUT
+    if kind == "read":
+        return near.fileno(), luaevent.EV_READ
+    fill(near)
+    if kind == "write":
+        return near.fileno(), luaevent.EV_WRITE
+    return near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE
+
+
+_KINDS = pytest.mark.parametrize("kind", ["timer", "read", "write", "read and write"])
+
+
+@rule("luaevent.constants.ev-timeout")
+@everywhere
+@_KINDS
+def test_a_timeout_is_marked_with_ev_timeout(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, kind: str
+) -> None:
+    """What else is among the flags is another rule's business."""
+    fd, flags = _waiting(luaevent, wires, kind)
+    stage.run(lambda: stage.add("event", fd, flags, luaevent.LEAVE, timeout=_SHORT), situation)
+    stage.went("event timeout")
+
+
+@rule("luaevent.constants.ev-timeout")
+@everywhere
+@pytest.mark.parametrize("direction", ["read", "write"])
+def test_readiness_in_time_is_not_marked_with_ev_timeout(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, direction: str
+) -> None:
+    """The timeout is so long that no machine is slow enough for it."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
+    stage.run(
+        lambda: stage.add("event", near.fileno(), flags, flags, luaevent.LEAVE, timeout=_LONG),
+        situation,
+    )
+    stage.went(f"event {direction}", f"event {direction}")
+
+
+@rule("luaevent.constants.ev-timeout")
+@pytest.mark.parametrize("direction", ["read", "write"])
+def test_readiness_before_the_deadline_is_not_marked_with_ev_timeout(
+    luaevent: Luaevent, stage: Stage, wires: Wires, direction: str
+) -> None:
+    """It becomes ready while the loop waits."""
+    near, far = wires.pair()
+    if direction == "read":
+        stage.add("event", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=_LONG)
+        stage.after("peer", _SHORT, lambda: far.send(b"x"))
+    else:
+        fill(near)
+        stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE, timeout=_LONG)
+        stage.after("peer", _SHORT, lambda: drain(far))
+    stage.run()
+    stage.went("peer timeout", f"event {direction}")
+
+
+@rule("luaevent.constants.ev-timeout")
+def test_readiness_after_a_timeout_is_not_marked_with_ev_timeout(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """The timeout sends the data.  On a slow machine it may pass again before that arrives."""
+    near, far = wires.pair()
+
+    def called(flags: int) -> int:
+        if len(stage.trace) == 1:
+            far.send(b"x")
+        ready = not flags & luaevent.EV_TIMEOUT
+        return luaevent.LEAVE if ready else luaevent.EV_READ
+
+    stage.add("event", near.fileno(), luaevent.EV_READ, called, timeout=_SHORT)
+    stage.run()
+    assert stage.trace[-1:] == ["event read"], (
+        f"data came after a timeout, and no call was for reading: "
+        f"{', '.join(stage.trace[:6]) or 'none'}{stage.excuse}"
+    )
+
+
+@rule("luaevent.constants.ev-persist")
+@pytest.mark.parametrize("ready", [False, True], ids=["timeout", "ready"])
+@_KINDS
+def test_ev_persist_is_never_among_the_flags(
+    luaevent: Luaevent, stage: Stage, clock: Clock, wires: Wires, kind: str, ready: bool
+) -> None:
+    """That it is called at all, and twice, is the business of other rules."""
+    fd, flags = _waiting(luaevent, wires, kind)
+    if ready and fd is not None:
+        near, far = wires.pair()
+        far.send(b"unread")
+        fd = near.fileno()
+
+    def called(received: int) -> int:
+        assert not received & luaevent.EV_PERSIST, "a call had EV_PERSIST among its flags"
+        return luaevent.LEAVE if len(stage.trace) == 2 else flags
+
+    stage.run(lambda: stage.add("event", fd, flags, called, timeout=_SHORT))

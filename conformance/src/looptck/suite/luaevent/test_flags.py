@@ -1,0 +1,225 @@
+"""luaevent, Constants: what a callback is given, and what it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.flags import told
+from looptck.probes.observation import Observation
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import Stopwatch
+from looptck.probes.wires import Wires, drain, fill, reset
+from looptck.profiles.luaevent import Luaevent
+
+_SHORT = 0.01
+
+
+def _assert_only(luaevent: Luaevent, flags: int, asked: int) -> None:
+    for name in ("EV_READ", "EV_WRITE"):
+        bit = getattr(luaevent, name)
+        assert asked & bit or not flags & bit, f"a call had {name}, which was not registered"
+
+
+@rule("luaevent.flags.read-timeout-together")
+@everywhere
+@pytest.mark.parametrize("kind", ["read", "write", "read and write", "timer"])
+def test_a_timeout_has_ev_timeout_and_at_most_what_was_waited_for(
+    luaevent: Luaevent,
+    stage: Stage,
+    stopwatch: Stopwatch,
+    wires: Wires,
+    situation: Situation,
+    kind: str,
+) -> None:
+    """Three timeouts pass, one after the other; two calls without a pause were for the same."""
+    near, _far = wires.pair()
+    fill(near)
+    asked = {
+        "read": luaevent.EV_READ,
+        "write": luaevent.EV_WRITE,
+        "read and write": luaevent.EV_READ | luaevent.EV_WRITE,
+        "timer": 0,
+    }[kind]
+    fd = None if kind == "timer" else near.fileno()
+
+    def called(flags: int) -> int:
+        assert flags & luaevent.EV_TIMEOUT, (
+            f"nothing happened until the timeout, and the call had {told(luaevent, flags)} "
+            "without EV_TIMEOUT"
+        )
+        _assert_only(luaevent, flags, asked)
+        assert stopwatch.elapsed() > _SHORT / 2, "called twice for one timeout"
+        if len(stage.trace) == 3:
+            return luaevent.LEAVE
+        stopwatch.restart()
+        return asked or luaevent.EV_TIMEOUT
+
+    def register() -> None:
+        stopwatch.restart()
+        stage.add("event", fd, asked or luaevent.EV_TIMEOUT, called, timeout=_SHORT)
+
+    stage.run(register, situation)
+    assert stage.trace, f"a timeout passed, and no call came{stage.excuse}"
+
+
+@rule("luaevent.flags.ready-and-timeout-same-turn")
+@pytest.mark.parametrize("timeout", [0.005, 0.0], ids=["a short timeout", "a timeout of 0"])
+def test_what_comes_when_data_and_the_deadline_arrive_together(
+    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, timeout: float
+) -> None:
+    """A busy callback lets the deadline pass and the data arrive.  The reader leaves when it has
+    read, so that at most a few calls come.
+    """
+    stage = Stage(luaevent, most=20)
+    near, far = wires.pair()
+
+    def busy() -> None:
+        clock.advance(3 * timeout)
+        far.send(b"x")
+
+    def called(_flags: int) -> int:
+        return luaevent.LEAVE if drain(near) or len(stage.trace) > 5 else luaevent.EV_READ
+
+    def register() -> None:
+        stage.after("busy", 0.0001, register_reader)
+
+    def register_reader() -> None:
+        stage.add("reader", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
+        busy()
+
+    register()
+    situation = "a short timeout" if timeout else "a timeout of 0"
+    try:
+        stage.run()
+    except Exception as error:
+        observe.raised(error, of=situation)
+        return
+    calls = [call.removeprefix("reader ") for call in stage.trace if call.startswith("reader")]
+    observe(", then ".join(calls) + stage.excuse or "no call", of=situation)
+
+
+# {situation of the other direction: makes the descriptor, ready or not in the one that is asked
+# for, and always in the one that is not}
+_Make = Callable[[Wires], int]
+
+
+def _readable_and_writable(wires: Wires) -> int:
+    near, far = wires.pair()
+    far.send(b"unread")
+    return near.fileno()
+
+
+def _at_its_end(wires: Wires) -> int:
+    near, far = wires.pair()
+    far.close()
+    return near.fileno()
+
+
+def _reset_by_peer(wires: Wires) -> int:
+    near, far = wires.tcp_pair()
+    reset(far)
+    return near.fileno()
+
+
+def _refused(wires: Wires) -> int:
+    return wires.connecting(wires.refused_address()).fileno()
+
+
+_BOTH_READY = {
+    "readable and writable": _readable_and_writable,
+    "at its end": _at_its_end,
+    "reset by the peer": _reset_by_peer,
+    "refused": _refused,
+}
+
+
+@rule("luaevent.flags.only-asked")
+@everywhere
+@pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
+@pytest.mark.parametrize("make", _BOTH_READY.values(), ids=_BOTH_READY)
+def test_the_other_direction_is_never_received(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, make: _Make, asked: str
+) -> None:
+    """The descriptor is ready in both directions; errors wake both, in most pollers."""
+    flags = getattr(luaevent, asked)
+
+    def called(received: int) -> int:
+        _assert_only(luaevent, received, flags)
+        return luaevent.LEAVE if len(stage.trace) == 2 else int(flags)
+
+    fd = make(wires)
+    stage.run(lambda: stage.add("event", fd, flags, called), situation)
+
+
+@rule("luaevent.flags.only-asked")
+@pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
+def test_the_other_direction_is_not_received_on_a_pipe_that_broke(
+    luaevent: Luaevent, stage: Stage, wires: Wires, asked: str
+) -> None:
+    """The end that is left is hung up or broken, and nothing else."""
+    reading, writing = wires.pipe()
+    fill(writing)
+    near, far = (reading, writing) if asked == "EV_READ" else (writing, reading)
+    flags = getattr(luaevent, asked)
+
+    def called(received: int) -> int:
+        _assert_only(luaevent, received, flags)
+        return luaevent.LEAVE if len(stage.trace) == 2 else int(flags)
+
+    far.close()
+    stage.add("event", near.fileno(), flags, called)
+    stage.run()
+
+
+@rule("luaevent.flags.only-asked")
+def test_two_events_of_one_descriptor_receive_each_its_own_direction(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """The descriptor is watched for both, and no event of it for more than one."""
+    fd = _readable_and_writable(wires)
+    for name, flags in (("reader", luaevent.EV_READ), ("writer", luaevent.EV_WRITE)):
+        stage.add(name, fd, flags, flags, flags, luaevent.LEAVE)
+    stage.run()
+    assert sorted(stage.trace) == ["reader read"] * 3 + ["writer write"] * 3, (
+        f"expected 3 calls for the reader with read, 3 for the writer with write; there came "
+        f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+    )
+
+
+@rule("luaevent.flags.only-asked")
+@pytest.mark.parametrize("direction", ["read", "write"])
+def test_after_a_change_the_old_direction_is_not_received(
+    luaevent: Luaevent, stage: Stage, wires: Wires, direction: str
+) -> None:
+    """The descriptor is ready in both directions throughout."""
+    read, write = luaevent.EV_READ, luaevent.EV_WRITE
+    old, new = (read, write) if direction == "read" else (write, read)
+    other = "write" if direction == "read" else "read"
+    stage.add("event", _readable_and_writable(wires), old, new, new, luaevent.LEAVE)
+    stage.run()
+    stage.went(f"event {direction}", f"event {other}", f"event {other}")
+
+
+@rule("luaevent.flags.only-asked")
+@pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
+def test_a_timeout_does_not_bring_the_other_direction(
+    luaevent: Luaevent, stage: Stage, wires: Wires, asked: str
+) -> None:
+    """The other direction is ready while this one is waited for in vain."""
+    near, far = wires.pair()
+    if asked == "EV_WRITE":
+        fill(near)
+        far.send(b"unread")
+    flags = getattr(luaevent, asked)
+
+    def called(received: int) -> int:
+        _assert_only(luaevent, received, flags)
+        return luaevent.LEAVE
+
+    stage.add("event", near.fileno(), flags, called, timeout=_SHORT)
+    stage.run()

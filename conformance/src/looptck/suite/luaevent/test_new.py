@@ -1,0 +1,110 @@
+"""luaevent, luaevent.core.new: a base, and another."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.stage import Stage
+from looptck.probes.wires import Wires
+from looptck.profiles.luaevent import Luaevent
+
+_SHORT = 0.01
+_LONG = 0.2
+
+
+@rule("luaevent.new.returns-base")
+@pytest.mark.parametrize("name", ["addevent", "loop", "close"])
+def test_a_base_has_the_function(luaevent: Luaevent, name: str) -> None:
+    """Whether it works is asked by the rules of that function."""
+    base = luaevent.new()
+    assert callable(getattr(base, name, None)), f"what new() returned has no function {name!r}"
+
+
+@rule("luaevent.new.returns-base")
+@pytest.mark.parametrize("before", ["nothing", "a base that was used", "a base with an event"])
+def test_no_event_is_registered_in_a_fresh_base(
+    luaevent: Luaevent, wires: Wires, before: str
+) -> None:
+    """If there were one the loop would wait for it, or call it."""
+    stage = Stage(luaevent)
+    near, _ = wires.pair()
+    if before != "nothing":
+        stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    if before == "a base that was used":
+        stage.run()
+        stage.trace.clear()
+    luaevent.new().loop()
+    assert not stage.trace, "the loop of a fresh base called the event of another one"
+
+
+@rule("luaevent.new.independent")
+def test_a_loop_calls_the_callbacks_of_its_own_base_only(luaevent: Luaevent, wires: Wires) -> None:
+    """The events of all three bases are ready or due; each loop is run in turn."""
+    stages = [Stage(luaevent) for _ in range(3)]
+    for stage in stages:
+        near, far = wires.pair()
+        far.send(b"unread")
+        stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        stage.add("timer", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=_SHORT)
+    for ran, stage in [(1, stages[1]), (0, stages[0]), (2, stages[2])]:
+        waiting = [other for other in stages if other is not stage and not other.trace]
+        stage.run()
+        assert sorted(stage.trace) == ["reader read", "timer timeout", "writer write"], (
+            f"base {ran + 1} had three events due; its loop called {', '.join(stage.trace)}"
+        )
+        for other in waiting:
+            assert not other.trace, (
+                f"the loop of base {ran + 1} called {other.trace[0]!r}, which is another base's"
+            )
+
+
+@rule("luaevent.new.independent")
+@pytest.mark.parametrize("made", ["before", "after"])
+def test_a_loop_does_not_wait_for_the_events_of_another_base(
+    luaevent: Luaevent, wires: Wires, made: str
+) -> None:
+    """The other base has a reader for which nothing comes, and a timer that ends it."""
+    empty = luaevent.new() if made == "before" else None
+    other = Stage(luaevent)
+    near, _far = wires.pair()
+    other.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    other.after("timer", _LONG, other.end)
+    (empty or luaevent.new()).loop()
+    assert not other.trace, "the loop of an empty base served the events of another one"
+    other.end()
+
+
+@rule("luaevent.new.independent")
+@pytest.mark.parametrize("first", ["reads", "writes"])
+def test_two_bases_watch_one_descriptor(luaevent: Luaevent, wires: Wires, first: str) -> None:
+    """What the first base stops watching, by LEAVE, the second one still sees."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    read, write = luaevent.EV_READ, luaevent.EV_WRITE
+    one, two = Stage(luaevent), Stage(luaevent)
+    own, others = (read, write) if first == "reads" else (write, read)
+    one.add("one", near.fileno(), own, own, luaevent.LEAVE)
+    two.add("two", near.fileno(), others, others, luaevent.LEAVE)
+    same = Stage(luaevent)
+    same.add("same", near.fileno(), own, own, luaevent.LEAVE)
+    for stage in (one, two, same):
+        stage.run()
+    names = ("read", "write") if first == "reads" else ("write", "read")
+    one.went(*[f"one {names[0]}"] * 2)
+    two.went(*[f"two {names[1]}"] * 2)
+    same.went(*[f"same {names[0]}"] * 2)
+
+
+@rule("luaevent.new.independent")
+def test_an_event_closed_in_one_base_stays_in_the_other(luaevent: Luaevent, wires: Wires) -> None:
+    """Both bases watch the descriptor in the same direction, with the same callback's shape."""
+    near, _ = wires.pair()
+    one, two = Stage(luaevent), Stage(luaevent)
+    closed = one.add("one", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    two.add("two", near.fileno(), luaevent.EV_WRITE, luaevent.EV_WRITE, luaevent.LEAVE)
+    closed.close()
+    two.run()
+    two.went("two write", "two write")
+    assert not one.trace, "a closed event was called by the loop of another base"
