@@ -68,5 +68,10 @@ class Watched:
         return repr(self._looptck_object)
 
 
+def behind(watched: object) -> object:
+    """The object that *watched* stands for; any other object itself."""
+    return watched._looptck_object if isinstance(watched, Watched) else watched
+
+
 def _type_name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"

@@ -1,0 +1,401 @@
+"""luaevent, core:addevent: what the document leaves open, observed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.flags import told
+from looptck.probes.leftovers import collect
+from looptck.probes.observation import Observation
+from looptck.probes.wires import Wires, fill
+from looptck.profiles.luaevent import Base, Event, Luaevent
+from looptck.witness import behind
+
+# How long is listened for a call, in seconds of the loop.
+LISTEN = 0.03
+
+# Calls after which an event is told to leave.
+_MOST = 6
+
+
+class Listening:
+    """One base, its observed event, and a timer that ends the loop for certain."""
+
+    def __init__(self, luaevent: Luaevent, clock: Clock) -> None:
+        self.luaevent = luaevent
+        self.base: Base = luaevent.new()
+        self.calls: list[str] = []
+        self.error: Exception | None = None
+        self._clock = clock
+        self._kept: list[Event] = []
+
+    def callback(self, *, most: int = 1) -> Callable[[int], int]:
+        """Notes its calls; leaves after *most* of them."""
+
+        def callback(flags: int) -> int:
+            self.calls.append(told(self.luaevent, flags))
+            self._clock.advance(0.001)
+            if len(self.calls) >= most:
+                return self.luaevent.LEAVE
+            return flags & (self.luaevent.EV_READ | self.luaevent.EV_WRITE) or (
+                self.luaevent.EV_TIMEOUT
+            )
+
+        return callback
+
+    def keep(self, event: Event) -> Event:
+        self._kept.append(event)
+        return event
+
+    def loop(self, seconds: float = LISTEN) -> None:
+        """Run the loop; what it raises is kept in `error`."""
+        guard: list[Event] = []
+
+        def end(_flags: int) -> int:
+            for event in (*self._kept, *guard):
+                with suppress(Exception):
+                    event.close()
+            return self.luaevent.LEAVE
+
+        guard.append(self.base.addevent(None, self.luaevent.EV_TIMEOUT, end, seconds))
+        try:
+            self.base.loop()
+        except Exception as error:
+            self.error = error
+        end(0)
+
+    @property
+    def heard(self) -> str:
+        """The first call in words, and what the loop raised."""
+        said = f"called with {self.calls[0]}" if self.calls else "never called"
+        return f"{said}, then loop raises {type(self.error).__name__}" if self.error else said
+
+
+def _see(
+    luaevent: Luaevent, clock: Clock, observe: Observation, of: str, *arguments: object
+) -> None:
+    """Observe `addevent` with *arguments*, where CALLBACK stands for a callback."""
+    listening = Listening(luaevent, clock)
+    given = [listening.callback() if each is _CALLBACK else each for each in arguments]
+    add: Callable[..., Event] = listening.base.addevent
+    try:
+        listening.keep(add(*given))
+    except Exception as error:
+        observe.raised(error, of=of)
+        return
+    listening.loop()
+    observe(listening.heard, of=of)
+
+
+_CALLBACK = object()
+
+
+@rule("luaevent.addevent.fd-nil-no-timeout")
+@pytest.mark.parametrize("flags", ["EV_TIMEOUT", "EV_READ"])
+def test_observe_neither_descriptor_nor_timeout(
+    luaevent: Luaevent, clock: Clock, observe: Observation, flags: str
+) -> None:
+    """A guard timer ends the loop in any case."""
+    _see(luaevent, clock, observe, flags, None, getattr(luaevent, flags), _CALLBACK)
+
+
+@rule("luaevent.addevent.fd-bad-type")
+@pytest.mark.parametrize(
+    "of, fd",
+    [("True", True), ("{}", {}), ("a string", "0"), ("1.5", 1.5), ("an object", object())],
+)
+def test_observe_a_descriptor_that_is_none(
+    luaevent: Luaevent, clock: Clock, observe: Observation, of: str, fd: object
+) -> None:
+    """With a timeout, so that a loop that drops the descriptor shows as a timer."""
+    _see(luaevent, clock, observe, of, fd, luaevent.EV_READ, _CALLBACK, 0.01)
+
+
+@rule("luaevent.addevent.fd-invalid")
+@pytest.mark.parametrize("timeout", [None, 0.01])
+@pytest.mark.parametrize("of", ["closed", "never opened", "-1", "2**40", "a regular file"])
+def test_observe_a_number_that_cannot_be_watched(
+    luaevent: Luaevent,
+    clock: Clock,
+    wires: Wires,
+    observe: Observation,
+    of: str,
+    timeout: float | None,
+) -> None:
+    """With a timeout too, since the descriptor may be lost and the timeout kept."""
+    fd = {"closed": _closed(), "never opened": 900, "-1": -1, "2**40": 2**40}.get(of)
+    if fd is None:
+        fd = os.open(__file__, os.O_RDONLY)
+        wires.keep(lambda: os.close(fd))
+    name = of if timeout is None else f"{of}, with a timeout"
+    _see(luaevent, clock, observe, name, fd, luaevent.EV_READ, _CALLBACK, timeout)
+
+
+@rule("luaevent.addevent.event-timeout-bit")
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("timeout", [None, 0.01])
+@pytest.mark.parametrize("flags", ["EV_READ | EV_TIMEOUT", "EV_TIMEOUT"])
+def test_observe_ev_timeout_beside_a_descriptor(
+    luaevent: Luaevent,
+    clock: Clock,
+    wires: Wires,
+    observe: Observation,
+    flags: str,
+    timeout: float | None,
+    ready: bool,
+) -> None:
+    """Readable and silent, with a timeout and without."""
+    near, far = wires.pair()
+    if ready:
+        far.send(b"x")
+    event = luaevent.EV_TIMEOUT | (luaevent.EV_READ if "READ" in flags else 0)
+    of = f"{flags}, {'readable' if ready else 'silent'}, {'with' if timeout else 'no'} timeout"
+    _see(luaevent, clock, observe, of, near.fileno(), event, _CALLBACK, timeout)
+
+
+@rule("luaevent.addevent.event-zero")
+@pytest.mark.parametrize("timeout", [None, 0.01])
+@pytest.mark.parametrize("flags", ["0", "EV_PERSIST"])
+def test_observe_no_direction(
+    luaevent: Luaevent,
+    clock: Clock,
+    wires: Wires,
+    observe: Observation,
+    flags: str,
+    timeout: float | None,
+) -> None:
+    """The descriptor is ready in both directions."""
+    near, far = wires.pair()
+    far.send(b"x")
+    event = 0 if flags == "0" else luaevent.EV_PERSIST
+    of = f"{flags}, {'with' if timeout else 'no'} timeout"
+    _see(luaevent, clock, observe, of, near.fileno(), event, _CALLBACK, timeout)
+
+
+@rule("luaevent.addevent.event-type")
+@pytest.mark.parametrize(
+    "of", ["None", "'read'", "a digit in a string", "a fraction", "LEAVE", "-2", "an unknown bit"]
+)
+def test_observe_an_event_argument_that_is_no_flag_set(
+    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, of: str
+) -> None:
+    """The descriptor is ready in both directions."""
+    near, far = wires.pair()
+    far.send(b"x")
+    event: object = {
+        "None": None,
+        "'read'": "read",
+        "a digit in a string": str(luaevent.EV_READ),
+        "a fraction": luaevent.EV_READ + 0.7,
+        "LEAVE": luaevent.LEAVE,
+        "-2": -2 if luaevent.LEAVE != -2 else -3,
+        "an unknown bit": luaevent.EV_READ | 1 << 20,
+    }[of]
+    _see(luaevent, clock, observe, of, near.fileno(), event, _CALLBACK, 0.01)
+
+
+@rule("luaevent.addevent.timeout-zero")
+@pytest.mark.parametrize("of", ["timer", "silent reader", "ready reader"])
+def test_observe_a_timeout_of_zero(
+    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, of: str
+) -> None:
+    """Whether it repeats is told too; the callback lets a little time pass."""
+    near, far = wires.pair()
+    fill(near)
+    if of == "ready reader":
+        far.send(b"x")
+    listening = Listening(luaevent, clock)
+    callback = listening.callback(most=3)
+    fd, event = (None, luaevent.EV_TIMEOUT) if of == "timer" else (near.fileno(), luaevent.EV_READ)
+    try:
+        listening.keep(listening.base.addevent(fd, event, callback, 0))
+    except Exception as error:
+        observe.raised(error, of=of)
+        return
+    listening.loop()
+    often = "again and again" if len(listening.calls) == 3 else "no more"
+    observe(f"{listening.heard}, {often}" if listening.calls else listening.heard, of=of)
+
+
+@rule("luaevent.addevent.timeout-negative")
+@pytest.mark.parametrize("timeout", [-1, -5.5, float("-inf")])
+@pytest.mark.parametrize("kind", ["timer", "silent reader"])
+def test_observe_a_negative_timeout(
+    luaevent: Luaevent,
+    clock: Clock,
+    wires: Wires,
+    observe: Observation,
+    kind: str,
+    timeout: float,
+) -> None:
+    """Called means within a few milliseconds here."""
+    near, _ = wires.pair()
+    fd, event = (
+        (None, luaevent.EV_TIMEOUT) if kind == "timer" else (near.fileno(), luaevent.EV_READ)
+    )
+    _see(luaevent, clock, observe, f"{kind}, {timeout}", fd, event, _CALLBACK, timeout)
+
+
+@rule("luaevent.addevent.timeout-huge")
+@pytest.mark.parametrize("timeout", [2e9, 1e12, 1e300, 10**400, float("inf"), float("nan")])
+@pytest.mark.parametrize("kind", ["timer", "silent reader"])
+def test_observe_a_timeout_beyond_all_limits(
+    luaevent: Luaevent,
+    clock: Clock,
+    wires: Wires,
+    observe: Observation,
+    kind: str,
+    timeout: float,
+) -> None:
+    """Never called means within a few milliseconds here; the guard ends the loop."""
+    near, _ = wires.pair()
+    fd, event = (
+        (None, luaevent.EV_TIMEOUT) if kind == "timer" else (near.fileno(), luaevent.EV_READ)
+    )
+    name = "10**400" if isinstance(timeout, int) else f"{timeout:g}"
+    _see(luaevent, clock, observe, f"{kind}, {name}", fd, event, _CALLBACK, timeout)
+
+
+@rule("luaevent.addevent.timeout-type")
+@pytest.mark.parametrize(
+    "of, timeout",
+    [("True", True), ("{}", {}), ("'soon'", "soon"), ("a function", len), ("'0.01'", "0.01")],
+)
+def test_observe_a_timeout_that_is_no_number(
+    luaevent: Luaevent, clock: Clock, observe: Observation, wires: Wires, of: str, timeout: object
+) -> None:
+    """On a silent descriptor, so that "no timeout" is possible too."""
+    near, _ = wires.pair()
+    _see(luaevent, clock, observe, of, near.fileno(), luaevent.EV_READ, _CALLBACK, timeout)
+
+
+@rule("luaevent.addevent.close-wrong-self")
+@pytest.mark.parametrize("of", ["nothing", "a dict", "a base"])
+def test_observe_close_called_on_something_else(
+    luaevent: Luaevent, wires: Wires, observe: Observation, of: str
+) -> None:
+    """The function is taken from the object's type, where there is one."""
+    near, _ = wires.pair()
+    base = luaevent.new()
+    event = base.addevent(near.fileno(), luaevent.EV_READ, lambda _: luaevent.LEAVE)
+    close = getattr(type(behind(event)), "close", None)
+    if close is None:
+        observe("the type of events has no close", of=of)
+        event.close()
+        return
+    arguments: tuple[object, ...] = {"nothing": (), "a dict": ({},), "a base": (base,)}[of]
+    try:
+        close(*arguments)
+    except Exception as error:
+        observe.raised(error, of=of)
+    else:
+        observe("goes through", of=of)
+    event.close()
+
+
+@rule("luaevent.addevent.gc-closure-cycle")
+def test_observe_an_event_that_only_its_callback_knows(
+    luaevent: Luaevent, clock: Clock, observe: Observation
+) -> None:
+    """Collected before the loop, which is bounded by another event."""
+    listening = Listening(luaevent, clock)
+    note = listening.callback()
+
+    def add() -> None:
+        def callback(flags: int) -> int:
+            assert event is not None
+            return note(flags)
+
+        event = listening.base.addevent(None, luaevent.EV_TIMEOUT, callback, 0.005)
+
+    add()
+    collect()
+    listening.loop()
+    observe("lives on" if listening.calls else "is collected")
+
+
+class _Descriptor:
+    """Closes its descriptor when it is collected, as sockets do, but silently."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._fd = os.dup(end.fileno())
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def __del__(self) -> None:
+        os.close(self._fd)
+
+
+@rule("luaevent.addevent.socket-not-anchored")
+def test_observe_a_socket_object_that_nobody_else_keeps(
+    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation
+) -> None:
+    """The object is lost before the data comes."""
+    near, far = wires.pair()
+    listening = Listening(luaevent, clock)
+    lost = _Descriptor(near)
+    reference = weakref.ref(lost)
+    try:
+        listening.keep(listening.base.addevent(lost, luaevent.EV_READ, listening.callback(), None))
+    except Exception as error:
+        observe.raised(error)
+        return
+    del lost
+    collect()
+    kept = "is kept" if reference() is not None else "is collected"
+    far.send(b"x")
+    listening.loop()
+    observe(f"the object {kept}; the event is {listening.heard}")
+
+
+@rule("luaevent.addevent.from-callback-turn")
+@pytest.mark.parametrize("of", ["a ready descriptor", "a due timer"])
+def test_observe_the_turn_that_serves_a_new_event(
+    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, of: str
+) -> None:
+    """The writer is called once in each turn: its calls count the turns that went by."""
+    base = luaevent.new()
+    near, far = wires.pair()
+    far.send(b"x")
+    turns = 0
+    served: list[int] = []
+    events: list[Event] = []
+
+    def on_new(_flags: int) -> int:
+        served.append(turns)
+        return luaevent.LEAVE
+
+    def on_turn(_flags: int) -> int:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            if of == "a ready descriptor":
+                events.append(base.addevent(far.fileno(), luaevent.EV_WRITE, on_new))
+            else:
+                events.append(base.addevent(None, luaevent.EV_TIMEOUT, on_new, 1e-6))
+                clock.advance(0.001)
+        return luaevent.LEAVE if served or turns > _MOST else luaevent.EV_WRITE
+
+    events.append(base.addevent(near.fileno(), luaevent.EV_WRITE, on_turn))
+    base.loop()
+    when = "before the next call of the event that added it" if served == [1] else "later"
+    observe(when if served else "never", of=of)
+
+
+def _closed() -> int:
+    """A number that was open, and is too high to be given out again soon."""
+    reading, writing = os.pipe()
+    number = fcntl.fcntl(reading, fcntl.F_DUPFD, 700)
+    for each in (reading, writing, number):
+        os.close(each)
+    return number
