@@ -97,7 +97,7 @@ def test_several_watchers_of_one_descriptor_get_what_they_asked_for(
 
 def test_a_watcher_closed_earlier_in_the_turn_is_not_called(loop: Loop, pair: MakePair) -> None:
     """Whichever is called first closes the other."""
-    watchers: dict[str, eventide.events.Watcher] = {}
+    watchers: dict[str, eventide.Watcher] = {}
     called = []
 
     def closes_the_other(name: str) -> Callable[[int], None]:
@@ -138,7 +138,7 @@ def test_a_reused_number_does_not_inherit_readiness(
 ) -> None:
     """Two are ready; the first to be called closes the other and takes its number."""
     ends = {"a": pipe(), "b": pipe()}
-    watchers: dict[str, eventide.events.Watcher] = {}
+    watchers: dict[str, eventide.Watcher] = {}
     trace: list[str] = []
 
     def takes_the_number_of(other: str, name: str) -> Callable[[int], None]:
@@ -312,7 +312,7 @@ def test_a_timer_set_by_a_ready_descriptor_waits_for_the_next_turn(
 
 
 def test_a_timer_closed_earlier_in_the_turn_does_not_fire(loop: Loop) -> None:
-    timers: list[eventide.events.Timer] = []
+    timers: list[eventide.Timer] = []
     trace: list[int] = []
 
     def fire(number: int) -> None:

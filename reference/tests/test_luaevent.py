@@ -724,6 +724,17 @@ def test_an_event_may_follow_on_the_same_descriptor(base: Base, pair: MakePair) 
     assert trace == ["first", "second"]
 
 
+def test_repr_tells_what_is_registered(base: Base, pair: MakePair) -> None:
+    near, _far = pair()
+    reader = base.addevent(near, EV_READ, print, 5)
+    timer = base.addevent(None, EV_TIMEOUT, print, 1)
+    assert repr(reader).startswith(f"<luaevent.Event: fd {near.fileno()}, flags 2, timeout 5.0, ")
+    assert repr(timer).startswith("<luaevent.Event: timeout 1.0, ")
+    timer.close()
+    assert repr(timer) == "<luaevent.Event: closed>"
+    assert "luaevent.Base: " in repr(base)
+
+
 # ---- descriptors closed under their event
 
 

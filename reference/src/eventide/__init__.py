@@ -11,6 +11,7 @@ import sys
 from .clock import Clock, MonotonicClock, VirtualClock
 from .dialects import luaevent, luahop
 from .errors import ClosedError, RunningError, UsageError
+from .events import Interval, Timer, Watcher
 from .loop import Loop
 from .pollers import READ, WRITE, Poller, available, default
 
@@ -21,12 +22,15 @@ __all__ = [
     "WRITE",
     "Clock",
     "ClosedError",
+    "Interval",
     "Loop",
     "MonotonicClock",
     "Poller",
     "RunningError",
+    "Timer",
     "UsageError",
     "VirtualClock",
+    "Watcher",
     "available",
     "default",
     "luaevent",

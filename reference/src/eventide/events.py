@@ -246,6 +246,12 @@ class PersistentEvent(Event):
         self._callback = _nobody
         self._file = self._timeout = None
 
+    def __repr__(self) -> str:
+        if self._callback is _nobody:
+            return "closed"
+        fd = "" if self.fd == NO_FD else f"fd {self.fd}, flags {self.want}, "
+        return f"{fd}timeout {self._timeout}, {self._callback!r}"
+
     def _take(self, answer: Answer) -> None:
         """Become what the callback asked for; all of it or, on an error, nothing."""
         if self._callback is _nobody:

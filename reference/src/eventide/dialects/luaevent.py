@@ -12,7 +12,6 @@ ends `Base.loop`; the event stays, and so does everything else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from ..clock import Clock
 from ..errors import ClosedError
@@ -148,17 +147,17 @@ class Base:
 class Core:
     """The document's `luaevent.core`, for one poller and clock: `new` and the constants."""
 
-    LEAVE: ClassVar[int] = LEAVE
-    EV_READ: ClassVar[int] = EV_READ
-    EV_WRITE: ClassVar[int] = EV_WRITE
-    EV_SIGNAL: ClassVar[int] = EV_SIGNAL
-    EV_TIMEOUT: ClassVar[int] = EV_TIMEOUT
-    EV_PERSIST: ClassVar[int] = EV_PERSIST
-    EVBUFFER_READ: ClassVar[int] = EVBUFFER_READ
-    EVBUFFER_WRITE: ClassVar[int] = EVBUFFER_WRITE
-    EVBUFFER_EOF: ClassVar[int] = EVBUFFER_EOF
-    EVBUFFER_ERROR: ClassVar[int] = EVBUFFER_ERROR
-    EVBUFFER_TIMEOUT: ClassVar[int] = EVBUFFER_TIMEOUT
+    LEAVE: int = LEAVE
+    EV_READ: int = EV_READ
+    EV_WRITE: int = EV_WRITE
+    EV_SIGNAL: int = EV_SIGNAL
+    EV_TIMEOUT: int = EV_TIMEOUT
+    EV_PERSIST: int = EV_PERSIST
+    EVBUFFER_READ: int = EVBUFFER_READ
+    EVBUFFER_WRITE: int = EVBUFFER_WRITE
+    EVBUFFER_EOF: int = EVBUFFER_EOF
+    EVBUFFER_ERROR: int = EVBUFFER_ERROR
+    EVBUFFER_TIMEOUT: int = EVBUFFER_TIMEOUT
 
     def __init__(self, poller: str | None = None, clock: Clock | None = None) -> None:
         self._poller = poller

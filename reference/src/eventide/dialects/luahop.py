@@ -128,7 +128,7 @@ class Hop:
             raise ValueError(f"an interval of {duration!r} would never end")
         return Interval(self._loop, period, _guard, (self._errors, _callable(callback)))
 
-    def clear_timer(self, timer: Timer) -> None:
+    def clear_timer(self, timer: object) -> None:
         """The timer never fires again.  A spent or cleared one is left alone."""
         if isinstance(timer, Timer) and timer.keeper is not self._loop:
             raise ValueError(f"{timer!r} is a timer of another loop")
@@ -209,7 +209,7 @@ class Luahop:
         """A fresh loop, independent of every other one."""
         return Hop(self._poller, self._clock)
 
-    def clear_timer(self, timer: Timer) -> None:
+    def clear_timer(self, timer: object) -> None:
         """The timer never fires again.  A spent or cleared one is left alone."""
         clear_timer(timer)
 
@@ -224,7 +224,7 @@ def new(poller: str | Poller | None = None, clock: Clock | None = None) -> Hop:
     return Hop(poller, clock)
 
 
-def clear_timer(timer: Timer) -> None:
+def clear_timer(timer: object) -> None:
     """The timer, of whichever loop, never fires again.  A spent or cleared one is left alone."""
     if not isinstance(timer, Timer):
         raise TypeError(f"a timer is what set_timeout or set_interval returned, not {timer!r}")
