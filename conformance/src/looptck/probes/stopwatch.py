@@ -11,6 +11,10 @@ from looptck.clocks import Clock
 # microseconds; nothing shorter than this is called early.
 RESOLUTION = 2e-6
 
+# What a loop that counts whole milliseconds may be early, in seconds.  Only the
+# rules about being early hold that against it.
+COARSE = 2e-3
+
 # How often a measurement that has an upper bound is tried before it counts.
 # A busy machine makes one attempt late, not every one of them.
 _ATTEMPTS = 4
@@ -31,9 +35,12 @@ class Stopwatch:
         return self._clock.now() - self._started
 
 
-def assert_not_early(elapsed: float, timeout: float) -> None:
-    """Raises AssertionError if *elapsed* is shorter than *timeout*, both in seconds."""
-    assert elapsed >= timeout - RESOLUTION, (
+def assert_not_early(elapsed: float, timeout: float, *, slack: float = 0.0) -> None:
+    """Raises AssertionError if *elapsed* is shorter than *timeout* by more than *slack*.
+
+    All are in seconds.
+    """
+    assert elapsed >= timeout - slack - RESOLUTION, (
         f"came {(timeout - elapsed) * 1000:.3f} ms early: after {elapsed * 1000:.3f} ms, "
         f"due after {timeout * 1000:.3f} ms"
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import trace
-from .stopwatch import assert_not_early
+from .stopwatch import COARSE, assert_not_early
 
 if TYPE_CHECKING:
     from looptck.clocks import Clock
@@ -73,12 +73,16 @@ class Timetable:
         (entry,) = (entry for entry in self.entries if entry.name == name)
         return [moment - entry.set_after for moment in entry.ran]
 
-    def assert_none_early(self) -> None:
-        """Raises AssertionError if a timer ran too early: for its k-th time before k periods."""
+    def assert_none_early(self, *, slack: float = COARSE) -> None:
+        """Raises AssertionError if a timer ran too early: for its k-th time before k periods.
+
+        For an interval, *slack* is what each period may be short of.
+        """
         for entry in self.entries:
             for count, moment in enumerate(entry.ran, 1):
+                due = count * entry.milliseconds / 1000
                 try:
-                    assert_not_early(moment - entry.set_after, count * entry.milliseconds / 1000)
+                    assert_not_early(moment - entry.set_after, due, slack=count * slack)
                 except AssertionError as error:
                     raise AssertionError(f"call {count} of timer {entry.name} {error}") from None
 

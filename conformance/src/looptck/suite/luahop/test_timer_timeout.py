@@ -89,7 +89,7 @@ def test_none_of_many_timeouts_is_early(luahop: Luahop, clock: Clock, fraction: 
             with suppress(Exception):  # a loop need not take fractions
                 table.timeout(f"of {whole + fraction} ms", whole + fraction)
         poll_for(hop, 32)
-        table.assert_none_early()
+        table.assert_none_early(slack=0)
 
 
 @rule("luahop.timer.timeout-not-early")
@@ -105,7 +105,7 @@ def test_a_timeout_alone_is_not_early(luahop: Luahop, clock: Clock, milliseconds
             assert milliseconds % 1, f"a duration of {milliseconds} ms was refused"
             return  # a loop need not take fractions
         poll_until(hop, "the timeout runs", partial(len, table.ran))
-        table.assert_none_early()
+        table.assert_none_early(slack=0)
 
 
 @rule("luahop.timer.timeout-not-early")
@@ -125,7 +125,7 @@ def test_a_timeout_set_after_a_busy_while_is_not_early(
 
     luahop_in(situation, hop, busy_then_set)
     poll_until(hop, "both timeouts run", lambda: len(table.ran) == 2)
-    table.assert_none_early()
+    table.assert_none_early(slack=0)
 
 
 @rule("luahop.timer.timeout-not-early")
@@ -145,7 +145,7 @@ def test_a_timeout_is_not_early_because_the_loop_woke_for_something_else(
     luahop.clear_timer(cleared)
     far.send(b"x")
     poll_until(hop, "the timeout runs", lambda: "of 30 ms" in table.ran)
-    table.assert_none_early()
+    table.assert_none_early(slack=0)
 
 
 @rule("luahop.timer.timeout-not-early")
@@ -160,7 +160,7 @@ def test_a_timeout_of_whole_milliseconds_is_not_early_after_a_pause(
         table.timeout("of 5 ms", 5)
         clock.advance(pause)
         poll_until(hop, "the timeout runs", partial(len, table.ran))
-        table.assert_none_early()
+        table.assert_none_early(slack=0)
 
 
 def _alone(_luahop: Luahop, hop: Hop, ran: Callable[[], object]) -> None:
