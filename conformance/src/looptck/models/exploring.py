@@ -1,0 +1,99 @@
+"""The search for scenarios that a loop plays differently from the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from looptck.implementation import Implementation
+
+from .generating import Dice, features_of, made_up
+from .playing import PATIENCE, Difference, Played, play
+from .reducing import reduce
+from .scenario import Scenario
+
+# How long a scenario that failed may be made smaller, in seconds.
+_REDUCING = 20.0
+
+# A loop that hung once is given less time while its scenario is made smaller.
+_SHORT_PATIENCE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """What a search found."""
+
+    profile: str
+    variant: str
+    seed: int
+    # steps that were taken, calls and returns included
+    steps: int
+    scenarios: int
+    difference: Difference | None
+
+    def text(self) -> str:
+        what = f"{self.profile} ({self.variant}), seed {self.seed}"
+        if self.difference is None:
+            return f"{what}: {self.steps} steps in {self.scenarios} scenarios, no difference"
+        return f"{what}: a difference after {self.steps} steps\n{self.difference.text()}"
+
+
+def explore(
+    implementation: Implementation,
+    variant: str,
+    profile: str,
+    seed: int,
+    steps: int,
+    *,
+    begin: Callable[[Scenario], None] = lambda _scenario: None,
+    reducing: float = _REDUCING,
+) -> Exploration:
+    """Play made-up scenarios until *steps* are taken or one shows a difference.
+
+    That one is then made smaller, for *reducing* seconds at most.  *begin* is
+    told of each scenario before it is played, so that somebody knows which one
+    it was should this process not live to tell.
+    """
+    features = features_of(implementation)
+    taken = played = 0
+
+    def attempt(scenario: Scenario, patience: float = PATIENCE) -> Played:
+        begin(scenario)
+        return play(scenario, implementation, variant, patience=patience)
+
+    while taken < steps:
+        dice = Dice(f"{seed} {profile} {played}")
+        scenario = made_up(dice, profile, features, is_virtual=implementation.virtual_time)
+        outcome = attempt(scenario)
+        if outcome.hung:
+            # a busy machine can look like a loop that hangs: ask again
+            outcome = attempt(scenario, 2 * PATIENCE)
+        taken += outcome.steps
+        played += 1
+        if outcome.difference is not None:
+            smallest = _reduced(outcome, attempt, reducing)
+            return Exploration(profile, variant, seed, taken, played, smallest)
+    return Exploration(profile, variant, seed, taken, played, None)
+
+
+def _reduced(
+    found: Played, attempt: Callable[[Scenario, float], Played], seconds: float
+) -> Difference:
+    """The same difference, shown by as little as possible."""
+    assert found.difference is not None
+    rule = found.difference.rule
+    smallest = found.difference
+    patience = _SHORT_PATIENCE if found.hung else PATIENCE
+
+    def is_interesting(scenario: Scenario) -> bool:
+        nonlocal smallest
+        played = attempt(scenario, patience)
+        if played.difference is None or (played.difference.rule, played.hung) != (rule, found.hung):
+            return False
+        smallest = played.difference
+        return True
+
+    reduce(found.difference.scenario, is_interesting, seconds)
+    if found.hung and attempt(smallest.scenario, PATIENCE).difference is None:
+        return found.difference
+    return smallest

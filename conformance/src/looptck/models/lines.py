@@ -1,0 +1,129 @@
+"""Real wires: the descriptors that a scenario is played with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from looptck.probes.wires import PipeEnd, drain, fill
+
+from .world import Kind
+
+
+class Line:
+    """A wire made of descriptors.  Everything is non-blocking."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self._folder = ""
+        # clients on their way, and those who were let in
+        self._guests: list[socket.socket] = []
+        # how it can be told that the near end is left alone
+        self._identity = (0, 0, True)
+        self.near = -1
+        self._far: socket.socket | PipeEnd | None = None
+        self._make()
+
+    def write(self, count: int) -> None:
+        if self.kind is not Kind.DOOR:
+            assert self._far is not None
+            self._far.send(b"x" * count)
+            return
+        for _ in range(count):
+            client = socket.socket(socket.AF_UNIX)
+            self._guests.append(client)
+            client.connect(self._address)
+
+    def read(self, count: int) -> None:
+        """Take *count* bytes or clients, or all there is if it is 0."""
+        if self.kind is Kind.DOOR:
+            with suppress(BlockingIOError), socket.socket(fileno=os.dup(self.near)) as door:
+                for _ in range(count or 1000):
+                    self._guests.append(door.accept()[0])
+            return
+        with suppress(OSError):  # nothing there, or a peer that is gone
+            os.read(self.near, count or 65536)
+
+    def fill(self) -> None:
+        fill(PipeEnd(self.near))
+
+    def drain(self) -> None:
+        assert self._far is not None
+        drain(self._far)
+
+    def finish(self) -> None:
+        assert isinstance(self._far, socket.socket)
+        self._far.shutdown(socket.SHUT_WR)
+
+    def hang_up(self) -> None:
+        assert self._far is not None
+        self._far.close()
+
+    def renew(self) -> None:
+        """Close the near end and give its number to that of a fresh line."""
+        number = self.near
+        fresh = Line(self.kind)
+        self._close_all_but_near()
+        os.close(number)
+        os.dup2(fresh.near, number, inheritable=False)
+        os.close(fresh.near)
+        self._far, self._guests, self._folder = fresh._far, fresh._guests, fresh._folder
+        self.near = number
+        self._identity = self._identify()
+
+    def is_untouched(self) -> bool:
+        """Whether the near end is still the same open file, with the same flags."""
+        with suppress(OSError):
+            return self._identify() == self._identity
+        return False
+
+    def close(self) -> None:
+        self._close_all_but_near()
+        with suppress(OSError):
+            os.close(self.near)
+
+    @property
+    def _address(self) -> str:
+        return str(Path(self._folder) / "door")
+
+    def _make(self) -> None:
+        near: int
+        match self.kind:
+            case Kind.PAIR:
+                here, there = socket.socketpair()
+                near, self._far = here.detach(), there
+                there.setblocking(False)
+            case Kind.SOURCE:
+                near, far = os.pipe()
+                self._far = PipeEnd(far)
+                os.set_blocking(far, False)
+            case Kind.SINK:
+                far, near = os.pipe()
+                self._far = PipeEnd(far)
+                os.set_blocking(far, False)
+            case Kind.DOOR:
+                self._folder = tempfile.mkdtemp(prefix="looptck")
+                door = socket.socket(socket.AF_UNIX)
+                door.bind(self._address)
+                door.listen(64)
+                near = door.detach()
+        os.set_blocking(near, False)
+        self.near = near
+        self._identity = self._identify()
+
+    def _identify(self) -> tuple[int, int, bool]:
+        status = os.fstat(self.near)
+        return status.st_dev, status.st_ino, os.get_blocking(self.near)
+
+    def _close_all_but_near(self) -> None:
+        for end in (self._far, *self._guests):
+            if end is not None:
+                with suppress(OSError):
+                    end.close()
+        self._guests = []
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
