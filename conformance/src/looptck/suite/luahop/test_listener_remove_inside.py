@@ -61,12 +61,12 @@ def test_a_callback_removes_itself_and_closes(
     watched.insert(position, (near, on_end))
     for end, callback in watched:
         hop.set_listener(end.fileno(), "r", callback)
-    far.close()
+    far.send(b"bye")
     for _, to_other in others:
         to_other.send(b"x")
     wait_readable([near])
     poll_until(hop, "three ready listeners are called", partial(reached, trace, 3))
-    assert sorted(trace) == ["0", "1", "end b''"]
+    assert sorted(trace) == ["0", "1", "end b'bye'"]
     later, to_later = wires.pair()
     to_later.send(b"x")
     wires.numbered(later, number)  # most likely that very number
