@@ -336,6 +336,7 @@ def test_values_after_the_second_are_ignored(base: Base, clock: VirtualClock) ->
         ([EV_READ], TypeError, r"\[2\]"),
         ("2", TypeError, "'2'"),
         (2.9, TypeError, "2.9"),
+        (2.0, TypeError, "2.0"),
         (-2, ValueError, "-2"),
         (EV_SIGNAL, ValueError, "EV_SIGNAL"),
         (EV_READ | EV_SIGNAL, ValueError, "EV_SIGNAL"),

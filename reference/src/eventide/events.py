@@ -219,7 +219,9 @@ class PersistentEvent(Event):
     def ready(self, ready: int) -> None:
         try:
             answer = self._callback(ready)
-            if answer is not None and answer != self.want:
+            # "is", since 2.0 and True are equal to a flag and are none; a number
+            # that is not the same object is compared in `_take`.
+            if answer is not None and answer is not self.want:
                 self._take(answer)
         finally:
             if (timeout := self._timeout) is not None:
