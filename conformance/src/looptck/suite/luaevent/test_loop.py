@@ -1,0 +1,316 @@
+"""luaevent, core:loop: when it serves, waits and returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.kinds import every_kind, served, short, wanted
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import Stopwatch, assert_prompt
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luaevent import Base, Event, Luaevent
+
+# A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
+# alone, in seconds.
+SLACK = 0.005
+
+
+@rule("luaevent.loop.begins")
+@every_kind
+@pytest.mark.parametrize("calls", [1, 3])
+def test_loop_returns_when_the_last_event_has_ended(
+    luaevent: Luaevent, wires: Wires, kind: str, calls: int
+) -> None:
+    """Nothing but the event is registered; only its end can bring the loop to return."""
+    base = luaevent.new()
+    fd, event = wanted(luaevent, wires, kind)
+    trace = Trace()
+
+    def on_event(_flags: int) -> int:
+        trace("called")
+        return luaevent.LEAVE if len(trace) == calls else event
+
+    kept = base.addevent(fd, event, on_event, short(kind))
+    base.loop()
+    trace("returned")
+    kept.close()
+    assert trace == ["called"] * calls + ["returned"]
+
+
+@rule("luaevent.loop.begins")
+def test_loop_serves_events_of_every_kind(luaevent: Luaevent, wires: Wires) -> None:
+    """Descriptors that are ready, one that gets so, timers, and events added meanwhile."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+
+    def on_write(_flags: int) -> int:
+        stage.after("late timer", 0.002, lambda: far.send(b"x"))
+        stage.add("late writer", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        return luaevent.LEAVE
+
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_write)
+    stage.after("timer", 0.004, lambda: None)
+    stage.run()
+    expected = [
+        "late timer timeout",
+        "late writer write",
+        "reader read",
+        "timer timeout",
+        "writer write",
+    ]
+    assert sorted(stage.trace) == expected, (
+        f"due were {', '.join(expected)}; called were {', '.join(sorted(stage.trace))}"
+        f"{stage.excuse}"
+    )
+
+
+def _none_added(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
+    return []
+
+
+def _all_left(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
+    near, _ = wires.pair()
+    leave = luaevent.LEAVE
+    events = [
+        base.addevent(near.fileno(), luaevent.EV_WRITE, lambda _: leave),
+        base.addevent(None, luaevent.EV_TIMEOUT, lambda _: leave, 0.001),
+    ]
+    base.loop()
+    return events
+
+
+def _all_closed(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
+    events = []
+    for kind in ("silent reader", "ready reader", "ready writer", "timer"):
+        fd, flags = wanted(luaevent, wires, kind)
+        event = base.addevent(fd, flags, lambda _: luaevent.LEAVE, 1)
+        event.close()
+        events.append(event)
+    return events
+
+
+def _closed_in_the_loop(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
+    fd, flags = wanted(luaevent, wires, "silent reader")
+    events = [base.addevent(fd, flags, lambda _: luaevent.LEAVE, 1)]
+
+    def close(_flags: int) -> int:
+        events[0].close()
+        return luaevent.LEAVE
+
+    events.append(base.addevent(None, luaevent.EV_TIMEOUT, close, 0.001))
+    base.loop()
+    return events
+
+
+_EMPTY: dict[str, Callable[[Luaevent, Wires, Base], list[Event]]] = {
+    "none was ever added": _none_added,
+    "all have left": _all_left,
+    "all were closed": _all_closed,
+    "one was closed by the last": _closed_in_the_loop,
+}
+
+
+def _lateness(luaevent: Luaevent, wires: Wires, clock: Clock, empty: str) -> float:
+    """How long `loop()` takes, on the loop's clock or the machine's, whichever saw more."""
+    base = luaevent.new()
+    kept = _EMPTY[empty](luaevent, wires, base)
+    since, began = Stopwatch(clock), time.monotonic()
+    base.loop()
+    took = max(since.elapsed(), time.monotonic() - began)
+    kept.clear()
+    return took
+
+
+@rule("luaevent.loop.no-events")
+@pytest.mark.parametrize("empty", _EMPTY)
+def test_loop_returns_at_once_when_there_is_no_event(
+    luaevent: Luaevent, wires: Wires, clock: Clock, empty: str
+) -> None:
+    """A loop that waits for its own next tick first shows by its length, or hangs."""
+    assert_prompt(lambda: _lateness(luaevent, wires, clock, empty), 0.05)
+
+
+@rule("luaevent.loop.not-before")
+@pytest.mark.parametrize("left", [0.002, 0.01])
+@pytest.mark.parametrize("kind", ["timer", "silent reader", "silent writer"])
+def test_loop_does_not_return_while_an_event_waits(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, left: float
+) -> None:
+    """Another event leaves meanwhile; the one that is left is ended by nothing but time."""
+    base = luaevent.new()
+    fd, event = wanted(luaevent, wires, kind)
+    trace = Trace()
+
+    def on_event(_flags: int) -> int:
+        trace("last")
+        return luaevent.LEAVE
+
+    def on_first(_flags: int) -> int:
+        trace("first")
+        return luaevent.LEAVE
+
+    since = Stopwatch(clock)
+    kept = [
+        base.addevent(fd, event, on_event, 0.03),
+        base.addevent(None, luaevent.EV_TIMEOUT, on_first, left),
+    ]
+    base.loop()
+    elapsed = since.elapsed()
+    kept.clear()
+    assert trace == ["first", "last"], (
+        f"loop() returned with an event left; called were {', '.join(trace) or 'none'}"
+    )
+    assert elapsed >= 0.03 - SLACK, (
+        f"loop() returned after {elapsed * 1000:.3f} ms, with an event left until 30 ms"
+    )
+
+
+@rule("luaevent.loop.not-before")
+@pytest.mark.parametrize("kind", ["silent reader", "silent writer"])
+def test_loop_waits_for_a_descriptor_without_a_timeout(
+    luaevent: Luaevent, wires: Wires, kind: str
+) -> None:
+    """It gets ready by a timer that leaves: then the descriptor is all there is."""
+    base = luaevent.new()
+    near, far = wires.pair()
+    fill(near)
+    trace = Trace()
+
+    def on_ready(_flags: int) -> int:
+        trace("ready")
+        return luaevent.LEAVE
+
+    def on_timer(_flags: int) -> int:
+        trace("timer")
+        drain(far)
+        far.send(b"x")
+        return luaevent.LEAVE
+
+    flags = luaevent.EV_READ if kind == "silent reader" else luaevent.EV_WRITE
+    kept = [
+        base.addevent(near.fileno(), flags, on_ready),
+        base.addevent(None, luaevent.EV_TIMEOUT, on_timer, 0.005),
+    ]
+    base.loop()
+    kept.clear()
+    assert trace == ["timer", "ready"], (
+        f"loop() returned with an event left; called were {', '.join(trace) or 'none'}"
+    )
+
+
+@rule("luaevent.loop.again")
+@every_kind
+@pytest.mark.parametrize("times", [2, 5])
+def test_loop_can_be_called_again(luaevent: Luaevent, wires: Wires, kind: str, times: int) -> None:
+    """New events each time, and between two loops one loop that has none."""
+    stage = Stage(luaevent)
+    fd, event = wanted(luaevent, wires, kind)
+    for each in range(times):
+        stage.add(f"{each}", fd, event, event, luaevent.LEAVE, timeout=short(kind))
+        stage.run()
+        stage.base.loop()
+    expected = [f"{each} {served(kind)}" for each in range(times) for _ in range(2)]
+    stage.went(*expected)
+
+
+@rule("luaevent.loop.again")
+def test_loop_can_be_called_again_for_other_kinds(luaevent: Luaevent, wires: Wires) -> None:
+    """Each loop has other events than the one before, on descriptors that were used already."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    stage.run()
+    far.send(b"x")
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    stage.run()
+    stage.after("timer", 0.002, lambda: None)
+    stage.run()
+    stage.add("both", near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, luaevent.LEAVE)
+    stage.run()
+    told = [call.partition(" ")[0] for call in stage.trace]
+    assert told == ["writer", "reader", "timer", "both"], (
+        f"four loops, one event in each; called were {', '.join(stage.trace)}{stage.excuse}"
+    )
+
+
+@rule("luaevent.loop.nested-other")
+@everywhere
+@pytest.mark.parametrize("outer", ["timer", "reader", "writer"])
+@pytest.mark.parametrize("inner", ["timer", "ready reader", "nothing"])
+def test_the_loop_of_another_base_runs_in_a_callback(
+    luaevent: Luaevent, wires: Wires, situation: Situation, outer: str, inner: str
+) -> None:
+    """Both go on afterwards: the outer with an event of its own, the inner in a second loop."""
+    stage = Stage(luaevent)
+    nested = Stage(luaevent)
+    near, far = wires.pair()
+    far.send(b"x")
+    order = Trace()
+
+    def run_inner() -> None:
+        if inner != "nothing":
+            fd, event = wanted(luaevent, wires, inner)
+            nested.add("inner", fd, event, event, luaevent.LEAVE, timeout=short(inner))
+        nested.run()
+        order("inner loop returned")
+
+    def on_outer(_flags: int) -> int:
+        order("outer begins")
+        run_inner()
+        run_inner()
+        order("outer ends")
+        stage.after("later", 0.002, lambda: order("outer went on"))
+        return luaevent.LEAVE
+
+    def act() -> None:
+        if outer == "timer":
+            stage.add("outer", None, luaevent.EV_TIMEOUT, on_outer, timeout=0.001)
+        else:
+            event = luaevent.EV_READ if outer == "reader" else luaevent.EV_WRITE
+            stage.add("outer", near.fileno(), event, on_outer)
+
+    stage.run(act, situation)
+    assert order == [
+        "outer begins",
+        "inner loop returned",
+        "inner loop returned",
+        "outer ends",
+        "outer went on",
+    ], f"a loop inside a callback of another: {', '.join(order)}{stage.excuse}"
+    nested.went(*([f"inner {served(inner)}"] * 4 if inner != "nothing" else []))
+
+
+@rule("luaevent.loop.nested-other")
+def test_the_inner_loop_leaves_the_events_of_the_outer_alone(
+    luaevent: Luaevent, wires: Wires, clock: Clock
+) -> None:
+    """Both are due in the outer turn; whichever comes first runs the inner loop for a while."""
+    stage = Stage(luaevent)
+    order = Trace()
+    running = False
+
+    def on_outer(_flags: int) -> int:
+        nonlocal running
+        assert not running, "the inner loop called an event of the outer base"
+        running = True
+        inner = Stage(luaevent)
+        inner.after("inner", 0.003, lambda: order("inner"))
+        inner.run()
+        running = False
+        order("outer")
+        return luaevent.LEAVE
+
+    near, _ = wires.pair()
+    stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_outer)
+    stage.add("timer", None, luaevent.EV_TIMEOUT, on_outer, timeout=0.001)
+    clock.advance(0.002)
+    stage.run()
+    assert order == ["inner", "outer"] * 2, f"expected inner, outer twice; ran {', '.join(order)}"

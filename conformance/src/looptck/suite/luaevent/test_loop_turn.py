@@ -1,0 +1,442 @@
+"""luaevent, core:loop: what a turn serves, and in which order."""
+
+from __future__ import annotations
+
+import itertools
+import select
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.attempts import one_attempt_succeeds
+from looptck.probes.deadlines import Deadlines
+from looptck.probes.kinds import wanted
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import Stopwatch, cpu_seconds
+from looptck.probes.wires import End, Wires, fill
+from looptck.profiles.luaevent import Luaevent
+
+# The share of the time that an idle loop may compute.
+_IDLE = 0.1
+
+
+def _silent_reader(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
+    near, _ = wires.pair()
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+
+
+def _silent_writer(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
+    near, far = wires.pair()
+    fill(near)
+    far.send(b"x")
+    stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+
+
+def _timers(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
+    for each in range(3):
+        timeout = 30.0 + each
+        stage.add(f"timer {each}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=timeout)
+
+
+def _reader_with_timeout(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
+    near, _ = wires.pair()
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=30.5)
+
+
+def _closed_but_ready(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
+    near, far = wires.pair()
+    far.send(b"x")
+
+    def on_read(_flags: int) -> int:
+        for event in events:
+            event.close()
+        stage.gone("reader")
+        return luaevent.EV_READ
+
+    events = [stage.add("reader", near.fileno(), luaevent.EV_READ, on_read)]
+
+
+def _left_but_ready(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
+    near, far = wires.pair()
+    far.send(b"x")
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    stage.add("writer", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+
+
+def _one_of_two_left(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
+    near, _ = wires.pair()
+    stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+
+
+_IDLING: dict[str, Callable[[Luaevent, Stage, Wires], None]] = {
+    "a reader on a socket with room to write": _silent_reader,
+    "a writer on a socket with data to read": _silent_writer,
+    "far timers": _timers,
+    "a reader with a far timeout": _reader_with_timeout,
+    "a ready socket whose event was closed": _closed_but_ready,
+    "ready sockets whose events have left": _left_but_ready,
+    "a reader beside a writer that left": _one_of_two_left,
+}
+
+
+@rule("luaevent.loop.idle")
+@pytest.mark.parametrize("idling", _IDLING)
+def test_a_loop_with_nothing_to_do_sleeps(
+    luaevent: Luaevent, wires: Wires, clock: Clock, idling: str
+) -> None:
+    """Processor time is not made by other processes; one attempt of several has to be idle."""
+
+    def computing() -> float:
+        stage = Stage(luaevent)
+        _IDLING[idling](luaevent, stage, wires)
+        stage.after("end", 0.06, stage.end)
+        since = Stopwatch(clock)
+        computed = cpu_seconds(stage.run)
+        assert stage.trace[-1] == "end timeout", f"the loop ended early{stage.excuse}"
+        return computed / since.elapsed()
+
+    shares = []
+    for _ in range(4):
+        shares.append(computing())
+        if shares[-1] <= _IDLE:
+            return
+    raise AssertionError(
+        f"idle beside {idling}, the loop computed for {min(shares):.0%} of the time; "
+        f"a loop that sleeps needs less than {_IDLE:.0%}"
+    )
+
+
+@rule("luaevent.loop.level")
+@everywhere
+@pytest.mark.parametrize("kind", ["reader", "writer", "both"])
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_an_event_is_called_as_long_as_its_condition_holds(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, when: str
+) -> None:
+    """Nothing is read or written, so nothing new ever happens on the descriptor."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    read, write = luaevent.EV_READ, luaevent.EV_WRITE
+    event = {"reader": read, "writer": write, "both": read | write}[kind]
+
+    def act() -> None:
+        if when == "before" or kind != "reader":
+            far.send(b"x")
+        else:
+            stage.after("sender", 0.002, lambda: far.send(b"x"))
+        stage.add("event", near.fileno(), event, *[event] * 9, luaevent.LEAVE)
+
+    stage.run(act, situation)
+    calls = [call for call in stage.trace if call.startswith("event")]
+    assert len(calls) == 10, (
+        f"the condition went on to hold, and of 10 calls {len(calls)} came{stage.excuse}"
+    )
+
+
+@rule("luaevent.loop.level")
+@everywhere
+def test_what_one_call_leaves_unread_brings_the_next(
+    luaevent: Luaevent, wires: Wires, situation: Situation
+) -> None:
+    """All is sent at once and read byte by byte."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    far.send(b"12345678")
+    read: list[bytes] = []
+
+    def on_read(_flags: int) -> int:
+        read.append(near.recv(1))
+        return luaevent.LEAVE if len(read) == 8 else luaevent.EV_READ
+
+    stage.run(lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, on_read), situation)
+    assert b"".join(read) == b"12345678", (
+        f"8 bytes were there, read one by one; {len(read)} calls came{stage.excuse}"
+    )
+
+
+@rule("luaevent.loop.level")
+@everywhere
+@pytest.mark.parametrize("data", [b"", b"x"])
+@pytest.mark.parametrize("ending", ["close", "half close"])
+def test_an_end_that_is_not_handled_is_told_again(
+    luaevent: Luaevent, wires: Wires, situation: Situation, ending: str, data: bytes
+) -> None:
+    """The callback reads all there is, and the empty read, each time."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    far.send(data)
+    if ending == "close":
+        far.close()
+    else:
+        far.shutdown(socket.SHUT_WR)
+
+    def on_read(_flags: int) -> int:
+        while near.recv(10):
+            pass
+        return luaevent.LEAVE if len(stage.trace) == 6 else luaevent.EV_READ
+
+    stage.run(lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, on_read), situation)
+    stage.went(*["reader read"] * 6)
+
+
+@rule("luaevent.loop.level")
+def test_a_condition_is_told_again_after_a_pause(luaevent: Luaevent, wires: Wires) -> None:
+    """Of two readers one leaves without reading; the data is still there for the one that comes."""
+    stage = Stage(luaevent)
+    near, far = wires.pair()
+    far.send(b"x")
+
+    def add_second() -> None:
+        stage.add("second", near.fileno(), luaevent.EV_READ, luaevent.EV_READ, luaevent.LEAVE)
+
+    stage.add("first", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    stage.after("later", 0.004, add_second)
+    stage.run()
+    stage.went("first read", "later timeout", "second read", "second read")
+
+
+# A busy event is called this often at the most before something else must
+# have come.
+_MOST = 60
+
+
+@rule("luaevent.loop.busy-fd-timer")
+@everywhere
+@pytest.mark.parametrize("busy", ["ready reader", "ready writer"])
+@pytest.mark.parametrize("number", [1, 5])
+def test_descriptors_that_are_always_ready_do_not_hold_up_timers(
+    luaevent: Luaevent, wires: Wires, clock: Clock, situation: Situation, busy: str, number: int
+) -> None:
+    """Each call takes a millisecond, so the timer is due after a few and never waited for."""
+    stage = Stage(luaevent, most=200)
+    calls = 0
+    ticks = 0
+
+    def on_busy(event: int) -> int:
+        nonlocal calls
+        calls += 1
+        clock.advance(0.001)
+        return luaevent.LEAVE if ticks == 3 or calls >= _MOST else event
+
+    def on_tick(_flags: int) -> int:
+        nonlocal ticks
+        ticks += 1
+        return luaevent.LEAVE if ticks == 3 else luaevent.EV_TIMEOUT
+
+    def add(each: int) -> None:
+        fd, event = wanted(luaevent, wires, busy)
+        stage.add(f"busy {each}", fd, event, lambda _: on_busy(event))
+
+    def act() -> None:
+        for each in range(number):
+            add(each)
+        stage.add("timer", None, luaevent.EV_TIMEOUT, on_tick, timeout=0.003)
+
+    stage.run(act, situation)
+    before = [call for call in stage.trace[:_MOST] if call.startswith("timer")]
+    assert len(before) == 3, (
+        f"beside {number} descriptors that are always ready, a timer of 3 ms was called "
+        f"{len(before)} times in {calls} ms; 3 calls were due"
+    )
+
+
+@rule("luaevent.loop.busy-fd-timer")
+@pytest.mark.parametrize("kind", ["ready reader", "ready writer"])
+@pytest.mark.parametrize("timeout", [0, 1e-9, 0.0005])
+def test_a_timer_that_is_always_due_does_not_hold_up_descriptors(
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, timeout: float
+) -> None:
+    """A timeout of 0 may be refused or come once; it must not hold up the descriptor either."""
+    stage = Stage(luaevent, most=200)
+    ticks = 0
+
+    def on_tick(_flags: int) -> int:
+        nonlocal ticks
+        ticks += 1
+        clock.advance(0.001)
+        done = ticks >= _MOST or not any(call.startswith("event") for call in expected)
+        return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
+
+    fd, event = wanted(luaevent, wires, kind)
+    expected = ["event"] * 3
+
+    def on_event(_flags: int) -> int:
+        expected.pop()
+        return event if expected else luaevent.LEAVE
+
+    try:
+        stage.add("timer", None, luaevent.EV_TIMEOUT, on_tick, timeout=timeout)
+    except Exception:
+        if timeout:
+            raise
+        stage.gone("timer")
+    stage.add("event", fd, event, on_event)
+    stage.run()
+    assert not expected, (
+        f"beside a timer that is always due, a ready descriptor was served {3 - len(expected)} "
+        f"times while the timer came {ticks} times{stage.excuse}"
+    )
+
+
+@rule("luaevent.loop.timer-order")
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("order", list(itertools.permutations((6, 12, 18))))
+def test_timers_come_in_the_order_of_their_deadlines(
+    luaevent: Luaevent, clock: Clock, order: tuple[int, ...], late: bool
+) -> None:
+    """Late ones are all due when the loop begins, so nothing but their deadlines orders them."""
+    stage = Stage(luaevent)
+    deadlines = Deadlines(stage, clock)
+    for milliseconds in order:
+        deadlines.timer(f"{milliseconds} ms", milliseconds / 1000)
+    if late:
+        clock.advance(0.02)
+    stage.run()
+    deadlines.went()
+
+
+@rule("luaevent.loop.timer-order")
+@pytest.mark.parametrize("kind", ["timers", "silent readers", "mixed"])
+@everywhere
+def test_many_timeouts_come_in_the_order_of_their_deadlines(
+    luaevent: Luaevent, wires: Wires, clock: Clock, situation: Situation, kind: str
+) -> None:
+    """A dozen, added in a wild order and late."""
+    stage = Stage(luaevent)
+    deadlines = Deadlines(stage, clock)
+    number = 12
+    places = [each * 7 % number for each in range(number)]
+    events = [
+        wanted(luaevent, wires, "timer" if timer else "silent reader")
+        for timer in (kind == "timers" or (kind == "mixed" and place % 2) for place in places)
+    ]
+
+    def act() -> None:
+        for place, (fd, event) in zip(places, events, strict=True):
+            deadlines.add(f"{place}", fd, event, 0.003 * (place + 1), lambda: None)
+        clock.advance(0.04)
+
+    stage.run(act, situation)
+    deadlines.went()
+
+
+@rule("luaevent.loop.timer-order")
+def test_a_timer_added_later_for_an_earlier_time_comes_first(
+    luaevent: Luaevent, clock: Clock
+) -> None:
+    """A slow callback makes all of them late, those from before and those it adds."""
+    stage = Stage(luaevent)
+    deadlines = Deadlines(stage, clock)
+
+    def on_first() -> None:
+        deadlines.timer("10 ms later", 0.010)
+        deadlines.timer("2 ms later", 0.002)
+        clock.advance(0.03)
+
+    deadlines.timer("first", 0.002, on_first)
+    deadlines.timer("at 20 ms", 0.020)
+    stage.run()
+    deadlines.went()
+
+
+@rule("luaevent.loop.timer-order")
+def test_a_repeated_timeout_takes_its_place_among_the_others(
+    luaevent: Luaevent, clock: Clock
+) -> None:
+    """After its call it is due again later than another timer, and both are late."""
+
+    def attempt() -> None:
+        stage = Stage(luaevent)
+
+        def on_first(_flags: int) -> int:
+            if stage.count("repeated timeout") == 2:
+                return luaevent.LEAVE
+            stage.after("between", 0.004, lambda: None)
+            stage.after("last", 0.016, lambda: None)
+            stage.after("blocker", 0.001, lambda: clock.advance(0.03))
+            return luaevent.EV_TIMEOUT
+
+        stage.add("repeated", None, luaevent.EV_TIMEOUT, on_first, timeout=0.010)
+        stage.run()
+        stage.went(
+            "repeated timeout",
+            "blocker timeout",
+            "between timeout",
+            "repeated timeout",
+            "last timeout",
+        )
+
+    one_attempt_succeeds(attempt)
+
+
+_PEERS: dict[str, Callable[[Wires], tuple[End, End]]] = {
+    "socket pair": lambda wires: wires.pair(),
+    "pipe": lambda wires: wires.pipe(),
+    "TCP": lambda wires: wires.tcp_pair(),
+}
+
+
+@rule("luaevent.loop.data-before-eof")
+@everywhere
+@pytest.mark.parametrize("peer", _PEERS)
+@pytest.mark.parametrize("ending", ["close", "half close"])
+@pytest.mark.parametrize("flags", ["EV_READ", "EV_READ | EV_WRITE"])
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_all_data_can_be_read_before_the_end_is_seen(
+    luaevent: Luaevent,
+    wires: Wires,
+    clock: Clock,
+    situation: Situation,
+    peer: str,
+    ending: str,
+    flags: str,
+    when: str,
+) -> None:
+    """Two bytes at a time of five, so the end is there during every read but is told last."""
+    near, far = _PEERS[peer](wires)
+    if ending == "half close" and not isinstance(far, socket.socket):
+        ending = "close"
+    stage = Stage(luaevent)
+    event = luaevent.EV_READ | (luaevent.EV_WRITE if "WRITE" in flags else 0)
+    read: list[bytes] = []
+
+    def finish() -> None:
+        far.send(b"abcde")
+        if ending == "close" or not isinstance(far, socket.socket):
+            far.close()
+        else:
+            far.shutdown(socket.SHUT_WR)
+        _wait_for_the_end(near)
+
+    def on_read(flags: int) -> int:
+        if not flags & luaevent.EV_READ:
+            clock.advance(0.0005)
+            return event if len(stage.trace) < 40 else luaevent.LEAVE
+        read.append(near.recv(2))
+        return event if read[-1] else luaevent.LEAVE
+
+    def act() -> None:
+        if when == "before":
+            finish()
+        else:
+            stage.after("peer", 0.002, finish)
+        stage.add("reader", near.fileno(), event, on_read)
+
+    stage.run(act, situation)
+    assert read == [b"ab", b"cd", b"e", b""], (
+        f"the peer sent abcde and ended; read two bytes at a time there came {read}{stage.excuse}"
+    )
+
+
+def _wait_for_the_end(near: End) -> None:
+    """Over loopback the end of a stream may be on its way; a virtual clock does not wait for it."""
+    hang_up = getattr(select, "POLLRDHUP", 0)
+    if hang_up and isinstance(near, socket.socket):
+        kernel = select.poll()
+        kernel.register(near.fileno(), hang_up)
+        assert kernel.poll(5000), "the kernel did not deliver the end of a stream over loopback"
