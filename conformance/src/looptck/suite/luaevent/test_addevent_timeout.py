@@ -13,7 +13,7 @@ from looptck.probes.situations import Situation, everywhere, luaevent_in
 from looptck.probes.stage import Stage
 from looptck.probes.stopwatch import Stopwatch, assert_not_early, assert_prompt
 from looptck.probes.wires import Wires, fill
-from looptck.profiles.luaevent import Luaevent
+from looptck.profiles.luaevent import Event, Luaevent
 
 # A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
 # alone, in seconds.
@@ -206,6 +206,32 @@ def test_a_repeated_timeout_is_never_early(
     assert len(gaps) == 4, f"of 4 timeouts {len(gaps)} came{stage.excuse}"
     for gap in gaps:
         assert_not_early(gap, 0.0105)
+
+
+@rule("luaevent.addevent.timeout-not-early")
+@pytest.mark.parametrize("attempt", range(3))
+def test_none_of_many_timeouts_is_early(luaevent: Luaevent, clock: Clock, attempt: int) -> None:
+    """Set over a while: a clock that moves by milliseconds is behind the watch for some of them."""
+    base = luaevent.new()
+    after: dict[float, float] = {}
+
+    def begin(timeout: float) -> Event:
+        since = Stopwatch(clock)
+
+        def on_timeout(_flags: int) -> int:
+            after[timeout] = since.elapsed()
+            return luaevent.LEAVE
+
+        return base.addevent(None, luaevent.EV_TIMEOUT, on_timeout, timeout)
+
+    kept: list[Event] = []
+    for number in range(12):
+        kept.append(begin(0.0105 + 0.0007 * number))
+        clock.advance(0.0005)
+    base.loop()
+    assert len(after) == len(kept), f"of {len(kept)} timeouts {len(after)} came"
+    for timeout, elapsed in after.items():
+        assert_not_early(elapsed, timeout)
 
 
 @rule("luaevent.addevent.timeout-not-early")
