@@ -93,6 +93,14 @@ def left_since(before: Census) -> list[str]:
         time.sleep(0.005)
 
 
+def forget_signals() -> None:
+    """Take back what Python handles of signals, so that a census sees it set anew."""
+    signal.set_wakeup_fd(-1)
+    for number, handler in _handlers().items():
+        if callable(handler) and handler is not signal.default_int_handler:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def alive(references: Iterable[weakref.ref[Any]]) -> int:
     """How many of the objects behind *references* are still held by somebody."""
     collect()

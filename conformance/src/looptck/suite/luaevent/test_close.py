@@ -1,0 +1,545 @@
+"""luaevent, core:close: the end of a base."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pytest
+
+from looptck.bench import Bench
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.kinds import KINDS, every_kind, wanted
+from looptck.probes.leftovers import Census, alive, collect, forget_signals, left_since
+from looptck.probes.observation import Observation
+from looptck.probes.polling import why_refused
+from looptck.probes.program import run_program
+from looptck.probes.situations import Situation
+from looptck.probes.stage import Stage
+from looptck.probes.trace import Trace
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.luaevent import Base, Event, EventCallback, Luaevent
+
+# Where in its life a base is when its loop is not running.
+_FRESH, _AFTERWARDS = "before its loop ran", "after its loop ran"
+resting = pytest.mark.parametrize("life", [_FRESH, _AFTERWARDS])
+
+References = list[weakref.ref[Any]]
+
+
+def _live(luaevent: Luaevent, wires: Wires, life: str) -> Base:
+    """A fresh base, or one whose loop has run and returned."""
+    base = luaevent.new()
+    if life == _AFTERWARDS:
+        _serve(luaevent, wires, base)
+    return base
+
+
+def _serve(luaevent: Luaevent, wires: Wires, base: Base) -> None:
+    """Run the loop of *base*: a timer, a writer and a reader are served and leave."""
+    near, far = wires.pair()
+    far.send(b"x")
+    leave = luaevent.LEAVE
+    kept = [
+        base.addevent(None, luaevent.EV_TIMEOUT, lambda _: leave, 0.001),
+        base.addevent(near.fileno(), luaevent.EV_READ, lambda _: leave),
+        base.addevent(far.fileno(), luaevent.EV_WRITE, lambda _: leave),
+    ]
+    base.loop()
+    kept.clear()
+
+
+@rule("luaevent.close.exists")
+@resting
+def test_a_base_without_events_can_be_closed(luaevent: Luaevent, wires: Wires, life: str) -> None:
+    """`close` is called, and another base works afterwards."""
+    base = _live(luaevent, wires, life)
+    base.close()
+    stage = Stage(luaevent)
+    stage.after("timer", 0.001, lambda: None)
+    stage.run()
+    stage.went("timer timeout")
+
+
+@rule("luaevent.close.exists")
+@resting
+@every_kind
+def test_the_events_of_a_closed_base_are_never_called(
+    luaevent: Luaevent, wires: Wires, clock: Clock, life: str, kind: str
+) -> None:
+    """Another base runs for longer than their timeouts and watches the same descriptor."""
+    base = _live(luaevent, wires, life)
+    fd, event = wanted(luaevent, wires, kind)
+    trace = Trace()
+
+    def on_event(_flags: int) -> int:
+        trace("called")
+        return luaevent.LEAVE
+
+    kept = base.addevent(fd, event, on_event, 0.002)
+    base.close()
+    clock.advance(0.003)
+    other = Stage(luaevent)
+    if fd is not None:
+        other.add("other", fd, event, luaevent.LEAVE, timeout=0.002)
+    other.after("end", 0.005, lambda: None)
+    other.run()
+    # what a closed base does is open, but not that it serves its events
+    why_refused(base.loop)
+    kept.close()
+    assert trace == [], "an event of a closed base was called"
+    assert "end timeout" in other.trace, f"another base did not work any more{other.excuse}"
+
+
+@rule("luaevent.close.exists")
+@resting
+def test_closing_events_after_their_base_is_harmless(
+    luaevent: Luaevent, wires: Wires, life: str
+) -> None:
+    """Each twice, and then they are collected; another base on the descriptors goes on."""
+    base = _live(luaevent, wires, life)
+    events = []
+    other = Stage(luaevent)
+    for kind in KINDS:
+        fd, event = wanted(luaevent, wires, kind)
+        events.append(base.addevent(fd, event, lambda _: luaevent.LEAVE, 0.5))
+        if fd is not None:
+            other.add(kind, fd, event, luaevent.LEAVE, timeout=0.005)
+    base.close()
+    for each in (*events, *events):
+        each.close()
+    events.clear()
+    collect()
+    other.run()
+    assert len(other.trace) == len(KINDS) - 1, (
+        f"another base was served {', '.join(other.trace)}{other.excuse}"
+    )
+
+
+@rule("luaevent.close.exists")
+@resting
+def test_closing_a_base_leaves_descriptors_open(
+    luaevent: Luaevent, wires: Wires, life: str
+) -> None:
+    """Bytes go both ways afterwards."""
+    near, far = wires.pair()
+    base = _live(luaevent, wires, life)
+    kept = base.addevent(
+        near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, lambda _: luaevent.LEAVE
+    )
+    base.close()
+    kept.close()
+    try:
+        near.send(b"out")
+        far.send(b"in")
+        went = (drain(far), drain(near))
+    except OSError as error:
+        raise AssertionError(f"closing a base took a watched descriptor along: {error}") from error
+    assert went == (b"out", b"in")
+
+
+def _use(luaevent: Luaevent, wires: Wires, base: Base, references: References) -> list[Event]:
+    """Use *base* in every way; the events that are left, and weak references to callbacks."""
+    callbacks: list[EventCallback] = []
+
+    def make(answer: int) -> EventCallback:
+        def callback(_flags: int) -> int:
+            return answer
+
+        callbacks.append(callback)
+        return callback
+
+    _serve(luaevent, wires, base)
+    events = []
+    for kind in KINDS:
+        fd, event = wanted(luaevent, wires, kind)
+        # one that leaves, one that is closed, one that lives on
+        events.append(base.addevent(fd, event, make(luaevent.LEAVE), 0.001))
+        closed = base.addevent(fd, event, make(event), 0.5)
+        closed.close()
+    base.loop()
+    for kind in KINDS:
+        fd, event = wanted(luaevent, wires, kind)
+        events.append(base.addevent(fd, event, make(event), 0.5))
+        events.append(base.addevent(fd, event, make(event), None if fd is not None else 0.5))
+    references += map(weakref.ref, callbacks)
+    return events
+
+
+@rule("luaevent.close.gc")
+def test_a_collected_base_leaves_nothing_behind(luaevent: Luaevent, wires: Wires) -> None:
+    """Three bases in a row, so that one thing kept for each of them shows."""
+    references: References = []
+    _use(luaevent, wires, luaevent.new(), references)  # what is there once for all bases
+    bound = Wires()
+    before = Census.take()
+    for _ in range(3):
+        _use(luaevent, bound, luaevent.new(), references)
+    held = alive(references)
+    bound.close()
+    left = left_since(before)
+    assert not left, f"after three bases were collected there was left: {', '.join(left)}"
+    assert not held, f"of {len(references)} callbacks of collected bases {held} are still held"
+
+
+@rule("luaevent.close.gc")
+def test_closing_events_of_a_base_that_is_gone_is_harmless(
+    luaevent: Luaevent, wires: Wires
+) -> None:
+    """Whether an event keeps its base is open; to close it works in either case."""
+    base = luaevent.new()
+    events = _use(luaevent, wires, base, [])
+    del base
+    collect()
+    for event in (*events, *events):
+        event.close()
+    events.clear()
+    collect()
+    stage = Stage(luaevent)
+    stage.after("timer", 0.001, lambda: None)
+    stage.run()
+    stage.went("timer timeout")
+
+
+@rule("luaevent.close.gc")
+def test_a_base_is_not_gone_while_its_loop_runs(luaevent: Luaevent, wires: Wires) -> None:
+    """Only the running loop refers to it, and garbage is collected in every callback."""
+    bases = [luaevent.new()]
+    trace = Trace()
+    near, _ = wires.pair()
+    leave = luaevent.LEAVE
+
+    def first(_flags: int) -> int:
+        collect()
+        trace("first")
+        return leave
+
+    def later(_flags: int) -> int:
+        collect()
+        trace("later")
+        return leave
+
+    add = bases[0].addevent
+    kept = [
+        add(None, luaevent.EV_TIMEOUT, first, 0.001),
+        add(None, luaevent.EV_TIMEOUT, later, 0.006),
+        add(near.fileno(), luaevent.EV_READ, later, 0.011),
+    ]
+    del add
+    bases.pop().loop()
+    kept.clear()
+    assert trace == ["first", "later", "later"], (
+        f"a running base that nobody refers to was collected; called were {', '.join(trace)}"
+    )
+
+
+@rule("luaevent.close.not-in-loop")
+@pytest.mark.parametrize("kind", ["ready reader", "ready writer", "silent reader", "timer"])
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("situation", [Situation.FRESH, Situation.AGAIN])
+def test_a_base_cannot_be_closed_by_its_own_callback(
+    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, times: int
+) -> None:
+    """Afterwards the loop serves what it had and what is added, and then close works."""
+    base = luaevent.new()
+    stage = Stage(luaevent, base)
+    fd, event = wanted(luaevent, wires, kind)
+    other, far = wires.pair()
+    errors: list[BaseException | None] = []
+
+    def on_event(_flags: int) -> int:
+        errors.extend(why_refused(base.close) for _ in range(times))
+        stage.after("later", 0.003, lambda: far.send(b"x"))
+        return luaevent.LEAVE
+
+    def act() -> None:
+        stage.add("closer", fd, event, on_event, timeout=0.002)
+        stage.add("other", other.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+
+    stage.run(act, situation)
+    assert errors, f"the callback was never called{stage.excuse}"
+    assert None not in errors, (
+        "close() of a base went through inside its own running loop; it must raise"
+    )
+    assert stage.trace[1:] == ["later timeout", "other read"], (
+        "after close() was refused the loop did not go on: "
+        f"called were {', '.join(stage.trace)}{stage.excuse}"
+    )
+    base.close()
+
+
+@rule("luaevent.close.not-in-loop")
+def test_a_running_base_cannot_be_closed_from_a_loop_inside_it(luaevent: Luaevent) -> None:
+    """The outer loop is running still, though it waits for its callback."""
+    outer, inner = luaevent.new(), luaevent.new()
+    trace = Trace()
+    errors: list[BaseException | None] = []
+    leave = luaevent.LEAVE
+    events: list[Event] = []
+
+    def on_inner(_flags: int) -> int:
+        errors.append(why_refused(outer.close))
+        trace("inner")
+        return leave
+
+    def on_outer(_flags: int) -> int:
+        events.append(inner.addevent(None, luaevent.EV_TIMEOUT, on_inner, 0.001))
+        why_refused(inner.loop)  # if it is refused, luaevent.loop.nested-other says so
+        trace("outer")
+        return leave
+
+    def on_later(_flags: int) -> int:
+        trace("later")
+        return leave
+
+    events.append(outer.addevent(None, luaevent.EV_TIMEOUT, on_outer, 0.001))
+    events.append(outer.addevent(None, luaevent.EV_TIMEOUT, on_later, 0.01))
+    outer.loop()
+    assert errors != [None], "close() of a running base went through in a loop inside it"
+    if errors:
+        trace.remove("inner")
+    assert trace == ["outer", "later"], f"called were {', '.join(trace)}"
+    inner.close()
+    outer.close()
+
+
+@rule("luaevent.close.not-in-loop")
+@pytest.mark.parametrize("life", [_FRESH, _AFTERWARDS, "after its loop ran in this callback"])
+def test_a_base_that_rests_can_be_closed_by_a_callback_of_another(
+    luaevent: Luaevent, wires: Wires, life: str
+) -> None:
+    """It is one loop that runs, and another base that is closed."""
+    stage = Stage(luaevent)
+    resting_base = _live(luaevent, wires, life)
+    errors: list[BaseException | None] = []
+
+    def close(_flags: int) -> int:
+        if "callback" in life:
+            # if it is refused, luaevent.loop.nested-other says so
+            why_refused(_serve, luaevent, wires, resting_base)
+        errors.append(why_refused(resting_base.close))
+        stage.after("later", 0.002, lambda: None)
+        return luaevent.LEAVE
+
+    stage.add("closer", None, luaevent.EV_TIMEOUT, close, timeout=0.001)
+    stage.run()
+    assert errors == [None], (
+        f"a base whose loop is not running could not be closed by another's callback: {errors[0]!r}"
+    )
+    stage.went("closer timeout", "later timeout")
+
+
+@rule("luaevent.close.not-in-loop")
+def test_a_base_can_be_closed_after_a_callback_raised(luaevent: Luaevent, wires: Wires) -> None:
+    """However the loop ends, it is not running afterwards."""
+    base = luaevent.new()
+    near, _ = wires.pair()
+    calls = 0
+
+    def fail(_flags: int) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise ValueError("raised on purpose")
+        return luaevent.LEAVE
+
+    kept = base.addevent(near.fileno(), luaevent.EV_WRITE, fail)
+    raised = why_refused(base.loop)
+    error = why_refused(base.close)
+    kept.close()
+    how = "raised" if raised else "returned"
+    assert error is None, f"loop() had {how}, and yet close() was refused: {error!r}"
+
+
+@rule("luaevent.close.idempotent")
+@pytest.mark.parametrize("life", [_FRESH, _AFTERWARDS])
+def test_observe_closing_a_base_twice(
+    luaevent: Luaevent, wires: Wires, observe: Observation, life: str
+) -> None:
+    """The second time is observed, and the collection after it must come to an end."""
+    base = _live(luaevent, wires, life)
+    base.close()
+    error = why_refused(base.close)
+    if error is None:
+        observe("is harmless", of=life)
+    else:
+        observe.raised(error, of=life)
+    del base
+    collect()
+
+
+@rule("luaevent.close.use-after")
+@pytest.mark.parametrize("of", ["addevent", "loop", "addevent, then loop"])
+def test_observe_a_closed_base(
+    luaevent: Luaevent, wires: Wires, observe: Observation, of: str
+) -> None:
+    """What was added is a ready descriptor with a timeout, so that a loop would soon end."""
+    base = luaevent.new()
+    near, _ = wires.pair()
+    kept: list[Event] = []
+    calls = Trace()
+
+    def on_event(_flags: int) -> int:
+        calls("called")
+        return luaevent.LEAVE
+
+    def add() -> None:
+        kept.append(base.addevent(near.fileno(), luaevent.EV_WRITE, on_event, 0.01))
+
+    base.close()
+    said = []
+    for name, act in (("addevent", add), ("loop", base.loop)):
+        if name in of:
+            error = why_refused(act)
+            said.append(
+                f"{name} raises {type(error).__name__}" if error else f"{name} goes through"
+            )
+    if calls:
+        said.append("the event is called")
+    observe(", ".join(said), of=of)
+
+
+def _ends_with_live_events(luaevent: Luaevent) -> object:
+    """Events that were never served."""
+    wires = Wires()
+    base = luaevent.new()
+    return wires, base, _some_events(luaevent, wires, base)
+
+
+def _ends_after_the_loop(luaevent: Luaevent) -> object:
+    """Events were served, and others are left when the program ends."""
+    wires = Wires()
+    base = luaevent.new()
+    _serve(luaevent, wires, base)
+    return wires, base, _some_events(luaevent, wires, base)
+
+
+def _ends_with_a_cycle(luaevent: Luaevent) -> object:
+    """The base, its events and their callbacks refer to each other."""
+    wires = Wires()
+    base = luaevent.new()
+    kept: list[object] = [wires, base]
+    _serve(luaevent, wires, base)
+    kept += _some_events(luaevent, wires, base, kept)
+    kept.append(kept)
+    return kept
+
+
+def _ends_without_a_reference(luaevent: Luaevent) -> object:
+    """The base is lost, its events are not."""
+    wires = Wires()
+    base = luaevent.new()
+    return wires, _some_events(luaevent, wires, base)
+
+
+def _some_events(luaevent: Luaevent, wires: Wires, base: Base, held: object = None) -> list[Event]:
+    def callback(_flags: int) -> int:
+        assert held is not luaevent
+        return luaevent.LEAVE
+
+    events = []
+    for kind in KINDS:
+        fd, event = wanted(luaevent, wires, kind)
+        events.append(base.addevent(fd, event, callback, 30))
+    return events
+
+
+_PROGRAMS = {
+    "with live events": _ends_with_live_events,
+    "after the loop returned": _ends_after_the_loop,
+    "with events that refer to their base": _ends_with_a_cycle,
+    "with events whose base is lost": _ends_without_a_reference,
+}
+
+
+@rule("luaevent.close.exit")
+@pytest.mark.parametrize("program", _PROGRAMS)
+def test_a_program_may_end_with_an_open_base(
+    luaevent: Luaevent, bench: Bench, program: str
+) -> None:
+    """A process of its own, since only its end can show what happens at the end."""
+    base = luaevent.new()  # this process has the witness; the other one has the events
+    ended = run_program(bench, "luaevent", _PROGRAMS[program])
+    assert not ended.complaint, f"a program that ended {program}: {ended.complaint}"
+    del base
+
+
+@rule("luaevent.close.nothing-left")
+@pytest.mark.parametrize("order", ["events first", "base first", "events lost before"])
+def test_nothing_is_left_of_closed_bases(luaevent: Luaevent, wires: Wires, order: str) -> None:
+    """Three bases in a row, so that one thing kept for each of them shows."""
+
+    def live_and_close(bound: Wires) -> None:
+        base = luaevent.new()
+        events = _use(luaevent, bound, base, references)
+        if order == "events first":
+            for event in events:
+                event.close()
+        if order == "events lost before":
+            events.clear()
+            collect()
+        base.close()
+        del base
+        for event in events:
+            event.close()
+
+    references: References = []
+    live_and_close(wires)  # what is there once for all bases is there before the census
+    bound = Wires()
+    before = Census.take()
+    for _ in range(3):
+        live_and_close(bound)
+    held = alive(references)
+    bound.close()
+    left = left_since(before)
+    assert not left, f"after three bases were closed there was left: {', '.join(left)}"
+    assert not held, f"of {len(references)} callbacks of closed bases {held} are still held"
+
+
+@rule("luaevent.close.nothing-left")
+def test_closing_puts_back_what_the_process_had(luaevent: Luaevent, wires: Wires) -> None:
+    """Nothing of Python's handles a signal before, so whatever does afterwards is the base's."""
+    forget_signals()
+    before = Census.take()
+    base = luaevent.new()
+    _serve(luaevent, wires, base)
+    base.close()
+    del base
+    left = [each for each in left_since(before) if "handler" in each or "wake-up" in each]
+    assert not left, f"after a base was closed there was left: {', '.join(left)}"
+
+
+@rule("luaevent.close.nothing-left")
+def test_nothing_is_left_after_a_callback_raised(luaevent: Luaevent, wires: Wires) -> None:
+    """The loop ended in disorder; the base is closed all the same."""
+    references: References = []
+
+    def fail_once(bound: Wires) -> None:
+        base = luaevent.new()
+        calls = 0
+
+        def fail(_flags: int) -> int:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise ValueError("raised on purpose")
+            return luaevent.LEAVE
+
+        near, _ = bound.pair()
+        kept = base.addevent(near.fileno(), luaevent.EV_WRITE, fail)
+        references.append(weakref.ref(fail))
+        why_refused(base.loop)
+        base.close()
+        kept.close()
+
+    fail_once(wires)
+    bound = Wires()
+    before = Census.take()
+    for _ in range(3):
+        fail_once(bound)
+    held = alive(references)
+    bound.close()
+    left = left_since(before)
+    assert not left, f"after three bases were closed there was left: {', '.join(left)}"
+    assert not held, f"of {len(references)} callbacks of closed bases {held} are still held"
