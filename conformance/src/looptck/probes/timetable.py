@@ -76,13 +76,13 @@ class Timetable:
     def assert_none_early(self, *, slack: float = COARSE) -> None:
         """Raises AssertionError if a timer ran too early: for its k-th time before k periods.
 
-        For an interval, *slack* is what each period may be short of.
+        *slack* is what a call may be early, in seconds; it does not grow with k.
         """
         for entry in self.entries:
             for count, moment in enumerate(entry.ran, 1):
                 due = count * entry.milliseconds / 1000
                 try:
-                    assert_not_early(moment - entry.set_after, due, slack=count * slack)
+                    assert_not_early(moment - entry.set_after, due, slack=slack)
                 except AssertionError as error:
                     raise AssertionError(f"call {count} of timer {entry.name} {error}") from None
 
