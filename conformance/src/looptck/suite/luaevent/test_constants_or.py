@@ -13,6 +13,10 @@ from looptck.profiles.luaevent import Luaevent
 # How long a descriptor has to be silent, in seconds.
 _QUIET = 0.01
 
+# A timeout that never passes.  An event that has none and answers with flags is
+# the affair of luaevent.callback.change-no-spurious-timeout.
+_LONG = 30.0
+
 
 @rule("luaevent.constants.ev-or-capture")
 @everywhere
@@ -22,9 +26,11 @@ def test_what_is_only_writable_is_reported_as_that(
 ) -> None:
     near, _far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
     both = luaevent.EV_READ | luaevent.EV_WRITE
-    stage.run(
-        lambda: stage.add("event", near.fileno(), both, both, both, luaevent.LEAVE), situation
-    )
+
+    def register() -> None:
+        stage.add("event", near.fileno(), both, both, both, luaevent.LEAVE, timeout=_LONG)
+
+    stage.run(register, situation)
     stage.went("event write", "event write", "event write")
 
 
@@ -38,9 +44,11 @@ def test_what_is_only_readable_is_reported_as_that(
     fill(near)
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
-    stage.run(
-        lambda: stage.add("event", near.fileno(), both, both, both, luaevent.LEAVE), situation
-    )
+
+    def register() -> None:
+        stage.add("event", near.fileno(), both, both, both, luaevent.LEAVE, timeout=_LONG)
+
+    stage.run(register, situation)
     stage.went("event read", "event read", "event read")
 
 
@@ -58,7 +66,7 @@ def test_each_direction_is_reported_when_it_becomes_ready(
         stage.after("drained", _QUIET, lambda: drain(far))
         return both
 
-    stage.add("event", near.fileno(), both, read, luaevent.LEAVE)
+    stage.add("event", near.fileno(), both, read, luaevent.LEAVE, timeout=_LONG)
     stage.after("sent", _QUIET, lambda: far.send(b"data"))
     stage.run()
     stage.went("sent timeout", "event read", "drained timeout", "event write")
