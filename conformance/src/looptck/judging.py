@@ -422,7 +422,9 @@ def _message(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     said = crash.message if crash is not None else str(report.longrepr)
     where = "" if report.when == "call" else f"in {report.when}: "
-    return where + str(said).removeprefix("AssertionError: ")
+    # what pytest adds to a message of our own is full of addresses
+    words, _, _ = str(said).removeprefix("AssertionError: ").partition("\nassert ")
+    return where + words
 
 
 def _tell_pytest(session: pytest.Session, judgement: Judgement, task: Task) -> None:
