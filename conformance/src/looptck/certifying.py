@@ -47,6 +47,10 @@ class Request:
     jobs: int = 0
     patience: float = 5.0
     rules_folder: str = ""
+    # how far to search after the tests, and from where; no part of a
+    # certificate, which is made of the tests alone
+    explore: int = 0
+    seed: int = 0
 
     def arguments(self) -> dict[str, Any]:
         """What a certificate says about how it was made."""
@@ -64,6 +68,7 @@ class Request:
         command += ["-p", "looptck.plugin", "-q", "--pyargs", "looptck.suite"]
         command += ["--implementation", self.spec, "--events-fd", str(events_fd)]
         command += ["--jobs", str(self.jobs), "--patience", str(self.patience)]
+        command += ["--explore", str(self.explore), "--seed", str(self.seed)]
         if self.rules_folder:
             command += ["--rules-folder", self.rules_folder]
         for option, values in (

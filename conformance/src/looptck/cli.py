@@ -7,28 +7,29 @@ usage, 3 adapter or environment broken, 130 stopped by Ctrl-C.
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
-from . import __version__, certificate, certifying
+from . import __version__, certificate, certifying, suite_index
 from .catalogue import Catalogue, Rule, read_folder, shipped
 from .certifying import Request
 from .errors import LooptckError, UsageError
 from .implementation import installed
 from .profiles import PROFILES
 from .report import junit
+from .report.exploration import said_of
 from .report.terminal import Meter, conclusion, show, terminal
 from .results import Results, ResultsWriter
-from . import suite_index
 from .verdicts import Judgement, is_certified
 
 _INTERRUPTED = 130
@@ -78,6 +79,14 @@ def _catalogue(rules_folder: str) -> Catalogue:
     metavar="SECONDS",
     help="Silence after which a test is hung.",
 )
+@click.option(
+    "--explore",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Then play made-up scenarios against the models, for N steps.",
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Where exploring starts.")
 @click.option("--verbose", "-v", is_flag=True, help="Print the verdict on every rule.")
 @click.pass_obj
 def certify(
@@ -89,6 +98,8 @@ def certify(
     out: str,
     jobs: int | None,
     patience: float,
+    explore: int,
+    seed: int | None,
     verbose: bool,
 ) -> int:
     """Judge IMPL by the rules and write its certificate.
@@ -98,8 +109,10 @@ def certify(
     example uvloop:new_event_loop.
     """
     catalogue = _catalogue(rules_folder)
+    if seed is None:
+        seed = random.randrange(1_000_000)
     requests = [
-        Request(spec, profiles, rules, variants, jobs or 0, patience, rules_folder)
+        Request(spec, profiles, rules, variants, jobs or 0, patience, rules_folder, explore, seed)
         for spec in dict.fromkeys(implementations)
     ]
     _refuse_mistakes(requests, catalogue)
@@ -143,6 +156,7 @@ class _Run:
         self._out = terminal()
         self._err = terminal(stderr=True)
         self._results: Results | None = None
+        self._explored: list[dict[str, Any]] = []
 
     def status(self) -> int:
         try:
@@ -176,6 +190,8 @@ class _Run:
                     self._results.judgements.append(Judgement.from_data(event))
                     writer.write(event)
                     meter.advance()
+                elif event["kind"] == "exploration":
+                    self._explored.append(event)
             if self._results is not None:
                 self._results.is_complete = True
         if writer is not None:
@@ -205,7 +221,10 @@ class _Run:
             return complain(self._err, error)
         self._out.print(conclusion(results, self._catalogue), style="bold", markup=False)
         self._out.print(f"  {self._folder / 'certificate.json'}", markup=False, soft_wrap=True)
-        return 0 if is_certified(self._catalogue, results.judgements) else 1
+        for event in self._explored:
+            self._out.print(said_of(event), markup=False, soft_wrap=True)
+        differs = any(event["difference"] for event in self._explored)
+        return 0 if is_certified(self._catalogue, results.judgements) and not differs else 1
 
 
 def _folder_name(spec: str) -> str:

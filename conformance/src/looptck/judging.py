@@ -28,6 +28,8 @@ from .catalogue import Catalogue, Rule
 from .errors import AdapterError, EnvironmentBrokenError, LooptckError, UsageError
 from .implementation import Implementation, file_hashes, find
 from .profiles import PROFILES
+from .report.exploration import said_of
+from .searching import Search
 from .verdicts import Case, Judgement, Verdict, fold
 from .workers import Ending, Pool, Report
 
@@ -45,13 +47,13 @@ class UnderTest:
     KEY: ClassVar[pytest.StashKey[UnderTest]] = pytest.StashKey()
 
     implementation: Implementation
-    # what finds it again in another interpreter, see `implementation.find`
-    spec: str
     variants: tuple[str, ...]
     profiles: tuple[str, ...]
     rules: tuple[Rule, ...]
     catalogue: Catalogue
     patience: float
+    # to be made after the tests; None for none
+    search: Search | None = None
 
     @classmethod
     def from_options(
@@ -63,6 +65,7 @@ class UnderTest:
         patterns: Sequence[str],
         patience: float,
         catalogue: Catalogue,
+        search: Search | None = None,
     ) -> UnderTest:
         """Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
         for name in profiles:
@@ -86,12 +89,12 @@ class UnderTest:
         wanted = tuple(name for name in PROFILES if name in (profiles or offered))
         under_test = cls(
             implementation=implementation,
-            spec=spec,
             variants=tuple(variants or implementation.by_variant),
             profiles=wanted,
             rules=tuple(rule for rule in chosen if rule.document in wanted),
             catalogue=catalogue,
             patience=patience,
+            search=search,
         )
         if not under_test.rules:
             raise UsageError(
@@ -210,10 +213,26 @@ class Judging:
             for judgement, task in self.judge(session.config, tasks):
                 self._stream.say({"kind": "judgement", **judgement.as_data()})
                 _tell_pytest(session, judgement, task)
+            for event in self._search():
+                self._stream.say(event)
+                _tell_pytest_of_search(session, event)
         except LooptckError as error:
             self._fail(str(error), error.exit_status)
         self._stream.say({"kind": "end"})
         return True
+
+    def _search(self) -> Iterator[dict[str, Any]]:
+        """What the search finds, if one was asked for."""
+        under_test = self._under_test
+        if under_test.search is None:
+            return
+        wanted = [
+            (variant, profile)
+            for profile in under_test.profiles
+            for variant in under_test.variants
+            if under_test.offers(variant, profile)
+        ]
+        yield from under_test.search.events(under_test.implementation, wanted, self._jobs)
 
     def _fail(self, message: str, status: int = 3) -> NoReturn:
         self._stream.say({"kind": "error", "status": status, "message": message})
@@ -436,6 +455,12 @@ def _tell_pytest(session: pytest.Session, judgement: Judgement, task: Task) -> N
         case = went.get(item.nodeid)
         hook.pytest_runtest_logreport(report=_report(item, task, judgement, case))
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _tell_pytest_of_search(session: pytest.Session, event: dict[str, Any]) -> None:
+    if event["kind"] == "exploration":
+        session.testsfailed += bool(event["difference"])
+        session.config.get_terminal_writer().line("\n" + said_of(event))
 
 
 def _report(

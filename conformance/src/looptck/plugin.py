@@ -50,6 +50,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--jobs", type=int, default=0, help="workers at a time (default: one for each processor)"
     )
+    group.addoption(
+        "--explore", type=int, default=0, help="then play made-up scenarios, for so many steps"
+    )
+    group.addoption("--seed", type=int, default=0, help="the seed of what is made up")
     group.addoption("--rules-folder", help="read the rules from this folder")
     group.addoption("--events-fd", type=int, default=-1, help="report to this descriptor as JSON")
 
@@ -60,12 +64,14 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from .judging import Judging, UnderTest, stream_for
     from .probes import wall_clock
+    from .searching import Search
     from .workers import die_with_parent
 
     wall_clock.install()  # before the implementation is imported
     if config.getoption("events_fd") >= 0:
         die_with_parent()  # whoever reads the events; without it there is nothing to do
     stream = stream_for(config.getoption("events_fd"))
+    steps = config.getoption("explore")
     try:
         if config.pluginmanager.hasplugin("dsession"):
             raise UsageError("looptck runs its own workers; use --jobs in place of -n")
@@ -76,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
             patterns=config.getoption("rule"),
             patience=config.getoption("patience"),
             catalogue=_catalogue(config),
+            search=Search(steps, config.getoption("seed")) if steps else None,
         )
         stream.say({"kind": "implementation", **under_test.described()})
     except LooptckError as error:
