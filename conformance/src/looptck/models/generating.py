@@ -168,7 +168,7 @@ class _Author:
         return tuple(make() for _ in range(self.pick([0, 1, 1, 2, 3, 4])))
 
     def times(self) -> int:
-        return self.pick([1, 1, 1, 1, 1, 1, 2, 12])
+        return self.pick([1, 1, 1, 1, 1, 1, 2, 16])
 
 
 class _EventAuthor(_Author):
@@ -248,6 +248,8 @@ class _HopAuthor(_Author):
     def _poll(self) -> Step:
         if Feature.POLL_FOR in self.features and not self.number(0, 5):
             return step("poll for", self.loop(), self.length())
+        if not self.number(0, 5):
+            return step("poll often", self.loop(), self.pick([2, 3, 16]))
         return step("poll", self.loop())
 
     def _inner(self) -> list[_Choice]:

@@ -35,7 +35,7 @@ from .world import NOT_READY, Kind, Readiness, Way, Wire
 
 # After so many turns in which something ready or due was passed over, it is
 # starved.  Rules promise no turn; a fair loop of any kind is far below.
-_STARVED = 8
+_STARVED = 10
 
 # So many calls in a row, each with both directions ready and only one told.
 _NEVER_JOINED = 6

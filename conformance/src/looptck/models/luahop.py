@@ -26,9 +26,12 @@ from .refused import RefusedError
 from .timing import RESOLUTION, Timing, units
 from .world import Readiness, Way, Wire
 
-# After so many polls that served something, and more than the loop has things
-# to serve, what was ready or due all along and was passed over is starved.
-_STARVED = 3
+# After so many polls that served something, what was ready or due all along and
+# was passed over is starved.  Rules promise no poll; a fair loop is far below.
+_STARVED = 10
+
+# A loop may look at its descriptors more than once in one poll, not for ever.
+_MOST_IN_ONE_POLL = 3
 
 # So many polls in a row may return for nothing while there is work.
 EMPTY_POLLS = 9
@@ -45,8 +48,12 @@ class Listener:
     rule_if_called: str = "luahop.listener.remove"
     # the poll in which it may not be called, having taken its maker's place
     silent_in: int = -1
+    # the last poll in which it was called, and how often
     called_in: int = -1
+    called_often: int = 0
     calls: int = 0
+    # the boundary that followed its last call
+    served: int = 0
     # the count of serving polls since which it is ready and not served
     ready_since: int | None = None
 
@@ -84,6 +91,7 @@ class Timer:
 class Boundary:
     """A moment between two callbacks, or at the beginning of a poll."""
 
+    number: int
     time: float
     ready: Mapping[Listener, Readiness]
 
@@ -99,6 +107,7 @@ class LuahopModel:
         self.is_polling = False
         self._inside: Listener | Timer | None = None
         self._boundaries: list[Boundary] = []
+        self._number = 0
         self._poll = 0
         self._limit = inf
         self._began = 0.0
@@ -197,6 +206,7 @@ class LuahopModel:
         self._called_in_poll += 1
         self._inside = whose
         if isinstance(whose, Listener):
+            whose.called_often = whose.called_often + 1 if whose.called_in == self._poll else 1
             whose.called_in = self._poll
         elif not whose.is_interval:
             whose.gone = "it ran already"
@@ -207,6 +217,7 @@ class LuahopModel:
         self._inside = None
         if isinstance(whose, Listener):
             whose.ready_since = None
+            whose.served = self._number + 1
         elif whose.is_interval and not whose.gone:
             self._arm_again(whose, now)
         self._bound(now)
@@ -255,7 +266,7 @@ class LuahopModel:
         allowed = [
             f"{listener.name} called"
             for listener in self._listeners.values()
-            if listener.readiness().surely and listener.called_in != self._poll
+            if listener.readiness().surely
         ]
         last = self._boundaries[-1].time
         for timer in sorted(self._live(), key=lambda timer: timer.earliest):
@@ -292,7 +303,8 @@ class LuahopModel:
     def _bound(self, now: float) -> None:
         """Here the loop may look at its descriptors and at the clock."""
         ready = {listener: listener.readiness() for listener in self._listeners.values()}
-        self._boundaries.append(Boundary(now, ready))
+        self._number += 1
+        self._boundaries.append(Boundary(self._number, now, ready))
         for listener, readiness in ready.items():
             if not readiness.surely:
                 listener.ready_since = None
@@ -342,17 +354,22 @@ class LuahopModel:
         self._bound(now)
 
     def _check_ready(self, listener: Listener, what: str) -> None:
-        if listener.called_in == self._poll:
-            raise self._no("luahop.listener.read", f"{what} a second time in one poll")
+        if listener.called_in == self._poll and listener.called_often >= _MOST_IN_ONE_POLL:
+            raise self._no("luahop.poll.returns", f"{what} again and again in one poll")
         if listener.silent_in == self._poll:
             raise self._no(
                 "luahop.listener.replace-inside",
                 f"{what} in the poll in which the one that it replaces was called",
             )
-        looked = [each.ready[listener] for each in self._boundaries if listener in each.ready]
+        looked = [
+            boundary.ready[listener]
+            for boundary in self._boundaries
+            if boundary.number >= listener.served and listener in boundary.ready
+        ]
         if not any(listener.way in ready.perhaps for ready in looked):
+            again = listener.called_in == self._poll
             raise self._no(
-                "luahop.listener.not-ready",
+                f"luahop.listener.{'read' if again else 'not-ready'}",
                 f"{what}, although its wire is not ready to {listener.way.words()}",
             )
 
@@ -390,11 +407,9 @@ class LuahopModel:
                 )
 
     def _check_starved(self, served: Listener | Timer) -> None:
-        there = len(self._listeners) + sum(1 for _ in self._live())
-        most = _STARVED + there
         for listener in self._listeners.values():
             since = listener.ready_since
-            if listener is not served and since is not None and self._served - since > most:
+            if listener is not served and since is not None and self._served - since > _STARVED:
                 raise self._no(
                     _missed(listener),
                     f"{served.name} called again, although the wire of {listener.name} is ready "
@@ -402,7 +417,7 @@ class LuahopModel:
                 )
         for timer in self._live():
             since = timer.due_since
-            if timer is not served and since is not None and self._served - since > most:
+            if timer is not served and since is not None and self._served - since > _STARVED:
                 raise self._no(
                     "luahop.timer.io-coexist",
                     f"{served.name} called again, although {timer.name} is due and was passed "

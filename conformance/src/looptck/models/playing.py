@@ -285,7 +285,7 @@ class _Play(Generic[M]):
         except Exception as error:
             if self._difference is not None or self._fault is not None:
                 raise _Over from None
-            if may_refuse and isinstance(error, (TypeError, ValueError)) and not self._depth:
+            if may_refuse and isinstance(error, (TypeError, ValueError, OSError)):
                 raise _Refusal from error
             raised = f"{what} raised {type(error).__name__}: {error}"
             self.differ(RefusedError(self.rule_of_return, raised, [f"{what} does not raise"]))
@@ -389,7 +389,7 @@ class _Cast:
 
 _OF_PROFILE = frozenset(
     {"add", "close", "drop", "loop", "loop guarded", "close base"}
-    | {"set", "remove", "clear", "poll", "poll for"}
+    | {"set", "remove", "clear", "poll", "poll for", "poll often"}
 )
 
 # How often an actor may come on stage; some bring each other back for ever.
@@ -662,7 +662,8 @@ class _LuahopPlay(_Play[LuahopModel]):
             return lambda: self._poll_for(subject, int(args[1]))
         if subject not in self.models or self.models[subject].is_stuck:
             return None
-        return lambda: self._poll_until_called(subject)
+        times = int(args[1]) if verb == "poll often" else 1
+        return lambda: self._poll_until_called(subject, times)
 
     def _act_on_actor(self, verb: str, name: str) -> Callable[[], object] | None:
         actor = self._scenario.actors.get(name)
@@ -729,15 +730,15 @@ class _LuahopPlay(_Play[LuahopModel]):
             return {"s": milliseconds // 1000}
         return {"ms": milliseconds}
 
-    def _poll_until_called(self, number: int) -> None:
-        """Poll until somebody is called; a few polls may return for nothing."""
+    def _poll_until_called(self, number: int, times: int) -> None:
+        """Poll until somebody is called, *times* times; some polls may return for nothing."""
         hop, model = self.loops[number], self.models[number]
-        for _ in range(EMPTY_POLLS + 1):
+        empty = 0
+        while times and empty <= EMPTY_POLLS and not model.is_stuck:
             calls = self._calls
             model.enter(self.now(), None)
             self.enter(model, f"poll {number}", hop.poll, may_refuse=False)
-            if self._calls > calls:
-                return
+            times, empty = (times - 1, 0) if self._calls > calls else (times, empty + 1)
 
     def _poll_for(self, number: int, length: int) -> None:
         hop = self.loop(number)

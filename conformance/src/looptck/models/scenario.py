@@ -71,6 +71,7 @@ VERBS = {
     "clear": "clear {name}",
     "poll": "poll {b}",
     "poll for": "poll {b} for {t}",
+    "poll often": "poll {b} {n} times",
 }
 
 _PLACES = {"n": r"\d+", "w": r"\d+", "t": r"\d+", "b": r"\d+", "name": r"[A-Z][A-Za-z0-9]*"}
