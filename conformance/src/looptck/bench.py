@@ -15,16 +15,14 @@ from .witness import Witness
 
 
 class Bench:
-    def __init__(self, implementation: Implementation, variant: str, spec: str = "") -> None:
-        self.implementation = implementation
-        self.variant = variant
-        # what finds the implementation again in another interpreter
-        self.spec = spec
+    def __init__(self, implementation: Implementation, variant: str) -> None:
+        self._implementation = implementation
+        self._variant = variant
         self.clock: Clock = VirtualClock() if implementation.virtual_time else MonotonicClock()
         self.witness = Witness(implementation.engine)
         self.observation = Observation()
 
     def entry(self, profile: str) -> Any:
         """A fresh entry object of *profile*."""
-        factory = self.implementation.by_variant[self.variant][profile]
+        factory = self._implementation.by_variant[self._variant][profile]
         return self.witness.watch(factory(self.clock))

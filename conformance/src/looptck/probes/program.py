@@ -1,60 +1,58 @@
-"""A program: a function of the suite that runs in an interpreter of its own.
+"""A program: a function that runs in a process of its own, which then ends as programs do.
 
-What shows only when a process ends cannot be judged in the process that
-judges.  The program has the same implementation, variant and profile as the
-test, and lives for a few seconds at most.
+What shows only at the end of a process cannot be judged in the process that
+judges.  The end is the interpreter's whole end: threads are waited for, exit
+handlers run, modules are taken apart and what they refer to is collected.
+
+The process is forked, not started anew: so it has the very implementation
+that is judged, however that was made, and costs milliseconds.  The exit
+handlers of whoever judges are none of the program's and are forgotten first.
 """
 
 from __future__ import annotations
 
-import importlib
+import atexit
+import contextlib
+import ctypes
 import os
-import subprocess
-import sys
+import select
+import signal
+import tempfile
+import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from looptck.bench import Bench
-from looptck.errors import LooptckError
-from looptck.implementation import find
+from typing import Any, NoReturn
 
 # How long a program may take, in seconds.  Less than the patience of whoever
 # watches the test, so that the test can still say what happened.
-_PATIENCE = 4.0
+_PATIENCE = 3.0
 
-# Says that the function came to its end, on a line of its own: what follows is
-# the end of the process.
-_THROUGH = "the program is through"
+# The status of a program that raised.
+_RAISED = 70
 
 # What an interpreter prints when something goes wrong where no caller is left.
 _COMPLAINTS = ("Traceback (most recent call last)", "Exception ignored", "Fatal Python error")
-
-# Called with the profile's entry object; what it returns lives as long as the
-# interpreter.
-Main = Callable[[Any], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a program ended."""
 
-    # None if it had to be ended
+    # as `os.waitstatus_to_exitcode` tells it; None if it had to be ended
     status: int | None
-    # whether the function returned
-    through: bool
     output: str
 
     @property
     def complaint(self) -> str:
         """In plain words, what was wrong with the end; "" if nothing was."""
         last = self.output.splitlines()[-1][:200] if self.output else "nothing"
-        if not self.through:
-            return f"the program did not come to its end; it said: {last}"
         if self.status is None:
-            return f"the process was still there {_PATIENCE:.0f} s after its start"
+            return f"the process did not end within {_PATIENCE:.0f} s"
+        if self.status == _RAISED:
+            return f"the program raised before its end: {last}"
         if self.status < 0:
-            return f"the process was ended by signal {-self.status}; it said: {last}"
+            return f"the process was ended by {signal.Signals(-self.status).name}"
         if self.status:
             return f"the process exited with status {self.status}; it said: {last}"
         if any(each in self.output for each in _COMPLAINTS):
@@ -62,44 +60,41 @@ class Ended:
         return ""
 
 
-def run_program(bench: Bench, profile: str, main: Main) -> Ended:
-    """Run *main*, a function at the top of a module, in a fresh interpreter."""
-    name = bench.implementation.name
-    arguments = (bench.spec, name, bench.variant, profile, main.__module__, main.__qualname__)
-    bench.witness.calls[f"{main.__qualname__} in a program"] += 1
-    process = subprocess.Popen(
-        (sys.executable, "-W", "ignore", "-m", __name__, *arguments),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    status: int | None
+# What programs refer to to the last, as scripts do by their globals.
+kept: list[Any] = []
+
+
+def run_program(main: Callable[[], Any]) -> Ended:
+    """Run *main* in a process of its own; what it returns lives to the end of the process."""
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as output:
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            for stream in (1, 2):
+                os.dup2(output.fileno(), stream)
+            _run(main)
+        os.close(writing)
+        with contextlib.closing(os.fdopen(reading, "rb")) as alive:
+            # nobody writes: readable means that the last holder is gone
+            ended, _, _ = select.select([alive], [], [], _PATIENCE)
+            if not ended:
+                os.kill(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
+        output.seek(0)
+        said = output.read(20_000).decode(errors="replace").strip()
+    return Ended(os.waitstatus_to_exitcode(status) if ended else None, said)
+
+
+def _run(main: Callable[[], Any]) -> NoReturn:
+    """The life of the program; never returns to the caller's stack."""
     try:
-        output, _ = process.communicate(timeout=_PATIENCE)
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        process.kill()
-        output, _ = process.communicate()
-        status = None
-    *before, after = output.rpartition(_THROUGH + "\n")
-    return Ended(status, any(before), "".join((before[0], after)).strip())
-
-
-def _main(
-    spec: str, implementation: str, variant: str, profile: str, module: str, name: str
-) -> object:
-    function: Main = getattr(importlib.import_module(module), name)
-    found = find(spec)
-    if found.name != implementation:
-        raise LooptckError(f"{spec!r} is {found.name}, not {implementation}, which is judged")
-    kept = function(Bench(found, variant, spec).entry(profile))
-    print(_THROUGH, flush=True)
-    return kept
-
-
-if __name__ == "__main__":
-    # a global: still there when the interpreter takes itself apart
-    KEPT = _main(*sys.argv[1:])
+        atexit._clear()
+        warnings.simplefilter("ignore")
+        kept.append(main())
+    except BaseException:  # the last frame of this process: it may only exit
+        os.write(2, traceback.format_exc().encode())
+        os._exit(_RAISED)
+    # Not sys.exit(), which would go through the frames of whoever judges.
+    ctypes.pythonapi.Py_Exit(0)
+    os._exit(_RAISED)

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, variant: str) -> Bench:
-    under_test = under_test_of(request.config)
-    made = Bench(under_test.implementation, variant, under_test.spec)
+    made = Bench(under_test_of(request.config).implementation, variant)
     request.node.stash[BENCH] = made
     return made
 
