@@ -425,7 +425,8 @@ def test_all_data_can_be_read_before_the_end_is_seen(
             finish()
         else:
             stage.after("peer", 0.002, finish)
-        stage.add("reader", near.fileno(), event, on_read)
+        # Without a timeout it is the affair of luaevent.callback.change-no-spurious-timeout.
+        stage.add("reader", near.fileno(), event, on_read, timeout=30.0)
 
     stage.run(act, situation)
     assert read == [b"ab", b"cd", b"e", b""], (
