@@ -122,6 +122,18 @@ class Wires:
         self._kept((twin,))
         return twin
 
+    def pair_at(self, number: int) -> tuple[socket.socket, socket.socket]:
+        """A fresh pair whose near end has that number, closed a moment ago.
+
+        Or another one, if somebody else has taken the number meanwhile.
+        """
+        near, far = self.pair()
+        if far.fileno() == number:
+            return far, near
+        if near.fileno() == number:
+            return near, far
+        return self.numbered(near, number), far
+
     def keep(self, close: Callable[[], object]) -> None:
         """Call *close* at the end of the test."""
         self._open.callback(close)

@@ -60,9 +60,8 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
     error = why_refused(hop.set_listener, number, mask, lambda: trace("refused"))
     assert error is not None, "set_listener accepted a descriptor that is closed"
     poll_for(hop, 2)
-    other, far = wires.pair()
+    late, far = wires.pair_at(number)
     far.send(b"x")
-    late = wires.numbered(other, number)
     poll_for(hop, 2)
     assert trace == [], "a listener that was refused is called once its number is open again"
     hop.set_listener(late.fileno(), mask, lambda: trace("late"))

@@ -67,9 +67,8 @@ def test_a_callback_removes_itself_and_closes(
     wait_readable([near])
     poll_until(hop, "three ready listeners are called", partial(reached, trace, 3))
     assert sorted(trace) == ["0", "1", "end b'bye'"]
-    later, to_later = wires.pair()
+    _, to_later = wires.pair_at(number)
     to_later.send(b"x")
-    wires.numbered(later, number)  # most likely that very number
     poll_for(hop, 4)
     assert len(trace) == 3, "a listener was called after it removed itself and closed"
     for _, to_other in others:
@@ -238,12 +237,6 @@ def test_the_direction_that_removes_the_other_stays(
     assert len(set(trace)) == 1, f"{trace[0]!r} removed the other direction; then ran {trace}"
 
 
-def reopen(wires: Wires, number: int) -> tuple[socket.socket, socket.socket]:
-    """A fresh pair whose near end has that number, free a moment ago, if nobody took it."""
-    near, far = wires.pair()
-    return wires.numbered(near, number), far
-
-
 @rule("luahop.listener.fd-reuse-same-poll")
 @pytest.mark.parametrize("count", [2, 4])
 @pytest.mark.parametrize("same_callback", [False, True], ids=["new-callback", "same-callback"])
@@ -282,7 +275,7 @@ def test_a_reused_number_is_not_called_for_the_old_readiness(
         fd = near.fileno()
         hop.remove_listener(fd, "r")
         near.close()
-        new, to_new = reopen(wires, fd)
+        new, to_new = wires.pair_at(fd)
         fresh.append(new)
         senders.append(to_new)
         hop.set_listener(new.fileno(), "r", callbacks[number] if same_callback else on_fresh)
@@ -317,7 +310,7 @@ def test_a_reused_number_is_not_writable_because_the_old_one_was(
         fd = near.fileno()
         hop.remove_listener(fd, "w")
         near.close()
-        new, far = reopen(wires, fd)
+        new, far = wires.pair_at(fd)
         fill(new)
         peers.append(far)
         hop.set_listener(new.fileno(), "w", lambda: trace("fresh"))
@@ -346,7 +339,7 @@ def test_a_reused_number_of_the_running_callbacks_own(
         hop.remove_listener(fd, "r")
         hop.remove_listener(fd, "w")
         near.close()
-        new, to_new = reopen(wires, fd)
+        new, to_new = wires.pair_at(fd)
         fill(new)
         senders.append(to_new)
         for mask in "rw":

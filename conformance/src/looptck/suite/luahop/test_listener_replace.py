@@ -125,7 +125,7 @@ def test_a_chain_of_callbacks_each_setting_the_next(
         far.send(b"x")
 
         def on_read() -> None:
-            hop.remove_listener(near.fileno(), "r")
+            drain(near)
             trace(str(number))
             if number < 5:
                 watch(number + 1)
