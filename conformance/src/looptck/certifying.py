@@ -65,7 +65,7 @@ class Request:
 
     def command(self, events_fd: int) -> list[str]:
         command = [sys.executable, "-m", "pytest", "-c", str(_configuration())]
-        command += ["-p", "looptck.plugin", "-q", "--pyargs", "looptck.suite"]
+        command += ["-p", "looptck.plugin", "-q", "--fold-variants", "--pyargs", "looptck.suite"]
         command += ["--implementation", self.spec, "--events-fd", str(events_fd)]
         command += ["--jobs", str(self.jobs), "--patience", str(self.patience)]
         command += ["--explore", str(self.explore), "--seed", str(self.seed)]

@@ -27,6 +27,7 @@ from .bench import Bench
 from .catalogue import Catalogue, Rule
 from .errors import AdapterError, EnvironmentBrokenError, LooptckError, UsageError
 from .implementation import Implementation, file_hashes, find
+from .plugin import EVERY_VARIANT
 from .profiles import PROFILES
 from .report.exploration import said_of
 from .searching import Search
@@ -145,6 +146,11 @@ class Stream:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
+    @property
+    def is_read(self) -> bool:
+        """Whether such a process exists; without, it is pytest's output that people read."""
+        return self._fd >= 0
+
     def say(self, message: dict[str, Any]) -> None:
         if self._fd < 0:
             return
@@ -194,8 +200,11 @@ class Judging:
             rule = _rule_of(item, self._under_test.catalogue)
             if rule is None:
                 continue
-            here = rule.id in chosen and self._under_test.offers(_variant_of(item), rule.document)
-            (kept if here else left_out).append(item)
+            here = any(
+                self._under_test.offers(variant, rule.document)
+                for variant in _variants_of(item, self._under_test)
+            )
+            (kept if here and rule.id in chosen else left_out).append(item)
         if left_out:
             config.hook.pytest_deselected(items=left_out)
         items[:] = kept
@@ -212,7 +221,8 @@ class Judging:
         try:
             for judgement, task in self.judge(session.config, tasks):
                 self._stream.say({"kind": "judgement", **judgement.as_data()})
-                _tell_pytest(session, judgement, task)
+                if not self._stream.is_read:
+                    _tell_pytest(session, judgement, task)
             for event in self._search():
                 self._stream.say(event)
                 _tell_pytest_of_search(session, event)
@@ -249,8 +259,10 @@ class Judging:
         }
         for item in items:
             rule = _rule_of(item, under_test.catalogue)
-            if rule is not None and (task := tasks.get((_variant_of(item), rule.id))):
-                task.items.append(item)
+            if rule is not None:
+                for variant in _variants_of(item, under_test):
+                    if task := tasks.get((variant, rule.id)):
+                        task.items.append(item)
         return list(tasks.values())
 
     def judge(
@@ -341,6 +353,7 @@ class _Work:
         for item in self._task.items:
             report.begin(item.nodeid)
             if isinstance(item, pytest.Function):
+                item.callspec.params["variant"] = self._task.variant
                 item._initrequest()  # a campaign may have an item run more than once
             report.say(self._run(item))
 
@@ -499,11 +512,13 @@ def _rule_of(item: pytest.Item, catalogue: Catalogue) -> Rule | None:
     return catalogue[rule_id]
 
 
-def _variant_of(item: pytest.Item) -> str:
+def _variants_of(item: pytest.Item, under_test: UnderTest) -> tuple[str, ...]:
+    """The variants that *item* is a test of: one, or all of them."""
     callspec = getattr(item, "callspec", None)
     if callspec is None or "variant" not in callspec.params:
         raise pytest.UsageError(f"{item.nodeid} uses no profile; ask for one as a fixture")
-    return str(callspec.params["variant"])
+    variant = callspec.params["variant"]
+    return under_test.variants if variant == EVERY_VARIANT else (variant,)
 
 
 def share_memory() -> None:

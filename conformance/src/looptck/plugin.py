@@ -28,6 +28,9 @@ if "looptck.probes" not in sys.modules:
 
 DEFAULT_PATIENCE = 5.0
 
+# In place of a variant's name, in a test that is collected once for all of them.
+EVERY_VARIANT = "*"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("looptck", "conformance of event loops")
@@ -54,6 +57,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--explore", type=int, default=0, help="then play made-up scenarios, for so many steps"
     )
     group.addoption("--seed", type=int, default=0, help="the seed of what is made up")
+    group.addoption(
+        "--fold-variants",
+        action="store_true",
+        help="collect each test once for all variants; its id does not name them",
+    )
     group.addoption("--rules-folder", help="read the rules from this folder")
     group.addoption("--events-fd", type=int, default=-1, help="report to this descriptor as JSON")
 
@@ -125,4 +133,9 @@ def _catalogue(config: pytest.Config) -> rules.Catalogue:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "variant" in metafunc.fixturenames and metafunc.definition.get_closest_marker("rule"):
-        metafunc.parametrize("variant", under_test_of(metafunc.config).variants)
+        under_test = under_test_of(metafunc.config)
+        if metafunc.config.getoption("fold_variants"):
+            every = pytest.param(EVERY_VARIANT, id=pytest.HIDDEN_PARAM)
+            metafunc.parametrize("variant", [every])
+        else:
+            metafunc.parametrize("variant", under_test.variants)

@@ -113,6 +113,11 @@ class Worker:
         """When the parent's patience ends, on the monotonic clock."""
         return self._since + self.patience
 
+    @property
+    def is_done(self) -> bool:
+        """It has said that it is through; nothing more comes."""
+        return self._done
+
     def read(self) -> bool:
         """Take what the channel holds; False at its end."""
         data = os.read(self.channel, 65536)
@@ -147,10 +152,14 @@ class Worker:
         activity = self._activity() if hung else None
         if hung:
             self._have_stacks_printed()  # 4
+        if hung or self._done:
+            # Its group, too: a grandchild may live on.
             self.kill()
-        status = self._wait_for_exit()
-        self.kill()  # the group lives on while a grandchild does
-        death = None if hung or self._done else status
+            os.waitpid(self.pid, 0)
+            death = None
+        else:
+            death = self._wait_for_exit()
+            self.kill()
         stack = _text(self.stacks) if hung or death else ""
         if activity is Activity.SLEPT and _waits_for_thread(stack):
             activity = Activity.WAITED
@@ -247,6 +256,8 @@ def _run(
         trace.recorder = recorder
         faulthandler.register(_PRINT_STACKS, file=stacks.fileno())
         report = Report(channel)
+        # Nothing of the parent's is garbage here, and looking for some would copy it.
+        gc.freeze()
         work(report)
         report.begin("the collection of what the tests left behind")
         gc.collect()
@@ -307,7 +318,7 @@ class Pool:
         soonest = min(worker.deadline for worker in self._running)
         for key, _ in self._selector.select(max(soonest - time.monotonic(), 0)):
             worker: Worker = key.data
-            if not worker.read():
+            if not worker.read() or worker.is_done:
                 yield self._end(worker, hung=False)
         now = time.monotonic()
         for worker in [w for w in self._running if w.deadline <= now]:
