@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -17,7 +18,7 @@ from looptck.probes.stopwatch import Stopwatch, assert_prompt
 from looptck.probes.timetable import Timetable
 from looptck.probes.trace import Trace
 from looptck.probes.wires import Wires, drain
-from looptck.profiles.luahop import Hop, Luahop
+from looptck.profiles.luahop import Hop, Luahop, Timer
 
 # In seconds: how late a timer may be.
 LATENESS = 0.050
@@ -170,43 +171,55 @@ def test_a_timeout_of_whole_milliseconds_is_not_early_after_a_pause(
         table.assert_none_early(slack=0)
 
 
-def _alone(_luahop: Luahop, hop: Hop, ran: Callable[[], object]) -> None:
-    hop.set_timeout({"ms": 20}, ran)
+@dataclass(frozen=True)
+class Scene:
+    """A loop with nothing but timers; `judge` sets the one whose lateness is measured."""
+
+    luahop: Luahop
+    hop: Hop
+    stopwatch: Stopwatch
+    late: list[float]
+
+    def judge(self) -> None:
+        self.stopwatch.restart()
+        self.hop.set_timeout({"ms": 20}, lambda: self.late.append(self.stopwatch.elapsed() - 0.020))
+
+    def bystander(self, milliseconds: int) -> Timer:
+        """A timer that is far off, or cleared.  When it runs it ends the wait: too late."""
+        return self.hop.set_timeout(
+            {"ms": milliseconds}, lambda: self.late.append(self.stopwatch.elapsed() - 0.020)
+        )
 
 
-def _before_a_farther_one(_luahop: Luahop, hop: Hop, ran: Callable[[], object]) -> None:
-    hop.set_timeout({"ms": 20}, ran)
-    hop.set_timeout({"ms": 400}, ran)
+def _alone(scene: Scene) -> None:
+    scene.judge()
 
 
-def _after_a_farther_one(_luahop: Luahop, hop: Hop, ran: Callable[[], object]) -> None:
-    hop.set_timeout({"ms": 400}, ran)
-    hop.set_timeout({"ms": 20}, ran)
+def _before_a_farther_one(scene: Scene) -> None:
+    scene.judge()
+    scene.bystander(400)
 
 
-def _after_a_nearer_one_was_cleared(luahop: Luahop, hop: Hop, ran: Callable[[], object]) -> None:
-    cleared = hop.set_timeout({"ms": 5}, ran)
-    hop.set_timeout({"ms": 20}, ran)
-    hop.set_timeout({"ms": 400}, ran)
-    luahop.clear_timer(cleared)
+def _after_a_farther_one(scene: Scene) -> None:
+    scene.bystander(400)
+    scene.judge()
 
 
-def _beside_a_slow_interval(_luahop: Luahop, hop: Hop, ran: Callable[[], object]) -> None:
-    hop.set_interval({"ms": 400}, ran)
-    hop.set_timeout({"ms": 20}, ran)
+def _after_a_nearer_one_was_cleared(scene: Scene) -> None:
+    cleared = scene.bystander(5)
+    scene.judge()
+    scene.bystander(400)
+    scene.luahop.clear_timer(cleared)
 
 
-def _set_in_a_callback(_luahop: Luahop, hop: Hop, ran: Callable[[], object]) -> None:
-    hop.set_timeout({"ms": 400}, ran)
-    opened = []
+def _beside_a_slow_interval(scene: Scene) -> None:
+    scene.hop.set_interval({"ms": 400}, _nobody)
+    scene.judge()
 
-    def opener() -> None:
-        opened.append(True)
-        hop.set_timeout({"ms": 10}, ran)
 
-    hop.set_timeout({"ms": 10}, opener)
-    while not opened:
-        hop.poll()
+def _set_in_a_callback(scene: Scene) -> None:
+    scene.bystander(400)
+    scene.hop.set_timeout({"ms": 10}, scene.judge)
 
 
 _SCENES = [
@@ -220,14 +233,10 @@ _SCENES = [
 
 
 @rule("luahop.timer.timeout-latency")
-@pytest.mark.parametrize("scene", _SCENES, ids=lambda scene: scene.__name__.strip("_"))
+@pytest.mark.parametrize("set_up", _SCENES, ids=lambda scene: scene.__name__.strip("_"))
 @pytest.mark.parametrize("silent", [False, True], ids=["timers only", "a silent descriptor"])
 def test_a_waiting_poll_wakes_for_the_nearest_timer(
-    luahop: Luahop,
-    clock: Clock,
-    wires: Wires,
-    scene: Callable[[Luahop, Hop, Callable[[], object]], None],
-    silent: bool,
+    luahop: Luahop, clock: Clock, wires: Wires, set_up: Callable[[Scene], None], silent: bool
 ) -> None:
     """The farther timer ends the wait of a loop that does not look for the nearest one."""
 
@@ -236,15 +245,14 @@ def test_a_waiting_poll_wakes_for_the_nearest_timer(
         hop = luahop.new()
         if silent:
             hop.set_listener(near.fileno(), "r", lambda: drain(near))
-        stopwatch = Stopwatch(clock)
-        ran: list[float] = []
-        scene(luahop, hop, lambda: ran.append(stopwatch.elapsed()))
+        scene = Scene(luahop, hop, Stopwatch(clock), [])
+        set_up(scene)
         for _ in range(MANY):
-            if ran:
+            if scene.late:
                 break
             hop.poll()
-        assert ran, f"a timeout of 20 ms did not run in {MANY} calls of poll"
-        return ran[0] - 0.020
+        assert scene.late, f"a timeout of 20 ms did not run in {MANY} calls of poll"
+        return scene.late[0]
 
     assert_prompt(lateness, LATENESS)
 
