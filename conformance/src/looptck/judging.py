@@ -336,6 +336,18 @@ class Judging:
         return None, ""
 
 
+# Plugins that would touch the worker's streams or watch over what the worker
+# itself watches over.
+_NOT_IN_A_WORKER = (
+    "capturemanager",
+    "faulthandler",
+    "logging-plugin",
+    "setuponly",
+    "threadexception",
+    "unraisableexception",
+)
+
+
 class _Work:
     """What the worker of one task does: run its tests, tell of each."""
 
@@ -345,21 +357,25 @@ class _Work:
 
     def __call__(self, report: Report) -> None:
         manager = self._config.pluginmanager
-        for name in ("capturemanager", "faulthandler", "logging-plugin", "unraisableexception"):
+        for name in _NOT_IN_A_WORKER:
             if plugin := manager.get_plugin(name):
                 manager.unregister(plugin)
         settings.register_profile("looptck", derandomize=True, database=None, deadline=None)
         settings.load_profile("looptck")
-        for item in self._task.items:
-            report.begin(item.nodeid)
+        result: dict[str, Any] | None = None
+        items = self._task.items
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            report.begin(item.nodeid, after=result)
             if isinstance(item, pytest.Function):
                 item.callspec.params["variant"] = self._task.variant
                 item._initrequest()  # a campaign may have an item run more than once
-            report.say(self._run(item))
+            result = self._run(item, following)
+        if result is not None:
+            report.say(result)
 
-    def _run(self, item: pytest.Item) -> dict[str, Any]:
+    def _run(self, item: pytest.Item, following: pytest.Item | None) -> dict[str, Any]:
         try:
-            reports = runtestprotocol(item, log=False, nextitem=None)
+            reports = runtestprotocol(item, log=False, nextitem=following)
             failure = next((r for r in reports if r.failed), None)
             message = _message(failure) if failure else ""
         except BaseException as error:  # a loop may raise KeyboardInterrupt or pytest's Exit

@@ -60,15 +60,21 @@ class Report:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
-    def begin(self, what: str) -> None:
-        """*what* begins now and has the whole patience for itself."""
+    def begin(self, what: str, after: dict[str, Any] | None = None) -> None:
+        """*what* begins now and has the whole patience for itself.
+
+        *after* is said in the same breath, which wakes the parent once, not twice.
+        """
         if trace.recorder is not None:
             trace.recorder.forget()
-        self.say({"begin": what})
+        self._write(*([] if after is None else [after]), {"begin": what})
 
     def say(self, message: dict[str, Any]) -> None:
         """Send *message*, which must be JSON, to the parent."""
-        data = json.dumps(message).encode() + b"\n"
+        self._write(message)
+
+    def _write(self, *messages: dict[str, Any]) -> None:
+        data = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
         while data:
             data = data[os.write(self._fd, data) :]
 
