@@ -117,6 +117,13 @@ def broken(session: nox.Session) -> None:
 
 
 @nox.session
+def liberal(session: nox.Session) -> None:
+    """Run the suite on the loop that takes every liberty the rules leave, with 200 seeds."""
+    install(session, "tests")
+    session.run("python", "fixtures/liberal.py", *session.posargs)
+
+
+@nox.session
 def flake(session: nox.Session) -> None:
     """Count each rule's false alarms on a machine that is busy with something else."""
     install(session, "flake")
