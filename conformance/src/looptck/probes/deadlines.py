@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from looptck.clocks import Clock
 
 # Deadlines nearer to each other than this, in seconds, may be told apart or not:
-# a loop may count whole milliseconds.
-_APART = 0.002
+# a loop may count whole milliseconds, or the ticks of a coarse clock.
+_APART = 0.005
 
 
 class Deadlines:
