@@ -75,7 +75,7 @@ def test_a_second_is_no_longer_unit(
 
         kept = base.addevent(fd, event, on_timeout, 0.02)
         base.loop()
-        kept.close()
+        del kept
         assert calls, "loop() returned before the timeout of its only event"
         return calls[0] - 0.02
 
@@ -293,7 +293,7 @@ def test_a_timeout_that_is_over_already_comes_at_once(
         clock.advance(0.07)
         since = Stopwatch(clock)
         base.loop()
-        kept.close()
+        del kept
         assert calls, "an event whose timeout was over when loop() began was never called"
         return calls[0]
 

@@ -40,7 +40,7 @@ def test_loop_returns_when_the_last_event_has_ended(
     kept = base.addevent(fd, event, on_event, short(kind))
     base.loop()
     trace("returned")
-    kept.close()
+    del kept
     assert trace == ["called"] * calls + ["returned"]
 
 
