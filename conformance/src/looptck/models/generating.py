@@ -102,12 +102,15 @@ def made_up(
     return kind(chooser, features, is_virtual=is_virtual).write()
 
 
-# How a step is made, and how often in proportion to the others.
-_Choice = tuple[int, Callable[[], Step]]
+# How steps are made, and how often in proportion to the others.
+_Choice = tuple[int, Callable[[], list[Step]]]
 
 
 class _Author:
     """What both profiles have in common."""
+
+    # how an actor comes on stage
+    enters = ""
 
     def __init__(self, chooser: Chooser, features: frozenset[Feature], *, is_virtual: bool) -> None:
         self.number, self.pick = chooser.number, chooser.pick
@@ -116,16 +119,32 @@ class _Author:
         self.longest = 5 if is_virtual else 3
         self.rounds = self.number(1, 4 if is_virtual else 2)
         kinds = [Kind.PAIR] * 6 + [Kind.SOURCE, Kind.SINK, Kind.DOOR]
-        self.wires = [self.pick(kinds) for _ in range(self.pick([1, 1, 1, 2, 2, 3]))]
+        self.wires = [self.pick(kinds) for _ in range(self.pick([1, 1, 2, 2, 3]))]
         self.names = list(_NAMES[: self.pick([1, 2, 2, 3, 3, 4, 5] if is_virtual else [1, 2, 3])])
 
     def write(self) -> Scenario:
         raise NotImplementedError
 
     def some(self, choices: list[_Choice], most: int) -> list[Step]:
-        """Up to *most* steps, each chosen by its weight."""
+        """What *most* choices by their weights give, or less."""
         makers = [make for weight, make in choices for _ in range(weight)]
-        return [self.pick(makers)() for _ in range(self.number(0, most))]
+        if not makers:
+            return []
+        return [each for _ in range(self.number(0, most)) for each in self.pick(makers)()]
+
+    def swarm(self, choices: list[_Choice]) -> list[_Choice]:
+        """The same with weights of this scenario's own.
+
+        Where everything happens at once little goes far; a scenario that does
+        without some things does the others often enough to matter.
+        """
+        return [(weight * self.pick([0, 1, 1, 4]), make) for weight, make in choices]
+
+    def one(self, verb: str, *places: Callable[[], int | str]) -> Callable[[], list[Step]]:
+        return lambda: [step(verb, *(place() for place in places))]
+
+    def few(self) -> int:
+        return self.number(1, 2)
 
     def wire(self) -> int:
         return self.number(1, len(self.wires))
@@ -140,22 +159,29 @@ class _Author:
         return self.number(1, self.longest)
 
     def on_wires(self) -> list[_Choice]:
+        one, few, wire = self.one, self.few, self.wire
         choices: list[_Choice] = [
-            (5, lambda: step("write", self.number(1, 2), self.wire())),
-            (1, lambda: step("read", self.number(1, 2), self.wire())),
-            (3, lambda: step("read all", self.wire())),
-            (2, lambda: step("fill", self.wire())),
-            (2, lambda: step("drain", self.wire())),
-            (3, lambda: step("pass", self.length())),
+            (4, one("write", few, wire)),
+            (2, self._write_everywhere),
+            (1, one("read", few, wire)),
+            (3, one("read all", wire)),
+            (2, one("fill", wire)),
+            (2, one("drain", wire)),
+            (3, one("pass", self.length)),
         ]
         if Feature.HANG_UP in self.features:
-            choices += [
-                (1, lambda: step("finish", self.wire())),
-                (1, lambda: step("hang up", self.wire())),
-            ]
+            choices += [(1, one("finish", wire)), (1, one("hang up", wire))]
         if Feature.RENEW in self.features:
-            choices += [(2, lambda: step("renew", self.wire()))]
+            choices += [(3, self._renew)]
         return choices
+
+    def _write_everywhere(self) -> list[Step]:
+        return [step("write", 1, wire) for wire in range(1, len(self.wires) + 1)]
+
+    def _renew(self) -> list[Step]:
+        """A number is used again, and more often than not watched again at once."""
+        steps = [step("renew", self.wire())]
+        return [*steps, step(self.enters, self.name())] if self.number(0, 3) else steps
 
     def does(self, inner: list[_Choice], wire: int) -> tuple[Step, ...]:
         """What a callback does; more often than not it first reads what came."""
@@ -174,6 +200,8 @@ class _Author:
 class _EventAuthor(_Author):
     """Writes for luaevent: events, timers, and the running of loops."""
 
+    enters = "add"
+
     def write(self) -> Scenario:
         inner = self._inner()
         actors = {name: self._actor(inner) for name in self.names}
@@ -189,20 +217,17 @@ class _EventAuthor(_Author):
     def _inner(self) -> list[_Choice]:
         """What callbacks may do."""
         choices = self.on_wires()
-        choices += [
-            (3, lambda: step("add", self.name())),
-            (5, lambda: step("close", self.name())),
-        ]
+        choices += [(3, self.one("add", self.name)), (5, self.one("close", self.name))]
         if Feature.DROP in self.features:
-            choices += [(1, lambda: step("drop", self.name()))]
+            choices += [(1, self.one("drop", self.name))]
         if Feature.CLOSE_BASE in self.features:
-            choices += [(1, lambda: step("close base", 1))]
+            choices += [(1, self.one("close base", lambda: 1))]
         if Feature.NESTED in self.features and Feature.TWO_LOOPS in self.features:
-            choices += [(1, lambda: step("loop guarded", self.number(1, 2)))]
-        return choices
+            choices += [(1, self.one("loop guarded", lambda: self.number(1, 2)))]
+        return self.swarm(choices)
 
     def _outer(self, inner: list[_Choice]) -> list[_Choice]:
-        return [*inner, (5, lambda: step("add", self.name()))]
+        return [*inner, (5, self.one("add", self.name))]
 
     def _actor(self, inner: list[_Choice]) -> Actor:
         loop = self.loop()
@@ -236,6 +261,8 @@ class _EventAuthor(_Author):
 class _HopAuthor(_Author):
     """Writes for luahop: listeners, timeouts, intervals, and polls."""
 
+    enters = "set"
+
     def write(self) -> Scenario:
         inner = self._inner()
         actors = {name: self._actor(inner) for name in self.names}
@@ -254,12 +281,13 @@ class _HopAuthor(_Author):
 
     def _inner(self) -> list[_Choice]:
         """What callbacks, and the steps between polls, may do."""
-        return [
-            *self.on_wires(),
-            (6, lambda: step("set", self.name())),
-            (4, lambda: step("remove", self.name())),
-            (3, lambda: step("clear", self.name())),
+        choices = self.on_wires()
+        choices += [
+            (6, self.one("set", self.name)),
+            (4, self.one("remove", self.name)),
+            (3, self.one("clear", self.name)),
         ]
+        return self.swarm(choices)
 
     def _actor(self, inner: list[_Choice]) -> Actor:
         loop = self.loop()

@@ -15,7 +15,7 @@ from .world import Kind
 
 
 class Line:
-    """A wire made of descriptors.  Everything is non-blocking."""
+    """A wire made of descriptors.  Its far end is non-blocking."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -23,7 +23,9 @@ class Line:
         # clients on their way, and those who were let in
         self._guests: list[socket.socket] = []
         # how it can be told that the near end is left alone
-        self._identity = (0, 0, True)
+        self._identity: tuple[object, ...] = ()
+        # False if somebody else still held the near end when it was renewed
+        self.was_closed = True
         self.near = -1
         self._far: socket.socket | PipeEnd | None = None
         self._make()
@@ -39,14 +41,14 @@ class Line:
             client.connect(self._address)
 
     def read(self, count: int) -> None:
-        """Take *count* bytes or clients, or all there is if it is 0."""
+        """Take *count* bytes or clients, which are there, or the end of what is sent."""
         if self.kind is Kind.DOOR:
-            with suppress(BlockingIOError), socket.socket(fileno=os.dup(self.near)) as door:
-                for _ in range(count or 1000):
+            with socket.socket(fileno=os.dup(self.near)) as door:
+                for _ in range(count):
                     self._guests.append(door.accept()[0])
             return
-        with suppress(OSError):  # nothing there, or a peer that is gone
-            os.read(self.near, count or 65536)
+        with suppress(OSError):  # a peer that is gone
+            os.read(self.near, count or 1)
 
     def fill(self) -> None:
         fill(PipeEnd(self.near))
@@ -67,13 +69,26 @@ class Line:
         """Close the near end and give its number to that of a fresh line."""
         number = self.near
         fresh = Line(self.kind)
-        self._close_all_but_near()
         os.close(number)
-        os.dup2(fresh.near, number, inheritable=False)
+        self.was_closed = self._sees_the_end()
+        self._close_all_but_near()
+        os.dup2(fresh.near, number, inheritable=self.kind is Kind.SOURCE)
         os.close(fresh.near)
         self._far, self._guests, self._folder = fresh._far, fresh._guests, fresh._folder
         self.near = number
         self._identity = self._identify()
+
+    def _sees_the_end(self) -> bool:
+        """Whether the far end notices that the near one is closed."""
+        if self.kind in (Kind.SOURCE, Kind.DOOR) or self._far is None or self._far.fileno() < 0:
+            return True
+        try:
+            drain(self._far)
+            return self._far.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def is_untouched(self) -> bool:
         """Whether the near end is still the same open file, with the same flags."""
@@ -111,13 +126,16 @@ class Line:
                 door.bind(self._address)
                 door.listen(64)
                 near = door.detach()
-        os.set_blocking(near, False)
+        # what is handed to the loop differs in what it must leave alone
+        os.set_blocking(near, self.kind in (Kind.SOURCE, Kind.DOOR))
+        os.set_inheritable(near, self.kind is Kind.SOURCE)
         self.near = near
         self._identity = self._identify()
 
-    def _identify(self) -> tuple[int, int, bool]:
+    def _identify(self) -> tuple[object, ...]:
         status = os.fstat(self.near)
-        return status.st_dev, status.st_ino, os.get_blocking(self.near)
+        flags = os.get_blocking(self.near), os.get_inheritable(self.near)
+        return status.st_dev, status.st_ino, *flags
 
     def _close_all_but_near(self) -> None:
         for end in (self._far, *self._guests):

@@ -46,6 +46,8 @@ class Listener:
     way: Way
     gone: str = ""
     rule_if_called: str = "luahop.listener.remove"
+    # the poll during or before which another one took its place
+    replaced_in: int | None = None
     # the poll in which it may not be called, having taken its maker's place
     silent_in: int = -1
     # the last poll in which it was called, and how often
@@ -124,6 +126,7 @@ class LuahopModel:
         if former is not None:
             former.gone = f"{name} was set in its place"
             former.rule_if_called = "luahop.listener.replace"
+            former.replaced_in = self._poll
             if former.called_in == self._poll and self.is_polling:
                 listener.silent_in = self._poll
                 former.rule_if_called = "luahop.listener.replace-inside"
@@ -287,6 +290,10 @@ class LuahopModel:
         if any(True for _ in self._live()):
             return False
         return not any(each.readiness().surely for each in self._listeners.values())
+
+    def must_be_released(self, listener: Listener) -> bool:
+        """Whether the callback of *listener* is to be let go of by now."""
+        return listener.replaced_in is not None and listener.replaced_in < self._poll
 
     # ---- inside
 

@@ -75,9 +75,11 @@ class Wire:
     def can_read(self) -> bool:
         return Way.READ in self.ways
 
-    def read(self, count: int) -> None:
-        """The near end takes *count*, or all there is if *count* is 0."""
-        self.waiting -= min(count, self.waiting) if count else self.waiting
+    def read(self, count: int) -> int:
+        """The near end takes *count*, or all there is if *count* is 0; how much that is."""
+        taken = min(count, self.waiting) if count else self.waiting
+        self.waiting -= taken
+        return taken
 
     def can_fill(self) -> bool:
         return Way.WRITE in self.ways and not self.gone and not self.full

@@ -1,0 +1,423 @@
+"""Plays a scenario on a loop and on the model in lockstep.
+
+Only the functions of the profile are used.  The callbacks do what the
+scenario says and nothing else, so that a conforming loop can differ from
+another only where the rules leave it free; there the model allows both.
+
+The first thing that the model refuses ends the play.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Generic, NoReturn, TypeVar
+
+from looptck.bench import Bench
+from looptck.clocks import VirtualClock
+from looptck.probes import trace as traces
+
+from .lines import Line
+from .luaevent import LuaeventModel
+from .luahop import LuahopModel
+from .refused import RefusedError
+from .scenario import Actor, Call, Scenario, Step
+from .timing import Timing
+from .world import Wire
+
+# A scenario lasts milliseconds, or a few units on the machine's clock.
+PATIENCE = 2.0
+
+# Nothing that a scenario asks for makes so many calls.
+_MOST_CALLS = 400
+
+
+def timing(profile: str, *, is_virtual: bool) -> Timing:
+    """The length of a unit and what can be judged.
+
+    LuaHop counts in whole milliseconds; luaevent in seconds, of which odd
+    fractions show who rounds.
+    """
+    if is_virtual:
+        unit = 0.5 if profile == "luahop" else 0.5003
+        return Timing(unit=unit, is_virtual=True, patience=0.2, apart=0.01)
+    unit = 0.015 if profile == "luahop" else 0.0153
+    return Timing(unit=unit, is_virtual=False, patience=float("inf"), apart=0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a loop did that the model refuses."""
+
+    scenario: Scenario
+    rule: str
+    happened: str
+    expected: tuple[str, ...]
+    # (time in units, depth, what), oldest first
+    timeline: tuple[tuple[float, int, str], ...]
+
+    def text(self) -> str:
+        lines = ["the scenario:", *indented(self.scenario.text().splitlines())]
+        lines += ["", "what happened (time in units):"]
+        lines += [f"  {time:7.2f}  {'  ' * depth}{what}" for time, depth, what in self.timeline]
+        lines += ["", "expected one of:", *indented(self.expected)]
+        lines += ["happened:", f"    {self.happened}", f"rule: {self.rule}"]
+        return "\n".join(lines)
+
+
+def indented(lines: list[str] | tuple[str, ...]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a play went."""
+
+    # steps taken, calls made and returns seen
+    steps: int
+    difference: Difference | None
+    hung: bool = False
+
+
+class Over(BaseException):
+    """The play has ended; nothing more is to be learned."""
+
+
+class TooLong(BaseException):
+    """The loop did not come back."""
+
+
+class Declined(Exception):  # noqa: N818
+    """The loop refused what it need not accept."""
+
+
+M = TypeVar("M", LuaeventModel, LuahopModel)
+
+
+class Play(Generic[M]):
+    """What both profiles have in common."""
+
+    # the rule that is broken by not coming back, or by raising
+    rule_of_return = ""
+    rule_of_new = ""
+    rule_of_descriptors = ""
+    may_not_duplicate = False
+
+    def __init__(self, scenario: Scenario, bench: Bench, patience: float) -> None:
+        self._scenario = scenario
+        self._patience = patience
+        self.clock = bench.clock
+        is_virtual = isinstance(bench.clock, VirtualClock)
+        self.timing = timing(scenario.profile, is_virtual=is_virtual)
+        self.entry = bench.entry(scenario.profile)
+        self._started = self.clock.now()
+        self.wires: dict[int, Wire] = {}
+        self.lines: dict[int, Line] = {}
+        # {number: the loop}, and its model
+        self.loops: dict[int, Any] = {}
+        self.models: dict[int, M] = {}
+        self._timeline: list[tuple[float, int, str]] = []
+        self._depth = 0
+        self._steps = 0
+        self._calls = 0
+        self._difference: Difference | None = None
+        self._fault: BaseException | None = None
+        # the model whose outcomes are asked for when nothing comes
+        self._waiting_for: M | None = None
+
+    def run(self) -> Played:
+        hung = False
+        try:
+            with alarm(self._patience):
+                self._play()
+        except Over:
+            pass
+        except TooLong:
+            if self._difference is None:
+                hung = True
+                self._hung()
+        finally:
+            self._clean_up()
+        if self._fault is not None:
+            raise self._fault
+        return Played(self._steps, self._difference, hung)
+
+    def _play(self) -> None:
+        for number, kind in enumerate(self._scenario.wires, 1):
+            self.wires[number] = Wire(kind)
+            self.lines[number] = Line(kind)
+        for each in self._scenario.steps:
+            self.do(each)
+        self.check_end()
+
+    def do(self, each: Step, inside: Any = None) -> None:
+        """Take a step, if it makes sense where it stands."""
+        act = self._act(each, inside)
+        if act is not None:
+            self._steps += 1
+            self.note(each.text())
+            act()
+            if self._difference is not None:
+                raise Over
+
+    def _act(self, each: Step, inside: Any) -> Callable[[], object] | None:
+        match each.verb, each.args:
+            case "pass", (int() as length,):
+                return lambda: self.clock.advance(length * self.timing.unit)
+            case verb, (name_or_number, *_) if verb in OF_PROFILE:
+                return self.act(verb, name_or_number, each.args, inside)
+            case verb, args:
+                return self._act_on_wire(verb, args)
+
+    def _act_on_wire(self, verb: str, args: tuple[int | str, ...]) -> Callable[[], object] | None:
+        *counts, number = (int(each) for each in args)
+        if number not in self.wires:
+            return None
+        wire, line = self.wires[number], self.lines[number]
+        count = counts[0] if counts else 0
+
+        def write() -> None:
+            wire.write(count)
+            line.write(count)
+
+        def read() -> None:
+            taken = wire.read(count)
+            if taken or wire.ended:
+                line.read(taken)
+
+        def fill() -> None:
+            wire.full = True
+            line.fill()
+
+        def drain() -> None:
+            wire.full = False
+            line.drain()
+
+        def finish() -> None:
+            wire.ended = True
+            line.finish()
+
+        def hang_up() -> None:
+            wire.hang_up()
+            line.hang_up()
+
+        def renew() -> None:
+            self.forget(wire)
+            wire.renew()
+            line.renew()
+            if not line.was_closed and self.may_not_duplicate:
+                what = f"somebody else still holds the near end of wire {number}"
+                self.differ(RefusedError(self.rule_of_descriptors, what, ["it is closed"]))
+
+        can, act = {
+            "write": (wire.can_write(), write),
+            "read": (wire.can_read(), read),
+            "read all": (wire.can_read(), read),
+            "fill": (wire.can_fill(), fill),
+            "drain": (wire.can_drain(), drain),
+            "finish": (wire.can_finish(), finish),
+            "hang up": (wire.can_hang_up(), hang_up),
+            "renew": (self.can_forget(wire), renew),
+        }[verb]
+        return act if can else None
+
+    # ---- for the two profiles
+
+    def act(
+        self, verb: str, subject: int | str, args: tuple[int | str, ...], inside: Any
+    ) -> Callable[[], object] | None:
+        """What to do for a step of the profile, or None where it makes no sense."""
+        raise NotImplementedError
+
+    def can_forget(self, wire: Wire) -> bool:
+        raise NotImplementedError
+
+    def forget(self, wire: Wire) -> None:
+        """Have no loop watch *wire* any more."""
+        raise NotImplementedError
+
+    def new_model(self) -> M:
+        raise NotImplementedError
+
+    def check_end(self) -> None:
+        raise NotImplementedError
+
+    def close_loops(self) -> None:
+        raise NotImplementedError
+
+    # ---- parts
+
+    def loop(self, number: int) -> Any:
+        if number not in self.loops:
+            self.loops[number] = self.ask("new()", self.entry.new, self.rule_of_new)
+            self.models[number] = self.new_model()
+        return self.loops[number]
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether a callback is running."""
+        return self._depth > 0
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    def note(self, what: str) -> None:
+        self._timeline.append(((self.now() - self._started) / self.timing.unit, self._depth, what))
+        if traces.recorder is not None:
+            traces.recorder.note(what)
+
+    def ask(
+        self, what: str, call: Callable[[], Any], rule: str, *, may_refuse: bool = False
+    ) -> Any:
+        """Call a function of the profile, which by *rule* does not raise."""
+        try:
+            return call()
+        except Exception as error:
+            if self._difference is not None or self._fault is not None:
+                raise Over from None
+            if may_refuse and isinstance(error, (TypeError, ValueError, OSError)):
+                raise Declined from error
+            raised = f"{what} raised {type(error).__name__}: {error}"
+            self.differ(RefusedError(rule, raised, [f"{what} does not raise"]))
+
+    def differ(self, refused: RefusedError) -> NoReturn:
+        """The play ends with this."""
+        if self._difference is None:
+            self.note(f"-> {refused.happened}")
+            self._difference = Difference(
+                self._scenario,
+                refused.rule,
+                refused.happened,
+                tuple(refused.expected),
+                tuple(self._timeline),
+            )
+        raise Over
+
+    @contextmanager
+    def calling(self, what: str) -> Iterator[None]:
+        """Inside a callback, which the loop called."""
+        if self._difference is not None or self._fault is not None:
+            raise Over
+        self._steps += 1
+        self._calls += 1
+        self.note(what)
+        self._depth += 1
+        try:
+            yield
+        except RefusedError as refused:
+            self.differ(refused)
+        except (Over, TooLong):
+            raise
+        except BaseException as error:
+            self._fault = error  # ours, whatever the loop makes of it
+            raise
+        finally:
+            self._depth -= 1
+        if self._calls > _MOST_CALLS:
+            self.differ(
+                RefusedError(self.rule_of_return, f"more than {_MOST_CALLS} calls", ["an end"])
+            )
+
+    def enter(
+        self,
+        model: M,
+        what: str,
+        call: Callable[[], Any],
+        *,
+        rule: str = "",
+        may_refuse: bool = False,
+    ) -> None:
+        """Call what runs callbacks, and tell the model of its return."""
+        former, self._waiting_for = self._waiting_for, model
+        self._depth += 1
+        depth = self._depth
+        try:
+            self.ask(what, call, rule or self.rule_of_return, may_refuse=may_refuse)
+        finally:
+            self._depth = depth - 1
+        self._waiting_for = former
+        if self._difference is not None or self._fault is not None:
+            raise Over
+        self._steps += 1
+        try:
+            model.returned(self.now())
+        except RefusedError as refused:
+            self.differ(refused)
+        self.note(f"{what} returned")
+
+    def _hung(self) -> None:
+        model = self._waiting_for
+        expected = model.may_happen() if model is not None else ["the call returns"]
+        what = "nothing came any more: it hangs"
+        with suppress(Over):
+            self.differ(RefusedError(self.rule_of_return, what, expected))
+
+    def _clean_up(self) -> None:
+        with suppress(Exception, Over, TooLong), alarm(self._patience):
+            self.close_loops()
+            self.loops.clear()
+        if self._difference is None:
+            with suppress(Over):
+                self._check_left_alone()
+        for line in self.lines.values():
+            line.close()
+
+    def _check_left_alone(self) -> None:
+        for number, line in self.lines.items():
+            if not line.is_untouched():
+                what = f"the near end of wire {number} was closed or changed by the loop"
+                self.differ(RefusedError(self.rule_of_descriptors, what, ["it stays as it was"]))
+
+
+@dataclass(eq=False)
+class Cast:
+    """An actor on stage: one event, listener or timer that was made."""
+
+    name: str
+    actor: Actor
+    part: Any = None
+    handle: Any = None
+    calls: int = 0
+    callback: weakref.ref[Any] | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether anybody still refers to its callback."""
+        return self.callback is not None and self.callback() is not None
+
+    def next_call(self) -> Call:
+        self.calls += 1
+        return self.actor.call(self.calls)
+
+
+OF_PROFILE = frozenset(
+    {"add", "close", "drop", "loop", "loop guarded", "close base"}
+    | {"set", "remove", "clear", "poll", "poll for", "poll often"}
+)
+
+# How often an actor may come on stage; some bring each other back for ever.
+MOST_TIMES = 4
+
+
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """Raises TooLong inside when *seconds* have passed, as far as Python can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(_number: int, _frame: object) -> None:
+        raise TooLong
+
+    former = signal.signal(signal.SIGALRM, ring)
+    # again and again: a loop that catches everything is interrupted anew
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.2)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)

@@ -1,0 +1,234 @@
+"""Plays scenarios of LuaHop."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from looptck.bench import Bench
+
+from .lockstep import MOST_TIMES, Cast, Declined, Play
+from .luahop import EMPTY_POLLS, Listener, LuahopModel, Timer
+from .refused import RefusedError
+from .scenario import Actor, Role, Scenario
+from .world import Way, Wire
+
+_MASKS = {Way.READ: "r", Way.WRITE: "w"}
+
+
+# Hidden in the text of a scenario: two ways to have a callback, by name.
+_WITH_A_CALLBACK_OF_THEIR_OWN = ("B", "D")
+
+
+class _Only:
+    """Holds a callback that nobody but the loop refers to."""
+
+    def __init__(self, called: Callable[[Cast], None], cast: Cast) -> None:
+        self._called = called
+        self._cast = cast
+
+    def callback(self) -> None:
+        self._called(self._cast)
+
+
+class LuahopPlay(Play[LuahopModel]):
+    rule_of_return = "luahop.poll.returns"
+    rule_of_new = "luahop.module.new"
+    may_not_duplicate = True
+    rule_of_descriptors = "luahop.scope.no-sockets"
+
+    def __init__(self, scenario: Scenario, bench: Bench, patience: float) -> None:
+        super().__init__(scenario, bench, patience)
+        self._cast: dict[str, Cast] = {}
+        self._times: dict[str, int] = {}
+        self._all: list[Cast] = []
+        # {name: who has one callback for all times, and that callback}
+        self._own: dict[str, tuple[Cast, Callable[[], None]]] = {}
+        self._thread = threading.get_ident()
+
+    def new_model(self) -> LuahopModel:
+        return LuahopModel(self.timing)
+
+    def act(
+        self, verb: str, subject: int | str, args: tuple[int | str, ...], inside: Any
+    ) -> Callable[[], object] | None:
+        if isinstance(subject, str):
+            return self._act_on_actor(verb, subject)
+        if inside is not None:
+            return None
+        if verb == "poll for":
+            return lambda: self._poll_for(subject, int(args[1]))
+        if subject not in self.models or self.models[subject].is_stuck:
+            return None
+        times = int(args[1]) if verb == "poll often" else 1
+        return lambda: self._poll_until_called(subject, times)
+
+    def _act_on_actor(self, verb: str, name: str) -> Callable[[], object] | None:
+        actor = self._scenario.actors.get(name)
+        if actor is None or actor.role in (Role.EVENT, Role.TIMER):
+            return None
+        if actor.wire:
+            if actor.wire not in self.wires or actor.way & ~self.wires[actor.wire].ways:
+                return None
+            if verb == "set":
+                return (lambda: self._listen(name, actor)) if self._may(name) else None
+            return (lambda: self._remove(actor)) if verb == "remove" else None
+        if verb == "set":
+            return (lambda: self._time(name, actor)) if self._may(name) else None
+        if verb == "clear" and name in self._cast:
+            return lambda: self._clear(self._cast[name])
+        return None
+
+    def _may(self, name: str) -> bool:
+        return self._times.get(name, 0) < 2 * MOST_TIMES
+
+    def _on_stage(self, name: str, actor: Actor) -> Cast:
+        self._times[name] = self._times.get(name, 0) + 1
+        return Cast(name, actor)
+
+    def _listen(self, name: str, actor: Actor) -> None:
+        hop, model = self.loop(actor.loop), self.models[actor.loop]
+        cast, callback = self._listening(name, actor)
+        fd, mask = self.lines[actor.wire].near, _MASKS[actor.way]
+        self.ask(
+            f"set_listener for {name}",
+            lambda: hop.set_listener(fd, mask, callback),
+            "luahop.listener.create",
+        )
+        cast.part = model.set_listener(name, self.wires[actor.wire], actor.way)
+        self._cast[name] = cast
+
+    def _listening(self, name: str, actor: Actor) -> tuple[Cast, Callable[[], None]]:
+        """Who listens, and the callback: some use one for all their times on stage.
+
+        The others use a method of an object that only the loop knows.
+        """
+        if name in self._own and self._own[name][0].part.gone:
+            self._times[name] += 1
+            return self._own[name]
+        cast = self._on_stage(name, actor)
+        self._all.append(cast)
+        if name in _WITH_A_CALLBACK_OF_THEIR_OWN:
+            return self._own.setdefault(name, (cast, self._callback(cast)))
+        only = _Only(self._called, cast)
+        cast.callback = weakref.ref(only)
+        return cast, only.callback
+
+    def _remove(self, actor: Actor) -> None:
+        self._stop_listening(actor.loop, actor.wire, actor.way)
+
+    def _stop_listening(self, number: int, wire: int, way: Way) -> None:
+        hop, model = self.loop(number), self.models[number]
+        fd = self.lines[wire].near
+        self.ask(
+            "remove_listener",
+            lambda: hop.remove_listener(fd, _MASKS[way]),
+            "luahop.listener.remove-unknown",
+        )
+        model.remove_listener(self.wires[wire], way)
+
+    def _time(self, name: str, actor: Actor) -> None:
+        hop, model = self.loop(actor.loop), self.models[actor.loop]
+        cast = self._on_stage(name, actor)
+        assert actor.after is not None
+        duration = self._duration(actor.after, in_seconds=actor.in_seconds)
+        is_interval = actor.role is Role.INTERVAL
+        make = hop.set_interval if is_interval else hop.set_timeout
+        callback = self._callback(cast)
+        before = self.now()
+        cast.handle = self.ask(
+            f"setting {name}", lambda: make(duration, callback), "luahop.timer.handle"
+        )
+        length = actor.after * self.timing.unit
+        cast.part = model.set_timer(name, length, before, self.now(), is_interval=is_interval)
+        self._cast[name] = cast
+
+    def _clear(self, cast: Cast) -> None:
+        rule = f"luahop.timer.clear-{'twice' if cast.part.gone else 'timeout'}"
+        self.ask(f"clear_timer of {cast.name}", lambda: self.entry.clear_timer(cast.handle), rule)
+        self.models[cast.actor.loop].clear_timer(cast.part)
+
+    def _duration(self, after: int, *, in_seconds: bool) -> dict[str, int]:
+        milliseconds = round(after * self.timing.unit * 1000)
+        if in_seconds and milliseconds % 1000 == 0:
+            return {"s": milliseconds // 1000}
+        return {"ms": milliseconds}
+
+    def _poll_until_called(self, number: int, times: int) -> None:
+        """Poll until somebody is called, *times* times; some polls may return for nothing."""
+        hop, model = self.loops[number], self.models[number]
+        empty = 0
+        while times and empty <= EMPTY_POLLS and not model.is_stuck:
+            calls = self._calls
+            model.enter(self.now(), None)
+            self.enter(model, f"poll {number}", hop.poll)
+            times, empty = (times - 1, 0) if self._calls > calls else (times, empty + 1)
+
+    def _poll_for(self, number: int, length: int) -> None:
+        hop = self.loop(number)
+        model = self.models[number]
+        limit = self._duration(length, in_seconds=False)
+        model.enter(self.now(), length * self.timing.unit)
+        what = f"poll {number} for {length}"
+        try:
+            self.enter(model, what, lambda: hop.poll(limit), may_refuse=True)
+        except Declined:
+            model.is_polling = False  # timeouts are the complete library's
+            self.note("refuses a timeout")
+
+    def _callback(self, cast: Cast) -> Callable[[], None]:
+        def callback() -> None:
+            self._called(cast)
+
+        return callback
+
+    def _called(self, cast: Cast) -> None:
+        with self.calling(f"{cast.name} called"):
+            part: Listener | Timer | None = cast.part
+            if part is None:
+                raise RefusedError(
+                    "luahop.timer.only-in-poll",
+                    f"{cast.name} called by the function that set it",
+                    ["it returns"],
+                )
+            if threading.get_ident() != self._thread:
+                raise RefusedError(
+                    "luahop.poll.dispatch-before-return",
+                    f"{cast.name} called in another thread",
+                    ["it runs in the thread of poll()"],
+                )
+            model = self.models[cast.actor.loop]
+            model.called(part, self.now())
+            for each in cast.next_call().do:
+                self.do(each, cast)
+            model.finished(part, self.now())
+
+    def can_forget(self, wire: Wire) -> bool:
+        return True
+
+    def forget(self, wire: Wire) -> None:
+        number = next(number for number, each in self.wires.items() if each is wire)
+        for loop in self.loops:
+            for way in wire.ways:
+                self._stop_listening(loop, number, way)
+
+    def check_end(self) -> None:
+        for each in self._all:
+            if not each.is_held or not self.models[each.actor.loop].must_be_released(each.part):
+                continue
+            gc.collect()
+            if each.is_held:
+                what = f"the callback of {each.name} is kept, although it was replaced"
+                self.differ(RefusedError("luahop.listener.replace", what, ["it is let go of"]))
+
+    def close_loops(self) -> None:
+        for loop in self.loops.values():
+            close = getattr(loop, "close", None)
+            if callable(close):
+                with suppress(Exception):
+                    close()
+        self._cast.clear()
