@@ -47,7 +47,7 @@ def test_nothing_is_called_before_poll(
     def act() -> None:
         hop.set_listener(near.fileno(), mask, lambda: trace("called"))
         clock.advance(0.002)
-        hop.set_timeout({"s": 60}, lambda: None)
+        hop.set_timeout({"ms": 60_000}, lambda: None)
         hop.set_listener(other.fileno(), "r", lambda: None)
         hop.remove_listener(other.fileno(), "r")
         too_soon.append(len(trace))

@@ -242,7 +242,7 @@ def test_nothing_is_left_of_a_loop_that_was_used(luahop: Luahop, wires: Wires, p
         pytest.param(lambda hop, fd, f: hop.set_listener(fd, "r", f), id="reader"),
         pytest.param(lambda hop, fd, f: hop.set_listener(fd, "w", f), id="writer"),
         pytest.param(lambda hop, fd, f: hop.set_timeout({"ms": 1}, f), id="timeout"),
-        pytest.param(lambda hop, fd, f: hop.set_timeout({"s": 60}, f), id="pending-timeout"),
+        pytest.param(lambda hop, fd, f: hop.set_timeout({"ms": 60_000}, f), id="pending-timeout"),
         pytest.param(lambda hop, fd, f: hop.set_interval({"ms": 1}, f), id="interval"),
     ],
 )
@@ -278,7 +278,7 @@ def use(luahop: Luahop, near: End, polls: int) -> None:
     hop.set_listener(near.fileno(), "w", Callback())
     hop.remove_listener(near.fileno(), "w")
     hop.set_timeout({"ms": 1}, Callback())
-    hop.set_timeout({"s": 60}, Callback())
+    hop.set_timeout({"ms": 60_000}, Callback())
     hop.set_interval({"ms": 1}, Callback())
     luahop.clear_timer(hop.set_timeout({"ms": 5}, Callback()))
     for _ in range(polls):
