@@ -1,0 +1,350 @@
+"""A queue of bytes: in at the end, out at the front.  Knows no event and no loop.
+
+Why the code is the way it is
+-----------------------------
+
+1. What comes from the kernel is a `bytes`, and what most programs take is all
+   of it, or a slice.  So the front of the queue is one `bytes`, the head, with
+   a mark how far it was taken: taking all of it copies nothing, and a slice is
+   copied once.  What comes later waits behind it as it is.
+
+2. Many small pieces would cost more than their bytes: some fifty bytes for
+   each.  So small ones that follow each other are gathered in one bytearray.
+   Each byte is gathered once and made part of a head once.
+
+3. A head that is nearly used up would keep all of its memory.  When more is
+   taken than left, and it is worth it, the rest is copied; so each byte is
+   copied less than once more, and memory is twice the contents at most.
+
+4. Who asks for a line after each arrival must not pay for the bytes that were
+   searched before.  So it is remembered up to where there is certainly no line
+   break.  Positions are counted from the first byte that ever came in: taking
+   does not move them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import TypeAlias
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
+
+# less than this is gathered with its neighbours (2)
+_SMALL = 1024
+# what is gathered becomes one piece when it has grown to this
+_FULL = 65536
+# a head is copied to give memory back if at least so much was taken of it (3)
+_WORTH_IT = 65536
+# how many pieces are handed to the kernel at once
+_PIECES = 64
+
+_CR = 13
+
+
+class Buffer:
+    """Bytes that came in and were not taken yet."""
+
+    __slots__ = ("_end", "_gathering", "_head", "_no_cr", "_no_lf", "_pos", "_rest", "_start")
+
+    def __init__(self) -> None:
+        # the front; empty only if all is empty (1)
+        self._head = b""
+        # how much of the head was taken
+        self._pos = 0
+        # what follows the head, and () rather than an empty deque: that is
+        # half a kilobyte, and an idle connection has two buffers
+        self._rest: deque[bytes | bytearray] | tuple[()] = ()
+        # the last of the rest, if small pieces may still be added to it (2)
+        self._gathering: bytearray | None = None
+        # how many bytes were ever taken, and put in
+        self._start = self._end = 0
+        # before these positions there is no line feed, no carriage return (4)
+        self._no_lf = self._no_cr = 0
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    # ---- in
+
+    def append(self, data: Bytes) -> None:
+        """*data* is at the end.  A `bytes` is kept as it is, all else copied."""
+        if type(data) is not bytes:
+            data = bytes(memoryview(data))  # bytes() alone would take a number
+        size = len(data)
+        if self._start == self._end:
+            self._head = data
+            self._pos = 0
+        elif size >= _SMALL:
+            self._gathering = None
+            self._put(data)
+        elif (gathering := self._gathering) is None:
+            if size:
+                self._gathering = gathering = bytearray(data)
+                self._put(gathering)
+        else:
+            gathering += data
+            if len(gathering) >= _FULL:
+                self._gathering = None
+        self._end += size
+
+    def move(self, other: Buffer) -> int:
+        """All of *other* is at the end of this, and *other* is empty; how much it was."""
+        if other is self:
+            raise ValueError("a buffer cannot be moved into itself")
+        moved = len(other)
+        for piece in other._pieces():
+            self.append(piece)
+        other.drain()
+        return moved
+
+    def read_from(self, fd: int, size: int) -> int:
+        """Append what one read of *fd* gives, *size* bytes at most; how many.
+
+        0 is the end of the file.  Raises what the read raises, and nothing has
+        changed then.
+        """
+        data = os.read(fd, size)
+        if data:
+            self.append(data)
+        return len(data)
+
+    # ---- out
+
+    def take(self, size: int | None = None) -> bytes:
+        """Remove and return the first *size* bytes, all if there are fewer or for None."""
+        head, pos = self._head, self._pos
+        if size is None:
+            size = self._end - self._start
+        elif size < 0:
+            raise ValueError(f"the size to take is 0 or more, not {size!r}")
+        end = pos + size
+        if end < len(head):
+            self._pos = end
+            self._start += size
+            if end > _WORTH_IT and end * 2 > len(head):
+                self._shrink()
+            return head[pos:end]
+        if not self._rest:
+            self._clear()
+            return head[pos:] if pos else head
+        return self._take_across(size)
+
+    def drain(self, size: int | None = None) -> int:
+        """Remove the first *size* bytes, all if there are fewer or for None; how many."""
+        if size is None or size >= self._end - self._start:
+            size = self._end - self._start
+            self._clear()
+            return size
+        if size < 0:
+            raise ValueError(f"the size to drain is 0 or more, not {size!r}")
+        self._start += size
+        left = size
+        while left >= (here := len(self._head) - self._pos):
+            left -= here
+            self._next()
+        self._pos += left
+        if self._pos > _WORTH_IT and self._pos * 2 > len(self._head):
+            self._shrink()
+        return size
+
+    def take_line(self) -> bytes | None:
+        """Remove a line with its break and return it without; None if there is no break.
+
+        A line ends with a line feed, or with carriage return and line feed.
+        However the bytes came in, the lines are the same.
+        """
+        head, pos, start = self._head, self._pos, self._start
+        known = self._no_lf - start
+        found = head.find(b"\n", pos + known if known > 0 else pos)
+        if found < 0:
+            return self._take_line_across()
+        end = found + 1
+        self._start = start + end - pos
+        if end == len(head):
+            self._next()
+        else:
+            self._pos = end
+            if end > _WORTH_IT and end * 2 > len(head):
+                self._shrink()
+        if found > pos and head[found - 1] == _CR:
+            found -= 1
+        return head[pos:found]
+
+    def take_any_line(self) -> bytes | None:
+        """As `take_line`, where each of LF, CR, CR LF and LF CR is one break.
+
+        A break at the very end counts at once; if the other half of a pair
+        comes in later, that is an empty line.
+        """
+        head, pos, start = self._head, self._pos, self._start
+        known = self._no_lf - start
+        found = head.find(b"\n", pos + known if known > 0 else pos)
+        end = found + 1
+        if not 0 < end < len(head):
+            return self._take_any_line_across()
+        returned = head.find(b"\r", pos, found)
+        if returned < 0:
+            if head[end] == _CR:
+                end += 1
+        elif end == returned + 2:
+            found = returned
+        else:
+            return self._take_any_line_across()
+        self._start = start + end - pos
+        if end == len(head):
+            self._next()
+        else:
+            self._pos = end
+            if end > _WORTH_IT and end * 2 > len(head):
+                self._shrink()
+        return head[pos:found]
+
+    def write_to(self, fd: int) -> int:
+        """Remove what one write to *fd* took of the front; how many bytes.
+
+        Raises what the write raises, and nothing has changed then.
+        """
+        head: bytes | memoryview = self._head
+        if self._pos:
+            head = memoryview(head)[self._pos :]
+        if self._rest:
+            sent = os.writev(fd, [head, *islice(self._rest, _PIECES - 1)])
+        else:
+            sent = os.write(fd, head)
+        self.drain(sent)
+        return sent
+
+    # ---- looking
+
+    def peek(self, size: int | None = None, start: int = 0) -> bytes:
+        """A copy of *size* bytes from index *start* on; nothing is removed.
+
+        Fewer if there are fewer, all for None.
+        """
+        if start < 0 or (size is not None and size < 0):
+            raise ValueError(f"start and size are 0 or more, not {start!r} and {size!r}")
+        available = max(0, len(self) - start)
+        size = available if size is None else min(size, available)
+        if start + size <= len(self._head) - self._pos:
+            return self._head[self._pos + start : self._pos + start + size]
+        parts: list[memoryview] = []
+        for piece in self._pieces():
+            if start >= len(piece):
+                start -= len(piece)
+                continue
+            parts.append(piece[start : start + size])
+            start = 0
+            size -= len(parts[-1])
+            if not size:
+                break
+        return b"".join(parts)
+
+    def find(self, byte: bytes, start: int = 0) -> int:
+        """The index of the first *byte*, a single one, from index *start* on; or -1."""
+        if len(byte) != 1:
+            raise ValueError(f"one byte is looked for, not {byte!r}")
+        if start < 0:
+            raise ValueError(f"start is 0 or more, not {start!r}")
+        position = self._seek(byte, self._start + start)
+        return position - self._start if position < self._end else -1
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self)} bytes>"
+
+    # ---- inside
+
+    def _put(self, piece: bytes | bytearray) -> None:
+        if self._rest:
+            self._rest.append(piece)
+        else:
+            self._rest = deque((piece,))
+
+    def _next(self) -> None:
+        """The head is used up: the next piece takes its place."""
+        self._pos = 0
+        if not self._rest:
+            self._head = b""
+            return
+        piece = self._rest.popleft()
+        if not self._rest:
+            self._rest = ()
+            self._gathering = None
+        self._head = bytes(piece)
+
+    def _clear(self) -> None:
+        self._start = self._end
+        self._head = b""
+        self._pos = 0
+        self._rest = ()
+        self._gathering = None
+
+    def _shrink(self) -> None:
+        self._head = self._head[self._pos :]
+        self._pos = 0
+
+    def _pieces(self) -> Iterator[memoryview]:
+        if self._start < self._end:
+            yield memoryview(self._head)[self._pos :]
+            for piece in self._rest:
+                yield memoryview(piece)
+
+    def _take_across(self, size: int) -> bytes:
+        size = min(size, self._end - self._start)
+        taken = self.peek(size)
+        self.drain(size)
+        return taken
+
+    def _take_line_across(self) -> bytes | None:
+        # None of it is in the head, or what is left of the head begins after it.
+        position = self._no_lf = self._seek(b"\n", max(self._start, self._no_lf))
+        if position >= self._end:
+            return None
+        line = self.take(position + 1 - self._start)
+        return line[:-2] if line.endswith(b"\r\n") else line[:-1]
+
+    def _take_any_line_across(self) -> bytes | None:
+        self._no_lf = self._seek(b"\n", max(self._start, self._no_lf))
+        self._no_cr = self._seek(b"\r", max(self._start, self._no_cr))
+        position = min(self._no_lf, self._no_cr)
+        if position >= self._end:
+            return None
+        line = self.take(position - self._start)
+        pair = self.peek(2)
+        self.drain(2 if pair in (b"\r\n", b"\n\r") else 1)
+        return line
+
+    def _seek(self, byte: bytes, since: int) -> int:
+        """The position of the first *byte* at or after *since*; the end if there is none."""
+        if since >= self._end:
+            return self._end
+        found = -1
+        head_end = self._start + len(self._head) - self._pos
+        if self._rest and self._end - since < since - self._start:
+            # Most of it is known: from the end back, over the new pieces only.
+            position, piece_end = self._end, self._end
+            for piece in reversed(self._rest):
+                piece_start = piece_end - len(piece)
+                found = piece.find(byte, max(0, since - piece_start))
+                if found >= 0:
+                    position = piece_start + found
+                if piece_start <= since:
+                    return position
+                piece_end = piece_start
+            found = self._head.find(byte, max(0, since - self._start) + self._pos)
+            return position if found < 0 else self._start + found - self._pos
+        if since < head_end:
+            found = self._head.find(byte, since - self._start + self._pos)
+            if found >= 0:
+                return self._start + found - self._pos
+        piece_start = head_end
+        for piece in self._rest:
+            piece_end = piece_start + len(piece)
+            if since < piece_end:
+                found = piece.find(byte, max(0, since - piece_start))
+                if found >= 0:
+                    return piece_start + found
+            piece_start = piece_end
+        return self._end
