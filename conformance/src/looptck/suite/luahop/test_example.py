@@ -290,8 +290,8 @@ def test_the_program_with_the_documents_own_durations(
     timeout = hop.set_timeout({"ms": 100}, lambda: trace("Timeout, called once, after 100 ms."))
     interval = hop.set_interval({"s": 1}, lambda: trace("Interval, called every 1 second."))
     poll_until(hop, "the timeout prints", lambda: trace)
+    assert trace == ["Timeout, called once, after 100 ms."], f"expected the timeout, got {trace}"
     assert_not_early(stopwatch.elapsed(), 0.1, slack=COARSE)
-    assert trace == ["Timeout, called once, after 100 ms."]
     luahop.clear_timer(timeout)
     luahop.clear_timer(interval)
     poll_for(hop, 3)
