@@ -450,16 +450,11 @@ _NOT_ASKED = {
     "asyncio hands what a callback raises to the exception handler; the adapter raises it": (
         "luaevent.loop.error-propagates",
     ),
-    "the shape of the document's objects is the adapter's, whatever the loop": (
+    "asyncio has no such object; how the adapter's behaves says nothing of the loop": (
         "luaevent.addevent.close-wrong-self",
-        "luaevent.addevent.input-order",
-        "luaevent.addevent.output",
-        "luaevent.callback.input",
         "luaevent.loop.wrong-self",
-        "luaevent.new.returns-base",
         "luahop.ext.loop-stop",
         "luahop.ext.tostring",
-        "luahop.module.names",
         "luahop.poll.return-value",
     ),
     "asyncio has no timer that repeats, so that no grid is kept and no tick missed": (
