@@ -26,14 +26,19 @@ _MOST_POLLS = 5_000
 _KERNEL_PATIENCE = 5
 
 
-def poll_until(hop: Hop, what: str, done: Callable[[], object]) -> None:
-    """Poll until *done()*; raises AssertionError, naming *what*, if it never comes."""
+def poll_until(
+    hop: Hop, what: str, done: Callable[[], object], *, within: float = _GUARD_MS
+) -> None:
+    """Poll until *done()*; raises AssertionError, naming *what*, if it never comes.
+
+    *within* is the guard, in milliseconds.
+    """
     guard: list[bool] = []
-    hop.set_timeout({"ms": _GUARD_MS}, lambda: guard.append(True))
+    hop.set_timeout({"ms": within}, lambda: guard.append(True))
     for _ in range(_MOST_POLLS):
         if done():
             return
-        assert not guard, f"{what}: not within {_GUARD_MS} ms of polling"
+        assert not guard, f"{what}: not within {within} ms of polling"
         hop.poll()
     raise AssertionError(f"{what}: not in {_MOST_POLLS} calls of poll, each of which returned")
 
