@@ -105,7 +105,7 @@ def test_the_entry_point_is_the_standard_library() -> None:
 
 
 def test_a_factory_of_an_installed_package_goes_by_the_name_of_the_package() -> None:
-    pytest.importorskip("uvloop")
+    pytest.importorskip("uvloop", reason="uvloop is not installed (pip install uvloop)")
     found = find("uvloop:new_event_loop")
     assert (found.name, found.version) == ("uvloop", version("uvloop"))
 

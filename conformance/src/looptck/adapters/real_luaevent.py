@@ -33,13 +33,15 @@ from looptck.implementation import Implementation
 from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import CONSTANTS, EventCallback
 
+_NEEDS = (
+    "the real luaevent needs luaevent for Lua 5.1 (Debian: apt-get install lua-event) "
+    "and lupa (PyPI: pip install lupa)"
+)
+
 try:
     from lupa import lua51
 except ImportError as missing:
-    raise AdapterError(
-        "the real luaevent runs in lupa, whose Lua 5.1 is not here; "
-        "install lupa from PyPI (pip install lupa)"
-    ) from missing
+    raise AdapterError(f"{_NEEDS}; missing is lupa: {missing}") from missing
 
 # 1
 ctypes.CDLL(lua51.__file__, mode=os.RTLD_GLOBAL)
@@ -228,8 +230,7 @@ def _implementation() -> Implementation:
         core = _Lua().core
     except lua51.LuaError as error:
         raise AdapterError(
-            "there is no luaevent for Lua 5.1 here; install Debian's lua-event "
-            f"(apt-get install lua-event): {str(error).splitlines()[0]}"
+            f"{_NEEDS}; missing is luaevent: {str(error).splitlines()[0]}"
         ) from error
     return Implementation(
         name="real-luaevent",
