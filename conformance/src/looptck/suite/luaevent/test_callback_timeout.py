@@ -34,21 +34,25 @@ def _idle(luaevent: Luaevent, wires: Wires, kind: str) -> tuple[int | None, int]
 
 
 class _Waits:
-    """Asserts that each call came no earlier than its event was told to wait.
+    """Asserts that no call came earlier than its event was told to wait.
 
-    The time runs from `begin`, which is the last thing before the wait begins.
+    The n-th call after `begin` is due n timeouts after it.  So a loop may go by
+    the points of a grid, on which one late call does not make the next one late.
     """
 
     def __init__(self, stopwatch: Stopwatch) -> None:
         self._stopwatch = stopwatch
-        self._due = 0.0
+        self._timeout = 0.0
+        self._calls = 0
 
     def begin(self, timeout: float) -> None:
-        self._due = timeout
+        self._timeout = timeout
+        self._calls = 0
         self._stopwatch.restart()
 
     def over(self) -> None:
-        assert_not_early(self._stopwatch.elapsed(), self._due)
+        self._calls += 1
+        assert_not_early(self._stopwatch.elapsed(), self._calls * self._timeout)
 
 
 @pytest.fixture
@@ -65,14 +69,13 @@ _FORMS = pytest.mark.parametrize("form", ["flags", "flags and None"])
 def test_a_timeout_is_kept_when_none_is_returned(
     luaevent: Luaevent, stage: Stage, waits: _Waits, wires: Wires, kind: str, form: str
 ) -> None:
-    """It passes three times, and each wait is as long as the first."""
+    """It passes three times; that takes three times as long as once."""
     fd, flags = _idle(luaevent, wires, kind)
 
     def called(_flags: int) -> Answer:
         waits.over()
         if len(stage.trace) == 3:
             return luaevent.LEAVE
-        waits.begin(_SHORT)
         return flags if form == "flags" else (flags, None)
 
     waits.begin(_SHORT)
@@ -83,24 +86,29 @@ def test_a_timeout_is_kept_when_none_is_returned(
 
 @rule("luaevent.callback.newtimeout-optional")
 @_FORMS
-def test_a_timeout_starts_anew_after_a_call_for_readiness(
-    luaevent: Luaevent, stage: Stage, clock: Clock, waits: _Waits, wires: Wires, form: str
+def test_a_timeout_starts_anew_with_a_call_for_readiness(
+    luaevent: Luaevent, stage: Stage, waits: _Waits, wires: Wires, form: str
 ) -> None:
-    """Reading takes most of the timeout, so that one that goes on would come early."""
+    """The data comes when most of the timeout has passed, so that one that goes on comes early.
+
+    On a slow machine it may have passed; what counts is the wait that follows the data.
+    """
     near, far = wires.pair()
     timeout = 0.03
+    read = False
 
-    def called(flags: int) -> Answer:
+    def called(_flags: int) -> Answer:
+        nonlocal read
         if drain(near):
-            clock.advance(timeout * 0.7)
+            read = True
             waits.begin(timeout)
-        elif flags & luaevent.EV_TIMEOUT:
+        elif read:
             waits.over()
             return luaevent.LEAVE
         return luaevent.EV_READ if form == "flags" else (luaevent.EV_READ, None)
 
-    far.send(b"data")
     stage.add("event", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
+    stage.after("sender", timeout * 0.7, lambda: far.send(b"data"))
     stage.run()
     assert stage.trace[-1:] == ["event timeout"], (
         f"data, then nothing: the timeout that the event was added with was due; there came "
@@ -146,8 +154,10 @@ def test_a_new_timeout_is_waited_for_from_now_on(
         waits.over()
         if len(stage.trace) == 3:
             return luaevent.LEAVE
+        if len(stage.trace) == 2:
+            return flags
         waits.begin(new)
-        return (flags, new) if len(stage.trace) == 1 else flags
+        return flags, new
 
     waits.begin(_SHORT)
     stage.add("event", fd, flags, called, timeout=_SHORT)
@@ -203,8 +213,10 @@ def test_a_new_timeout_is_used_after_readiness(
             waits.over()
         if len(stage.trace) == 4:
             return luaevent.LEAVE
+        if len(stage.trace) > 1:
+            return flags
         waits.begin(_SHORT)
-        return (flags, _SHORT) if len(stage.trace) == 1 else flags
+        return flags, _SHORT
 
     stage.add("event", near.fileno(), flags, called, timeout=old)
     stage.run()
@@ -212,27 +224,30 @@ def test_a_new_timeout_is_used_after_readiness(
 
 
 @rule("luaevent.callback.newtimeout-value")
-@any_kind
+@pytest.mark.parametrize("kind", ["timer", "read"])
 def test_a_shorter_timeout_is_over_sooner(luaevent: Luaevent, wires: Wires, kind: str) -> None:
-    """Four short waits against a timer that is far longer than they are together, and shorter
+    """Two short waits against a timer that is far longer than they are together, and shorter
     than two of the old ones.
     """
 
     def attempt() -> None:
         stage = Stage(luaevent)
         fd, flags = _idle(luaevent, wires, kind)
-        old, new = 0.06, 0.004
+        old, new = 0.2, 0.004
 
         def called(_flags: int) -> Answer:
             if len(stage.trace) == 1:
                 stage.after("rival", old * 1.5, stage.end)
                 return flags, new
-            return luaevent.LEAVE if len(stage.trace) == 5 else flags
+            if len(stage.trace) == 3:
+                stage.end()
+                return luaevent.LEAVE
+            return flags
 
         stage.add("event", fd, flags, called, timeout=old)
         stage.run()
-        assert stage.trace[:5] == ["event timeout"] * 5, (
-            f"with {new * 1000:.0f} ms in place of {old * 1000:.0f}, four waits were due within "
+        assert stage.trace == ["event timeout"] * 3, (
+            f"with {new * 1000:.0f} ms in place of {old * 1000:.0f}, two waits were due within "
             f"{old * 1500:.0f} ms; there came {', '.join(stage.trace)}"
         )
 
@@ -307,8 +322,9 @@ def test_the_old_timeout_goes_on_with_the_new_direction(
         elif flags & luaevent.EV_TIMEOUT:
             stage.trace.clear()
             return before
-        turned = True
-        waits.begin(_LONGER)
+        else:
+            turned = True
+            waits.begin(_LONGER)
         return after if form == "flags" else (after, None)
 
     stage.add("event", near.fileno(), before, called, timeout=_LONGER)
@@ -396,15 +412,12 @@ def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
 def test_returning_the_timeout_in_force_keeps_the_period(
     luaevent: Luaevent, stage: Stage, waits: _Waits, wires: Wires, kind: str
 ) -> None:
-    """Five periods; a second timer beside the first would come in the middle of one."""
+    """Five periods; with a second timer beside the first there would be time for two."""
     fd, flags = _idle(luaevent, wires, kind)
 
     def called(_flags: int) -> Answer:
         waits.over()
-        if len(stage.trace) == 5:
-            return luaevent.LEAVE
-        waits.begin(_SHORT)
-        return flags, _SHORT
+        return luaevent.LEAVE if len(stage.trace) == 5 else (flags, _SHORT)
 
     waits.begin(_SHORT)
     stage.add("event", fd, flags, called, timeout=_SHORT)
@@ -420,15 +433,14 @@ def test_returning_the_timeout_in_force_keeps_it_after_readiness(
     near, far = wires.pair()
     timeout = 0.02
 
-    def called(flags: int) -> Answer:
-        ready = bool(drain(near))
-        if not ready and flags & luaevent.EV_TIMEOUT:
-            waits.over()
-            return luaevent.LEAVE
-        if stage.count("event read") < 3:
-            far.send(b"more")
-        waits.begin(timeout)
-        return luaevent.EV_READ, timeout
+    def called(_flags: int) -> Answer:
+        if drain(near):
+            waits.begin(timeout)
+            if stage.count("event read") < 3:
+                far.send(b"more")
+            return luaevent.EV_READ, timeout
+        waits.over()
+        return luaevent.LEAVE
 
     far.send(b"data")
     stage.add("event", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
