@@ -114,7 +114,7 @@ def test_a_closed_event_does_not_keep_the_loop_from_returning(
     since = Stopwatch(clock)
     events.append(base.addevent(fd, event, on_event, FAR))
     if closed_in == "a timer":
-        events.append(base.addevent(None, luaevent.EV_TIMEOUT, close, 1e-6))
+        events.append(base.addevent(None, luaevent.EV_TIMEOUT, close, 0.0006))
         clock.advance(0.001)
     else:
         events.append(base.addevent(near.fileno(), luaevent.EV_WRITE, close))

@@ -77,11 +77,12 @@ def test_every_added_event_is_active(luaevent: Luaevent, wires: Wires) -> None:
 
 @rule("luaevent.addevent.adds")
 @everywhere
-def test_addevent_does_not_call_even_if_the_timeout_is_over_at_once(
-    luaevent: Luaevent, clock: Clock, situation: Situation
+def test_addevent_calls_nobody_even_if_somebody_is_due(
+    luaevent: Luaevent, wires: Wires, clock: Clock, situation: Situation
 ) -> None:
-    """Time passes between the call and the loop, so the event is due when addevent returns."""
+    """The timer is due, and a descriptor is ready, while another event is added."""
     stage = Stage(luaevent)
+    near, _ = wires.pair()
     added = Trace()
 
     def on_timeout(_flags: int) -> int:
@@ -89,12 +90,14 @@ def test_addevent_does_not_call_even_if_the_timeout_is_over_at_once(
         return luaevent.LEAVE
 
     def act() -> None:
-        stage.add("timer", None, luaevent.EV_TIMEOUT, on_timeout, timeout=0.000001)
+        stage.add("timer", None, luaevent.EV_TIMEOUT, on_timeout, timeout=0.001)
+        stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_timeout)
         clock.advance(0.002)
+        stage.add("other", near.fileno(), luaevent.EV_WRITE, on_timeout)
         added("added")
 
     stage.run(act, situation)
-    stage.went("timer timeout")
+    assert sorted(stage.trace) == ["other write", "timer timeout", "writer write"]
 
 
 @rule("luaevent.addevent.input-order")
@@ -274,6 +277,7 @@ def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, wires: Wires
         read.append(near.recv(10))
         if len(read) == 3:
             stage.end()
+            return luaevent.LEAVE
         return luaevent.EV_READ
 
     sent = 0

@@ -152,8 +152,9 @@ def test_every_event_on_a_descriptor_is_called(
             add(each)
 
     stage.run(act, situation)
-    assert len(stage.trace) <= 40 and len(called) == number, (
-        f"of {number} events on one descriptor that stays ready, {len(called)} were called "
+    early = {call.partition(" ")[0] for call in stage.trace[:40]}
+    assert len(early) == number, (
+        f"of {number} events on one descriptor that stays ready, {len(early)} were called "
         f"in {len(stage.trace)} calls{stage.excuse}"
     )
 
