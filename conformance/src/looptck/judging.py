@@ -170,7 +170,6 @@ class Task:
     rule: Rule
     variant: str
     items: list[pytest.Item] = field(default_factory=list)
-    started: float = 0.0
 
     @property
     def profile(self) -> str:
@@ -180,10 +179,13 @@ class Task:
 class Judging:
     """Collects the tests of the chosen rules, runs them and says the verdicts."""
 
-    def __init__(self, under_test: UnderTest, stream: Stream, jobs: int) -> None:
+    def __init__(self, under_test: UnderTest, stream: Stream, jobs: int, *, batch: int = 1) -> None:
         self._under_test = under_test
         self._stream = stream
         self._jobs = jobs
+        # How many tasks one process is given.  A verdict that counts comes from
+        # a process of its own; a campaign over many loops has not the time.
+        self._batch = batch
         # {(variant, rule id): verdict}
         self._decided: dict[tuple[str, str], Verdict] = {}
         # {(variant, profile): (type of the loop that did the work, rule it was seen at)}
@@ -274,25 +276,39 @@ class Judging:
         pool = Pool(self._jobs, self._under_test.patience)
         try:
             while waiting or not pool.is_idle:
-                for _ in range(len(waiting)):
-                    if not pool.has_room:
+                while pool.has_room:
+                    batch: list[Task] = []
+                    for judgement, task in self._ready(waiting, selected):
+                        if judgement is not None:
+                            yield self._settled(judgement), task
+                        else:
+                            batch.append(task)
+                        if len(batch) == self._batch:
+                            break
+                    if not batch:
                         break
-                    task = waiting.popleft()
-                    if not self._can_be_decided(task, selected):
-                        waiting.append(task)
-                        continue
-                    judgement = self._without_trying(task, selected)
-                    if judgement is not None:
-                        yield self._settled(judgement), task
-                        continue
-                    task.started = time.monotonic()
-                    pool.start(task, _Work(config, task))
+                    pool.start(batch, _Work(config, batch))
                 if pool.is_idle:
                     continue
-                for task, messages, ending in pool.wait():
-                    yield self._settled(_judgement(task, messages, ending)), task
+                for batch, messages, ending in pool.wait():
+                    for task, judgement in _judgements(batch, messages, ending):
+                        if judgement is None:
+                            waiting.appendleft(task)
+                        else:
+                            yield self._settled(judgement), task
         finally:
             pool.close()
+
+    def _ready(
+        self, waiting: deque[Task], selected: set[tuple[str, str]]
+    ) -> Iterator[tuple[Judgement | None, Task]]:
+        """Take each task off whose needs are decided; with its verdict if it is not to be tried."""
+        for _ in range(len(waiting)):
+            task = waiting.popleft()
+            if not self._can_be_decided(task, selected):
+                waiting.append(task)
+                continue
+            yield self._without_trying(task), task
 
     def _settled(self, judgement: Judgement) -> Judgement:
         """Remember the verdict; refuse one that another loop than before has earned."""
@@ -312,7 +328,7 @@ class Judging:
         needs = {(task.variant, needed) for needed in task.rule.needs} & selected
         return all(needed in self._decided for needed in needs)
 
-    def _without_trying(self, task: Task, selected: set[tuple[str, str]]) -> Judgement | None:
+    def _without_trying(self, task: Task) -> Judgement | None:
         """The verdict on a rule that need not, or cannot, be tried."""
         verdict, reason = self._obstacle(task)
         if verdict is None:
@@ -349,11 +365,11 @@ _NOT_IN_A_WORKER = (
 
 
 class _Work:
-    """What the worker of one task does: run its tests, tell of each."""
+    """What a worker does with its tasks: run their tests, tell of each."""
 
-    def __init__(self, config: pytest.Config, task: Task) -> None:
+    def __init__(self, config: pytest.Config, batch: Sequence[Task]) -> None:
         self._config = config
-        self._task = task
+        self._batch = batch
 
     def __call__(self, report: Report) -> None:
         manager = self._config.pluginmanager
@@ -363,17 +379,19 @@ class _Work:
         settings.register_profile("looptck", derandomize=True, database=None, deadline=None)
         settings.load_profile("looptck")
         result: dict[str, Any] | None = None
-        items = self._task.items
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        tried = [(at, item) for at, task in enumerate(self._batch) for item in task.items]
+        following = [item for _, item in tried[1:]] + [None]
+        for (at, item), after in zip(tried, following, strict=True):
             report.begin(item.nodeid, after=result)
             if isinstance(item, pytest.Function):
-                item.callspec.params["variant"] = self._task.variant
+                item.callspec.params["variant"] = self._batch[at].variant
                 item._initrequest()  # a campaign may have an item run more than once
-            result = self._run(item, following)
+            result = {"task": at, **self._run(item, after)}
         if result is not None:
             report.say(result)
 
     def _run(self, item: pytest.Item, following: pytest.Item | None) -> dict[str, Any]:
+        started = time.monotonic()
         try:
             reports = runtestprotocol(item, log=False, nextitem=following)
             failure = next((r for r in reports if r.failed), None)
@@ -383,6 +401,7 @@ class _Work:
             message = f"{type(error).__name__} came out of the test: {error}"
         said: dict[str, Any] = {"test": item.nodeid, "failed": bool(message or failure)}
         said["message"] = message[:_MESSAGE_LENGTH]
+        said["seconds"] = time.monotonic() - started
         if failure is not None and failure.longrepr is not None:
             said["text"] = str(failure.longrepr)[-4 * _MESSAGE_LENGTH :]
         skipped = next((r for r in reports if r.skipped), None)
@@ -396,7 +415,32 @@ class _Work:
         return said
 
 
-def _judgement(task: Task, messages: list[dict[str, Any]], ending: Ending) -> Judgement:
+_CLEAN = Ending(unfinished="", hung=False, death=None)
+
+
+def _judgements(
+    batch: Sequence[Task], messages: Sequence[dict[str, Any]], ending: Ending
+) -> Iterator[tuple[Task, Judgement | None]]:
+    """What one worker says about its tasks; None for one that it did not get to."""
+    if len(batch) > 1 and not ending.is_clean and not ending.unfinished_test:
+        # Something that one of them left behind ended it: have each tried alone.
+        for task in batch:
+            yield task, None
+        return
+    ended = False
+    for at, task in enumerate(batch):
+        own = [message for message in messages if message["task"] == at]
+        through = len(own) == len(task.items)
+        if ended:
+            yield task, None
+        elif through and (ending.is_clean or len(batch) > 1):
+            yield task, _judgement(task, own, _CLEAN)
+        else:
+            ended = True
+            yield task, _judgement(task, own, ending)
+
+
+def _judgement(task: Task, messages: Sequence[dict[str, Any]], ending: Ending) -> Judgement:
     """What the messages of one worker, and its ending, say about the rule."""
     cases = [
         Case(
@@ -429,7 +473,7 @@ def _judgement(task: Task, messages: list[dict[str, Any]], ending: Ending) -> Ju
         cases=tuple(cases),
         calls=calls,
         engines=tuple(sorted(engines)),
-        seconds=time.monotonic() - task.started,
+        seconds=sum(message["seconds"] for message in messages),
     )
 
 

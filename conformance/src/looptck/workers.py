@@ -79,6 +79,10 @@ class Report:
             data = data[os.write(self._fd, data) :]
 
 
+# What a worker does when its work is done.
+_LAST_COLLECTION = "the collection of what the tests left behind"
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a worker ended."""
@@ -96,6 +100,11 @@ class Ending:
     @property
     def is_clean(self) -> bool:
         return not self.hung and self.death is None
+
+    @property
+    def unfinished_test(self) -> str:
+        """The test during which it ended; "" if it ended in none."""
+        return "" if self.unfinished == _LAST_COLLECTION else self.unfinished
 
 
 @dataclass(eq=False)
@@ -265,7 +274,7 @@ def _run(
         # Nothing of the parent's is garbage here, and looking for some would copy it.
         gc.freeze()
         work(report)
-        report.begin("the collection of what the tests left behind")
+        report.begin(_LAST_COLLECTION)
         gc.collect()
         report.say({"done": True})
         status = 0
