@@ -21,6 +21,8 @@ from .world import Kind, Way
 
 T = TypeVar("T")
 
+_TIMERS = (Role.TIMER, Role.TIMEOUT, Role.INTERVAL)
+
 _NAMES = ("A", "B", "C", "D", "E")
 
 
@@ -121,6 +123,18 @@ class _Author:
         kinds = [Kind.PAIR] * 6 + [Kind.SOURCE, Kind.SINK, Kind.DOOR]
         self.wires = [self.pick(kinds) for _ in range(self.pick([1, 1, 2, 2, 3]))]
         self.names = list(_NAMES[: self.pick([1, 2, 2, 3, 3, 4, 5] if is_virtual else [1, 2, 3])])
+        self.is_crowded = self.number(0, 2) == 0
+        self.has_two_loops = Feature.TWO_LOOPS in features and self.number(0, 4) == 0
+        # {actor: what it is}, and {actor: the wire that it is on, if it is on any}
+        self.roles = {name: self.role() for name in self.names}
+        on_wire = [name for name, role in self.roles.items() if role not in _TIMERS]
+        self.homes = {
+            name: self.wire() if self.number(0, 2) == 0 else at % len(self.wires) + 1
+            for at, name in enumerate(on_wire)
+        }
+
+    def role(self) -> Role:
+        raise NotImplementedError
 
     def write(self) -> Scenario:
         raise NotImplementedError
@@ -132,13 +146,25 @@ class _Author:
             return []
         return [each for _ in range(self.number(0, most)) for each in self.pick(makers)()]
 
-    def swarm(self, choices: list[_Choice]) -> list[_Choice]:
-        """The same with weights of this scenario's own.
+    def swarm(self, world: list[_Choice], others: list[_Choice]) -> list[_Choice]:
+        """Both kinds of choices, with weights of this scenario's own.
 
         Where everything happens at once little goes far; a scenario that does
-        without some things does the others often enough to matter.
+        without some things does the others often enough to matter.  Where
+        everything is made ready before each turn, callbacks are there to get
+        into each other's way.
         """
-        return [(weight * self.pick([0, 1, 1, 4]), make) for weight, make in choices]
+        if self.is_crowded:
+            world = [(weight * self.pick([0, 0, 1]), make) for weight, make in world]
+            world.append((4 if Feature.RENEW in self.features else 0, self._renew))
+        return [(weight * self.pick([0, 1, 1, 4]), make) for weight, make in [*world, *others]]
+
+    def crowd(self) -> list[Step]:
+        """What comes before a turn, so that there is much to do in it."""
+        if not self.is_crowded:
+            return []
+        late = [step("pass", self.length())] if self.number(0, 1) else []
+        return [*self._write_everywhere(), *late]
 
     def one(self, verb: str, *places: Callable[[], int | str]) -> Callable[[], list[Step]]:
         return lambda: [step(verb, *(place() for place in places))]
@@ -153,7 +179,7 @@ class _Author:
         return self.pick(self.names)
 
     def loop(self) -> int:
-        return self.pick([1, 1, 1, 1, 1, 2]) if Feature.TWO_LOOPS in self.features else 1
+        return self.number(1, 2) if self.has_two_loops else 1
 
     def length(self) -> int:
         return self.number(1, self.longest)
@@ -180,12 +206,16 @@ class _Author:
 
     def _renew(self) -> list[Step]:
         """A number is used again, and more often than not watched again at once."""
-        steps = [step("renew", self.wire())]
-        return [*steps, step(self.enters, self.name())] if self.number(0, 3) else steps
+        wire = self.wire()
+        at_home = [name for name, home in self.homes.items() if home == wire]
+        steps = [step("renew", wire)]
+        if at_home and self.number(0, 3):
+            steps.append(step(self.enters, self.pick(at_home)))
+        return steps
 
     def does(self, inner: list[_Choice], wire: int) -> tuple[Step, ...]:
         """What a callback does; more often than not it first reads what came."""
-        do = self.some(inner, self.pick([0, 1, 1, 2, 3]))
+        do = self.some(inner, self.pick([0, 1, 2, 3]))
         if wire and (how := self.number(0, 2)):
             do.insert(0, step("read", 1, wire) if how == 1 else step("read all", wire))
         return tuple(do)
@@ -194,7 +224,7 @@ class _Author:
         return tuple(make() for _ in range(self.pick([0, 1, 1, 2, 3, 4])))
 
     def times(self) -> int:
-        return self.pick([1, 1, 1, 1, 1, 1, 2, 16])
+        return self.pick([*[1] * 12, 2, 2, 3, 16])
 
 
 class _EventAuthor(_Author):
@@ -202,13 +232,23 @@ class _EventAuthor(_Author):
 
     enters = "add"
 
+    def role(self) -> Role:
+        return self.pick([Role.EVENT, Role.EVENT, Role.EVENT, Role.TIMER])
+
+    def _part_events(self) -> None:
+        """Where two events cannot share a descriptor, each has its own."""
+        if Feature.SAME_WIRE not in self.features:
+            self.homes = {name: at for at, name in enumerate(self.homes, 1)}
+            self.wires += [Kind.PAIR] * (len(self.homes) - len(self.wires))
+
     def write(self) -> Scenario:
+        self._part_events()
         inner = self._inner()
-        actors = {name: self._actor(inner) for name in self.names}
+        actors = {name: self._actor(name, inner) for name in self.names}
         outer = self._outer(inner)
-        steps = [step("add", name) for name in self.names if self.number(0, 4)]
+        steps = [step("add", name) for name in self.names if self.number(0, 3)]
         for _ in range(self.rounds):
-            steps += self.some(outer, 3)
+            steps += [*self.some(outer, 3), *self.crowd()]
             steps.append(step(self.pick(["loop guarded", "loop guarded", "loop"]), 1))
         if any(actor.loop == 2 for actor in actors.values()):
             steps.append(step("loop guarded", 2))
@@ -216,26 +256,25 @@ class _EventAuthor(_Author):
 
     def _inner(self) -> list[_Choice]:
         """What callbacks may do."""
-        choices = self.on_wires()
-        choices += [(3, self.one("add", self.name)), (5, self.one("close", self.name))]
+        choices = [(3, self.one("add", self.name)), (5, self.one("close", self.name))]
         if Feature.DROP in self.features:
             choices += [(1, self.one("drop", self.name))]
         if Feature.CLOSE_BASE in self.features:
             choices += [(1, self.one("close base", lambda: 1))]
         if Feature.NESTED in self.features and Feature.TWO_LOOPS in self.features:
             choices += [(1, self.one("loop guarded", lambda: self.number(1, 2)))]
-        return self.swarm(choices)
+        return self.swarm(self.on_wires(), choices)
 
     def _outer(self, inner: list[_Choice]) -> list[_Choice]:
         return [*inner, (5, self.one("add", self.name))]
 
-    def _actor(self, inner: list[_Choice]) -> Actor:
+    def _actor(self, name: str, inner: list[_Choice]) -> Actor:
         loop = self.loop()
         after = self.length()
-        if self.number(0, 3) == 3:
+        if self.roles[name] is Role.TIMER:
             calls = self.calls(lambda: self._call(inner, ["same", "same", "leave"], 0))
             return Actor(Role.TIMER, after=after, loop=loop, calls=calls)
-        wire = self.wire()
+        wire = self.homes[name]
         flags = ["same", "same", "same", "leave"]
         if Feature.CHANGE in self.features and self.wires[wire - 1] is Kind.PAIR:
             flags += ["read", "write", "read", "write"]
@@ -263,38 +302,41 @@ class _HopAuthor(_Author):
 
     enters = "set"
 
+    def role(self) -> Role:
+        roles = [Role.READER, Role.READER, Role.READER, Role.WRITER, Role.TIMEOUT, Role.TIMEOUT]
+        if Feature.INTERVALS in self.features:
+            roles.append(Role.INTERVAL)
+        return self.pick(roles)
+
     def write(self) -> Scenario:
         inner = self._inner()
-        actors = {name: self._actor(inner) for name in self.names}
-        steps = [step("set", name) for name in self.names if self.number(0, 4)]
+        actors = {name: self._actor(name, inner) for name in self.names}
+        steps = [step("set", name) for name in self.names if self.number(0, 3)]
         for _ in range(3 * self.rounds):
-            steps += self.some(inner, 2)
-            steps.append(self._poll())
+            steps += [*self.some(inner, 2), *self.crowd(), self._poll()]
         return Scenario("luahop", tuple(self.wires), actors, tuple(steps))
 
     def _poll(self) -> Step:
         if Feature.POLL_FOR in self.features and not self.number(0, 5):
             return step("poll for", self.loop(), self.length())
         if not self.number(0, 5):
-            return step("poll often", self.loop(), self.pick([2, 3, 16]))
+            return step("poll often", self.loop(), self.pick([2, 2, 2, 3, 3, 16]))
         return step("poll", self.loop())
 
     def _inner(self) -> list[_Choice]:
         """What callbacks, and the steps between polls, may do."""
-        choices = self.on_wires()
-        choices += [
-            (6, self.one("set", self.name)),
-            (4, self.one("remove", self.name)),
-            (3, self.one("clear", self.name)),
-        ]
-        return self.swarm(choices)
+        choices = [(6, self.one("set", self.name))]
+        listeners = list(self.homes)
+        timers = [name for name in self.names if name not in self.homes]
+        if listeners:
+            choices.append((4, self.one("remove", lambda: self.pick(listeners))))
+        if timers:
+            choices.append((3, self.one("clear", lambda: self.pick(timers))))
+        return self.swarm(self.on_wires(), choices)
 
-    def _actor(self, inner: list[_Choice]) -> Actor:
+    def _actor(self, name: str, inner: list[_Choice]) -> Actor:
         loop = self.loop()
-        roles = [Role.READER, Role.READER, Role.WRITER, Role.TIMEOUT, Role.TIMEOUT]
-        if Feature.INTERVALS in self.features:
-            roles.append(Role.INTERVAL)
-        role = self.pick(roles)
+        role = self.roles[name]
         if role not in (Role.READER, Role.WRITER):
             after = self.length()
             in_seconds = Feature.SECONDS in self.features and not after % 2
@@ -306,7 +348,7 @@ class _HopAuthor(_Author):
                 in_seconds=in_seconds and bool(self.number(0, 1)),
                 calls=calls,
             )
-        wire = self.wire()
+        wire = self.homes[name]
         kind = self.wires[wire - 1]
         if kind is not Kind.PAIR:
             role = Role.WRITER if kind is Kind.SINK else Role.READER

@@ -40,15 +40,19 @@ class Line:
             self._guests.append(client)
             client.connect(self._address)
 
-    def read(self, count: int) -> None:
-        """Take *count* bytes or clients, which are there, or the end of what is sent."""
+    def read(self, count: int) -> int:
+        """Take *count* bytes or clients, which are there, or the end of what is sent.
+
+        Returns how many it got.
+        """
         if self.kind is Kind.DOOR:
             with socket.socket(fileno=os.dup(self.near)) as door:
                 for _ in range(count):
                     self._guests.append(door.accept()[0])
-            return
-        with suppress(OSError):  # a peer that is gone
-            os.read(self.near, count or 1)
+            return count
+        with suppress(ConnectionResetError):
+            return len(os.read(self.near, count or 1))
+        return count
 
     def fill(self) -> None:
         fill(PipeEnd(self.near))

@@ -104,6 +104,7 @@ class Play(Generic[M]):
     # the rule that is broken by not coming back, or by raising
     rule_of_return = ""
     rule_of_new = ""
+    rule_of_data = ""
     rule_of_descriptors = ""
     may_not_duplicate = False
 
@@ -186,8 +187,14 @@ class Play(Generic[M]):
 
         def read() -> None:
             taken = wire.read(count)
-            if taken or wire.ended:
-                line.read(taken)
+            if (taken or wire.ended) and (got := line.read(taken)) != taken:
+                self.differ(
+                    RefusedError(
+                        self.rule_of_data,
+                        f"of {taken} bytes in wire {number} only {got} are left to read",
+                        ["the loop reads nothing"],
+                    )
+                )
 
         def fill() -> None:
             wire.full = True

@@ -24,6 +24,7 @@ _GUARD = "Guard"
 
 class LuaeventPlay(Play[LuaeventModel]):
     rule_of_return = "luaevent.loop.begins"
+    rule_of_data = "luaevent.loop.data-before-eof"
     rule_of_new = "luaevent.new.returns-base"
     rule_of_descriptors = "luaevent.addevent.close-not-fd"
 

@@ -46,6 +46,8 @@ class Listener:
     way: Way
     gone: str = ""
     rule_if_called: str = "luahop.listener.remove"
+    # the poll in which it was set, or -1 if it was between two
+    set_in: int = -1
     # the poll during or before which another one took its place
     replaced_in: int | None = None
     # the poll in which it may not be called, having taken its maker's place
@@ -121,7 +123,7 @@ class LuahopModel:
     # ---- what is asked of the loop
 
     def set_listener(self, name: str, wire: Wire, way: Way) -> Listener:
-        listener = Listener(name, wire, way)
+        listener = Listener(name, wire, way, set_in=self._poll if self.is_polling else -1)
         former = self._listeners.get((wire, way))
         if former is not None:
             former.gone = f"{name} was set in its place"
@@ -374,9 +376,11 @@ class LuahopModel:
             if boundary.number >= listener.served and listener in boundary.ready
         ]
         if not any(listener.way in ready.perhaps for ready in looked):
-            again = listener.called_in == self._poll
+            rule = "read" if listener.called_in == self._poll else "not-ready"
+            if listener.set_in == self._poll:
+                rule = "fd-reuse-same-poll"
             raise self._no(
-                f"luahop.listener.{'read' if again else 'not-ready'}",
+                f"luahop.listener.{rule}",
                 f"{what}, although its wire is not ready to {listener.way.words()}",
             )
 

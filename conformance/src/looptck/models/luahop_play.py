@@ -37,6 +37,7 @@ class _Only:
 
 class LuahopPlay(Play[LuahopModel]):
     rule_of_return = "luahop.poll.returns"
+    rule_of_data = "luahop.listener.eof"
     rule_of_new = "luahop.module.new"
     may_not_duplicate = True
     rule_of_descriptors = "luahop.scope.no-sockets"
