@@ -15,7 +15,7 @@ import pytest
 from looptck.markers import rule
 from looptck.probes.leftovers import Census, alive, left_since
 from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_for, poll_until, why_refused
+from looptck.probes.polling import poll_for, poll_rounds, poll_until, why_refused
 from looptck.probes.trace import Trace
 from looptck.probes.wires import End, Wires, drain
 from looptck.profiles.luahop import Hop, Luahop
@@ -36,15 +36,25 @@ def flags_of(end: End) -> tuple[int, int]:
 @rule("luahop.scope.no-sockets")
 @pytest.mark.parametrize("kind", ["pair", "pipe"])
 @pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "nonblocking"])
+@pytest.mark.parametrize("mask", ["r", "w"])
 @pytest.mark.parametrize("removed", [True, False], ids=["removed", "registered"])
 def test_the_flags_of_a_descriptor_stay_as_they_are(
-    luahop: Luahop, wires: Wires, trace: Trace, kind: str, blocking: bool, removed: bool
+    luahop: Luahop,
+    wires: Wires,
+    trace: Trace,
+    kind: str,
+    blocking: bool,
+    removed: bool,
+    mask: str,
 ) -> None:
     """Looked at after every step, since a loop may put back on removal what it changed."""
     near, far = wires.pair() if kind == "pair" else wires.pipe()
+    if mask == "w":
+        near, far = far, near
     os.set_blocking(near.fileno(), blocking)
     os.set_inheritable(near.fileno(), blocking)
-    far.send(b"x")
+    if mask == "r":
+        far.send(b"x")
     before = flags_of(near)
     hop = luahop.new()
 
@@ -56,12 +66,12 @@ def test_the_flags_of_a_descriptor_stay_as_they_are(
             f"the flags (F_GETFL, F_GETFD) of a descriptor changed from {before} to {now} {when}"
         )
 
-    hop.set_listener(near.fileno(), "r", lambda: trace("read"))
+    hop.set_listener(near.fileno(), mask, lambda: trace("called"))
     same("by set_listener")
     poll_until(hop, "the listener is called", lambda: trace)
     same("by poll")
     if removed:
-        hop.remove_listener(near.fileno(), "r")
+        hop.remove_listener(near.fileno(), mask)
         same("by remove_listener")
     end_of(hop)
     del hop
@@ -132,6 +142,24 @@ def test_a_descriptor_outlives_the_loop(
     assert drain(near) == b"xy", "the connection was disturbed when the loop went"
     near.send(b"z")
     assert drain(far) == b"z"
+
+
+@rule("luahop.scope.no-sockets")
+@pytest.mark.parametrize("kind", ["pair", "pipe"])
+def test_the_end_of_a_connection_closes_nothing(
+    luahop: Luahop, wires: Wires, trace: Trace, kind: str
+) -> None:
+    """A loop that tidies up after a hang-up takes the number from under its user."""
+    near, far = wires.pair() if kind == "pair" else wires.pipe()
+    far.send(b"x")
+    far.close()
+    hop = luahop.new()
+    hop.set_listener(near.fileno(), "r", lambda: trace("called"))
+    poll_until(hop, "the listener is called", lambda: trace)
+    poll_rounds(hop, 3)
+    error = why_refused(os.fstat, near.fileno())
+    assert error is None, f"the peer went, and the loop closed the user's descriptor ({error})"
+    hop.remove_listener(near.fileno(), "r")
 
 
 @rule("luahop.scope.no-sockets")
@@ -226,12 +254,14 @@ def test_nothing_is_left_of_a_loop_that_was_used(luahop: Luahop, wires: Wires, p
     near, far = wires.pair()
     far.send(b"x")
     before_any = Census.take()
-    use(luahop, near, polls)
+    callbacks = use(luahop, near, polls)
     first = [each for each in left_since(before_any) if "signal" in each]
     before = Census.take()
     for _ in range(3):
-        use(luahop, near, polls)
+        callbacks += use(luahop, near, polls)
     left = [*dict.fromkeys(first + left_since(before))]
+    if kept := alive(callbacks):
+        left.append(f"a hold on {kept} of their callbacks")
     assert not left, f"loops are gone, but of them is left: {', '.join(left)}"
 
 
@@ -271,16 +301,25 @@ class Callback:
         """Does nothing; is an object of its own."""
 
 
-def use(luahop: Luahop, near: End, polls: int) -> None:
-    """The life of a loop, with something of every kind left when it ends."""
+def use(luahop: Luahop, near: End, polls: int) -> list[weakref.ref[Callback]]:
+    """The life of a loop, with something of every kind left when it ends; its callbacks."""
+    made: list[weakref.ref[Callback]] = []
+
+    def callback() -> Callback:
+        one = Callback()
+        made.append(weakref.ref(one))
+        return one
+
     hop = luahop.new()
-    hop.set_listener(near.fileno(), "r", Callback())
-    hop.set_listener(near.fileno(), "w", Callback())
+    hop.set_listener(near.fileno(), "r", callback())
+    hop.set_listener(near.fileno(), "r", callback())
+    hop.set_listener(near.fileno(), "w", callback())
     hop.remove_listener(near.fileno(), "w")
-    hop.set_timeout({"ms": 1}, Callback())
-    hop.set_timeout({"ms": 60_000}, Callback())
-    hop.set_interval({"ms": 1}, Callback())
-    luahop.clear_timer(hop.set_timeout({"ms": 5}, Callback()))
+    hop.set_timeout({"ms": 1}, callback())
+    hop.set_timeout({"ms": 60_000}, callback())
+    hop.set_interval({"ms": 1}, callback())
+    luahop.clear_timer(hop.set_timeout({"ms": 5}, callback()))
     for _ in range(polls):
         hop.poll()
     end_of(hop)
+    return made
