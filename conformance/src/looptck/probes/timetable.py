@@ -99,9 +99,8 @@ class Timetable:
                 if first is second or not first.comes_before(second):
                     continue
                 assert first_calls.index(first.name) < first_calls.index(second.name), (
-                    f"timer {first.name} is due before timer {second.name}, which was set "
-                    f"{(second.set_after - first.set_before) * 1000:.3f} ms later, "
-                    f"but they ran in the order {order}"
+                    f"timer {first.name} is due before timer {second.name}, "
+                    f"{_when(first, second)}; they ran in the order {order}"
                 )
 
     def _set(
@@ -125,3 +124,11 @@ class Timetable:
         entry.set_before = self._clock.now()
         self.entries.append(entry)
         return timer
+
+
+def _when(first: Entry, second: Entry) -> str:
+    """When *second* was set, seen from *first*."""
+    later = (second.set_after - first.set_after) * 1000
+    if first.number < second.number:
+        return f"which was set after it, {later:.3f} ms later"
+    return f"which was set before it, {-later:.3f} ms earlier"

@@ -236,6 +236,8 @@ def test_the_successor_of_a_timeout_that_cleared_itself_runs(
 
     def generation(number: int) -> None:
         mine = handles[number]
+        if number == 3:
+            return
         if order.startswith("clear"):
             luahop.clear_timer(mine)
         if number < 3:
@@ -256,16 +258,18 @@ def test_the_successor_of_a_timeout_that_cleared_itself_runs(
 
 @rule("luahop.timer.handle")
 def test_handles_of_live_timers_are_distinct_and_true(luahop: Luahop) -> None:
-    """Half of them are spent on the way, so that numbers may come free and be given again."""
+    """Some timers run or are cleared on the way, not the last ones that were set, so that
+    numbers may come free and be given again."""
     hop = luahop.new()
     handles: list[object] = []
     for _ in range(5):
+        spent = hop.set_timeout({"s": 1}, _nobody)
+        assert spent, f"a handle is {spent!r}, which counts as false"
         for _ in range(4):
             handles.append(hop.set_timeout({"s": 1}, _nobody))
             handles.append(hop.set_interval({"s": 1}, _nobody))
-            spent = hop.set_timeout({"s": 1}, _nobody)
-            luahop.clear_timer(spent)
-        hop.set_timeout({"ms": 1}, _nobody)
+        luahop.clear_timer(spent)
+        handles.append(hop.set_timeout({"s": 1}, _nobody))
         poll_for(hop, 2)
     for at, handle in enumerate(handles):
         assert handle, f"the handle of timer {at + 1} is {handle!r}, which counts as false"
@@ -276,8 +280,8 @@ def test_handles_of_live_timers_are_distinct_and_true(luahop: Luahop) -> None:
 
 @rule("luahop.timer.handle")
 @pytest.mark.parametrize("first", ["set_timeout", "set_interval"])
-def test_each_handle_stops_its_own_timer(luahop: Luahop, trace: Trace, first: str) -> None:
-    """Timeouts and intervals in turn, of which every third is cleared."""
+def test_a_handle_stands_for_no_other_timer(luahop: Luahop, trace: Trace, first: str) -> None:
+    """Timeouts and intervals in turn, of which every third is cleared; looked at are the rest."""
     hop = luahop.new()
     setters = [hop.set_timeout, hop.set_interval]
     if first == "set_interval":
@@ -287,9 +291,7 @@ def test_each_handle_stops_its_own_timer(luahop: Luahop, trace: Trace, first: st
         refused = why_refused(luahop.clear_timer, handle)
         assert refused is None, f"clear_timer refused the handle of a live timer: {refused!r}"
     left = {f"timer {n}" for n in range(12) if n % 3}
-    poll_until(hop, "all timers that were not cleared run", lambda: left <= set(trace))
-    poll_for(hop, 6)
-    assert set(trace) == left, "a timer ran although clear_timer had been given its handle"
+    poll_until(hop, "all timers run whose handles were not cleared", lambda: left <= set(trace))
 
 
 def _nobody() -> None:
