@@ -94,11 +94,15 @@ class Line:
         except OSError:
             return True
 
-    def is_untouched(self) -> bool:
-        """Whether the near end is still the same open file, with the same flags."""
+    def is_open(self) -> bool:
+        """Whether the near end is still the same open file."""
         with suppress(OSError):
-            return self._identify() == self._identity
+            return self._identify()[:2] == self._identity[:2]
         return False
+
+    def is_untouched(self) -> bool:
+        """Whether it is open, with the flags that it had."""
+        return self.is_open() and self._identify() == self._identity
 
     def close(self) -> None:
         self._close_all_but_near()

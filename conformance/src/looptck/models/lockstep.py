@@ -106,7 +106,8 @@ class Play(Generic[M]):
     rule_of_new = ""
     rule_of_data = ""
     rule_of_descriptors = ""
-    may_not_duplicate = False
+    # whether a rule forbids to duplicate descriptors and to change their flags
+    may_not_touch = False
 
     def __init__(self, scenario: Scenario, bench: Bench, patience: float) -> None:
         self._scenario = scenario
@@ -216,7 +217,7 @@ class Play(Generic[M]):
             self.forget(wire)
             wire.renew()
             line.renew()
-            if not line.was_closed and self.may_not_duplicate:
+            if not line.was_closed and self.may_not_touch:
                 what = f"somebody else still holds the near end of wire {number}"
                 self.differ(RefusedError(self.rule_of_descriptors, what, ["it is closed"]))
 
@@ -375,8 +376,12 @@ class Play(Generic[M]):
 
     def _check_left_alone(self) -> None:
         for number, line in self.lines.items():
-            if not line.is_untouched():
-                what = f"the near end of wire {number} was closed or changed by the loop"
+            what = ""
+            if not line.is_open():
+                what = f"the near end of wire {number} was closed by the loop"
+            elif self.may_not_touch and not line.is_untouched():
+                what = f"the flags of the near end of wire {number} were changed by the loop"
+            if what:
                 self.differ(RefusedError(self.rule_of_descriptors, what, ["it stays as it was"]))
 
 

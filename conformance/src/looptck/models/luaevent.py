@@ -90,6 +90,8 @@ class Event:
     # when its timeout may, and must, be due; inf if never
     earliest: float = inf
     latest: float = inf
+    # what a timeout before the earliest time would break
+    rule_if_early: str = "luaevent.addevent.timeout-not-early"
     gone: Gone | None = None
     # the boundary after which it was dropped inside a callback: it may be
     # called in the turn that runs, and need not be
@@ -263,8 +265,12 @@ class LuaeventModel:
         if answer.timeout is not None and answer.timeout * self._timing.unit != event.timeout:
             length = event.timeout = answer.timeout * self._timing.unit
             event.earliest = now + length
+            passed = now - began > RESOLUTION
+            event.rule_if_early = f"luaevent.callback.newtimeout-{'from' if passed else 'value'}"
         elif length is not None:
             event.earliest = self._goes_on(event, flags, began) + length
+            rule = "timeout-not-early" if flags.timeout else "timeout-reset"
+            event.rule_if_early = f"luaevent.addevent.{rule}"
         if length is not None:
             event.latest = now + length
             event.armed = self._number
@@ -390,10 +396,7 @@ class LuaeventModel:
             raise self._no(rule, f"{what}, although it has no timeout")
         early = event.earliest - now
         if early > RESOLUTION:
-            raise self._no(
-                "luaevent.addevent.timeout-not-early",
-                f"{what}, {units(early, self._timing)} early",
-            )
+            raise self._no(event.rule_if_early, f"{what}, {units(early, self._timing)} early")
         self._see_turn(event.timed)
         for other in self._live():
             if (

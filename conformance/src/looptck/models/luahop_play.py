@@ -39,7 +39,7 @@ class LuahopPlay(Play[LuahopModel]):
     rule_of_return = "luahop.poll.returns"
     rule_of_data = "luahop.listener.eof"
     rule_of_new = "luahop.module.new"
-    may_not_duplicate = True
+    may_not_touch = True
     rule_of_descriptors = "luahop.scope.no-sockets"
 
     def __init__(self, scenario: Scenario, bench: Bench, patience: float) -> None:

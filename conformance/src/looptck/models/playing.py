@@ -19,8 +19,13 @@ def play(
     patience: float = PATIENCE,
 ) -> Played:
     """Play *scenario* once, on a fresh loop."""
+    return play_on(scenario, Bench(implementation, variant), patience=patience)
+
+
+def play_on(scenario: Scenario, bench: Bench, *, patience: float = PATIENCE) -> Played:
+    """Play *scenario* once, on a fresh loop from *bench*."""
     kind = LuahopPlay if scenario.profile == "luahop" else LuaeventPlay
-    return kind(scenario, Bench(implementation, variant), patience).run()
+    return kind(scenario, bench, patience).run()
 
 
-__all__ = ["PATIENCE", "Difference", "Played", "play"]
+__all__ = ["PATIENCE", "Difference", "Played", "play", "play_on"]

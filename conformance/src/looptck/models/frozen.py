@@ -1,0 +1,20 @@
+"""Scenarios that were found once and are kept, each under the rule that it is about."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from .scenario import Scenario, from_data
+
+
+@cache
+def frozen(profile: str) -> tuple[Scenario, ...]:
+    """The kept scenarios of *profile*, in the order of their file."""
+    file = files(__package__).joinpath("scenarios", f"{profile}.json")
+    found = tuple(from_data(each) for each in json.loads(file.read_text(encoding="utf-8")))
+    ids = [each.id for each in found]
+    if len(set(ids)) != len(ids):
+        raise ValueError(f"{file}: two scenarios have the same id")
+    return found
