@@ -12,7 +12,7 @@ from looptck.clocks import Clock
 from looptck.markers import rule
 from looptck.probes.observation import Observation
 from looptck.probes.polling import poll_for, poll_until, why_refused
-from looptck.probes.stopwatch import Stopwatch, assert_not_early, assert_prompt
+from looptck.probes.stopwatch import COARSE, Stopwatch, assert_not_early, assert_prompt
 from looptck.probes.timetable import Timetable
 from looptck.probes.trace import Trace
 from looptck.probes.wires import Wires
@@ -37,7 +37,7 @@ def test_ms_are_milliseconds(luahop: Luahop, clock: Clock, setter: str) -> None:
             while not ran:
                 hop.poll()
             # what is below half of it is no rounding
-            assert_not_early(ran[0], milliseconds / 2000)
+            assert_not_early(ran[0], milliseconds / 2000, slack=COARSE)
             return ran[0] - milliseconds / 1000
 
         assert_prompt(lateness, LATENESS)
