@@ -17,6 +17,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,5 +140,6 @@ def _wakeup_fd() -> int:
     """Python's wake-up descriptor; it can only be read by being set."""
     number = signal.set_wakeup_fd(-1)
     if number != -1:
-        signal.set_wakeup_fd(number, warn_on_full_buffer=False)
+        with suppress(OSError, ValueError):  # whoever set it has closed it since
+            signal.set_wakeup_fd(number, warn_on_full_buffer=False)
     return number

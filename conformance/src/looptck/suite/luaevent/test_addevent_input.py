@@ -238,7 +238,6 @@ def test_ev_signal_never_watches_the_descriptor_of_that_number(
     near, far = wires.pair()
     far.send(b"x")
     number = wires.numbered(near, 20).fileno()
-    assert number < 65, "the test has too many open files to find one with a signal's number"
     other, _ = wires.pair()
     stage = Stage(luaevent)
     calls: list[int] = []

@@ -55,11 +55,34 @@ def _serve(luaevent: Luaevent, wires: Wires, base: Base) -> None:
 def test_a_base_without_events_can_be_closed(luaevent: Luaevent, wires: Wires, life: str) -> None:
     """`close` is called, and another base works afterwards."""
     base = _live(luaevent, wires, life)
+    assert callable(getattr(base, "close", None)), "a base has no close()"
     base.close()
     stage = Stage(luaevent)
     stage.after("timer", 0.001, lambda: None)
     stage.run()
     stage.went("timer timeout")
+
+
+@rule("luaevent.close.exists")
+@resting
+def test_closing_a_base_leaves_descriptors_open(
+    luaevent: Luaevent, wires: Wires, life: str
+) -> None:
+    """Bytes go both ways afterwards."""
+    near, far = wires.pair()
+    base = _live(luaevent, wires, life)
+    kept = base.addevent(
+        near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, lambda _: luaevent.LEAVE
+    )
+    base.close()
+    kept.close()
+    try:
+        near.send(b"out")
+        far.send(b"in")
+        went = (drain(far), drain(near))
+    except OSError as error:
+        raise AssertionError(f"closing a base took a watched descriptor along: {error}") from error
+    assert went == (b"out", b"in")
 
 
 @rule("luaevent.close.exists")
@@ -115,28 +138,6 @@ def test_closing_events_after_their_base_is_harmless(
     assert len(other.trace) == len(KINDS) - 1, (
         f"another base was served {', '.join(other.trace)}{other.excuse}"
     )
-
-
-@rule("luaevent.close.exists")
-@resting
-def test_closing_a_base_leaves_descriptors_open(
-    luaevent: Luaevent, wires: Wires, life: str
-) -> None:
-    """Bytes go both ways afterwards."""
-    near, far = wires.pair()
-    base = _live(luaevent, wires, life)
-    kept = base.addevent(
-        near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, lambda _: luaevent.LEAVE
-    )
-    base.close()
-    kept.close()
-    try:
-        near.send(b"out")
-        far.send(b"in")
-        went = (drain(far), drain(near))
-    except OSError as error:
-        raise AssertionError(f"closing a base took a watched descriptor along: {error}") from error
-    assert went == (b"out", b"in")
 
 
 def _use(luaevent: Luaevent, wires: Wires, base: Base, references: References) -> list[Event]:
@@ -440,7 +441,7 @@ def _some_events(luaevent: Luaevent, wires: Wires, base: Base, held: object = No
     events = []
     for kind in KINDS:
         fd, event = wanted(luaevent, wires, kind)
-        events.append(base.addevent(fd, event, callback, 30))
+        events.append(base.addevent(fd, event, callback, 31))
     return events
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -139,10 +140,10 @@ def test_loop_returns_at_once_when_there_is_no_event(
 
 
 @rule("luaevent.loop.not-before")
-@pytest.mark.parametrize("left", [0.002, 0.01])
+@pytest.mark.parametrize("first", ["timer", "writer"])
 @pytest.mark.parametrize("kind", ["timer", "silent reader", "silent writer"])
 def test_loop_does_not_return_while_an_event_waits(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, left: float
+    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, first: str
 ) -> None:
     """Another event leaves meanwhile; the one that is left is ended by nothing but time."""
     base = luaevent.new()
@@ -157,11 +158,13 @@ def test_loop_does_not_return_while_an_event_waits(
         trace("first")
         return luaevent.LEAVE
 
+    ready, _ = wires.pair()
     since = Stopwatch(clock)
-    kept = [
-        base.addevent(fd, event, on_event, 0.03),
-        base.addevent(None, luaevent.EV_TIMEOUT, on_first, left),
-    ]
+    kept = [base.addevent(fd, event, on_event, 0.03)]
+    if first == "timer":
+        kept.append(base.addevent(None, luaevent.EV_TIMEOUT, on_first, 0.01))
+    else:
+        kept.append(base.addevent(ready.fileno(), luaevent.EV_WRITE, on_first))
     base.loop()
     elapsed = since.elapsed()
     kept.clear()
@@ -203,6 +206,40 @@ def test_loop_waits_for_a_descriptor_without_a_timeout(
     kept.clear()
     assert trace == ["timer", "ready"], (
         f"loop() returned with an event left; called were {', '.join(trace) or 'none'}"
+    )
+
+
+@rule("luaevent.loop.not-before")
+def test_loop_waits_for_silent_descriptors_alone(luaevent: Luaevent, wires: Wires) -> None:
+    """No timer is left, so only another thread can make it ready, a while after all went quiet."""
+    base = luaevent.new()
+    near, far = wires.pair()
+    trace = Trace()
+
+    def on_read(_flags: int) -> int:
+        trace("read")
+        return luaevent.LEAVE
+
+    def send() -> None:
+        trace("sent")
+        far.send(b"x")
+
+    def on_timer(_flags: int) -> int:
+        sender.start()
+        trace("timer")
+        return luaevent.LEAVE
+
+    sender = threading.Timer(0.03, send)
+    kept = [
+        base.addevent(near.fileno(), luaevent.EV_READ, on_read),
+        base.addevent(None, luaevent.EV_TIMEOUT, on_timer, 0.001),
+    ]
+    base.loop()
+    trace("returned")
+    sender.join()
+    kept.clear()
+    assert trace == ["timer", "sent", "read", "returned"], (
+        f"loop() returned with a descriptor still waited for: {', '.join(trace)}"
     )
 
 

@@ -277,8 +277,9 @@ def test_a_timer_that_is_always_due_does_not_hold_up_descriptors(
         stage.gone("timer")
     stage.add("event", fd, event, on_event)
     stage.run()
-    assert not expected, (
-        f"beside a timer that is always due, a ready descriptor was served {3 - len(expected)} "
+    served_in_time = 3 - len(expected) if ticks < _MOST else 0
+    assert served_in_time == 3, (
+        f"beside a timer that is always due, a ready descriptor was served {served_in_time} of 3 "
         f"times while the timer came {ticks} times{stage.excuse}"
     )
 
