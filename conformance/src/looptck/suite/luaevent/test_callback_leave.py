@@ -11,6 +11,7 @@ import pytest
 
 from looptck.clocks import Clock
 from looptck.markers import rule
+from looptck.probes.attempts import one_attempt_succeeds
 from looptck.probes.leftovers import alive
 from looptck.probes.stage import Stage
 from looptck.probes.stopwatch import Stopwatch, assert_prompt, cpu_seconds
@@ -91,39 +92,44 @@ def test_the_number_of_a_descriptor_that_left_can_be_reused(
         stage.after("watch", _SHORT, watch)
 
     def watch() -> None:
-        stage.add("new", number, luaevent.EV_WRITE, luaevent.EV_WRITE, luaevent.LEAVE)
+        stage.add("new", number, luaevent.EV_WRITE, luaevent.LEAVE)
 
     stage.add("old", number, luaevent.EV_WRITE, leave)
     stage.run()
-    stage.went("old write", "reuse timeout", "watch timeout", "new write", "new write")
+    stage.went("old write", "reuse timeout", "watch timeout", "new write")
 
 
 @rule("luaevent.callback.output-leave")
 @pytest.mark.parametrize("direction", ["read", "write", "the end of the stream"])
 def test_a_descriptor_that_left_does_not_wake_the_loop(
-    luaevent: Luaevent, stage: Stage, wires: Wires, direction: str
+    luaevent: Luaevent, wires: Wires, direction: str
 ) -> None:
     """It stays ready while the loop waits for a timer.  A loop that is woken by it for nothing
-    uses the processor all the time.
+    uses the processor all the time, or as much of it as a busy machine leaves.
     """
-    near, far = wires.pair()
-    flags = luaevent.EV_WRITE if direction == "write" else luaevent.EV_READ
-    if direction == "read":
-        far.send(b"unread")
-    else:
-        far.close()
     wait = 0.1
 
-    def leave(_flags: int) -> int:
-        stage.after("timer", wait, lambda: None)
-        return luaevent.LEAVE
+    def attempt() -> None:
+        stage = Stage(luaevent)
+        near, far = wires.pair()
+        if direction == "read":
+            far.send(b"unread")
+        elif direction != "write":
+            far.close()
 
-    stage.add("event", near.fileno(), flags, leave)
-    used = cpu_seconds(stage.run)
-    assert used < wait * 0.3, (
-        f"while it waited {wait * 1000:.0f} ms, with the event gone, the loop used "
-        f"{used * 1000:.0f} ms of the processor"
-    )
+        def leave(_flags: int) -> int:
+            stage.after("timer", wait, lambda: None)
+            return luaevent.LEAVE
+
+        flags = luaevent.EV_WRITE if direction == "write" else luaevent.EV_READ
+        stage.add("event", near.fileno(), flags, leave)
+        used = cpu_seconds(stage.run)
+        assert used < wait / 10, (
+            f"while it waited {wait * 1000:.0f} ms, with the event gone, the loop used "
+            f"{used * 1000:.0f} ms of the processor"
+        )
+
+    one_attempt_succeeds(attempt)
 
 
 _PAIRS = pytest.mark.parametrize(

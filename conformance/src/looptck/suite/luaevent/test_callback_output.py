@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from looptck.markers import rule
+from looptck.probes.attempts import one_attempt_succeeds
 from looptck.probes.situations import Situation, everywhere
 from looptck.probes.stage import Stage
 from looptck.probes.stopwatch import cpu_seconds
@@ -271,14 +272,20 @@ def test_a_change_brings_no_timeout(stage: Stage, wires: Wires, change: str, for
 
 @rule("luaevent.callback.change-no-spurious-timeout")
 @pytest.mark.parametrize("change", ["EV_WRITE to EV_READ", "EV_READ to EV_WRITE"])
-def test_a_loop_sleeps_after_a_change(stage: Stage, wires: Wires, change: str) -> None:
-    """A busy machine makes a loop that spins use less of the processor, and none use more."""
+def test_a_loop_sleeps_after_a_change(luaevent: Luaevent, wires: Wires, change: str) -> None:
+    """A loop that spins uses the processor all the time, or as much of it as a busy machine
+    leaves.
+    """
     wait = 0.1
-    used = cpu_seconds(lambda: _change(stage, wires, change, "flags", wait))
-    assert used < wait * 0.3, (
-        f"{change}: for {wait * 1000:.0f} ms nothing was ready, and the loop used "
-        f"{used * 1000:.0f} ms of the processor"
-    )
+
+    def attempt() -> None:
+        used = cpu_seconds(lambda: _change(Stage(luaevent), wires, change, "flags", wait))
+        assert used < wait / 10, (
+            f"{change}: for {wait * 1000:.0f} ms nothing was ready, and the loop used "
+            f"{used * 1000:.0f} ms of the processor"
+        )
+
+    one_attempt_succeeds(attempt)
 
 
 @rule("luaevent.callback.output-widen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 
@@ -74,8 +75,8 @@ def test_nothing_is_reported_until_a_byte_arrives(
 def test_nothing_is_reported_once_the_data_is_read(
     luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
 ) -> None:
-    """The data is read by one event, and the next event of the descriptor finds nothing until a
-    timer sends more.
+    """The data is read by one event.  The next one, on a second number for the same file, finds
+    nothing until a timer sends more.
     """
     near, far = connect(wires)
 
@@ -86,7 +87,9 @@ def test_nothing_is_reported_once_the_data_is_read(
     far.send(b"one")
     stage.add("first", near.fileno(), luaevent.EV_READ, read)
     stage.run()
-    stage.add("second", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    number = os.dup(near.fileno())
+    wires.keep(lambda: os.close(number))
+    stage.add("second", number, luaevent.EV_READ, luaevent.LEAVE)
     stage.after("sender", _QUIET, lambda: far.send(b"two"))
     stage.run()
     stage.went("first read", "sender timeout", "second read")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -74,8 +75,8 @@ def test_nothing_is_reported_until_the_peer_has_read(
 def test_nothing_is_reported_once_the_room_is_used_up(
     luaevent: Luaevent, stage: Stage, wires: Wires, kind: str
 ) -> None:
-    """The room is used up by one event, and the next event of the descriptor finds none until a
-    timer makes some.
+    """The room is used up by one event.  The next one, on a second number for the same file, finds
+    none until a timer makes some.
     """
     near, far = _WIRES[kind](wires)
 
@@ -85,7 +86,9 @@ def test_nothing_is_reported_once_the_room_is_used_up(
 
     stage.add("first", near.fileno(), luaevent.EV_WRITE, write)
     stage.run()
-    stage.add("second", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    number = os.dup(near.fileno())
+    wires.keep(lambda: os.close(number))
+    stage.add("second", number, luaevent.EV_WRITE, luaevent.LEAVE)
     stage.after("peer", _QUIET, lambda: drain(far))
     stage.run()
     stage.went("first write", "peer timeout", "second write")
