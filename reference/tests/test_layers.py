@@ -16,7 +16,7 @@ LAYERS = [
     ["pollers.api", "clock", "timers"],
     ["pollers.epoll", "pollers.poll", "pollers.select", "pollers.kqueue"],
     ["pollers"],
-    ["events", "inbox", "interest"],
+    ["events", "inbox", "interest", "buffered"],
     ["loop"],
     ["dialects"],
     ["dialects.luaevent", "dialects.luahop"],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from .buffer import Buffer
+from .buffered import BufferedEvent, Hold
 from .clock import Clock, MonotonicClock, VirtualClock
 from .dialects import luaevent, luahop
 from .errors import ClosedError, RunningError, UsageError
@@ -20,8 +22,11 @@ __version__ = "0.1.0"
 __all__ = [
     "READ",
     "WRITE",
+    "Buffer",
+    "BufferedEvent",
     "Clock",
     "ClosedError",
+    "Hold",
     "Interval",
     "Loop",
     "MonotonicClock",

@@ -47,11 +47,11 @@ _CR = 13
 class Buffer:
     """Bytes that came in and were not taken yet."""
 
-    __slots__ = ("_end", "_gathering", "_head", "_no_cr", "_no_lf", "_pos", "_rest", "_start")
+    __slots__ = ("_end", "_gathering", "_no_cr", "_no_lf", "_pos", "_rest", "_start", "head")
 
     def __init__(self) -> None:
-        # the front; empty only if all is empty (1)
-        self._head = b""
+        # the front (1); empty only if all is empty, which is the cheap way to ask
+        self.head = b""
         # how much of the head was taken
         self._pos = 0
         # what follows the head, and () rather than an empty deque: that is
@@ -75,7 +75,7 @@ class Buffer:
             data = bytes(memoryview(data))  # bytes() alone would take a number
         size = len(data)
         if self._start == self._end:
-            self._head = data
+            self.head = data
             self._pos = 0
         elif size >= _SMALL:
             self._gathering = None
@@ -107,15 +107,19 @@ class Buffer:
         changed then.
         """
         data = os.read(fd, size)
-        if data:
-            self.append(data)
+        if self._start == self._end:
+            self.head = data
+            self._pos = 0
+            self._end += (size := len(data))
+            return size
+        self.append(data)
         return len(data)
 
     # ---- out
 
     def take(self, size: int | None = None) -> bytes:
         """Remove and return the first *size* bytes, all if there are fewer or for None."""
-        head, pos = self._head, self._pos
+        head, pos = self.head, self._pos
         if size is None:
             size = self._end - self._start
         elif size < 0:
@@ -128,7 +132,9 @@ class Buffer:
                 self._shrink()
             return head[pos:end]
         if not self._rest:
-            self._clear()
+            self._start = self._end
+            self.head = b""
+            self._pos = 0
             return head[pos:] if pos else head
         return self._take_across(size)
 
@@ -142,11 +148,11 @@ class Buffer:
             raise ValueError(f"the size to drain is 0 or more, not {size!r}")
         self._start += size
         left = size
-        while left >= (here := len(self._head) - self._pos):
+        while left >= (here := len(self.head) - self._pos):
             left -= here
             self._next()
         self._pos += left
-        if self._pos > _WORTH_IT and self._pos * 2 > len(self._head):
+        if self._pos > _WORTH_IT and self._pos * 2 > len(self.head):
             self._shrink()
         return size
 
@@ -156,7 +162,7 @@ class Buffer:
         A line ends with a line feed, or with carriage return and line feed.
         However the bytes came in, the lines are the same.
         """
-        head, pos, start = self._head, self._pos, self._start
+        head, pos, start = self.head, self._pos, self._start
         known = self._no_lf - start
         found = head.find(b"\n", pos + known if known > 0 else pos)
         if found < 0:
@@ -179,7 +185,7 @@ class Buffer:
         A break at the very end counts at once; if the other half of a pair
         comes in later, that is an empty line.
         """
-        head, pos, start = self._head, self._pos, self._start
+        head, pos, start = self.head, self._pos, self._start
         known = self._no_lf - start
         found = head.find(b"\n", pos + known if known > 0 else pos)
         end = found + 1
@@ -207,13 +213,18 @@ class Buffer:
 
         Raises what the write raises, and nothing has changed then.
         """
-        head: bytes | memoryview = self._head
-        if self._pos:
-            head = memoryview(head)[self._pos :]
+        head = self.head
         if self._rest:
-            sent = os.writev(fd, [head, *islice(self._rest, _PIECES - 1)])
+            first = memoryview(head)[self._pos :]
+            sent = os.writev(fd, [first, *islice(self._rest, _PIECES - 1)])
+        elif self._pos:
+            sent = os.write(fd, memoryview(head)[self._pos :])
         else:
             sent = os.write(fd, head)
+            if sent == len(head):
+                self._start = self._end
+                self.head = b""
+                return sent
         self.drain(sent)
         return sent
 
@@ -228,8 +239,8 @@ class Buffer:
             raise ValueError(f"start and size are 0 or more, not {start!r} and {size!r}")
         available = max(0, len(self) - start)
         size = available if size is None else min(size, available)
-        if start + size <= len(self._head) - self._pos:
-            return self._head[self._pos + start : self._pos + start + size]
+        if start + size <= len(self.head) - self._pos:
+            return self.head[self._pos + start : self._pos + start + size]
         parts: list[memoryview] = []
         for piece in self._pieces():
             if start >= len(piece):
@@ -266,28 +277,28 @@ class Buffer:
         """The head is used up: the next piece takes its place."""
         self._pos = 0
         if not self._rest:
-            self._head = b""
+            self.head = b""
             return
         piece = self._rest.popleft()
         if not self._rest:
             self._rest = ()
             self._gathering = None
-        self._head = bytes(piece)
+        self.head = bytes(piece)
 
     def _clear(self) -> None:
         self._start = self._end
-        self._head = b""
+        self.head = b""
         self._pos = 0
         self._rest = ()
         self._gathering = None
 
     def _shrink(self) -> None:
-        self._head = self._head[self._pos :]
+        self.head = self.head[self._pos :]
         self._pos = 0
 
     def _pieces(self) -> Iterator[memoryview]:
         if self._start < self._end:
-            yield memoryview(self._head)[self._pos :]
+            yield memoryview(self.head)[self._pos :]
             for piece in self._rest:
                 yield memoryview(piece)
 
@@ -321,7 +332,7 @@ class Buffer:
         if since >= self._end:
             return self._end
         found = -1
-        head_end = self._start + len(self._head) - self._pos
+        head_end = self._start + len(self.head) - self._pos
         if self._rest and self._end - since < since - self._start:
             # Most of it is known: from the end back, over the new pieces only.
             position, piece_end = self._end, self._end
@@ -333,10 +344,10 @@ class Buffer:
                 if piece_start <= since:
                     return position
                 piece_end = piece_start
-            found = self._head.find(byte, max(0, since - self._start) + self._pos)
+            found = self.head.find(byte, max(0, since - self._start) + self._pos)
             return position if found < 0 else self._start + found - self._pos
         if since < head_end:
-            found = self._head.find(byte, since - self._start + self._pos)
+            found = self.head.find(byte, since - self._start + self._pos)
             if found >= 0:
                 return self._start + found - self._pos
         piece_start = head_end

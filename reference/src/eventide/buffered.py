@@ -1,0 +1,432 @@
+"""A buffered event: one descriptor, a queue for each direction, watermarks, timeouts.
+
+Knows the loop only by the verbs of `Keeper`, and no document.
+
+What holds
+----------
+
+BUF-1   A direction is watched for exactly as long as nothing holds it.  What
+        may hold it is a set of reasons (`Hold`), each put and lifted by its
+        own cause: that the program drains the input must not enable what the
+        program disabled.
+
+BUF-2   The input never holds more than its high watermark: no read asks for
+        more than there is room for, and at the mark reading is held until
+        something is taken.  What the peer sends meanwhile waits in the kernel.
+
+BUF-3   `on_read` is called once for each arrival that leaves at least the low
+        watermark in the input.  Bytes that lie there are no reason to call
+        again.
+
+BUF-4   `on_write` is called after each write that leaves no more than the low
+        watermark in the output; and once after writing was enabled, when the
+        descriptor takes data and so much or less is in the output.
+
+BUF-5   The end of the file comes after all data, since it is read like data.
+        It, an error or a timeout is reported once by `on_error`, and holds its
+        own direction until that is enabled again.  The other goes on, and what
+        is in the queues stays there.
+
+BUF-6   The timeout of a direction runs while it is watched, and anew from each
+        byte that moves.  Who is held waits for nothing; so nothing queued
+        means no timeout of writing.
+
+BUF-7   What a callback writes is sent as soon as it returns, if nothing waits
+        already.  Only if the descriptor does not take all of it is it watched.
+
+BUF-8   Interest is settled once, after the callbacks: who takes and refills a
+        full queue in each turn costs the kernel no call.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from math import inf
+from typing import Any, Final
+
+from .buffer import Buffer, Bytes
+from .events import Descriptor, Event, Keeper, fd_number, seconds
+from .flags import (
+    EVBUFFER_EOF,
+    EVBUFFER_ERROR,
+    EVBUFFER_READ,
+    EVBUFFER_TIMEOUT,
+    EVBUFFER_WRITE,
+)
+from .pollers.api import BOTH, NOTHING, READ, WRITE
+
+# the most that one read asks for
+_CHUNK = 65536
+
+
+class Hold:
+    """Why a direction is not watched.  Bits of a set: it may be several."""
+
+    DISABLED: Final = 1  # the program did not enable it
+    FULL: Final = 2  # the input is at its high watermark
+    EMPTY: Final = 4  # there is nothing to send
+    ENDED: Final = 8  # its end, error or timeout was reported
+    CLOSED: Final = 16
+
+
+_FULL = Hold.FULL
+_EMPTY = Hold.EMPTY
+
+
+class BufferedEvent(Event):
+    """Moves bytes between a descriptor and two queues, and says when there are enough.
+
+    *on_read* and *on_write* are called with *subject* (this event, if none is
+    given), *on_error* with it and the `EVBUFFER_*` flags of what happened and
+    in which direction; `error` is then the exception, if it was one.  None is
+    allowed for each.  Nothing moves before `enable`.
+
+    The descriptor is switched to non-blocking, and stays open: it is not ours.
+    """
+
+    __slots__ = (
+        "_file",
+        "_keeper",
+        "_on_error",
+        "_on_read",
+        "_on_write",
+        "_read_held",
+        "_read_high",
+        "_read_low",
+        "_read_timeout",
+        "_read_until",
+        "_serving",
+        "_subject",
+        "_write_held",
+        "_write_high",
+        "_write_low",
+        "_write_timeout",
+        "_write_until",
+        "error",
+        "input",
+        "output",
+    )
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        fd: Descriptor,
+        on_read: Callable[[Any], object] | None = None,
+        on_write: Callable[[Any], object] | None = None,
+        on_error: Callable[[Any, int], object] | None = None,
+        *,
+        subject: object = None,
+    ) -> None:
+        super().__init__(fd_number(fd))
+        for callback in (on_read, on_write, on_error):
+            if callback is not None and not callable(callback):
+                raise TypeError(f"a callback must be callable or None, not {callback!r}")
+        os.set_blocking(self.fd, False)
+        self._keeper = keeper
+        self._file: object = fd  # a socket object closes its descriptor when it is collected
+        self._subject = self if subject is None else subject
+        self._on_read = on_read
+        self._on_write = on_write
+        self._on_error = on_error
+        # what has come in and was not taken, what was written and not yet sent
+        self.input = Buffer()
+        self.output = Buffer()
+        # the last error of the system
+        self.error: OSError | None = None
+        # sets of `Hold`
+        self._read_held: int = Hold.DISABLED
+        self._write_held: int = Hold.DISABLED | Hold.EMPTY
+        # high watermarks: 0 is none
+        self._read_low = self._read_high = self._write_low = self._write_high = 0
+        # lengths; None is none
+        self._read_timeout: float | None = None
+        self._write_timeout: float | None = None
+        # points on the loop's clock; while nothing is waited for, never
+        self._read_until = self._write_until = inf
+        # in the middle of `ready` or `due`: interest is settled at its end
+        self._serving = False
+
+    # ---- for programs
+
+    def take(self, size: int | None = None) -> bytes:
+        """Remove and return up to *size* bytes of the input, or all of it.
+
+        Never reads from the descriptor.
+        """
+        data = self.input.take(size)
+        if self._read_held & _FULL:
+            self.drained()
+        return data
+
+    def take_line(self) -> bytes | None:
+        """Remove a line of the input, return it without its break; None if there is no break."""
+        line = self.input.take_line()
+        if self._read_held & _FULL:
+            self.drained()
+        return line
+
+    def write(self, data: Bytes) -> None:
+        """Queue *data*; the loop sends it, when writing is enabled."""
+        self.output.append(data)
+        if self._write_held & _EMPTY and data:
+            self._write_held &= ~_EMPTY
+            if not self._serving:
+                self._settle()
+
+    def drained(self) -> None:
+        """To be called after taking from `input` directly."""
+        if not self._read_high or len(self.input) < self._read_high:
+            self._read_held &= ~_FULL
+            if not self._serving:
+                self._settle()
+
+    def queued(self) -> None:
+        """To be called after appending to `output` directly."""
+        if self._write_held & _EMPTY and self.output.head:
+            self._write_held &= ~_EMPTY
+            if not self._serving:
+                self._settle()
+
+    def enable(self, directions: int = BOTH, *, announce: bool = True) -> None:
+        """From now on data moves in these *directions*; after an end, again.
+
+        Enabling to write brings one call of `on_write` even with nothing to
+        send, unless not to *announce* it.  OSError, and nothing has changed,
+        if the descriptor cannot be watched.
+        """
+        before = self._read_held, self._write_held
+        lifted = ~(Hold.DISABLED | Hold.ENDED)
+        if directions & READ:
+            self._read_held &= lifted
+        if directions & WRITE:
+            self._write_held &= lifted
+            if announce and self._on_write is not None:
+                self._write_held &= ~_EMPTY
+        try:
+            if not self._serving:
+                self._settle()
+        except OSError:
+            self._read_held, self._write_held = before
+            raise
+
+    def disable(self, directions: int = BOTH) -> None:
+        """After this returns, no data moves in these *directions*, not even this turn.
+
+        What is in the queues stays there.
+        """
+        if directions & READ:
+            self._read_held |= Hold.DISABLED
+        if directions & WRITE:
+            self._write_held |= Hold.DISABLED
+            if not self.output.head:
+                self._write_held |= _EMPTY
+        if not self._serving:
+            self._settle()
+
+    def set_read_watermarks(self, low: int, high: int) -> None:
+        """`on_read` needs *low* bytes in the input; it takes in *high* at most, 0: any number.
+
+        What is in the input already stays, and does not bring a call.
+        """
+        self._read_low, self._read_high = _marks(low, high)
+        if high and len(self.input) >= high:
+            self._read_held |= _FULL
+        else:
+            self._read_held &= ~_FULL
+        if not self._serving:
+            self._settle()
+
+    def set_write_watermarks(self, low: int, high: int) -> None:
+        """`on_write` is called when *low* bytes or fewer are left; *high* limits nothing."""
+        self._write_low, self._write_high = _marks(low, high)
+
+    @property
+    def read_watermarks(self) -> tuple[int, int]:
+        return self._read_low, self._read_high
+
+    @property
+    def write_watermarks(self) -> tuple[int, int]:
+        return self._write_low, self._write_high
+
+    def set_timeouts(self, read: float | None, write: float | None) -> None:
+        """How many seconds a direction may stand still while it is watched; None: for ever."""
+        lengths = [
+            None if length is None else seconds(length, "timeout") for length in (read, write)
+        ]
+        if any(length is not None and length <= 0 for length in lengths):
+            raise ValueError(f"a timeout is more than 0 seconds, or None; not {read!r}, {write!r}")
+        self._read_timeout, self._write_timeout = lengths
+        self._wait_anew(BOTH)
+
+    @property
+    def read_held(self) -> int:
+        """For which reasons nothing is read: a set of `Hold`."""
+        return self._read_held
+
+    @property
+    def write_held(self) -> int:
+        """For which reasons nothing is sent: a set of `Hold`."""
+        return self._write_held
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._read_held & Hold.CLOSED)
+
+    def close(self) -> None:
+        """After this returns, nothing is called, read or sent again, not even this turn.
+
+        What is in the queues can still be taken.
+        """
+        self._read_held |= Hold.CLOSED
+        self._write_held |= Hold.CLOSED
+        self._keeper.unlink(self)
+        self._read_until = self._write_until = inf
+        self._keeper.cancel_deadline(self)
+        self._on_read = self._on_write = self._on_error = None
+        self._subject = self._file = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"fd {self.fd}"
+        return (
+            f"<{type(self).__name__}: {state}, {len(self.input)} bytes in, {len(self.output)} out>"
+        )
+
+    # ---- for the loop
+
+    def ready(self, ready: int) -> None:
+        self._serving = True
+        try:
+            if ready & READ:
+                queue = self.input
+                high = self._read_high
+                try:
+                    # BUF-2
+                    got = queue.read_from(
+                        self.fd, min(_CHUNK, high - len(queue)) if high else _CHUNK
+                    )
+                except BlockingIOError:
+                    pass
+                except OSError as error:
+                    self._end(READ, EVBUFFER_ERROR, error)
+                else:
+                    if got:
+                        if high and len(queue) >= high:
+                            self._read_held |= _FULL
+                        if self._read_timeout is not None:
+                            self._wait_anew(READ)
+                        on_read = self._on_read
+                        if on_read and (got >= self._read_low or len(queue) >= self._read_low):
+                            on_read(self._subject)  # BUF-3
+                    else:
+                        self._end(READ, EVBUFFER_EOF, None)  # BUF-5
+            # BUF-7: or what the callback wrote, if it need not wait for its turn
+            if not self._write_held and (ready & WRITE or not self.want & WRITE):
+                self._send()
+        finally:
+            self._serving = False
+            if self._read_held or not self._write_held or self.want != READ:
+                self._settle()
+
+    def due(self, now: float) -> None:
+        self._serving = True
+        try:
+            if self._read_until <= now:
+                self._read_until = inf
+                self._end(READ, EVBUFFER_TIMEOUT, None)
+            if self._write_until <= now:
+                self._write_until = inf
+                self._end(WRITE, EVBUFFER_TIMEOUT, None)
+        finally:
+            self._serving = False
+            self._settle()
+            self._set_deadline()
+
+    def lost(self, want: int) -> bool:
+        called = self._on_error is not None
+        self._wait_anew(NOTHING)
+        error = OSError(errno.EBADF, os.strerror(errno.EBADF))
+        self._read_held |= Hold.ENDED
+        self._write_held |= Hold.ENDED
+        self._serving = True
+        try:
+            if want & READ:
+                self._end(READ, EVBUFFER_ERROR, error)
+            if want & WRITE and not self._write_held & Hold.CLOSED:
+                self._end(WRITE, EVBUFFER_ERROR, error)
+        finally:
+            self._serving = False
+            self._settle()
+        return called
+
+    # ---- inside
+
+    def _send(self) -> None:
+        queue = self.output
+        if queue.head:
+            try:
+                queue.write_to(self.fd)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._end(WRITE, EVBUFFER_ERROR, error)
+                return
+            if self._write_timeout is not None:
+                self._wait_anew(WRITE)
+        if not queue.head:
+            self._write_held |= _EMPTY
+        on_write = self._on_write
+        if on_write is not None and (not queue.head or len(queue) <= self._write_low):
+            on_write(self._subject)  # BUF-4
+
+    def _end(self, direction: int, what: int, error: OSError | None) -> None:
+        """BUF-5"""
+        self.error = error
+        if direction == READ:
+            self._read_held |= Hold.ENDED
+            what |= EVBUFFER_READ
+        else:
+            self._write_held |= Hold.ENDED
+            what |= EVBUFFER_WRITE
+        if (on_error := self._on_error) is not None:
+            on_error(self._subject, what)
+
+    def _settle(self) -> None:
+        """BUF-1: watch what nothing holds."""
+        want = NOTHING if self._read_held else READ
+        if not self._write_held:
+            want |= WRITE
+        if want != self.want:
+            changed = want ^ self.want
+            self._keeper.rewatch(self, want)
+            self._wait_anew(changed)
+
+    def _wait_anew(self, directions: int) -> None:
+        """BUF-6: the time of these *directions* starts now, or ends."""
+        if self._read_timeout is self._write_timeout is None and self.deadline is None:
+            return
+        now = self._keeper.now()
+        if directions & READ or not self.want & READ:
+            timeout = self._read_timeout if self.want & READ else None
+            self._read_until = inf if timeout is None else now + timeout
+        if directions & WRITE or not self.want & WRITE:
+            timeout = self._write_timeout if self.want & WRITE else None
+            self._write_until = inf if timeout is None else now + timeout
+        self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        until = min(self._read_until, self._write_until)
+        if until < inf:
+            self._keeper.set_deadline(self, until)
+        else:
+            self._keeper.cancel_deadline(self)
+
+
+def _marks(low: int, high: int) -> tuple[int, int]:
+    for mark in (low, high):
+        if not isinstance(mark, int) or isinstance(mark, bool):
+            raise TypeError(f"a watermark is a number of bytes, not {mark!r}")
+        if mark < 0:
+            raise ValueError(f"a watermark is 0 or more bytes, not {mark!r}")
+    return low, high
