@@ -1,0 +1,130 @@
+"""The play of scenarios: the reference plays as the model says, others are told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from eventide.tck import implementation as reference
+from looptck import Clock, Implementation
+from looptck.adapters.asyncio import implementation as asyncio_loop
+from looptck.models.exploring import explore
+from looptck.models.frozen import frozen
+from looptck.models.playing import play
+from looptck.models.scenario import parse
+
+PROFILES = ("luaevent", "luahop")
+STEPS = 1000
+
+
+@pytest.mark.parametrize("variant", reference.by_variant)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_reference_plays_as_the_model_says(profile: str, variant: str) -> None:
+    found = explore(reference, variant, profile, seed=20, steps=STEPS)
+    assert found.steps >= STEPS
+    assert found.difference is None, found.text()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_loop_in_real_time_can_be_played(profile: str) -> None:
+    """What asyncio does differently is its affair; that its play comes to an end is ours."""
+    found = explore(asyncio_loop, "default", profile, seed=3, steps=150, reducing=1)
+    assert found.steps >= 150 or found.difference is not None
+
+
+@pytest.mark.parametrize("variant", reference.by_variant)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_reference_plays_every_frozen_scenario(profile: str, variant: str) -> None:
+    for scenario in frozen(profile):
+        played = play(scenario, reference, variant)
+        assert played.difference is None, played.difference.text()
+        assert played.steps > len(scenario.steps)
+
+
+def test_the_same_seed_makes_the_same_search() -> None:
+    variant = next(iter(reference.by_variant))
+    first, second = (explore(reference, variant, "luahop", 5, 300) for _ in range(2))
+    assert first == second
+
+
+class _EarlyHop:
+    """Waits a millisecond less than it was asked to."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._real = reference.by_variant["poll"]["luahop"](clock)
+
+    def new(self) -> object:
+        hop = self._real.new()
+        real = hop.set_timeout
+
+        def set_timeout(duration: dict[str, int], callback: object) -> object:
+            milliseconds = duration.get("ms", 0) + 1000 * duration.get("s", 0)
+            return real({"ms": milliseconds - 1}, callback)
+
+        hop.set_timeout = set_timeout
+        return hop
+
+    def clear_timer(self, timer: object) -> None:
+        self._real.clear_timer(timer)
+
+
+EARLY = Implementation(name="early", version="1", profiles={"luahop": _EarlyHop}, virtual_time=True)
+
+
+def test_a_difference_is_found_and_told_as_a_short_scenario() -> None:
+    found = explore(EARLY, "default", "luahop", seed=1, steps=5000)
+    assert found.difference is not None
+    assert found.difference.rule == "luahop.timer.timeout-not-early"
+    assert len(found.difference.scenario.actors) == 1
+    assert len(found.difference.scenario.steps) == 2
+    text = found.difference.text()
+    for part in ("the scenario:", "what happened", "expected one of:", "happened:", "0.002 units"):
+        assert part in text
+
+
+class _Deaf:
+    """A loop that never wakes up again."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def new(self) -> _Deaf:
+        return self
+
+    def set_timeout(self, duration: object, callback: object) -> object:
+        return object()
+
+    def poll(self) -> None:
+        while True:
+            self._clock.now()
+
+
+def test_a_loop_that_hangs_is_a_difference() -> None:
+    deaf = Implementation(name="deaf", version="1", profiles={"luahop": _Deaf}, virtual_time=True)
+    scenario = parse("luahop\nA: timeout 1\nbegin\nset A\npoll 1")
+    played = play(scenario, deaf, "default", patience=0.3)
+    assert played.hung
+    assert played.difference is not None
+    assert played.difference.expected == ("A called, 1 unit later",)
+
+
+class _Careless:
+    """Closes what it is given."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def new(self) -> _Careless:
+        return self
+
+    def set_listener(self, fd: int, mask: str, callback: object) -> None:
+        import os
+
+        os.close(fd)
+
+
+def test_a_closed_descriptor_is_noticed() -> None:
+    careless = Implementation(name="careless", version="1", profiles={"luahop": _Careless})
+    scenario = parse("luahop\nwire 1: pair\nA: reader on wire 1\nbegin\nset A")
+    difference = play(scenario, careless, "default").difference
+    assert difference is not None
+    assert difference.rule == "luahop.scope.no-sockets"

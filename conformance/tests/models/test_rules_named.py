@@ -1,0 +1,38 @@
+"""The models speak of rules that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import looptck.models
+from looptck.catalogue import shipped
+from looptck.models.generating import Feature
+
+_RULE = re.compile(r'f?"(lua(?:event|hop)\.[a-z]+\.[^"]*)"')
+_CHOICE = re.compile(r"{'([a-z-]+)' if [^}]* else '([a-z-]+)'}")
+
+
+def _named() -> set[str]:
+    """Every rule id in the source, with both ends of those chosen in place."""
+    found: set[str] = set()
+    for file in Path(looptck.models.__file__).parent.glob("*.py"):
+        for rule_id in _RULE.findall(file.read_text(encoding="utf-8")):
+            if match := _CHOICE.search(rule_id):
+                found |= {rule_id.replace(match[0], end) for end in match.groups()}
+            elif "{" not in rule_id:
+                found.add(rule_id)
+    return found
+
+
+def test_every_rule_that_a_model_names_is_stated_and_judged() -> None:
+    named = _named()
+    assert len(named) > 50
+    for rule_id in named:
+        assert rule_id in shipped(), rule_id
+
+
+def test_every_feature_is_a_matter_of_rules() -> None:
+    for feature in Feature:
+        for rule_id in feature.value:
+            assert rule_id in shipped(), rule_id

@@ -1,0 +1,83 @@
+"""Scenarios as data and as text."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+
+from looptck.catalogue import shipped
+from looptck.models.frozen import frozen
+from looptck.models.generating import Dice, Feature, made_up, scenarios
+from looptck.models.reducing import reduce
+from looptck.models.scenario import NotAScenarioError, Scenario, from_data, parse
+
+EVERYTHING = frozenset(Feature)
+PROFILES = ("luaevent", "luahop")
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(scenarios("luaevent", EVERYTHING))
+def test_the_text_of_a_luaevent_scenario_parses_back(scenario: Scenario) -> None:
+    assert parse(scenario.text()) == scenario
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(scenarios("luahop", EVERYTHING))
+def test_the_text_of_a_luahop_scenario_parses_back(scenario: Scenario) -> None:
+    assert parse(scenario.text()) == scenario
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_scenario_survives_json(profile: str) -> None:
+    for number in range(50):
+        scenario = made_up(Dice(f"{number}"), profile, EVERYTHING, is_virtual=True)
+        assert from_data(json.loads(json.dumps(scenario.as_data()))) == scenario
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_frozen_scenario_names_a_judged_rule_and_says_why(profile: str) -> None:
+    for scenario in frozen(profile):
+        rule = shipped()[scenario.rule]
+        assert rule.level.is_judged
+        assert rule.document == scenario.profile == profile
+        assert scenario.id
+        assert scenario.why
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("luahop\npoll 1", "no line `begin`"),
+        ("luahop\nwire 2: pair\nbegin", "numbered from 1"),
+        ("luahop\nthe weather: fine\nbegin", "neither a wire"),
+        ("luahop\nbegin\nhope for the best", "is no step"),
+    ],
+)
+def test_what_is_no_scenario_is_refused_with_the_line(text: str, complaint: str) -> None:
+    with pytest.raises(NotAScenarioError, match=re.escape(complaint)):
+        parse(text)
+
+
+def test_reducing_keeps_what_is_interesting_and_nothing_else() -> None:
+    scenario = parse(
+        "luahop\nwire 1: pair\nwire 2: pair\n"
+        "A: reader on wire 2\n    call: read all from wire 2; set B\n"
+        "B: timeout 3\n"
+        "C: interval 2\n"
+        "begin\nset A\nset B\nset C\nwrite 1 to wire 2\npoll 1\nfill wire 2"
+    )
+
+    def fills(smaller: Scenario) -> bool:
+        return any(step.verb == "fill" for step in smaller.steps) and "A" in smaller.actors
+
+    smallest = reduce(scenario, fills, seconds=5)
+    assert smallest.text().splitlines() == [
+        "luahop",
+        "wire 1: pair",
+        "A: reader on wire 1",
+        "begin",
+        "fill wire 1",
+    ]
