@@ -124,6 +124,20 @@ def liberal(session: nox.Session) -> None:
 
 
 @nox.session
+def explore(session: nox.Session) -> None:
+    """Play made-up scenarios against the models: 10 000 steps on each poller of the reference."""
+    install(session)
+    session.run("looptck", "certify", "--explore", "10000", *(session.posargs or ["eventide"]))
+
+
+@nox.session
+def power(session: nox.Session) -> None:
+    """Measure how many broken loops the models find by themselves."""
+    install(session, "tests")
+    session.run("python", "fixtures/model_power.py", *session.posargs)
+
+
+@nox.session
 def flake(session: nox.Session) -> None:
     """Count each rule's false alarms on a machine that is busy with something else."""
     install(session, "flake")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from .models.frozen import frozen
+from .profiles import PROFILES
+
 _SUITE = Path(__file__).parent / "suite"
 
 
@@ -39,6 +42,11 @@ def _index() -> dict[str, list[Test]]:
                     where = f"{file.relative_to(_SUITE.parent)}:{node.lineno}"
                     says = " ".join((ast.get_docstring(node) or "").split())
                     index.setdefault(rule_id, []).append(Test(node.name, where, says))
+    for profile in PROFILES:
+        for scenario in frozen(profile):
+            where = f"models/scenarios/{profile}.json"
+            test = Test(f"scenario {scenario.id}", where, scenario.why)
+            index.setdefault(scenario.rule, []).append(test)
     return index
 
 
