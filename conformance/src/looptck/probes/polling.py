@@ -8,7 +8,7 @@ the loop itself, never the timeout of `poll`, which a loop need not have.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ _GUARD_MS = 500
 
 # A poll that returns for nothing, again and again, is stopped after this many.
 _MOST_POLLS = 5_000
+
+# Calls that nobody expects are enough to be seen after this many.
+_MOST_CALLS = 10
 
 # How long the kernel has to carry a connection over loopback, in seconds.
 _KERNEL_PATIENCE = 5
@@ -43,12 +46,17 @@ def poll_until(
     raise AssertionError(f"{what}: not in {_MOST_POLLS} calls of poll, each of which returned")
 
 
-def poll_for(hop: Hop, milliseconds: float) -> None:
-    """Poll until a timer of that length has fired.  Nothing may be ready all the time."""
+def poll_for(hop: Hop, milliseconds: float, calls: Sized = ()) -> None:
+    """Poll until a timer of that length has fired.  Nothing may be ready all the time.
+
+    *calls* is what the test counts calls with: when it grows and grows, the
+    polling ends, so that the test can say who should not have been called.
+    """
     over: list[bool] = []
+    most = len(calls) + _MOST_CALLS
     hop.set_timeout({"ms": milliseconds}, lambda: over.append(True))
     for _ in range(_MOST_POLLS):
-        if over:
+        if over or len(calls) > most:
             return
         hop.poll()
     raise AssertionError(

@@ -41,7 +41,7 @@ def test_the_reader_meets_the_end(
 
     if not early:
         watch()
-        poll_for(hop, 2)
+        poll_for(hop, 2, trace)
         assert trace == [], "the reader was called before the end"
     if data:
         far.send(data)
@@ -56,7 +56,8 @@ def test_the_reader_meets_the_end(
         if len(trace) < number:
             wait_readable([near])
             poll_until(hop, f"call {number} of the reader", partial(reached, trace, number))
-    assert trace[: len(expected)] == expected
+    came = trace[: len(expected)]
+    assert came == expected, f"expected to read {expected}, read {came}"
 
 
 def reached(trace: Trace, length: int) -> bool:
@@ -95,14 +96,15 @@ def test_the_reader_of_a_pipe_meets_the_end(
         hop,
         lambda: hop.set_listener(near.fileno(), "r", lambda: read_once(near, trace)),
     )
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == []
     if data:
         far.send(data)
     far.close()
     poll_until(hop, "the reader meets the end of the pipe", lambda: "b''" in trace)
     expected = [repr(data), "b''"] if data else ["b''"]
-    assert trace[: len(expected)] == expected
+    came = trace[: len(expected)]
+    assert came == expected, f"expected to read {expected}, read {came}"
 
 
 @rule("luahop.listener.eof-pipe")

@@ -37,7 +37,7 @@ def test_a_number_without_an_open_file_is_refused(
     assert raised[0] is not None, f"set_listener({number}, ...) was accepted; no such file is open"
     far.send(b"x")
     poll_until(hop, "a good listener is called after a bad one was refused", lambda: trace)
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == ["b'x'"]
 
 
@@ -53,16 +53,16 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
     hop = luahop.new()
     if known:
         hop.set_listener(number, mask, lambda: trace("old"))
-        poll_for(hop, 1) if mask == "r" else hop.poll()
+        poll_for(hop, 1, trace) if mask == "r" else hop.poll()
         hop.remove_listener(number, mask)
         trace.clear()
     near.close()
     error = why_refused(hop.set_listener, number, mask, lambda: trace("refused"))
     assert error is not None, "set_listener accepted a descriptor that is closed"
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     late, far = wires.pair_at(number)
     far.send(b"x")
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == [], "a listener that was refused is called once its number is open again"
     hop.set_listener(late.fileno(), mask, lambda: trace("late"))
     poll_until(hop, "the number can be registered once it is open again", lambda: trace)
@@ -148,7 +148,7 @@ def test_another_mask_is_refused(
         ),
     )
     assert raised[0] is not None, f"set_listener accepted the mask {mask!r}"
-    poll_for(hop, 3)
+    poll_for(hop, 3, trace)
     assert trace == [], f"the mask {mask!r} was refused, but the callback is registered"
 
 

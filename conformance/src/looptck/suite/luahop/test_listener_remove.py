@@ -47,9 +47,9 @@ def test_a_removed_listener_is_not_called(
         hop.remove_listener(near.fileno(), mask)
 
     luahop_in(situation, hop, act)
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     make_ready()
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert trace == [], "a listener was called after it was removed"
 
 
@@ -66,7 +66,7 @@ def test_a_listener_that_was_called_before_can_be_removed(
     poll_until(hop, "the listener is called", lambda: trace)
     hop.remove_listener(near.fileno(), mask)
     trace.clear()
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert trace == [], "a listener was called after it was removed"
 
 
@@ -99,7 +99,7 @@ def test_a_removed_descriptor_can_be_registered_again(
             drain(far)
         poll_until(hop, f"the {name} listener is called", partial(trace.__contains__, name))
         hop.remove_listener(near.fileno(), mask)
-        poll_for(hop, 2)
+        poll_for(hop, 2, trace)
         following = {"first": "second", "second": "third", "third": "fourth"}[name]
         hop.set_listener(near.fileno(), mask, partial(use_up, following))
     assert trace == ["first", "second", "third"]
@@ -119,7 +119,7 @@ def test_removing_one_descriptor_leaves_the_others(
             far.send(b"x")
         hop.remove_listener(pairs[removed][0].fileno(), "r")
         poll_until(hop, "the other two listeners are called", partial(reached, trace, 2))
-        poll_for(hop, 2)
+        poll_for(hop, 2, trace)
         assert sorted(trace) == [str(n) for n in range(3) if n != removed]
 
 
@@ -192,7 +192,7 @@ def test_half_of_an_rw_listener_can_be_removed(
         fill(near)
         far.send(b"x")
     trace.clear()
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert trace == [], f"{mask!r} was removed and is still called"
 
 
@@ -226,5 +226,5 @@ def test_removing_nothing_does_nothing(
         far.send(b"x")
     to_bystander.send(b"y")
     poll_until(hop, "another listener is called", lambda: trace)
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == ["bystander b'y'"]

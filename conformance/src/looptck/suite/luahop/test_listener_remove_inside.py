@@ -69,7 +69,7 @@ def test_a_callback_removes_itself_and_closes(
     assert sorted(trace) == ["0", "1", "end b'bye'"]
     _, to_later = wires.pair_at(number)
     to_later.send(b"x")
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert len(trace) == 3, "a listener was called after it removed itself and closed"
     for _, to_other in others:
         to_other.send(b"y")
@@ -92,7 +92,7 @@ def test_a_callback_that_removed_itself_is_over(
 
     hop.set_listener(near.fileno(), mask, once)
     poll_until(hop, "the listener is called", lambda: trace)
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert trace == ["called"], "a listener was called after it removed itself"
 
 
@@ -115,7 +115,7 @@ def test_of_several_that_remove_each_other_one_runs(
         far.send(b"x")
         hop.set_listener(near.fileno(), mask, partial(remove_all, me))
     poll_until(hop, "one of the ready listeners is called", lambda: trace)
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert len(trace) == 1, f"{trace[0]} and removed all listeners; then {', '.join(trace[1:])}"
 
 
@@ -136,13 +136,13 @@ def test_the_one_that_removes_the_others_stays(luahop: Luahop, wires: Wires, tra
         far.send(b"x")
         hop.set_listener(near.fileno(), "r", partial(remove_others, me))
     poll_until(hop, "one of the ready listeners is called", lambda: trace)
-    poll_for(hop, 3)
+    poll_for(hop, 3, trace)
     assert len(trace) == 1, f"listener {trace[0]} removed the others; then {trace[1:]} ran"
     first = int(trace[0])
     for _, far in pairs:
         far.send(b"y")
     poll_until(hop, "the listener that is left is called again", partial(reached, trace, 2))
-    poll_for(hop, 3)
+    poll_for(hop, 3, trace)
     assert trace == [str(first), str(first)]
 
 
@@ -168,7 +168,7 @@ def test_a_timer_of_the_same_poll_removes_a_ready_listener(
     far.send(b"x")
     poll_until(hop, "the timer fires", lambda: "timer" in trace)
     far.send(b"y")
-    poll_for(hop, 3)
+    poll_for(hop, 3, trace)
     assert trace[-1] == "timer", "a listener was called after a timer had removed it"
 
 
@@ -190,7 +190,7 @@ def test_of_two_directions_that_remove_each_other_one_runs(
     for mask in (first_set, other(first_set)):
         hop.set_listener(near.fileno(), mask, partial(leave, mask))
     poll_until(hop, "one of the two listeners is called", lambda: trace)
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert len(trace) == 1, f"{trace[0]!r} removed both directions; then {trace[1]!r} ran"
 
 
@@ -233,7 +233,7 @@ def test_both_directions_go_from_inside_one_callback(
     hop.set_listener(number, "r", leave)
     hop.set_listener(number, "w", leave)
     poll_until(hop, "one of the listeners is called", lambda: trace)
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert trace == ["called"]
 
 
@@ -285,11 +285,11 @@ def test_a_reused_number_is_not_called_for_the_old_readiness(
         callbacks.append(partial(on_read, me))
         hop.set_listener(near.fileno(), "r", callbacks[me])
     poll_until(hop, "one of the ready listeners is called", lambda: trace)
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert trace == ["swapped"], "a new socket was called for the readiness of an old one"
     senders[0].send(b"new")
     poll_until(hop, "the new socket is called when it is ready", partial(reached, trace, 2))
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == ["swapped", "fresh b'new'"]
 
 
@@ -318,7 +318,7 @@ def test_a_reused_number_is_not_writable_because_the_old_one_was(
     for me, (near, _) in enumerate(pairs):
         hop.set_listener(near.fileno(), "w", partial(swap, me))
     poll_until(hop, "one of the ready listeners is called", lambda: peers)
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert trace == [], "a new socket was called for the readiness of an old one"
     drain(peers[0])
     poll_until(hop, "the new socket is called when it has room", lambda: trace)
@@ -352,7 +352,7 @@ def test_a_reused_number_of_the_running_callbacks_own(
     hop.set_listener(fd, "r", swap)
     hop.set_listener(fd, "w", swap)
     poll_until(hop, "one of the two listeners is called", lambda: senders)
-    poll_for(hop, 4)
+    poll_for(hop, 4, trace)
     assert trace == [], "a new socket was called for the readiness of the one it replaced"
     senders[0].send(b"y")
     poll_until(hop, "the new socket is called when it is ready", lambda: trace)

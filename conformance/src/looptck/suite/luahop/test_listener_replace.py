@@ -73,7 +73,7 @@ def test_a_descriptor_registered_by_a_callback_is_called_when_it_becomes_ready(
 
     call_once(hop, wires, act, from_timer=from_timer)
     poll_until(hop, "the outer callback is called", lambda: trace)
-    poll_for(hop, 3)
+    poll_for(hop, 3, trace)
     for data in (b"1", b"2"):
         far.send(data)
         poll_until(
@@ -109,7 +109,7 @@ def test_every_callback_of_a_batch_may_set_listeners(
     for outer in range(5):
         watch(f"{outer}", partial(more, outer))
     poll_until(hop, "30 listeners, 25 of them set in callbacks", lambda: len(trace) >= 30)
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert sorted(trace) == sorted(expected), "a listener was not called exactly once"
 
 
@@ -169,7 +169,7 @@ def test_only_the_newest_listener_is_called(
         else:
             drain(far)
         poll_until(hop, "the new listener is called", partial(reached, trace, calls))
-        poll_for(hop, 2)
+        poll_for(hop, 2, trace)
         assert trace == [f"new {times}"] * calls, "not once for each readiness, and the newest only"
 
 
@@ -190,7 +190,7 @@ def test_the_old_listener_is_not_called_for_what_it_left(
     trace.clear()
     hop.set_listener(near.fileno(), "r", lambda: trace(f"new {drain(near)!r}"))
     poll_until(hop, "the second listener is called for what the first one left", lambda: trace)
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == ["new b'x'"]
 
 
@@ -212,7 +212,7 @@ def test_a_listener_replaced_by_another_callback_is_not_called(
         hop.set_listener(pairs[me][0].fileno(), "r", partial(replace_other, me))
         pairs[me][1].send(b"x")
     poll_until(hop, "the replacement is called", lambda: "new b'x'" in trace)
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == ["old", "new b'x'"], "expected one old listener and the other one's replacement"
 
 
@@ -265,15 +265,17 @@ def test_the_new_one_is_not_called_for_the_notice_of_the_old_one(
 
     hop.set_listener(near.fileno(), mask, old)
     poll_until(hop, "the first listener is called", lambda: trace)
-    poll_for(hop, 3)
-    assert trace == ["old begins", "old ends"]
+    poll_for(hop, 3, trace)
+    assert trace == ["old begins", "old ends"], (
+        f"the new listener was called for what the old one was called for: {trace}"
+    )
     if mask == "r":
         far.send(b"y")
     else:
         drain(far)
     poll_until(hop, "the listener set inside is called", lambda: "new" in trace)
-    poll_for(hop, 2)
-    assert trace == ["old begins", "old ends", "new"]
+    poll_for(hop, 2, trace)
+    assert trace == ["old begins", "old ends", "new"], f"ready once more: {trace}"
 
 
 @rule("luahop.listener.replace-inside")
@@ -292,7 +294,7 @@ def test_the_new_one_is_called_for_what_the_old_one_left(
 
     hop.set_listener(near.fileno(), mask, old)
     poll_until(hop, "the listener set inside is called", partial(reached, trace, 4))
-    assert trace[:4] == ["old", "new", "new", "new"]
+    assert trace[:4] == ["old", "new", "new", "new"], f"after the replacement: {trace[:4]}"
 
 
 @rule("luahop.listener.replace-inside")
@@ -312,7 +314,7 @@ def test_two_callbacks_may_take_turns(luahop: Luahop, wires: Wires, trace: Trace
 
     hop.set_listener(near.fileno(), "r", ping)
     poll_until(hop, "two listeners that replace each other are called", partial(reached, trace, 6))
-    assert trace[:6] == ["ping", "pong"] * 3
+    assert trace[:6] == ["ping", "pong"] * 3, f"they took turns like this: {trace[:6]}"
 
 
 def who_is_called(hop: Hop, trace: Trace, expected: set[str]) -> set[str]:
@@ -407,11 +409,11 @@ def test_a_writer_that_waits_does_not_hold_up_the_reader(
     hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
     far.send(b"x")
     poll_until(hop, "the reader of a full socket is called", lambda: trace)
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == ["b'x'"]
     hop.remove_listener(near.fileno(), "r")
     far.send(b"y")
-    poll_for(hop, 2)
+    poll_for(hop, 2, trace)
     assert trace == ["b'x'"], "the removed reader was called, or the writer without room"
     drain(far)
     poll_until(hop, "the writer is called after the reader was removed", lambda: "room" in trace)

@@ -73,7 +73,7 @@ def test_a_reader_is_called_each_time_there_is_something_to_read(
     for number in range(1, 4):
         far.send(b"%d" % number)
         poll_until(hop, f"the reader is called for byte {number}", partial(reached, trace, number))
-    assert trace == ["b'1'", "b'2'", "b'3'"]
+    assert trace == ["b'1'", "b'2'", "b'3'"], f"1, 2, 3 were sent; the reader got {trace}"
 
 
 def reached(trace: Trace, length: int) -> bool:
@@ -91,7 +91,7 @@ def test_a_writer_is_called_each_time_there_is_room(
     for number in range(1, 4):
         poll_until(hop, f"the writer is called, time {number}", partial(reached, trace, number))
         drain(far)
-    assert trace == ["room"] * 3
+    assert trace == ["room"] * 3, f"there was room three times; the writer found {trace}"
 
 
 @rule("luahop.listener.read")
@@ -108,12 +108,12 @@ def test_a_byte_is_one_call_of_the_reader(
         hop,
         lambda: hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near)))),
     )
-    poll_for(hop, 3)
+    poll_for(hop, 3, trace)
     assert trace == [], "the reader was called before there was anything to read"
     far.send(b"x")
     wait_readable([near])
     poll_until(hop, "the reader is called for a byte", lambda: trace)
-    poll_for(hop, 3)
+    poll_for(hop, 3, trace)
     assert trace == ["b'x'"], f"one byte was sent; the reader was called and got {trace}"
 
 
@@ -134,8 +134,8 @@ def test_data_that_were_there_first_count(
         lambda: hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near)))),
     )
     poll_until(hop, "the reader is called for data older than it is", lambda: trace)
-    poll_for(hop, 3)
-    assert trace == ["b'early'"]
+    poll_for(hop, 3, trace)
+    assert trace == ["b'early'"], f"one message came early; the reader got {trace}"
 
 
 @rule("luahop.listener.read")
@@ -150,8 +150,8 @@ def test_the_reader_of_the_ready_descriptor_is_called(
         hop.set_listener(near.fileno(), "r", partial(read, trace, number, near))
     pairs[ready][1].send(b"x")
     poll_until(hop, "the reader of the ready descriptor is called", lambda: trace)
-    poll_for(hop, 3)
-    assert trace == [f"{ready} read b'x'"]
+    poll_for(hop, 3, trace)
+    assert trace == [f"{ready} read b'x'"], f"only {ready} was ready; the readers: {trace}"
 
 
 def read(trace: Trace, number: int, near: End) -> None:
@@ -183,7 +183,7 @@ def test_a_writer_without_room_waits_for_the_peer(
     fill(near)
     hop = luahop.new()
     luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), "w", lambda: trace("room")))
-    poll_for(hop, 10)
+    poll_for(hop, 10, trace)
     assert trace == [], "the writer was called although the send buffer is full"
     drain(far)
     poll_until(hop, "the writer is called once there is room", lambda: trace)
@@ -209,12 +209,12 @@ def test_each_client_is_accepted_in_a_call(
         if len(trace) < number:
             wait_readable([listening])
             poll_until(hop, f"client {number} is accepted", partial(reached, trace, number))
-    poll_for(hop, 3)
-    assert trace == ["accepted"] * clients
+    poll_for(hop, 3, trace)
+    assert trace == ["accepted"] * clients, f"{clients} clients came; the listener: {trace}"
     wires.connect(listening)
     wait_readable([listening])
     poll_until(hop, "a later client is accepted", partial(reached, trace, clients + 1))
-    assert trace[clients:] == ["accepted"]
+    assert trace[clients:] == ["accepted"], f"one more client came: {trace[clients:]}"
 
 
 def accept_one(listening: socket.socket, trace: Trace) -> None:
@@ -238,8 +238,8 @@ def test_a_reader_that_leaves_a_byte_is_called_for_it(
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace(near.recv(1).decode()))
     poll_until(hop, "the reader is called for the bytes that it left", partial(reached, trace, 3))
-    poll_for(hop, 3)
-    assert trace == ["a", "b", "c"]
+    poll_for(hop, 3, trace)
+    assert trace == ["a", "b", "c"], f"'abc' was sent; read byte by byte: {trace}"
 
 
 @rule("luahop.listener.level-triggered")
@@ -269,7 +269,7 @@ def test_clients_that_are_left_waiting_are_told_again(
         if len(trace) < number:
             wait_readable([listening])
             poll_until(hop, f"waiting client {number} is told", partial(reached, trace, number))
-    assert trace == ["accepted"] * 3
+    assert trace == ["accepted"] * 3, f"three clients were waiting; the listener: {trace}"
 
 
 @rule("luahop.listener.level-triggered")
@@ -339,7 +339,7 @@ def test_a_listener_without_reason_is_not_called(
     for milliseconds in (3, 5, 7):
         hop.set_timeout({"ms": milliseconds}, lambda: None)
     luahop_in(situation, hop, lambda: hop.set_listener(end.fileno(), mask, lambda: trace("called")))
-    poll_for(hop, 10)
+    poll_for(hop, 10, trace)
     assert trace == [], f"the {case} was called"
 
 
@@ -360,7 +360,7 @@ def test_the_readiness_of_another_descriptor_is_no_reason(
     poll_until(hop, "another listener is called", lambda: trace)
     to_last.send(b"2")
     poll_until(hop, "another listener is called", partial(reached, trace, 2))
-    poll_for(hop, 3)
+    poll_for(hop, 3, trace)
     assert trace == ["first b'1'", "last b'2'"], f"the {case} was called, or another one twice"
 
 
@@ -390,7 +390,7 @@ def test_one_direction_is_no_reason_for_the_other(
         else:
             drain(far)
         poll_until(hop, f"the {ready!r} listener is called", partial(reached, trace, times))
-        poll_for(hop, 2)
+        poll_for(hop, 2, trace)
         assert trace == [ready] * times, f"only {ready!r} was ready, {times} times"
 
 
@@ -405,5 +405,5 @@ def test_a_descriptor_drained_by_its_callback_is_ready_no_more(
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
     poll_until(hop, "the reader is called", lambda: trace)
-    poll_for(hop, 5)
-    assert trace == ["b'ab'"]
+    poll_for(hop, 5, trace)
+    assert trace == ["b'ab'"], f"'ab' came and was read at once; the reader got {trace}"

@@ -48,7 +48,7 @@ def test_removing_a_descriptor_in_one_loop_leaves_it_in_the_other(
     removed.remove_listener(near.fileno(), "r")
     far.send(b"x")
     poll_until(kept, "the loop that still has the listener calls it", lambda: trace)
-    poll_for(removed, 5)
+    poll_for(removed, 5, trace)
     assert set(trace) == {"kept"}, "the loop without a listener called one"
     assert drain(near) == b"x"
 
@@ -59,7 +59,7 @@ def test_a_timer_fires_in_its_own_loop_only(luahop: Luahop, trace: Trace) -> Non
     mine, other = luahop.new(), luahop.new()
     mine.set_timeout({"ms": 2}, lambda: trace("timeout"))
     mine.set_interval({"ms": 3}, lambda: trace("interval"))
-    poll_for(other, 10)
+    poll_for(other, 10, trace)
     assert trace == [], "a timer fired in the poll of a loop that it was not set in"
     poll_until(mine, "both timers fire in their own loop", lambda: len(set(trace)) == 2)
 
