@@ -19,7 +19,13 @@ LAYERS = [
     ["events", "inbox", "interest", "buffered"],
     ["loop"],
     ["dialects"],
-    ["dialects.luaevent", "dialects.luahop"],
+    [
+        "dialects.luaevent_buffer",
+        "dialects.luaevent_bufferevent",
+        "dialects.luaevent",
+        "dialects.levent",
+        "dialects.luahop",
+    ],
     [""],
     ["tck"],
 ]

@@ -1,7 +1,7 @@
 """Eventide: a small, readable, fast event loop in pure Python.
 
-`Loop` is the loop itself; `luaevent` and `luahop` are the same loop under the
-names, defaults and errors of those documents.
+`Loop` is the loop itself; `levent`, `luaevent` and `luahop` are the same loop
+under the names, defaults and errors of those documents.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from .buffer import Buffer
 from .buffered import BufferedEvent, Hold
 from .clock import Clock, MonotonicClock, VirtualClock
-from .dialects import luaevent, luahop
+from .dialects import levent, luaevent, luahop
 from .errors import ClosedError, RunningError, UsageError
 from .events import Interval, Timer, Watcher
 from .loop import Loop
@@ -38,10 +38,14 @@ __all__ = [
     "Watcher",
     "available",
     "default",
+    "levent",
     "luaevent",
     "luahop",
 ]
 
 # `import eventide.luaevent` finds the one module that there is.
+sys.modules[f"{__name__}.levent"] = levent
 sys.modules[f"{__name__}.luaevent"] = luaevent
+sys.modules[f"{__name__}.luaevent.buffer"] = luaevent.buffer
+sys.modules[f"{__name__}.luaevent.bufferevent"] = luaevent.bufferevent
 sys.modules[f"{__name__}.luahop"] = luahop

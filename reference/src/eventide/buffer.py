@@ -126,11 +126,12 @@ class Buffer:
             raise ValueError(f"the size to take is 0 or more, not {size!r}")
         end = pos + size
         if end < len(head):
+            data = head[pos:end]
             self._pos = end
             self._start += size
             if end > _WORTH_IT and end * 2 > len(head):
                 self._shrink()
-            return head[pos:end]
+            return data
         if not self._rest:
             self._start = self._end
             self.head = b""

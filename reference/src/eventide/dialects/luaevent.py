@@ -31,6 +31,8 @@ from ..flags import (
 )
 from ..loop import Loop
 from ..pollers import BOTH, Poller
+from . import luaevent_buffer as buffer
+from . import luaevent_bufferevent as bufferevent
 
 __all__ = [
     "EVBUFFER_EOF",
@@ -49,6 +51,8 @@ __all__ = [
     "Core",
     "Descriptor",
     "Event",
+    "buffer",
+    "bufferevent",
     "core",
     "new",
 ]
@@ -158,6 +162,8 @@ class Core:
     EVBUFFER_EOF: int = EVBUFFER_EOF
     EVBUFFER_ERROR: int = EVBUFFER_ERROR
     EVBUFFER_TIMEOUT: int = EVBUFFER_TIMEOUT
+    buffer: buffer.Module = buffer
+    bufferevent: bufferevent.Module = bufferevent
 
     def __init__(self, poller: str | None = None, clock: Clock | None = None) -> None:
         self._poller = poller

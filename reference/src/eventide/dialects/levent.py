@@ -1,0 +1,345 @@
+"""The API of the levent document, in Python.
+
+Thin: names, argument checks and lifetimes.  How bytes move is in
+`eventide.buffered`, how a turn goes in `eventide.loop`.
+
+Where the document is open, this is what holds here.  An event is active until
+`stop` or `delete`, not for one call.  What is no longer referenced is deleted.
+All callbacks get the file as it was given, the error callback also the
+`EVBUFFER_*` flags.  A line ends with a line feed, or with carriage return and
+line feed.  A low watermark that is met exactly counts as met, in both
+directions; high watermarks of 0, as at the start, limit nothing.  `loop(n)`
+serves all that is ready in one turn; with nothing to wait for it returns.  A
+callback that raises ends `loop`, and what it left is served by the next one.
+After the end of the input, an error or a timeout was reported its direction
+rests until `start` is called again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ..buffer import Bytes
+from ..buffered import BufferedEvent
+from ..clock import Clock
+from ..errors import ClosedError
+from ..events import Watcher, fd_number
+from ..flags import (
+    EVBUFFER_EOF,
+    EVBUFFER_ERROR,
+    EVBUFFER_READ,
+    EVBUFFER_TIMEOUT,
+    EVBUFFER_WRITE,
+)
+from ..loop import Loop
+from ..pollers import BOTH, READ, WRITE, Poller
+
+__all__ = [
+    "EVBUFFER_EOF",
+    "EVBUFFER_ERROR",
+    "EVBUFFER_READ",
+    "EVBUFFER_TIMEOUT",
+    "EVBUFFER_WRITE",
+    "Base",
+    "EvBuf",
+    "Event",
+    "Levent",
+    "entry",
+    "fdfromfile",
+    "fdfromvalue",
+    "newbase",
+    "setfdaccessor",
+]
+
+# Whatever the program uses as a file: a descriptor, or an object of a type
+# that has an accessor.
+File = Any
+FdAccessor = Callable[[Any], int]
+
+_DIRECTIONS = {"r": READ, "w": WRITE, "rw": BOTH, "wr": BOTH}
+
+
+class Event:
+    """What `Base.newevent` returns.  While it is referenced, its event lives."""
+
+    __slots__ = ("__weakref__", "_call", "_fd", "_loop", "_want", "_watcher")
+
+    def __init__(
+        self, loop: Loop, file: File, fd: int, callback: Callable[[File], object], want: int
+    ) -> None:
+        def call(ready: int) -> None:
+            callback(file)
+
+        self._loop = loop
+        self._fd = fd
+        self._want = want
+        self._call: Callable[[int], None] | None = call
+        self._watcher: Watcher | None = None
+
+    def start(self) -> Event:
+        """Active from now on.  Harmless if it is; OSError if the file cannot be watched."""
+        call = self._call or _deleted()
+        if not self._active:
+            self._watcher = self._loop.watch(self._fd, self._want, call)
+        return self
+
+    def stop(self) -> Event:
+        """After this returns, the callback is not called, not even this turn."""
+        if self._call is None:
+            _deleted()
+        self._drop()
+        return self
+
+    def delete(self) -> None:
+        """Stopped for ever, and the callback is let go.  Twice is harmless."""
+        self._drop()
+        self._call = None
+
+    @property
+    def _active(self) -> bool:
+        # the loop drops it by itself if its descriptor is closed under it
+        return self._watcher is not None and self._watcher.want != 0
+
+    def _drop(self) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
+
+    def __del__(self) -> None:
+        self._drop()
+
+    def __repr__(self) -> str:
+        state = "deleted" if self._call is None else "active" if self._active else "inactive"
+        return f"<levent.Event: fd {self._fd}, {state}>"
+
+
+class EvBuf:
+    """What `Base.newevbuf` returns.  While it is referenced, its buffers live."""
+
+    __slots__ = ("__weakref__", "_event", "_loop")
+
+    def __init__(self, loop: Loop, event: BufferedEvent) -> None:
+        self._loop = loop
+        self._event: BufferedEvent | None = event
+
+    def start(self) -> EvBuf:
+        """Bytes move from now on, and callbacks are called; after an end, again."""
+        event = self._event or _deleted()
+        _check_open(self._loop)
+        event.enable()
+        return self
+
+    def stop(self) -> EvBuf:
+        """After this returns, nothing moves and nothing is called, not even this turn.
+
+        What is in the buffers stays there, and may be read and added to.
+        """
+        (self._event or _deleted()).disable()
+        return self
+
+    def read(self, size: int | None = None) -> bytes:
+        """Remove and return up to *size* bytes of the input buffer; None: all of it.
+
+        Never waits, and never reads from the file: `b""` if nothing is there.
+        """
+        if size is not None and type(size) is not int:
+            raise TypeError(f"size is a number of bytes or None, not {size!r}")
+        return (self._event or _deleted()).take(size)
+
+    def readline(self) -> bytes | None:
+        """Remove a line and its break from the input buffer; the line, without the break.
+
+        None if there is no break: then nothing is removed.
+        """
+        return (self._event or _deleted()).take_line()
+
+    def write(self, data: Bytes) -> None:
+        """*data* is at the end of the output buffer; the loop sends it while started."""
+        (self._event or _deleted()).write(data)
+
+    def set_read_watermarks(self, low: int, high: int) -> None:
+        """`readcb` needs *low* bytes; the buffer takes *high* at most, 0: any number."""
+        (self._event or _deleted()).set_read_watermarks(low, high)
+
+    def set_write_watermarks(self, low: int, high: int) -> None:
+        """`writecb` is called at *low* bytes or fewer; *high* limits nothing."""
+        (self._event or _deleted()).set_write_watermarks(low, high)
+
+    def set_timeouts(self, read: float | None, write: float | None) -> None:
+        """How many seconds a direction may stand still; None: for ever."""
+        (self._event or _deleted()).set_timeouts(read, write)
+
+    def delete(self) -> None:
+        """Nothing is called again; buffers and callbacks are let go.  Twice is harmless."""
+        if self._event is not None:
+            self._event.close()
+            self._event = None
+
+    def __del__(self) -> None:
+        # an instance whose making failed has nothing
+        if getattr(self, "_event", None) is not None:
+            self.delete()
+
+    def __repr__(self) -> str:
+        return f"<levent.EvBuf: {self._event or 'deleted'!r}>"
+
+
+class Base:
+    """What events are made in, and the loop that serves them."""
+
+    def __init__(
+        self, files: Files, poller: str | Poller | None = None, clock: Clock | None = None
+    ) -> None:
+        self._files = files
+        self._loop = Loop(poller, clock)
+
+    def newevent(self, file: File, callback: Callable[[File], object], evtype: str = "r") -> Event:
+        """A new event, not active yet: *callback* will get *file* when it is ready.
+
+        *evtype* is "r", "w" or "rw".
+        """
+        _check_open(self._loop)
+        fd = self._files.fdfromvalue(file)
+        if not callable(callback):
+            raise TypeError(f"callback must be callable, not {callback!r}")
+        if not isinstance(evtype, str):
+            raise TypeError(f'evtype is "r", "w" or "rw", not {evtype!r}')
+        if evtype not in _DIRECTIONS:
+            raise ValueError(f'evtype is "r", "w" or "rw", not {evtype!r}')
+        return Event(self._loop, file, fd, callback, _DIRECTIONS[evtype])
+
+    def newevbuf(
+        self,
+        file: File,
+        readcb: Callable[[File], object] | None = None,
+        writecb: Callable[[File], object] | None = None,
+        errorcb: Callable[[File, int], object] | None = None,
+    ) -> EvBuf:
+        """A new buffered event, not active yet, with two empty buffers.
+
+        *readcb* and *writecb* get *file*; *errorcb* also what happened: the
+        flags EVBUFFER_EOF, EVBUFFER_ERROR or EVBUFFER_TIMEOUT, with the
+        direction.  Each may be None.
+        """
+        _check_open(self._loop)
+        fd = self._files.fdfromvalue(file)
+        event = BufferedEvent(self._loop, fd, readcb, writecb, errorcb, subject=file)
+        return EvBuf(self._loop, event)
+
+    def loop(self, howmany: int | None = None) -> bool:
+        """Serve events.
+
+        None, or a negative number: until no event is active.  0: those that
+        are ready now.  More: those of the first turn that has any.
+        """
+        if howmany is None:
+            self._loop.run()
+            return True
+        if type(howmany) is not int:
+            raise TypeError(f"howmany is a whole number or None, not {howmany!r}")
+        if howmany < 0:
+            self._loop.run()
+        elif howmany == 0:
+            self._loop.turn(0)
+        else:
+            while self._loop.busy and not self._loop.turn():
+                pass
+        return True
+
+    def close(self) -> None:
+        """None of its events is served again.  Twice is harmless.
+
+        From a callback of its own running loop it raises `RunningError`.
+        """
+        self._loop.close()
+
+    def __del__(self) -> None:
+        loop = getattr(self, "_loop", None)
+        if loop is not None:
+            loop.close()
+
+    def __repr__(self) -> str:
+        return f"<levent.Base: {self._loop.poller}>"
+
+
+class Files:
+    """Which types of objects are files, and how to find their descriptors."""
+
+    def __init__(self) -> None:
+        # {type: accessor} -- as the program set them
+        self._accessors: dict[type, FdAccessor] = {}
+
+    def setfdaccessor(self, metatable: type, fdaccessor: FdAccessor | None) -> None:
+        """Objects of this type are files from now on; `fdaccessor(object)` is the descriptor.
+
+        Subclasses too, unless they have their own.  None takes it back.
+        """
+        if not isinstance(metatable, type):
+            raise TypeError(f"an accessor belongs to a type, not to {metatable!r}")
+        if fdaccessor is None:
+            self._accessors.pop(metatable, None)
+        elif callable(fdaccessor):
+            self._accessors[metatable] = fdaccessor
+        else:
+            raise TypeError(f"an accessor must be callable, not {fdaccessor!r}")
+
+    def fdfromvalue(self, value: File) -> int:
+        """The descriptor of *value*: of an int that, of a file what its accessor says."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return fd_number(value)
+        for cls in type(value).__mro__:
+            if (accessor := self._accessors.get(cls)) is not None:
+                fd: object = accessor(value)
+                if not isinstance(fd, int) or isinstance(fd, bool):
+                    raise TypeError(f"the accessor of {value!r} returned {fd!r}, not a descriptor")
+                return fd_number(fd)
+        raise TypeError(f"{value!r} is no descriptor, and setfdaccessor() knows no {type(value)!r}")
+
+
+class Levent(Files):
+    """The document's module, for one poller and clock, with accessors of its own."""
+
+    def __init__(self, poller: str | None = None, clock: Clock | None = None) -> None:
+        super().__init__()
+        self._poller = poller
+        self._clock = clock
+
+    def newbase(self) -> Base:
+        """A fresh base, independent of every other one."""
+        return Base(self, self._poller, self._clock)
+
+    def fdfromfile(self, file: File) -> int:
+        """The descriptor of an open file of Python."""
+        return fdfromfile(file)
+
+
+def entry(poller: str | None = None, clock: Clock | None = None) -> Levent:
+    """The document's entry object, whose bases use this *poller* and *clock*."""
+    return Levent(poller, clock)
+
+
+def fdfromfile(file: File) -> int:
+    """The descriptor of an open file of Python; TypeError or ValueError if it is none."""
+    if isinstance(file, int):
+        raise TypeError(f"{file!r} is no file object")
+    return fd_number(file)
+
+
+_files = Files()
+setfdaccessor = _files.setfdaccessor
+fdfromvalue = _files.fdfromvalue
+
+
+def newbase(poller: str | Poller | None = None, clock: Clock | None = None) -> Base:
+    """A fresh base, independent of every other one."""
+    return Base(_files, poller, clock)
+
+
+def _check_open(loop: Loop) -> None:
+    if loop.closed:
+        raise ClosedError("this base is closed; make a new one")
+
+
+def _deleted() -> NoReturn:
+    raise ClosedError("this event is deleted; make a new one")

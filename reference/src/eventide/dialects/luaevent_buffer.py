@@ -1,0 +1,164 @@
+"""luaevent's buffer, in Python: `luaevent.buffer`.
+
+Thin: names, argument checks, and the forms of `get_data`.  How bytes are kept
+is in `eventide.buffer`.
+
+Where the project's document is open, this is what holds here: each of CR LF,
+LF CR, CR and LF ends one line, so that there are empty lines; positions before
+the first byte mean the first; `read` and `write` return -1 when the system
+moved nothing, be it that it would have to wait or that it failed.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .. import buffer as queue
+from ..errors import ClosedError
+from ..events import Descriptor, fd_number
+
+__all__ = ["Buffer", "Module", "new"]
+
+# what one read asks for when it is not told how much
+_MUCH = 65536
+
+
+class Module(Protocol):
+    """What the entry object calls `buffer`: this module."""
+
+    def new(self) -> Buffer:
+        """See `new`."""
+
+
+class Buffer:
+    """A queue of bytes."""
+
+    __slots__ = ("__weakref__", "_queue")
+
+    def __init__(self) -> None:
+        self._queue: queue.Buffer | None = queue.Buffer()
+
+    def add(self, first: queue.Bytes | Buffer, *more: queue.Bytes | Buffer) -> int:
+        """All arguments are at the end, in order; how many bytes that was.
+
+        A buffer among them is empty afterwards.  A wrong argument raises
+        TypeError, ValueError or ClosedError, and nothing has changed.
+        """
+        mine = self._to_fill()
+        for part in (first, *more):
+            if part is self:
+                raise ValueError("a buffer cannot be added to itself")
+            if isinstance(part, Buffer):
+                part._to_take()
+            elif not isinstance(part, bytes | bytearray | memoryview):
+                raise TypeError(f"bytes or a buffer can be added, not {part!r}")
+        before = len(mine)
+        for part in (first, *more):
+            if isinstance(part, Buffer):
+                mine.move(part._to_take())
+                part._taken()
+            else:
+                mine.append(part)
+        added = len(mine) - before
+        self._filled()
+        return added
+
+    def length(self) -> int:
+        """How many bytes are left."""
+        return len(self._open())
+
+    def __len__(self) -> int:
+        return len(self._open())
+
+    def __bool__(self) -> bool:
+        """A buffer is not nothing because it is empty."""
+        return True
+
+    def __bytes__(self) -> bytes:
+        return self._open().peek()
+
+    def get_data(self, *begin_and_length: int) -> bytes:
+        """A copy of bytes in the buffer, which is unchanged.
+
+        `()` all; `(length)` the first; `(begin, length)` from *begin* on, which
+        counts from 1, or from the end if negative.  A negative length is all.
+        """
+        mine = self._open()
+        begin, length = 1, -1
+        if len(begin_and_length) == 1:
+            [length] = begin_and_length
+        elif begin_and_length:
+            begin, length = begin_and_length
+        if not isinstance(begin, int) or not isinstance(length, int):
+            raise TypeError(f"begin and length are whole numbers, not {begin_and_length!r}")
+        start = max(0, begin - 1 if begin >= 0 else len(mine) + begin)
+        return mine.peek(None if length < 0 else length, start)
+
+    def readline(self) -> bytes | None:
+        """Remove a line and its break; the line without it.  None if there is no break."""
+        line = self._to_take().take_any_line()
+        self._taken()
+        return line
+
+    def drain(self, amt: int) -> None:
+        """Remove the first *amt* bytes; all, if it is negative or more than there are."""
+        if not isinstance(amt, int):
+            raise TypeError(f"amt is a number of bytes, not {amt!r}")
+        self._to_take().drain(None if amt < 0 else amt)
+        self._taken()
+
+    def read(self, fd: Descriptor, length: int) -> int:
+        """Append what one read of *fd* gives, *length* bytes at most; how many.
+
+        A negative length: as much as there is.  0 at the end of the file.
+        """
+        mine = self._to_fill()
+        try:
+            return mine.read_from(fd_number(fd), _MUCH if length < 0 else length)
+        except OSError:
+            return -1
+
+    def write(self, fd: Descriptor) -> int:
+        """Remove as much as *fd* takes; how many bytes."""
+        mine = self._to_take()
+        number = fd_number(fd)
+        sent = 0
+        try:
+            while mine.head:
+                sent += mine.write_to(number)
+        except OSError:
+            sent = sent or -1
+        self._taken()
+        return sent
+
+    def close(self) -> None:
+        """What is left is gone; every other method raises ClosedError from now on."""
+        self._queue = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._queue is None else f"{len(self._queue)} bytes"
+        return f"<luaevent.Buffer: {state}>"
+
+    # ---- what the buffers of a bufferevent do otherwise
+
+    def _open(self) -> queue.Buffer:
+        if self._queue is None:
+            raise ClosedError("this buffer is closed; make a new one")
+        return self._queue
+
+    def _to_fill(self) -> queue.Buffer:
+        return self._open()
+
+    def _to_take(self) -> queue.Buffer:
+        return self._open()
+
+    def _filled(self) -> None:
+        """Something was put in."""
+
+    def _taken(self) -> None:
+        """Something was taken out."""
+
+
+def new() -> Buffer:
+    """An empty buffer."""
+    return Buffer()

@@ -1,0 +1,225 @@
+"""luaevent's bufferevent, in Python: `luaevent.bufferevent`.
+
+Thin: names, argument checks and lifetimes.  How bytes move is in
+`eventide.buffered`.
+
+Where the project's document is open, this is what holds here: the object
+belongs to the base it was made with; a low watermark that is met exactly
+counts as met, in both directions; while the input stays at its high watermark
+nobody is called; timeouts may be fractions of a second.  What a callback
+raises comes out of `Base.loop`.  Reading is disabled at first, writing is
+enabled.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Protocol
+
+from ..buffer import Buffer as Queue
+from ..buffered import BufferedEvent
+from ..errors import ClosedError, UsageError
+from ..events import Descriptor, seconds
+from ..flags import EV_READ, EV_WRITE, EVBUFFER_READ, EVBUFFER_WRITE
+from ..loop import Loop
+from .luaevent_buffer import Buffer
+
+__all__ = ["BufferEvent", "Module", "new"]
+
+
+Callback = Callable[["BufferEvent", int], object]
+Caller = Callable[["weakref.ref[BufferEvent]"], None]
+
+
+class _Base(Protocol):
+    _loop: Loop
+
+
+class Module(Protocol):
+    """What the entry object calls `bufferevent`: this module."""
+
+    def new(
+        self,
+        base: _Base,
+        fd: Descriptor,
+        read: Callback | None,
+        write: Callback | None,
+        error: Callback,
+    ) -> BufferEvent:
+        """See `new`."""
+
+
+class _Part(Buffer):
+    """One of the two buffers of a bufferevent."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self, event: BufferedEvent, queue: Queue) -> None:
+        super().__init__()
+        self._event = event
+        self._queue = queue
+
+    def close(self) -> None:
+        if self._queue is not None:
+            raise UsageError("this buffer is closed by its bufferevent, not alone")
+
+
+class _Input(_Part):
+    __slots__ = ()
+
+    def _to_fill(self) -> Queue:
+        self._open()
+        raise UsageError("only the loop puts data into the input of a bufferevent")
+
+    def _taken(self) -> None:
+        self._event.drained()
+
+
+class _Output(_Part):
+    __slots__ = ()
+
+    def _to_take(self) -> Queue:
+        self._open()
+        raise UsageError("only the loop takes data from the output of a bufferevent")
+
+    def _filled(self) -> None:
+        self._event.queued()
+
+    def read(self, fd: Descriptor, length: int) -> int:
+        got = super().read(fd, length)
+        self._event.queued()
+        return got
+
+
+class BufferEvent:
+    """What `new` returns.  While it is referenced, its callbacks are called."""
+
+    __slots__ = ("__weakref__", "_event", "_input", "_output")
+
+    def __init__(
+        self,
+        loop: Loop,
+        fd: Descriptor,
+        read: Callback | None,
+        write: Callback | None,
+        error: Callback,
+    ) -> None:
+        def on_error(this: weakref.ref[BufferEvent], what: int) -> None:
+            if (alive := this()) is not None:
+                error(alive, what)
+
+        self._event: BufferedEvent | None = None
+        # By a weak reference, so that the loop does not keep what the program
+        # has dropped.
+        event = BufferedEvent(
+            loop,
+            fd,
+            _caller(read, EVBUFFER_READ),
+            _caller(write, EVBUFFER_WRITE),
+            on_error,
+            subject=weakref.ref(self),
+        )
+        event.enable(EV_WRITE, announce=False)
+        self._event = event
+        self._input = _Input(event, event.input)
+        self._output = _Output(event, event.output)
+
+    def get_read(self) -> Buffer | None:
+        """The input buffer, the same each time: for taking from.  None once closed."""
+        return None if self._event is None else self._input
+
+    def get_write(self) -> Buffer | None:
+        """The output buffer, the same each time: for adding to.  None once closed."""
+        return None if self._event is None else self._output
+
+    def set_read_watermarks(self, low: int, high: int) -> None:
+        """Read is called at *low* bytes or more; *high* are buffered at most, 0: any number."""
+        if self._event is not None:
+            self._event.set_read_watermarks(low, high)
+
+    def set_write_watermarks(self, low: int, high: int) -> None:
+        """Write is called at *low* bytes or fewer; *high* limits nothing."""
+        if self._event is not None:
+            self._event.set_write_watermarks(low, high)
+
+    def set_timeouts(self, read: float | None, write: float | None) -> None:
+        """How many seconds a direction may stand still; None and 0: for ever."""
+        if self._event is not None:
+            self._event.set_timeouts(_length(read), _length(write))
+
+    def enable(self, event: int) -> int:
+        """From now on data moves in these directions, EV_READ or EV_WRITE or both; 0."""
+        directions = _directions(event)
+        if self._event is not None:
+            self._event.enable(directions)
+        return 0
+
+    def disable(self, event: int) -> int:
+        """No data moves in these directions any more; what is in the buffers stays; 0."""
+        directions = _directions(event)
+        if self._event is not None:
+            self._event.disable(directions)
+        return 0
+
+    def close(self) -> None:
+        """Nothing is called again, and both buffers are closed.  Twice is harmless."""
+        if self._event is not None:
+            self._event.close()
+            self._event = None
+            self._input._queue = self._output._queue = None
+
+    def __del__(self) -> None:
+        # an instance whose making failed has nothing
+        if getattr(self, "_event", None) is not None:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<luaevent.BufferEvent: {self._event or 'closed'!r}>"
+
+
+def new(
+    base: _Base,
+    fd: Descriptor,
+    read: Callback | None,
+    write: Callback | None,
+    error: Callback,
+) -> BufferEvent:
+    """A bufferevent of *base* over *fd*; reading is disabled, writing enabled.
+
+    All callbacks get the bufferevent and EVBUFFER_* flags: EVBUFFER_READ,
+    EVBUFFER_WRITE, or for *error* EVBUFFER_EOF, EVBUFFER_ERROR or
+    EVBUFFER_TIMEOUT with the direction.  *read* and *write* may be None.
+    """
+    loop = getattr(base, "_loop", None)
+    if not isinstance(loop, Loop):
+        raise TypeError(f"base is what luaevent.new() returned, not {base!r}")
+    if loop.closed:
+        raise ClosedError("this base is closed; make a new one")
+    for callback in (read, write):
+        if callback is not None and not callable(callback):
+            raise TypeError(f"a callback must be callable or None, not {callback!r}")
+    if not callable(error):
+        raise TypeError(f"the error callback must be callable, not {error!r}")
+    return BufferEvent(loop, fd, read, write, error)
+
+
+def _caller(callback: Callback | None, what: int) -> Caller | None:
+    if callback is None:
+        return None
+
+    def call(this: weakref.ref[BufferEvent]) -> None:
+        if (alive := this()) is not None:
+            callback(alive, what)
+
+    return call
+
+
+def _directions(event: object) -> int:
+    if type(event) is not int or event & ~(EV_READ | EV_WRITE):
+        raise ValueError(f"event is made of EV_READ and EV_WRITE, not {event!r}")
+    return event
+
+
+def _length(timeout: float | None) -> float | None:
+    return None if timeout is None or seconds(timeout, "timeout") == 0 else timeout
