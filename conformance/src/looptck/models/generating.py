@@ -120,10 +120,12 @@ class _Author:
         # in units
         self.longest = 5 if is_virtual else 3
         self.rounds = self.number(1, 4 if is_virtual else 2)
-        kinds = [Kind.PAIR] * 6 + [Kind.SOURCE, Kind.SINK, Kind.DOOR]
+        kinds = [Kind.PAIR] * 6 + [Kind.SOURCE] * 2 + [Kind.SINK, Kind.DOOR]
         self.wires = [self.pick(kinds) for _ in range(self.pick([1, 1, 2, 2, 3]))]
         self.names = list(_NAMES[: self.pick([1, 2, 2, 3, 3, 4, 5] if is_virtual else [1, 2, 3])])
         self.is_crowded = self.number(0, 2) == 0
+        # the length of all times, where many things are to come at once
+        self.only_length = self.number(1, self.longest) if self.number(0, 3) == 0 else 0
         self.has_two_loops = Feature.TWO_LOOPS in features and self.number(0, 4) == 0
         # {actor: what it is}, and {actor: the wire that it is on, if it is on any}
         self.roles = {name: self.role() for name in self.names}
@@ -182,7 +184,7 @@ class _Author:
         return self.number(1, 2) if self.has_two_loops else 1
 
     def length(self) -> int:
-        return self.number(1, self.longest)
+        return self.only_length or self.number(1, self.longest)
 
     def on_wires(self) -> list[_Choice]:
         one, few, wire = self.one, self.few, self.wire
@@ -196,7 +198,7 @@ class _Author:
             (3, one("pass", self.length)),
         ]
         if Feature.HANG_UP in self.features:
-            choices += [(1, one("finish", wire)), (1, one("hang up", wire))]
+            choices += [(1, one("finish", wire)), (2, one("hang up", wire))]
         if Feature.RENEW in self.features:
             choices += [(3, self._renew)]
         return choices
@@ -316,6 +318,12 @@ class _HopAuthor(_Author):
             steps += [*self.some(inner, 2), *self.crowd(), self._poll()]
         return Scenario("luahop", tuple(self.wires), actors, tuple(steps))
 
+    def _successor(self, timers: list[str]) -> list[Step]:
+        """A timer is set before or after another one is cleared, or until it is overdue."""
+        fresh, old = step("set", self.pick(timers)), step("clear", self.pick(timers))
+        late = step("pass", self.longest)
+        return self.pick([[fresh, old], [old, fresh], [fresh, late]])
+
     def _poll(self) -> Step:
         if Feature.POLL_FOR in self.features and not self.number(0, 5):
             return step("poll for", self.loop(), self.length())
@@ -332,6 +340,7 @@ class _HopAuthor(_Author):
             choices.append((4, self.one("remove", lambda: self.pick(listeners))))
         if timers:
             choices.append((3, self.one("clear", lambda: self.pick(timers))))
+            choices.append((2, lambda: self._successor(timers)))
         return self.swarm(self.on_wires(), choices)
 
     def _actor(self, name: str, inner: list[_Choice]) -> Actor:

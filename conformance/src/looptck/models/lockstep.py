@@ -162,7 +162,11 @@ class Play(Generic[M]):
         if act is not None:
             self._steps += 1
             self.note(each.text())
-            act()
+            try:
+                act()
+            except OSError:
+                self._check_left_alone()
+                raise
             if self._difference is not None:
                 raise Over
 
@@ -375,6 +379,7 @@ class Play(Generic[M]):
             line.close()
 
     def _check_left_alone(self) -> None:
+        """Differ if the loop did something to what is not its own."""
         for number, line in self.lines.items():
             what = ""
             if not line.is_open():

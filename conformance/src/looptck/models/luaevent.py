@@ -45,6 +45,10 @@ _NEVER_JOINED = 6
 _OVERSLEPT = 2.5
 
 
+# A loop that has nothing to wait for returns before this has passed, in seconds.
+_AT_ONCE = 0.05
+
+
 class Gone(Enum):
     """Why an event is over, and the rule that a later call breaks."""
 
@@ -106,6 +110,9 @@ class Event:
     ready_since: dict[Way, int] = field(default_factory=dict)
     due_since: int | None = None
     never_joined: int = 0
+    # {direction that an answer gave up: the rule by which it stays away}
+    given_up: dict[Way, str] = field(default_factory=dict)
+    has_changed: bool = False
     calls: int = 0
 
     @property
@@ -215,7 +222,8 @@ class LuaeventModel:
         """The callback of *event* begins.  Raises RefusedError."""
         what = f"{event.name} called with {flags.words()}"
         if not self.is_running:
-            raise self._no("luaevent.addevent.adds", f"{what}, outside of loop()")
+            rule = event.gone.rule if event.gone else "luaevent.addevent.adds"
+            raise self._no(rule, f"{what}, outside of loop()")
         if self._inside is not None:
             inside = self._inside.name
             raise self._no("luaevent.addevent.adds", f"{what}, inside the callback of {inside}")
@@ -225,9 +233,10 @@ class LuaeventModel:
         if flags.strange or not (flags.way or flags.timeout):
             raise self._no("luaevent.callback.input", what)
         if flags.way & ~event.way:
-            extra = (flags.way & ~event.way).words()
+            extra = flags.way & ~event.way
             raise self._no(
-                "luaevent.flags.only-asked", f"{what}, although it is not registered for {extra}"
+                event.given_up.get(extra, "luaevent.flags.only-asked"),
+                f"{what}, although it is not registered for {extra.words()}",
             )
         if flags.timeout:
             self._check_timeout(event, what, now)
@@ -259,6 +268,10 @@ class LuaeventModel:
             event.gone = Gone.LEFT
             return
         if answer.way is not None:
+            rule = f"luaevent.callback.output-{'narrow' if event.way is Way.BOTH else 'change'}"
+            for way in event.way & ~answer.way:
+                event.given_up[way] = rule
+            event.has_changed |= answer.way is not event.way
             event.way = answer.way
             event.ready_since.clear()
         length = event.timeout
@@ -293,7 +306,7 @@ class LuaeventModel:
                 f"loop() returned although {_row(left)} {'is' if len(left) == 1 else 'are'} left",
             )
         slept = now - self._boundaries[-1].time
-        if self._timing.is_virtual and slept > self._timing.patience:
+        if self._timing.is_virtual and slept > _AT_ONCE:
             rule = (
                 "luaevent.loop.no-events"
                 if self._number == self._settled
@@ -391,7 +404,7 @@ class LuaeventModel:
     def _check_timeout(self, event: Event, what: str, now: float) -> None:
         if event.timeout is None:
             rule = "luaevent.addevent.timeout-missing"
-            if event.calls:
+            if event.has_changed:
                 rule = "luaevent.callback.change-no-spurious-timeout"
             raise self._no(rule, f"{what}, although it has no timeout")
         early = event.earliest - now
@@ -400,9 +413,8 @@ class LuaeventModel:
         self._see_turn(event.timed)
         for other in self._live():
             if (
-                event.is_timer
-                and other.is_timer
-                and other.is_needed
+                other.is_needed
+                and not self._may_have_seen(other)  # then it may be called for that
                 and other.armed < self._settled
                 and other.latest < event.earliest - self._timing.apart
             ):
@@ -411,6 +423,14 @@ class LuaeventModel:
                     f"{what}, before {other.name}, whose deadline is "
                     f"{units(event.earliest - other.latest, self._timing)} sooner",
                 )
+
+    def _may_have_seen(self, event: Event) -> bool:
+        """Whether *event* may have been ready when the turn began."""
+        return bool(event.readiness().perhaps) or any(
+            boundary.ready[event].perhaps
+            for boundary in self._boundaries
+            if boundary.number >= self._window and event in boundary.ready
+        )
 
     def _check_ready(self, event: Event, way: Way, what: str) -> None:
         """1: at some boundary that counts, the flags held."""
@@ -422,9 +442,11 @@ class LuaeventModel:
             if boundary.number >= max(own, self._window) and event in boundary.ready
         ]
         if not any(way & boundary.ready[event].perhaps == way for boundary in looked):
-            which = "ev-read" if Way.READ in way else "ev-write"
+            rule = f"luaevent.constants.{'ev-read' if Way.READ in way else 'ev-write'}"
+            if event.added >= self._window and event.wire is not None and event.wire.renewed:
+                rule = "luaevent.addevent.close-other-same-turn"
             raise self._no(
-                f"luaevent.constants.{which}",
+                rule,
                 f"{what}, although it is not ready to {way.words()}",
             )
         if event.way is Way.BOTH and all(b.ready[event].surely is Way.BOTH for b in looked):

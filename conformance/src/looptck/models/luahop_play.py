@@ -138,11 +138,11 @@ class LuahopPlay(Play[LuahopModel]):
         assert actor.after is not None
         duration = self._duration(actor.after, in_seconds=actor.in_seconds)
         is_interval = actor.role is Role.INTERVAL
-        make = hop.set_interval if is_interval else hop.set_timeout
+        verb = "set_interval" if is_interval else "set_timeout"
         callback = self._callback(cast)
         before = self.now()
         cast.handle = self.ask(
-            f"setting {name}", lambda: make(duration, callback), "luahop.timer.handle"
+            f"setting {name}", lambda: getattr(hop, verb)(duration, callback), "luahop.timer.handle"
         )
         length = actor.after * self.timing.unit
         cast.part = model.set_timer(name, length, before, self.now(), is_interval=is_interval)
@@ -166,7 +166,7 @@ class LuahopPlay(Play[LuahopModel]):
         while times and empty <= EMPTY_POLLS and not model.is_stuck:
             calls = self._calls
             model.enter(self.now(), None)
-            self.enter(model, f"poll {number}", hop.poll)
+            self.enter(model, f"poll {number}", lambda: hop.poll())
             times, empty = (times - 1, 0) if self._calls > calls else (times, empty + 1)
 
     def _poll_for(self, number: int, length: int) -> None:

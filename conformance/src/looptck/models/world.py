@@ -55,6 +55,8 @@ class Wire:
     # the far end sends no more; it is closed altogether
     ended: bool = False
     gone: bool = False
+    # its number belonged to another one before
+    renewed: bool = False
 
     @property
     def ways(self) -> Way:
@@ -100,6 +102,7 @@ class Wire:
         """The near end is closed, and its number belongs to a fresh wire."""
         self.waiting = 0
         self.full = self.ended = self.gone = False
+        self.renewed = True
 
     def readiness(self) -> Readiness:
         surely = perhaps = Way.NEITHER
