@@ -97,7 +97,7 @@ def test_a_new_event_does_not_inherit_readiness(model: LuaeventModel) -> None:
     model.close(old)
     wire.renew()
     new = model.add("B", wire, Way.READ, None, 0, 0)
-    with refuses("luaevent.constants.ev-read"):
+    with refuses("luaevent.addevent.close-other-same-turn"):
         model.called(new, READ, 0)
 
 
