@@ -183,11 +183,11 @@ class Scene:
 
     def judge(self) -> None:
         self.stopwatch.restart()
-        self.hop.set_timeout({"ms": 5}, self._end)
+        self.hop.set_timeout({"ms": 5}, lambda: self._end())
 
     def bystander(self, milliseconds: int) -> Timer:
         """A timer that is cleared, or far off: when it ends the wait, that was too long."""
-        return self.hop.set_timeout({"ms": milliseconds}, self._end)
+        return self.hop.set_timeout({"ms": milliseconds}, lambda: self._end())
 
     def _end(self) -> None:
         self.waited.append(self.stopwatch.elapsed())
