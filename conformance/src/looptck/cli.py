@@ -26,6 +26,7 @@ from .certifying import Request
 from .errors import LooptckError, UsageError
 from .implementation import installed
 from .profiles import PROFILES
+from .proofs import proofs_of
 from .report import junit
 from .report.exploration import said_of
 from .report.terminal import Meter, conclusion, show, terminal
@@ -263,7 +264,7 @@ def rules(rules_folder: str, patterns: tuple[str, ...]) -> int:
 @click.argument("rule_id", metavar="RULE")
 @click.pass_obj
 def explain(rules_folder: str, rule_id: str) -> int:
-    """Print a rule: its statement, its source, its tests."""
+    """Print a rule: its statement, its source, its tests, the loops that prove it."""
     catalogue = _catalogue(rules_folder)
     out = terminal()
     for rule in catalogue.matching([rule_id]):
@@ -290,6 +291,9 @@ def _explain(out: Console, rule: Rule, catalogue: Catalogue) -> None:
         out.print(Text("\ntest: ", style="bold") + Text(f"{test.name}  ({test.where})"))
         if test.says:
             out.print(Text(f"  {test.says}", style="dim"))
+    for proof in proofs_of(rule.id):
+        out.print(Text("\nbroken loop: ", style="bold") + Text(proof.loop))
+        out.print(Text(f"  {proof.bug}", style="dim"))
     out.print()
 
 
