@@ -244,7 +244,15 @@ class Judging:
             for variant in under_test.variants
             if under_test.offers(variant, profile)
         ]
-        yield from under_test.search.events(under_test.implementation, wanted, self._jobs)
+        known = {
+            variant: [
+                rule
+                for (each, rule), v in self._decided.items()
+                if each == variant and v.is_failure
+            ]
+            for variant in under_test.variants
+        }
+        yield from under_test.search.events(under_test.implementation, wanted, self._jobs, known)
 
     def _fail(self, message: str, status: int = 3) -> NoReturn:
         self._stream.say({"kind": "error", "status": status, "message": message})

@@ -8,8 +8,9 @@ scenario was being played, and makes it smaller in fresh processes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from .implementation import Implementation
@@ -39,9 +40,17 @@ class Search:
     seed: int
 
     def events(
-        self, implementation: Implementation, wanted: list[tuple[str, str]], jobs: int
+        self,
+        implementation: Implementation,
+        wanted: list[tuple[str, str]],
+        jobs: int,
+        known: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> Iterator[dict[str, Any]]:
-        """Search for each wanted (variant, profile); yield what to tell of it."""
+        """Search for each wanted (variant, profile); yield what to tell of it.
+
+        *known* says which rules each variant is known to break: that they are
+        broken is no news.
+        """
         pool = Pool(jobs, _PATIENCE)
         waiting = list(wanted)
         said = time.monotonic()
@@ -49,7 +58,8 @@ class Search:
             while waiting or not pool.is_idle:
                 while waiting and pool.has_room:
                     variant, profile = waiting.pop(0)
-                    pool.start((variant, profile), _Work(implementation, variant, profile, self))
+                    work = _Work(implementation, variant, profile, self, known.get(variant, ()))
+                    pool.start((variant, profile), work)
                 for (variant, profile), messages, ending in pool.wait():
                     event = {"kind": "exploration", "variant": variant, "profile": profile}
                     event["seed"] = self.seed
@@ -68,12 +78,18 @@ class _Work:
     """What a worker does: one search, and then it tells of it."""
 
     def __init__(
-        self, implementation: Implementation, variant: str, profile: str, search: Search
+        self,
+        implementation: Implementation,
+        variant: str,
+        profile: str,
+        search: Search,
+        known: Collection[str],
     ) -> None:
         self._implementation = implementation
         self._variant = variant
         self._profile = profile
         self._search = search
+        self._known = known
 
     def __call__(self, report: Report) -> None:
         def begin(scenario: Scenario) -> None:
@@ -86,6 +102,7 @@ class _Work:
             self._search.seed,
             self._search.steps,
             begin=begin,
+            known=self._known,
         )
         report.say(_as_event(found))
 
@@ -95,6 +112,7 @@ def _as_event(found: Exploration) -> dict[str, Any]:
     return {
         "steps": found.steps,
         "scenarios": found.scenarios,
+        "passed_over": found.passed_over,
         "rule": difference.rule if difference else "",
         "difference": difference.text() if difference else "",
     }
@@ -102,7 +120,8 @@ def _as_event(found: Exploration) -> dict[str, Any]:
 
 def _cut_off(implementation: Implementation, variant: str, ending: Ending) -> dict[str, Any]:
     """What to tell of a search that hung or died."""
-    event = {"steps": 0, "scenarios": 0, "rule": "", "difference": _how(ending)}
+    event = {"steps": 0, "scenarios": 0, "passed_over": (), "rule": ""}
+    event["difference"] = _how(ending)
     try:
         scenario = parse(ending.unfinished)
     except ValueError:

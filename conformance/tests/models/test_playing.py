@@ -81,6 +81,13 @@ def test_a_difference_is_found_and_told_as_a_short_scenario() -> None:
         assert part in text
 
 
+def test_what_is_known_to_be_broken_is_passed_over() -> None:
+    rule = "luahop.timer.timeout-not-early"
+    found = explore(EARLY, "default", "luahop", seed=1, steps=500, known=[rule])
+    assert found.difference is None or found.difference.rule != rule
+    assert found.steps >= 500 or found.difference is not None
+
+
 class _Deaf:
     """A loop that never wakes up again."""
 

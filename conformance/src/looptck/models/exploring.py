@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from looptck.implementation import Implementation
@@ -30,6 +30,8 @@ class Exploration:
     steps: int
     scenarios: int
     difference: Difference | None
+    # rules that it was known to break, and did; those scenarios show nothing new
+    passed_over: tuple[str, ...] = ()
 
     def text(self) -> str:
         what = f"{self.profile} ({self.variant}), seed {self.seed}"
@@ -47,15 +49,18 @@ def explore(
     *,
     begin: Callable[[Scenario], None] = lambda _scenario: None,
     reducing: float = _REDUCING,
+    known: Collection[str] = (),
 ) -> Exploration:
     """Play made-up scenarios until *steps* are taken or one shows a difference.
 
-    That one is then made smaller, for *reducing* seconds at most.  *begin* is
-    told of each scenario before it is played, so that somebody knows which one
-    it was should this process not live to tell.
+    Differences by the rules in *known*, and by those that are declared not to
+    apply, are passed over.  Another one is then made smaller, for *reducing*
+    seconds at most.  *begin* is told of each scenario before it is played, so
+    that somebody knows which one it was should this process not live to tell.
     """
-    features = features_of(implementation)
+    features = features_of(implementation, known)
     taken = played = 0
+    passed_over: set[str] = set()
 
     def attempt(scenario: Scenario, patience: float = PATIENCE) -> Played:
         begin(scenario)
@@ -70,10 +75,16 @@ def explore(
             outcome = attempt(scenario, 2 * PATIENCE)
         taken += outcome.steps
         played += 1
-        if outcome.difference is not None:
-            smallest = _reduced(outcome, attempt, reducing)
-            return Exploration(profile, variant, seed, taken, played, smallest)
-    return Exploration(profile, variant, seed, taken, played, None)
+        if outcome.difference is None:
+            continue
+        rule = outcome.difference.rule
+        if rule in known or implementation.why_unsupported(rule):
+            passed_over.add(rule)
+            continue
+        smallest = _reduced(outcome, attempt, reducing)
+        return Exploration(profile, variant, seed, taken, played, smallest)
+    rules = tuple(sorted(passed_over))
+    return Exploration(profile, variant, seed, taken, played, None, rules)
 
 
 def _reduced(

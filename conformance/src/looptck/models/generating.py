@@ -8,7 +8,7 @@ closed under their events, callbacks that raise.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import Enum
 from typing import Protocol, TypeVar
 
@@ -44,12 +44,14 @@ class Feature(Enum):
     SECONDS = ("luahop.timer.units-s",)
 
 
-def features_of(implementation: Implementation) -> frozenset[Feature]:
-    """What scenarios may ask of *implementation*."""
+def features_of(implementation: Implementation, known: Collection[str] = ()) -> frozenset[Feature]:
+    """What scenarios may ask of *implementation*, which is known to break the rules *known*."""
     return frozenset(
         feature
         for feature in Feature
-        if not any(implementation.why_unsupported(rule_id) for rule_id in feature.value)
+        if not any(
+            rule_id in known or implementation.why_unsupported(rule_id) for rule_id in feature.value
+        )
     )
 
 
