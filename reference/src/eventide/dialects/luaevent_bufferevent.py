@@ -29,7 +29,6 @@ __all__ = ["BufferEvent", "Module", "new"]
 
 
 Callback = Callable[["BufferEvent", int], object]
-Caller = Callable[["weakref.ref[BufferEvent]"], None]
 
 
 class _Base(Protocol):
@@ -92,6 +91,21 @@ class _Output(_Part):
         return got
 
 
+class _Calls:
+    """What the loop holds of a bufferevent: a weak reference, so that it does
+    not keep what the program has dropped, and whom to call."""
+
+    __slots__ = ("error", "read", "this", "write")
+
+    def __init__(
+        self, this: BufferEvent, read: Callback | None, write: Callback | None, error: Callback
+    ) -> None:
+        self.this = weakref.ref(this)
+        self.read = read
+        self.write = write
+        self.error = error
+
+
 class BufferEvent:
     """What `new` returns.  While it is referenced, its callbacks are called."""
 
@@ -105,33 +119,32 @@ class BufferEvent:
         write: Callback | None,
         error: Callback,
     ) -> None:
-        def on_error(this: weakref.ref[BufferEvent], what: int) -> None:
-            if (alive := this()) is not None:
-                error(alive, what)
-
         self._event: BufferedEvent | None = None
-        # By a weak reference, so that the loop does not keep what the program
-        # has dropped.
+        # made when they are asked for
+        self._input: _Input | None = None
+        self._output: _Output | None = None
         event = BufferedEvent(
             loop,
             fd,
-            _caller(read, EVBUFFER_READ),
-            _caller(write, EVBUFFER_WRITE),
-            on_error,
-            subject=weakref.ref(self),
+            None if read is None else _call_read,
+            None if write is None else _call_write,
+            _call_error,
+            subject=_Calls(self, read, write, error),
         )
         event.enable(EV_WRITE, announce=False)
         self._event = event
-        self._input = _Input(event, event.input)
-        self._output = _Output(event, event.output)
 
     def get_read(self) -> Buffer | None:
         """The input buffer, the same each time: for taking from.  None once closed."""
-        return None if self._event is None else self._input
+        if self._input is None and self._event is not None:
+            self._input = _Input(self._event, self._event.input)
+        return self._input
 
     def get_write(self) -> Buffer | None:
         """The output buffer, the same each time: for adding to.  None once closed."""
-        return None if self._event is None else self._output
+        if self._output is None and self._event is not None:
+            self._output = _Output(self._event, self._event.output)
+        return self._output
 
     def set_read_watermarks(self, low: int, high: int) -> None:
         """Read is called at *low* bytes or more; *high* are buffered at most, 0: any number."""
@@ -166,8 +179,10 @@ class BufferEvent:
         """Nothing is called again, and both buffers are closed.  Twice is harmless."""
         if self._event is not None:
             self._event.close()
-            self._event = None
-            self._input._queue = self._output._queue = None
+            for part in (self._input, self._output):
+                if part is not None:
+                    part._queue = None
+            self._event = self._input = self._output = None
 
     def __del__(self) -> None:
         # an instance whose making failed has nothing
@@ -204,15 +219,22 @@ def new(
     return BufferEvent(loop, fd, read, write, error)
 
 
-def _caller(callback: Callback | None, what: int) -> Caller | None:
-    if callback is None:
-        return None
+def _call_read(calls: _Calls) -> None:
+    this = calls.this()
+    if this is not None and calls.read is not None:
+        calls.read(this, EVBUFFER_READ)
 
-    def call(this: weakref.ref[BufferEvent]) -> None:
-        if (alive := this()) is not None:
-            callback(alive, what)
 
-    return call
+def _call_write(calls: _Calls) -> None:
+    this = calls.this()
+    if this is not None and calls.write is not None:
+        calls.write(this, EVBUFFER_WRITE)
+
+
+def _call_error(calls: _Calls, what: int) -> None:
+    this = calls.this()
+    if this is not None:
+        calls.error(this, what)
 
 
 def _directions(event: object) -> int:
