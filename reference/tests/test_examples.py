@@ -25,13 +25,18 @@ def run(example: str) -> str:
     ).stdout
 
 
-def test_the_readme_shows_the_example_as_it_is() -> None:
-    assert (EXAMPLES / "first_minute.py").read_text() in README
+SHOWN = pytest.mark.parametrize("example", ["first_minute.py", "lines.py"])
 
 
-def test_the_readme_shows_what_the_example_prints() -> None:
-    [shown] = re.findall(r"\$ python reference/examples/first_minute\.py\n(.*?)```", README, re.S)
-    assert run("first_minute.py") == shown
+@SHOWN
+def test_the_readme_shows_the_example_as_it_is(example: str) -> None:
+    assert (EXAMPLES / example).read_text() in README
+
+
+@SHOWN
+def test_the_readme_shows_what_the_example_prints(example: str) -> None:
+    [shown] = re.findall(rf"\$ python reference/examples/{example}\n(.*?)```", README, re.S)
+    assert run(example) == shown
 
 
 @pytest.mark.parametrize(
