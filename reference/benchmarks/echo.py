@@ -101,7 +101,6 @@ def protocol_of(new_event_loop: Callable[[], asyncio.AbstractEventLoop]) -> Serv
 
         class Echo(asyncio.Protocol):
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
-
                 self.write = transport.write  # type: ignore[attr-defined]  # uvloop has its own
 
             def data_received(self, data: bytes) -> None:

@@ -88,23 +88,40 @@ def resident() -> int:
         return int(statm.read().split()[1]) * resource.getpagesize()
 
 
+def connect(count: int) -> list[socket.socket]:
+    """Connected sockets, whose other ends are held by children that wait for us to end.
+
+    In batches, so that not both ends of all of them are open here at once.
+    """
+    sockets: list[socket.socket] = []
+    alive, held = os.pipe()
+    while len(sockets) < count:
+        pairs = [socket.socketpair() for _ in range(min(2000, count - len(sockets)))]
+        if os.fork() == 0:
+            os.close(held)
+            for sock in sockets:
+                sock.close()
+            os.read(alive, 1)
+            os._exit(0)
+        for near, far in pairs:
+            far.close()
+            near.setblocking(False)
+            sockets.append(near)
+    return sockets
+
+
 def weigh(make: Make, connections: int) -> float:
     """Bytes for each connection, measured in a process of its own."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            ends = []
-            for _ in range(connections):
-                near, far = socket.socketpair()
-                near.setblocking(False)
-                ends.append((near, far))
-            sockets = [near for near, _ in ends]
-            make(sockets[:10])  # what is paid once
+            sockets = connect(connections)
+            first = make(sockets[:10])  # what is paid once
             before = resident()
-            kept = make(sockets[10:])
+            rest = make(sockets[10:])
             os.write(writing, b"%d" % (resident() - before))
-            del kept
+            del first, rest
         finally:
             os._exit(0)
     os.close(writing)
@@ -120,7 +137,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 3 * options.connections + 100
+    needed = options.connections + 5000
     if most != resource.RLIM_INFINITY and most < needed:
         sys.exit(f"{needed} open files are needed, {most} allowed: raise `ulimit -n`")
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
