@@ -140,7 +140,7 @@ class BufferAgainstBytes(RuleBasedStateMachine):
 
 
 TestBufferAgainstBytes = BufferAgainstBytes.TestCase
-TestBufferAgainstBytes.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestBufferAgainstBytes.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200)))
@@ -158,6 +158,19 @@ def test_lines_are_the_same_however_the_bytes_come_in(data: bytes, cuts: list[in
     assert buffer.take() == rest
 
 
+@given(st.lists(st.sampled_from([b"a", b"\n", b"\r"])).map(b"".join), st.integers(1, 40))
+def test_any_break_is_found_where_it_is(data: bytes, first: int) -> None:
+    buffer = Buffer()
+    buffer.append(data[:first])
+    buffer.append(data[first:])
+    line, rest = first_any_line(data)
+    while line is not None:
+        assert buffer.take_any_line() == line
+        line, rest = first_any_line(rest)
+    assert buffer.take_any_line() is None
+    assert buffer.take() == rest
+
+
 @pytest.mark.parametrize(
     "data, lines, rest",
     [
@@ -168,6 +181,7 @@ def test_lines_are_the_same_however_the_bytes_come_in(data: bytes, cuts: list[in
         (b"a\r\n\r\nb", [b"a", b""], b"b"),
         (b"a\n\rb\n", [b"a", b"b"], b""),
         (b"a\rb\r", [b"a", b"b"], b""),
+        (b"a\rb\nc", [b"a", b"b"], b"c"),
         (b"a\0b\n", [b"a\0b"], b""),
         (b"\n\n\r", [b"", b""], b""),
     ],
