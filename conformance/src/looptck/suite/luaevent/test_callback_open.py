@@ -161,6 +161,7 @@ def _same(luaevent: Luaevent, kind: str) -> int:
 def test_what_a_new_timeout_of_zero_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
+    """Given once; the calls after that return the flags alone."""
     same = _same(luaevent, kind)
     observe(outcome.of(kind, lambda _: (same, 0), same), of=kind)
 
@@ -170,6 +171,7 @@ def test_what_a_new_timeout_of_zero_does(
 def test_what_a_negative_new_timeout_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
+    """Given once; the calls after that return the flags alone."""
     same = _same(luaevent, kind)
     observe(outcome.of(kind, lambda _: (same, -1), same), of=kind)
 
@@ -187,6 +189,7 @@ def test_what_a_new_timeout_that_is_no_number_does(
     kind: str,
     value: object,
 ) -> None:
+    """Given once; the calls after that return the flags alone."""
     same = _same(luaevent, kind)
     name = {"0.02": "digits", True: "True"}.get(value) if isinstance(value, str | bool) else None
     observe(
@@ -200,6 +203,7 @@ def test_what_a_new_timeout_that_is_no_number_does(
 def test_what_none_with_a_new_timeout_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
+    """Given in every call, so that what it turns the event into shows."""
     observe(outcome.of(kind, lambda _: (None, _PERIOD)), of=kind)
 
 
@@ -209,6 +213,7 @@ def test_what_none_with_a_new_timeout_does(
 def test_what_returning_nothing_does(
     outcome: _Outcome, observe: Observation, kind: str, value: object
 ) -> None:
+    """Given in every call, so that what it turns the event into shows."""
     situation = kind if value is None else f"{kind}, as a pair"
     observe(outcome.of(kind, lambda _: value), of=situation)
 
@@ -219,6 +224,7 @@ def test_what_returning_nothing_does(
 def test_what_returning_no_flags_does(
     outcome: _Outcome, observe: Observation, kind: str, timeout: float | None
 ) -> None:
+    """Given in every call, so that what it turns the event into shows."""
     situation = kind if timeout is None else f"{kind}, with a new timeout"
     observe(outcome.of(kind, lambda _: 0 if timeout is None else (0, timeout)), of=situation)
 
@@ -229,6 +235,7 @@ def test_what_returning_no_flags_does(
 def test_what_returning_ev_timeout_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str, joined: bool
 ) -> None:
+    """Given in every call, so that what it turns the event into shows."""
     answer = luaevent.EV_TIMEOUT | (luaevent.EV_READ if joined else 0)
     observe(outcome.of(kind, lambda _: answer), of=f"{kind}, with EV_READ" if joined else kind)
 
@@ -238,6 +245,7 @@ def test_what_returning_ev_timeout_does(
 def test_what_a_timer_that_returns_a_direction_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, name: str
 ) -> None:
+    """Given in every call, so that what it turns the event into shows."""
     answer = 0 if name == "0" else getattr(luaevent, name)
     observe(outcome.of("timer", lambda _: answer), of=name)
 
@@ -248,6 +256,7 @@ def test_what_a_timer_that_returns_a_direction_does(
 def test_what_returning_ev_persist_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str, joined: bool
 ) -> None:
+    """Given in every call, so that what it turns the event into shows."""
     answer = luaevent.EV_PERSIST | (_same(luaevent, kind) if joined else 0)
     observe(outcome.of(kind, lambda _: answer), of=f"{kind}, with its flags" if joined else kind)
 
@@ -258,6 +267,7 @@ def test_what_returning_ev_persist_does(
 def test_what_returning_ev_signal_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str, joined: bool
 ) -> None:
+    """Given in every call, so that what it turns the event into shows."""
     answer = luaevent.EV_SIGNAL | (luaevent.EV_READ if joined else 0)
     observe(outcome.of(kind, lambda _: answer), of=f"{kind}, with EV_READ" if joined else kind)
 
@@ -277,6 +287,7 @@ _THINGS: dict[str, Odd] = {
 def test_what_returning_something_else_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, thing: str
 ) -> None:
+    """Given once; the calls after that return the flags."""
     observe(outcome.of("read", _THINGS[thing], luaevent.EV_READ), of=thing)
 
 
@@ -294,6 +305,7 @@ _DISGUISES: dict[str, Odd] = {
 def test_what_returning_a_number_in_disguise_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, disguise: str
 ) -> None:
+    """Given once; the calls after that return the flags."""
     observe(outcome.of("read", _DISGUISES[disguise], luaevent.EV_READ), of=disguise)
 
 
@@ -312,5 +324,6 @@ def test_what_returning_another_negative_number_does(
 def test_what_a_third_value_does(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
+    """Given once; the calls after that return the flags alone."""
     same = _same(luaevent, kind)
     observe(outcome.of(kind, lambda _: (same, None, "more"), same), of=kind)

@@ -74,6 +74,7 @@ def test_ev_signal_is_one_bit_that_no_other_flag_has(luaevent: Luaevent) -> None
 
 @rule("luaevent.constants.ev-persist")
 def test_ev_persist_is_one_bit_that_no_other_flag_has(luaevent: Luaevent) -> None:
+    """What EV_PERSIST is good for is not asked."""
     own_bit_among_the_ev_flags(luaevent, "EV_PERSIST")
 
 

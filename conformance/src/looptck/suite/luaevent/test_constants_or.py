@@ -24,6 +24,7 @@ _LONG = 30.0
 def test_what_is_only_writable_is_reported_as_that(
     luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, wire: str
 ) -> None:
+    """There is nothing to read, before and after."""
     near, _far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
     both = luaevent.EV_READ | luaevent.EV_WRITE
 

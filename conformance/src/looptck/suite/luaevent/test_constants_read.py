@@ -48,6 +48,7 @@ def test_a_single_byte_that_is_there_already_is_reported(
 def test_a_byte_sent_between_addevent_and_loop_is_reported(
     luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
 ) -> None:
+    """Watched first and ready afterwards, with no loop running in between."""
     near, far = connect(wires)
     stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     far.send(b"x")

@@ -34,6 +34,7 @@ _WIRES: dict[str, Connect] = {
 def test_room_to_write_is_reported(
     luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect, situation: Situation
 ) -> None:
+    """Nothing was ever written: the room was there before the descriptor was watched."""
     near, _far = connect(wires)
     stage.run(
         lambda: stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE), situation

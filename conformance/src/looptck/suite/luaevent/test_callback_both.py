@@ -1,0 +1,181 @@
+"""luaevent, event_callback: a direction is added to the registered set, or given up."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.stage import Stage
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luaevent import Luaevent
+
+# How long a descriptor has to be silent, and a timeout that never passes, in seconds.
+_QUIET = 0.01
+_LONG = 30.0
+
+with_and_without_timeout = pytest.mark.parametrize(
+    "timeout", [None, _LONG], ids=["no timeout", "with a timeout"]
+)
+
+
+@rule("luaevent.callback.output-widen")
+@with_and_without_timeout
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_both_directions_are_watched_when_one_is_added(
+    luaevent: Luaevent, wires: Wires, timeout: float | None, first: str
+) -> None:
+    """Whether the flags come together or apart, both are seen within a few calls."""
+    stage = Stage(luaevent, most=200)
+    near, far = wires.pair()
+    far.send(b"unread")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+    alone = luaevent.EV_READ if first == "read" else luaevent.EV_WRITE
+    seen = 0
+
+    def called(flags: int) -> int:
+        nonlocal seen
+        seen |= flags & both if len(stage.trace) > 1 else 0
+        return luaevent.LEAVE if seen == both or len(stage.trace) > 40 else both
+
+    stage.add("event", near.fileno(), alone, called, timeout=timeout)
+    stage.run()
+    missing = [name for name in ("EV_READ", "EV_WRITE") if not seen & getattr(luaevent, name)]
+    assert not missing, (
+        f"ready in both directions, {first} alone at first, then both; {' and '.join(missing)} "
+        f"never came; the calls were {', '.join(stage.trace[:6])}{stage.excuse}"
+    )
+    assert "event timeout" not in stage.trace, "a call for a timeout came, long before any was due"
+
+
+@rule("luaevent.callback.output-widen")
+@with_and_without_timeout
+def test_the_direction_that_was_added_waits_for_its_turn(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+) -> None:
+    """Neither direction is ready after the change; each becomes so by a timer of its own."""
+    near, far = wires.pair()
+    fill(near)
+    far.send(b"data")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+
+    def widen(_flags: int) -> int:
+        drain(near)
+        stage.after("drained", _QUIET, lambda: drain(far))
+        return both
+
+    def written(_flags: int) -> int:
+        fill(near)
+        stage.after("sent", _QUIET, lambda: far.send(b"more"))
+        return both
+
+    stage.add(
+        "event", near.fileno(), luaevent.EV_READ, widen, written, luaevent.LEAVE, timeout=timeout
+    )
+    stage.run()
+    stage.went("event read", "drained timeout", "event write", "sent timeout", "event read")
+
+
+@rule("luaevent.callback.output-narrow")
+@with_and_without_timeout
+def test_reading_is_given_up_by_returning_what_was_received(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+) -> None:
+    """Only room is reported and only EV_WRITE returned.  Data that comes then is nobody's."""
+    near, far = wires.pair()
+    write = luaevent.EV_WRITE
+
+    def narrow(_flags: int) -> int:
+        far.send(b"data")
+        return write
+
+    stage.add(
+        "event",
+        near.fileno(),
+        luaevent.EV_READ | write,
+        narrow,
+        *[write] * 4,
+        luaevent.LEAVE,
+        timeout=timeout,
+    )
+    stage.run()
+    stage.went(*["event write"] * 6)
+
+
+@rule("luaevent.callback.output-narrow")
+@with_and_without_timeout
+def test_writing_is_given_up_by_returning_what_was_received(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+) -> None:
+    """Only data is reported and only EV_READ returned.  Room that is made then is nobody's."""
+    near, far = wires.pair()
+    fill(near)
+    read = luaevent.EV_READ
+
+    def narrow(_flags: int) -> int:
+        drain(near)
+        stage.after("drained", _QUIET, make_room)
+        return read
+
+    def make_room() -> None:
+        drain(far)
+        stage.after("sent", _QUIET, lambda: far.send(b"more"))
+
+    far.send(b"data")
+    stage.add(
+        "event",
+        near.fileno(),
+        read | luaevent.EV_WRITE,
+        narrow,
+        read,
+        luaevent.LEAVE,
+        timeout=timeout,
+    )
+    stage.run()
+    stage.went("event read", "drained timeout", "sent timeout", "event read", "event read")
+
+
+@rule("luaevent.callback.output-narrow")
+@with_and_without_timeout
+@pytest.mark.parametrize("kept", ["read", "write"])
+def test_one_direction_is_given_up_when_both_were_received(
+    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None, kept: str
+) -> None:
+    """Both stay ready.  From the call in which one is returned, only that one is reported."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    both = luaevent.EV_READ | luaevent.EV_WRITE
+    alone = luaevent.EV_READ if kept == "read" else luaevent.EV_WRITE
+    narrowed_at: list[int] = []
+
+    def called(flags: int) -> int:
+        if not narrowed_at:
+            if flags & both != both and len(stage.trace) < 30:
+                return both
+            narrowed_at.append(len(stage.trace))
+        return luaevent.LEAVE if len(stage.trace) == narrowed_at[0] + 4 else alone
+
+    stage.add("event", near.fileno(), both, called, timeout=timeout)
+    stage.run()
+    later = stage.trace[narrowed_at[0] :] if narrowed_at else []
+    assert later == [f"event {kept}"] * 4, (
+        f"registered for both, returned {kept} alone, and was due calls for {kept} alone; "
+        f"there came {', '.join(later) or 'none'}{stage.excuse}"
+    )
+
+
+@rule("luaevent.callback.output-narrow")
+def test_a_direction_that_was_added_can_be_given_up(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """The set has been changed before: it is the latest one that counts."""
+    near, far = wires.pair()
+    write = luaevent.EV_WRITE
+    both = luaevent.EV_READ | write
+
+    def narrow(_flags: int) -> int:
+        far.send(b"data")
+        return write
+
+    stage.add("event", near.fileno(), write, both, both, narrow, *[write] * 3, luaevent.LEAVE)
+    stage.run()
+    stage.went(*["event write"] * 7)

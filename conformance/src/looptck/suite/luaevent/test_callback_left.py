@@ -1,0 +1,219 @@
+"""luaevent, event_callback: what is left of an event, and of its descriptor, after LEAVE."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.leftovers import alive
+from looptck.probes.occasions import any_kind, occasion
+from looptck.probes.stage import Stage
+from looptck.probes.wires import Wires
+from looptck.profiles.luaevent import Event, Luaevent
+
+
+def _close(event: Event) -> None:
+    try:
+        event.close()
+    except Exception as error:
+        raise AssertionError(
+            f"close() of an event that had left raised {type(error).__name__}: {error}"
+        ) from error
+
+
+@rule("luaevent.callback.leave-then-close")
+@any_kind
+@pytest.mark.parametrize("closed", ["after the loop", "in a later callback"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_closing_an_event_that_left_does_nothing(
+    luaevent: Luaevent, stage: Stage, wires: Wires, kind: str, closed: str, times: int
+) -> None:
+    """What close() raises is told, inside the loop as well."""
+    due = occasion(luaevent, wires, kind)
+
+    def close() -> None:
+        for _ in range(times):
+            _close(event)
+
+    def leave(_flags: int) -> int:
+        if closed == "in a later callback":
+            stage.after("later", 0.001, close)
+        return luaevent.LEAVE
+
+    event = stage.add("event", due.fd, due.event, leave, timeout=due.timeout)
+    stage.run()
+    if closed == "after the loop":
+        close()
+    stage.went(f"event {due.told}", *["later timeout"] * (closed == "in a later callback"))
+
+
+@rule("luaevent.callback.leave-then-close")
+@pytest.mark.parametrize("how", ["closed", "closed twice", "collected"])
+@pytest.mark.parametrize("when", ["before the loop", "in the loop"])
+@pytest.mark.parametrize("timeout", [None, 30.0], ids=["no timeout", "with a timeout"])
+def test_a_new_event_of_the_descriptor_is_not_touched(
+    luaevent: Luaevent, stage: Stage, wires: Wires, how: str, when: str, timeout: float | None
+) -> None:
+    """The old event's object is closed or lost when the descriptor belongs to a new event."""
+    near, _ = wires.pair()
+    number, write = near.fileno(), luaevent.EV_WRITE
+    old: list[Event] = []
+    leave = stage.callback("old", luaevent.LEAVE)
+    if timeout is None:
+        old.append(stage.base.addevent(number, write, leave))
+    else:
+        old.append(stage.base.addevent(number, write, leave, timeout))
+    stage.run()
+
+    def lose() -> None:
+        if how == "collected":
+            old.clear()
+            gc.collect()
+            return
+        for _ in range(2 if how == "closed twice" else 1):
+            _close(old[0])
+
+    def lose_and_go_on(_flags: int) -> int:
+        lose()
+        return write
+
+    if when == "before the loop":
+        stage.add("new", number, write, write, write, luaevent.LEAVE)
+        lose()
+    else:
+        stage.add("new", number, write, lose_and_go_on, write, luaevent.LEAVE)
+    stage.run()
+    stage.went("old write", "new write", "new write", "new write")
+
+
+@rule("luaevent.callback.leave-then-close")
+def test_closing_an_event_that_left_does_nothing_when_its_descriptor_is_closed(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """The usual order of a clean-up, in which the event happens to come last."""
+    near, _ = wires.pair()
+    event = stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    stage.run()
+    near.close()
+    _close(event)
+    stage.went("event write")
+
+
+class _Token:
+    """Something that only a callback holds."""
+
+
+def _closure(
+    luaevent: Luaevent, kept: list[Event]
+) -> tuple[Callable[[int], int], Callable[[], object]]:
+    """A callback that returns LEAVE and holds *kept*, and whether it is alive."""
+    token = _Token()
+
+    def callback(_flags: int) -> int:
+        assert token
+        assert kept is not None
+        return luaevent.LEAVE
+
+    return callback, weakref.ref(token)
+
+
+@rule("luaevent.callback.leave-releases")
+@any_kind
+@pytest.mark.parametrize("ends", ["LEAVE", "close before the loop", "close in a callback"])
+@pytest.mark.parametrize("cycle", [False, True], ids=["plain", "cycle"])
+def test_the_callback_of_an_event_that_is_over_can_be_collected(
+    luaevent: Luaevent, wires: Wires, kind: str, ends: str, cycle: bool
+) -> None:
+    """A closure known to nobody but the loop.  The base lives on; so does the event's object,
+    unless the closure refers to it.
+    """
+    base = luaevent.new()
+    due = occasion(luaevent, wires, kind)
+    events: list[Event] = []
+    callback, token = _closure(luaevent, events if cycle else [])
+    arguments: tuple[Any, ...] = (due.fd, due.event, callback)
+    if due.timeout is not None:
+        arguments += (due.timeout,)
+    if ends == "close in a callback":
+        # before any timeout; what is ready may be called first, and leaves
+        def close(_flags: int) -> int:
+            events[0].close()
+            return luaevent.LEAVE
+
+        closer = base.addevent(None, luaevent.EV_TIMEOUT, close, 0.0001)
+    event = base.addevent(*arguments)
+    del callback, arguments
+    events.append(event)
+    if ends == "close before the loop":
+        event.close()
+    base.loop()
+    if cycle:
+        events = []
+        del event
+        if ends == "close in a callback":
+            del closer, close
+    assert not alive([token]), (  # type: ignore[list-item]
+        f"the event ended by {ends}, and its callback is still held by somebody"
+    )
+
+
+@rule("luaevent.callback.leave-then-add")
+@pytest.mark.parametrize("where", ["in its callback", "in another callback", "in a later loop"])
+@pytest.mark.parametrize("old", ["read", "write"])
+@pytest.mark.parametrize("new", ["read", "write"])
+@pytest.mark.parametrize("timeout", [None, 30.0], ids=["no timeout", "with a timeout"])
+def test_a_descriptor_that_left_can_be_watched_again(
+    luaevent: Luaevent,
+    stage: Stage,
+    wires: Wires,
+    where: str,
+    old: str,
+    new: str,
+    timeout: float | None,
+) -> None:
+    """The descriptor is ready in both directions throughout."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    number = near.fileno()
+    flags = {"read": luaevent.EV_READ, "write": luaevent.EV_WRITE}
+
+    def add() -> None:
+        stage.add("new", number, flags[new], flags[new], luaevent.LEAVE)
+
+    def leave(_flags: int) -> int:
+        if where == "in its callback":
+            add()
+        elif where == "in another callback":
+            stage.after("other", 0.001, add)
+        return luaevent.LEAVE
+
+    stage.add("old", number, flags[old], leave, timeout=timeout)
+    stage.run()
+    if where == "in a later loop":
+        add()
+        stage.run()
+    between = ["other timeout"] * (where == "in another callback")
+    stage.went(f"old {old}", *between, f"new {new}", f"new {new}")
+
+
+@rule("luaevent.callback.leave-then-add")
+def test_a_descriptor_changes_hands_again_and_again(
+    luaevent: Luaevent, stage: Stage, wires: Wires
+) -> None:
+    """Each event makes the next one on the same descriptor, and leaves."""
+    near, _ = wires.pair()
+
+    def hand_over(_flags: int) -> int:
+        made = len(stage.trace)
+        if made < 5:
+            stage.add(f"event {made + 1}", near.fileno(), luaevent.EV_WRITE, hand_over)
+        return luaevent.LEAVE
+
+    stage.add("event 1", near.fileno(), luaevent.EV_WRITE, hand_over)
+    stage.run()
+    stage.went(*[f"event {number} write" for number in range(1, 6)])

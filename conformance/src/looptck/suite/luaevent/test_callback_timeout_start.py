@@ -1,0 +1,217 @@
+"""luaevent, event_callback: when a returned timeout begins, alone or with other flags."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.occasions import any_idle_kind, idle
+from looptck.probes.stage import Stage
+from looptck.probes.stopwatch import assert_not_early
+from looptck.probes.waits import Waits
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luaevent import Answer, Luaevent
+
+# Timeouts in seconds: two that pass in a test, and one that does not.
+_SHORT = 0.01
+_LONGER = 0.025
+_NEVER = 30.0
+
+_DIRECTIONS = pytest.mark.parametrize("first", ["read", "write"])
+
+
+def _turning(
+    luaevent: Luaevent, wires: Wires, first: str
+) -> tuple[socket.socket, socket.socket, int, int]:
+    """A pair whose near end is ready in the first direction, and never in the other."""
+    near, far = wires.pair()
+    if first == "read":
+        fill(near)
+        far.send(b"unread")
+        return near, far, luaevent.EV_READ, luaevent.EV_WRITE
+    return near, far, luaevent.EV_WRITE, luaevent.EV_READ
+
+
+@rule("luaevent.callback.newtimeout-with-change")
+@_DIRECTIONS
+@pytest.mark.parametrize("old", [None, _NEVER], ids=["no timeout before", "a long one before"])
+def test_direction_and_timeout_change_together(
+    luaevent: Luaevent,
+    stage: Stage,
+    waits: Waits,
+    wires: Wires,
+    first: str,
+    old: float | None,
+) -> None:
+    """It stays ready in the old direction, and is silent until the new timeout; then it becomes
+    ready in the new one.
+    """
+    near, far, before, after = _turning(luaevent, wires, first)
+
+    def turn(_flags: int) -> Answer:
+        waits.begin(_SHORT)
+        return after, _SHORT
+
+    def timed_out(_flags: int) -> Answer:
+        waits.over()
+        drain(far)
+        far.send(b"more")
+        return after, _NEVER
+
+    stage.add("event", near.fileno(), before, turn, timed_out, luaevent.LEAVE, timeout=old)
+    stage.run()
+    second = "write" if first == "read" else "read"
+    stage.went(f"event {first}", "event timeout", f"event {second}")
+
+
+@rule("luaevent.callback.newtimeout-with-change")
+@_DIRECTIONS
+@pytest.mark.parametrize("form", ["flags", "flags and None"])
+def test_the_old_timeout_goes_on_with_the_new_direction(
+    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires, first: str, form: str
+) -> None:
+    """It stays ready in the old direction.  On a slow machine its timeout may pass before it is
+    first found ready; that call changes nothing.
+    """
+    near, _far, before, after = _turning(luaevent, wires, first)
+    turned = False
+
+    def called(flags: int) -> Answer:
+        nonlocal turned
+        if turned:
+            waits.over()
+            if stage.count("event timeout") >= 2:
+                return luaevent.LEAVE
+        elif flags & luaevent.EV_TIMEOUT:
+            stage.trace.clear()
+            return before
+        else:
+            turned = True
+            waits.begin(_LONGER)
+        return after if form == "flags" else (after, None)
+
+    stage.add("event", near.fileno(), before, called, timeout=_LONGER)
+    stage.run()
+    stage.went(f"event {first}", "event timeout", "event timeout")
+
+
+@rule("luaevent.callback.newtimeout-from")
+@pytest.mark.parametrize("kind", ["timer", "read", "write", "ready"])
+@pytest.mark.parametrize("takes", [0.02, 0.05])
+def test_a_new_timeout_runs_from_the_end_of_the_callback(
+    luaevent: Luaevent,
+    stage: Stage,
+    clock: Clock,
+    waits: Waits,
+    wires: Wires,
+    kind: str,
+    takes: float,
+) -> None:
+    """The callback takes about as long as the timeout, or much longer."""
+    timeout = 0.03
+    if kind == "ready":
+        near, far = wires.pair()
+        far.send(b"data")
+        fd: int | None = near.fileno()
+        flags = luaevent.EV_READ
+    else:
+        fd, flags = idle(luaevent, wires, kind)
+
+    def slow(_flags: int) -> Answer:
+        if kind == "ready":
+            drain(near)
+        clock.advance(takes)
+        waits.begin(timeout)
+        return flags, timeout
+
+    def over(_flags: int) -> Answer:
+        waits.over()
+        return luaevent.LEAVE
+
+    stage.add("event", fd, flags, slow, over, timeout=None if kind == "ready" else _SHORT)
+    stage.run()
+    stage.went("event read" if kind == "ready" else "event timeout", "event timeout")
+
+
+@rule("luaevent.callback.newtimeout-from")
+def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
+    luaevent: Luaevent, stage: Stage, clock: Clock, wires: Wires
+) -> None:
+    """Three events are ready in one turn, and each keeps the others waiting: whichever comes last
+    sets its timeout long after the turn began.
+    """
+    timeout = 0.02
+    ended: dict[str, float] = {}
+
+    def add(name: str) -> None:
+        near, far = wires.pair()
+        far.send(b"data")
+
+        def called(_flags: int) -> Answer:
+            if name in ended:
+                passed = clock.now() - ended[name]
+                assert_not_early(passed, timeout)
+                return luaevent.LEAVE
+            drain(near)
+            clock.advance(timeout * 0.75)
+            ended[name] = clock.now()
+            return luaevent.EV_READ, timeout
+
+        stage.add(name, near.fileno(), luaevent.EV_READ, called)
+
+    names = ["one", "two", "three"]
+    for name in names:
+        add(name)
+    stage.run()
+    missing = [name for name in names if stage.count(f"{name} timeout") != 1]
+    assert not missing, (
+        f"each of three events was due data and a timeout; there came "
+        f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+    )
+
+
+@rule("luaevent.callback.newtimeout-same")
+@any_idle_kind
+def test_returning_the_timeout_in_force_keeps_the_period(
+    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires, kind: str
+) -> None:
+    """Five periods; with a second timer beside the first there would be time for two."""
+    fd, flags = idle(luaevent, wires, kind)
+
+    def called(_flags: int) -> Answer:
+        waits.over()
+        return luaevent.LEAVE if len(stage.trace) == 5 else (flags, _SHORT)
+
+    waits.begin(_SHORT)
+    stage.add("event", fd, flags, called, timeout=_SHORT)
+    stage.run()
+    stage.went(*["event timeout"] * 5)
+
+
+@rule("luaevent.callback.newtimeout-same")
+def test_returning_the_timeout_in_force_keeps_it_after_readiness(
+    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires
+) -> None:
+    """Three pieces of data, each read in a call of its own, and then nothing."""
+    near, far = wires.pair()
+    timeout = 0.02
+
+    def called(_flags: int) -> Answer:
+        if drain(near):
+            waits.begin(timeout)
+            if stage.count("event read") < 3:
+                far.send(b"more")
+            return luaevent.EV_READ, timeout
+        waits.over()
+        return luaevent.LEAVE
+
+    far.send(b"data")
+    stage.add("event", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
+    stage.run()
+    assert stage.trace[-1:] == ["event timeout"], (
+        f"data, and then nothing for the timeout; there came "
+        f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+    )
