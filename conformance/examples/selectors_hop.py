@@ -35,11 +35,18 @@ class Timer:
         self.live = False
 
 
+class Listener:
+    """One registration: a later one of the same callback is another listener."""
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback = callback
+
+
 class Hop:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        # {fd: {mask: callback}}
-        self._listeners: dict[int, dict[str, Callback]] = {}
+        # {fd: {mask: listener}}
+        self._listeners: dict[int, dict[str, Listener]] = {}
         # (deadline, order of creation, timer), soonest first
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
@@ -49,7 +56,7 @@ class Hop:
             raise TypeError(f"need 'r' or 'w' and a function, not {mask!r}, {callback!r}")
         if stat.S_ISREG(os.fstat(fd).st_mode):  # raises OSError for a closed one
             raise OSError(f"descriptor {fd} is a regular file, which is always ready")
-        listeners = {**self._listeners.get(fd, {}), mask: callback}
+        listeners = {**self._listeners.get(fd, {}), mask: Listener(callback)}
         self._watch(fd, listeners)
 
     def remove_listener(self, fd: int, mask: str) -> None:
@@ -59,7 +66,7 @@ class Hop:
         if listeners.pop(mask, None):
             self._watch(fd, listeners)
 
-    def _watch(self, fd: int, listeners: dict[str, Callback]) -> None:
+    def _watch(self, fd: int, listeners: dict[str, Listener]) -> None:
         if fd in self._listeners:
             self._selector.unregister(fd)
             del self._listeners[fd]
@@ -106,11 +113,11 @@ class Hop:
         due: list[Timer] = []
         while self._timers and self._timers[0][0] <= now:
             due.append(heapq.heappop(self._timers)[2])
-        for fd, mask, callback in ready:
+        for fd, mask, listener in ready:
             # an earlier callback may have removed or replaced this one
-            if callback and self._listeners.get(fd, {}).get(mask) is callback:
+            if listener and self._listeners.get(fd, {}).get(mask) is listener:
                 called += 1
-                callback()
+                listener.callback()
         for timer in due:
             if timer.live:
                 called += 1

@@ -23,13 +23,13 @@ from rich.text import Text
 from . import __version__, certificate, certifying, suite_index
 from .catalogue import Catalogue, Rule, read_folder, shipped
 from .certifying import Request
-from .errors import LooptckError, UsageError
+from .errors import EnvironmentBrokenError, LooptckError, UsageError
 from .implementation import installed
 from .profiles import PROFILES
 from .proofs import proofs_of
 from .report import junit
 from .report.exploration import said_of
-from .report.terminal import Meter, conclusion, show, terminal
+from .report.terminal import Meter, conclusion, discard_output, show, terminal
 from .results import Results, ResultsWriter
 from .verdicts import Judgement, is_certified
 
@@ -152,7 +152,7 @@ class _Run:
     def __init__(self, request: Request, catalogue: Catalogue, folder: Path, verbose: bool) -> None:
         self._request = request
         self._catalogue = catalogue
-        self._folder = folder / _folder_name(request.spec)
+        self._folder = folder / _folder_name(request)
         self._verbose = verbose
         self._out = terminal()
         self._err = terminal(stderr=True)
@@ -203,6 +203,18 @@ class _Run:
         writer.write(self._results.footer())
         writer.close()
 
+    def _write(self, results: Results) -> LooptckError | None:
+        """The certificate and its like are written; or the error that prevented it."""
+        try:
+            made = certificate.certificate_of(results, self._catalogue)
+            certificate.write(made, self._folder / "certificate.json")
+            certificate.write_whole(
+                self._folder / "junit.xml", junit.junit(results, self._catalogue)
+            )
+        except LooptckError as error:
+            return error
+        return None
+
     def _show(self) -> None:
         if self._results is not None and self._results.judgements:
             show(self._out, self._results, self._catalogue, verbose=self._verbose)
@@ -211,15 +223,10 @@ class _Run:
         results = self._results
         if results is None or not results.judgements:
             raise LooptckError(f"{self._request.spec}: no rule was judged; please report this")
+        unwritten = self._write(results)
         self._show()
-        try:
-            made = certificate.certificate_of(results, self._catalogue)
-            certificate.write(made, self._folder / "certificate.json")
-            certificate.write_whole(
-                self._folder / "junit.xml", junit.junit(results, self._catalogue)
-            )
-        except LooptckError as error:
-            return complain(self._err, error)
+        if unwritten is not None:
+            return complain(self._err, unwritten)
         self._out.print(conclusion(results, self._catalogue), style="bold", markup=False)
         self._out.print(f"  {self._folder / 'certificate.json'}", markup=False, soft_wrap=True)
         for event in self._explored:
@@ -228,8 +235,10 @@ class _Run:
         return 0 if is_certified(self._catalogue, results.judgements) and not differs else 1
 
 
-def _folder_name(spec: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", spec).strip("-.") or "implementation"
+def _folder_name(request: Request) -> str:
+    """A folder for each implementation; a run over some rules does not touch that of all."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.spec).strip("-.") or "implementation"
+    return f"{name}-partial" if request.rules or request.profiles or request.variants else name
 
 
 @cli.command("list")
@@ -304,6 +313,13 @@ def complain(console: Console, error: LooptckError) -> int:
     return error.exit_status
 
 
+def cannot_print(error: OSError) -> LooptckError:
+    return EnvironmentBrokenError(
+        f"cannot print: {error.strerror or error}; "
+        "make room where the output goes, or send it elsewhere, and run again"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its status."""
     try:
@@ -322,6 +338,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         terminal().quiet = True
         status = 0
+    except OSError as error:
+        discard_output()
+        status = complain(terminal(stderr=True), cannot_print(error))
     sys.exit(status if isinstance(status, int) else 0)
 
 

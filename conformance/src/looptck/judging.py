@@ -102,7 +102,9 @@ class UnderTest:
                 f"no rule is left to judge: {', '.join(patterns)} is not among the rules of "
                 f"{', '.join(wanted)}"
             )
-        adapter_check.check(implementation, catalogue, patience)
+        adapter_check.check(
+            implementation, under_test.variants, under_test.profiles, catalogue, patience
+        )
         return under_test
 
     def offers(self, variant: str, profile: str) -> bool:

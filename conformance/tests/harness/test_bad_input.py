@@ -81,7 +81,7 @@ def test_a_rules_file_with_a_duplicate_id_is_refused_with_file_and_line(
 
 def test_a_full_disk_costs_the_files_and_not_the_verdicts(looptck: Run, tmp_path: Path) -> None:
     """/dev/full takes the open and refuses the write, as a full disk does."""
-    out = tmp_path / "certificates" / "hostile-kept"
+    out = tmp_path / "certificates" / "hostile-kept-partial"
     out.mkdir(parents=True)
     (out / "results.jsonl").symlink_to("/dev/full")
     done = looptck("certify", "hostile:kept", *RULE)
@@ -111,7 +111,7 @@ def test_a_reader_that_goes_away_costs_the_text_and_not_the_certificate(
     assert process.wait(60) == 0, said
     assert "Traceback" not in said
     assert "BrokenPipe" not in said
-    assert (tmp_path / "certificates" / "hostile-kept" / "certificate.json").exists()
+    assert (tmp_path / "certificates" / "hostile-kept-partial" / "certificate.json").exists()
 
 
 def test_a_command_without_any_output_stream_still_writes_the_certificate(
@@ -123,7 +123,7 @@ def test_a_command_without_any_output_stream_still_writes_the_certificate(
         ["sh", "-c", line], cwd=tmp_path, env=environment, timeout=60, check=False
     )
     assert done.returncode == 0
-    assert (tmp_path / "certificates" / "hostile-kept" / "certificate.json").exists()
+    assert (tmp_path / "certificates" / "hostile-kept-partial" / "certificate.json").exists()
 
 
 def _assert_one_line(done: subprocess.CompletedProcess[str], status: int) -> None:

@@ -42,7 +42,9 @@ def test_ctrl_c_stops_within_two_seconds_and_leaves_no_process(
     assert "Traceback" not in out + err
     _, alive = psutil.wait_procs(started, timeout=2)
     assert alive == []
-    lines = (tmp_path / "certificates" / "hostile-ignoring_signals" / "results.jsonl").read_text()
+    lines = (
+        tmp_path / "certificates" / "hostile-ignoring_signals-partial" / "results.jsonl"
+    ).read_text()
     footer = json.loads(lines.splitlines()[-1])
     assert footer["kind"] == "footer"
     assert not footer["complete"]

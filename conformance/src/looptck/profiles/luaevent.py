@@ -70,7 +70,7 @@ class Base(Protocol):
     def loop(self) -> object:
         """Serve events; return when there are none left.
 
-        What a callback raises is not swallowed: it comes out here.
+        What becomes of an exception that a callback raises is open, and observed.
         """
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,9 +47,14 @@ class Terminal(Console):
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, sys.stdout.fileno())
-        os.close(nothing)
+        discard_output()
+
+
+def discard_output() -> None:
+    """What is still printed, or buffered, goes nowhere."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
 
 
 def terminal(*, stderr: bool = False) -> Console:
@@ -171,12 +177,13 @@ def _show_all(console: Console, judgements: Iterable[Judgement], catalogue: Cata
 
 
 def _show_failures(console: Console, judgements: Sequence[Judgement], catalogue: Catalogue) -> None:
-    """Each rule that is broken, hung or crashed, once, with the variants it fails in."""
-    grouped: dict[tuple[str, Verdict], list[Judgement]] = {}
+    """Each failure once, with the variants that fail in the same way."""
+    grouped: dict[tuple[str, Verdict, str], list[Judgement]] = {}
     for judgement in judgements:
         if judgement.verdict in FAILURES:
-            grouped.setdefault((judgement.rule, judgement.verdict), []).append(judgement)
-    for (rule_id, verdict), failed in grouped.items():
+            key = (judgement.rule, judgement.verdict, _way(judgement.failed_case))
+            grouped.setdefault(key, []).append(judgement)
+    for (rule_id, verdict, _), failed in grouped.items():
         rule = catalogue[rule_id]
         line = Text()
         line.append(str(verdict), style=_STYLES[verdict])
@@ -186,6 +193,14 @@ def _show_failures(console: Console, judgements: Sequence[Judgement], catalogue:
         console.print(
             Padding(_explanation(rule, failed[0].failed_case), (0, 0, 1, 4), expand=False)
         )
+
+
+def _way(case: Case | None) -> str:
+    """The way in which a test failed: what it says without the figures of this run."""
+    if case is None:
+        return ""
+    message = case.message.partition("\n")[0]
+    return f"{case.test.partition('[')[0]} {re.sub(r'[0-9.]+', '#', message)}"
 
 
 def _explanation(rule: Rule, case: Case | None) -> Text:

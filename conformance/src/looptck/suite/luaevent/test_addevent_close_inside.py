@@ -85,10 +85,10 @@ def test_an_exception_does_not_bring_a_closed_event_back(
         return luaevent.LEAVE
 
     events.append(base.addevent(fd, event, on_event, 0.002))
-    with suppress(ValueError):
+    with suppress(Exception):  # as it is, or in another of the loop's own
         base.loop()
     events.append(base.addevent(None, luaevent.EV_TIMEOUT, end, 0.006))
-    with suppress(ValueError):
+    with suppress(Exception):  # as it is, or in another of the loop's own
         base.loop()
     assert trace == ["own", "end"], "an event that closed itself and raised was called again"
 
