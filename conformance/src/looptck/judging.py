@@ -13,7 +13,7 @@ import os
 import platform
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
@@ -374,6 +374,11 @@ _NOT_IN_A_WORKER = (
 )
 
 
+# After so many failed tests of a rule the others would tell nothing new, and in
+# real time each may take as long as its guard.
+_ENOUGH_FAILURES = 5
+
+
 class _Work:
     """What a worker does with its tasks: run their tests, tell of each."""
 
@@ -389,15 +394,21 @@ class _Work:
         settings.register_profile("looptck", derandomize=True, database=None, deadline=None)
         settings.load_profile("looptck")
         result: dict[str, Any] | None = None
+        failures = Counter[int]()
         tried = [(at, item) for at, task in enumerate(self._batch) for item in task.items]
         following = [item for _, item in tried[1:]] + [None]
         for (at, item), after in zip(tried, following, strict=True):
+            if failures[at] >= _ENOUGH_FAILURES:
+                continue
             report.begin(item.nodeid, after=result)
             if isinstance(item, pytest.Function):
                 item.callspec.params["variant"] = self._batch[at].variant
                 item._initrequest()  # a campaign may have an item run more than once
             # what is to run again must be torn down in between
             result = {"task": at, **self._run(item, None if after is item else after)}
+            failures[at] += result["failed"] and self._batch[at].rule.level.is_judged
+            if failures[at] >= _ENOUGH_FAILURES:
+                item.session._setupstate.teardown_exact(None)  # the next one may be any
         if result is not None:
             report.say(result)
 
@@ -441,7 +452,9 @@ def _judgements(
     ended = False
     for at, task in enumerate(batch):
         own = [message for message in messages if message["task"] == at]
-        through = len(own) == len(task.items)
+        failed = sum(message["failed"] for message in own)
+        enough = task.rule.level.is_judged and failed >= _ENOUGH_FAILURES
+        through = enough or len(own) == len(task.items)
         if ended:
             yield task, None
         elif through and (ending.is_clean or len(batch) > 1):
