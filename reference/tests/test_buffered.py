@@ -766,7 +766,7 @@ class BufferedAgainstModel(RuleBasedStateMachine):
                 self.close_in_callback = False
                 self.take_in_callback = self.write_in_callback = 0
                 self.event.set_read_watermarks(0, 0)
-                self.high = 0
+                self.low = self.high = 0
                 self.enable(3)
                 for _ in range(len(self.written) // 1000 + 50):
                     self.turn(1)
