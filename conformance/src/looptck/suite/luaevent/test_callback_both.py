@@ -18,6 +18,11 @@ with_and_without_timeout = pytest.mark.parametrize(
 )
 
 
+def _has_an_unasked_timeout(stage: Stage, timeout: float | None) -> bool:
+    """Whether that spoiled the test: luaevent.callback.change-no-spurious-timeout judges it."""
+    return timeout is None and "event timeout" in stage.trace
+
+
 @rule("luaevent.callback.output-widen")
 @with_and_without_timeout
 @pytest.mark.parametrize("first", ["read", "write"])
@@ -34,17 +39,19 @@ def test_both_directions_are_watched_when_one_is_added(
 
     def called(flags: int) -> int:
         nonlocal seen
-        seen |= flags & both if len(stage.trace) > 1 else 0
+        if len(stage.trace) > 1 and not flags & luaevent.EV_TIMEOUT:
+            seen |= flags & both
         return luaevent.LEAVE if seen == both or len(stage.trace) > 40 else both
 
     stage.add("event", near.fileno(), alone, called, timeout=timeout)
     stage.run()
+    if _has_an_unasked_timeout(stage, timeout):
+        return
     missing = [name for name in ("EV_READ", "EV_WRITE") if not seen & getattr(luaevent, name)]
     assert not missing, (
         f"ready in both directions, {first} alone at first, then both; {' and '.join(missing)} "
         f"never came; the calls were {', '.join(stage.trace[:6])}{stage.excuse}"
     )
-    assert "event timeout" not in stage.trace, "a call for a timeout came, long before any was due"
 
 
 @rule("luaevent.callback.output-widen")
@@ -72,7 +79,8 @@ def test_the_direction_that_was_added_waits_for_its_turn(
         "event", near.fileno(), luaevent.EV_READ, widen, written, luaevent.LEAVE, timeout=timeout
     )
     stage.run()
-    stage.went("event read", "drained timeout", "event write", "sent timeout", "event read")
+    if not _has_an_unasked_timeout(stage, timeout):
+        stage.went("event read", "drained timeout", "event write", "sent timeout", "event read")
 
 
 @rule("luaevent.callback.output-narrow")
