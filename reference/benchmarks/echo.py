@@ -24,7 +24,7 @@ from eventide import BufferedEvent, levent, luaevent
 try:
     import uvloop
 except ImportError:  # the others are still worth comparing
-    uvloop = None  # type: ignore[assignment]
+    uvloop = None  # type: ignore[assignment]  # not installed
 
 Server = Callable[[list[socket.socket], int], None]
 
@@ -194,7 +194,7 @@ def main() -> None:
     )
     figures = take_turns(
         {
-            name: lambda serve=serve: per_second(serve, options)  # type: ignore[misc]
+            name: lambda serve=serve: per_second(serve, options)  # type: ignore[misc]  # a default binds the loop variable
             for name, serve in servers.items()
         },
         options.pairs,

@@ -24,7 +24,7 @@ from eventide import BufferedEvent, levent, luaevent
 try:
     import uvloop
 except ImportError:  # the others are still worth comparing
-    uvloop = None  # type: ignore[assignment]
+    uvloop = None  # type: ignore[assignment]  # not installed
 
 # Makes the connections and returns what keeps them.
 Make = Callable[[list[socket.socket]], object]
@@ -150,7 +150,7 @@ def main() -> None:
     if uvloop is not None:
         makers["uvloop"] = transports_of(uvloop.new_event_loop)
     contenders = {
-        name: lambda make=make: weigh(make, options.connections)  # type: ignore[misc]
+        name: lambda make=make: weigh(make, options.connections)  # type: ignore[misc]  # a default binds the loop variable
         for name, make in makers.items()
     }
     print(f"{options.connections} idle connections, median of {options.pairs} rounds")

@@ -225,7 +225,7 @@ def test_only_bytes_are_taken_in(wrong: object) -> None:
     buffer = Buffer()
     buffer.append(b"before")
     with pytest.raises(TypeError):
-        buffer.append(wrong)  # type: ignore[arg-type]
+        buffer.append(wrong)  # type: ignore[arg-type]  # wrong on purpose
     assert buffer.peek() == b"before"
 
 

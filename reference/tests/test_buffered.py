@@ -466,7 +466,7 @@ def test_timeouts_are_lengths(loop: Loop, pair: Pairs) -> None:
         with pytest.raises(ValueError):
             event.set_timeouts(wrong, None)
     with pytest.raises(TypeError):
-        event.set_timeouts(None, "1")  # type: ignore[arg-type]
+        event.set_timeouts(None, "1")  # type: ignore[arg-type]  # wrong on purpose
 
 
 # ---- closing
@@ -564,17 +564,17 @@ def test_an_exception_comes_out_and_the_event_goes_on(loop: Loop, pair: Pairs, w
 def test_wrong_arguments_leave_nothing_behind(loop: Loop, pair: Pairs) -> None:
     near, _ = pair()
     with pytest.raises(TypeError):
-        BufferedEvent(loop, near, 5)  # type: ignore[arg-type]
+        BufferedEvent(loop, near, 5)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(OSError):
         BufferedEvent(loop, 90_000)
     event = BufferedEvent(loop, near)
     for wrong in (-1, 1.5, True, None):
         with pytest.raises((TypeError, ValueError)):
-            event.set_read_watermarks(wrong, 0)  # type: ignore[arg-type]
+            event.set_read_watermarks(wrong, 0)  # type: ignore[arg-type]  # wrong on purpose
         with pytest.raises((TypeError, ValueError)):
-            event.set_write_watermarks(0, wrong)  # type: ignore[arg-type]
+            event.set_write_watermarks(0, wrong)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError):
-        event.write("text")  # type: ignore[arg-type]
+        event.write("text")  # type: ignore[arg-type]  # wrong on purpose
     assert not loop.busy
 
 
@@ -785,7 +785,7 @@ class BufferedAgainstModel(RuleBasedStateMachine):
 
 def test_a_buffered_event_and_its_model_agree(poller: str) -> None:
     run_state_machine_as_test(
-        partial(BufferedAgainstModel, poller),  # type: ignore[arg-type]
+        partial(BufferedAgainstModel, poller),  # type: ignore[arg-type]  # wrong on purpose
         settings=settings(max_examples=60, stateful_step_count=40, deadline=None),
     )
 

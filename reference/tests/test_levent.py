@@ -89,9 +89,9 @@ def test_what_is_no_file_is_never_taken_for_one(module: Levent, base: Base) -> N
         with pytest.raises(error):
             module.fdfromvalue(wrong)
     with pytest.raises(TypeError):
-        module.setfdaccessor(dict, 5)  # type: ignore[arg-type]
+        module.setfdaccessor(dict, 5)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError):
-        module.setfdaccessor({}, print)  # type: ignore[arg-type]
+        module.setfdaccessor({}, print)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_two_entries_know_different_files(module: Levent) -> None:
@@ -143,14 +143,14 @@ def test_wrong_arguments(base: Base, pair: Pairs) -> None:
     fd = pair()[0].fileno()
     for evtype in ("", "x", "R", 5, None):
         with pytest.raises((TypeError, ValueError)):
-            base.newevent(fd, print, evtype)  # type: ignore[arg-type]
+            base.newevent(fd, print, evtype)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError):
-        base.newevent(fd, None)  # type: ignore[arg-type]
+        base.newevent(fd, None)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError):
-        base.newevbuf(fd, 5)  # type: ignore[arg-type]
+        base.newevbuf(fd, 5)  # type: ignore[arg-type]  # wrong on purpose
     for howmany in (True, "1", 0.5, {}):
         with pytest.raises(TypeError):
-            base.loop(howmany)  # type: ignore[arg-type]
+            base.loop(howmany)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(OSError):
         base.newevent(90_000, print).start()
 
@@ -337,7 +337,7 @@ def test_read_takes_up_to_size_or_all(base: Base, pair: Pairs) -> None:
     assert evbuf.read(0) == b""
     for wrong in (-1, True, "3", 2.9):
         with pytest.raises((TypeError, ValueError)):
-            evbuf.read(wrong)  # type: ignore[arg-type]
+            evbuf.read(wrong)  # type: ignore[arg-type]  # wrong on purpose
     assert evbuf.read() == data[3:]
     assert evbuf.read(None) == evbuf.read(5) == b""
 
@@ -397,7 +397,7 @@ def test_the_write_buffer_calls_at_start_and_when_it_is_empty(base: Base, pair: 
     assert len(calls) == 2
     assert far.recv(10) == b"data"
     with pytest.raises(TypeError):
-        evbuf.write("text")  # type: ignore[arg-type]
+        evbuf.write("text")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_timeouts_reach_errorcb(base: Base, pair: Pairs) -> None:

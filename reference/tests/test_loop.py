@@ -232,7 +232,7 @@ def test_a_bad_descriptor_leaves_no_trace(loop: Loop, pipe: Callable[[], tuple[i
         loop.watch(read, READ, lambda ready: None)
     for number in (-1, True, 2**40, None, "0", 1.0):
         with pytest.raises((OSError, ValueError, TypeError)):
-            loop.watch(number, READ, lambda ready: None)  # type: ignore[arg-type]
+            loop.watch(number, READ, lambda ready: None)  # type: ignore[arg-type]  # wrong on purpose
     assert not loop.busy
     loop.run()
 
@@ -386,11 +386,11 @@ def test_wrong_times_are_refused(loop: Loop) -> None:
             loop.after(value, print)
     for wrong in ("1", True, None):
         with pytest.raises(TypeError):
-            loop.after(wrong, print)  # type: ignore[arg-type]
+            loop.after(wrong, print)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError):
         loop.every(0, print)
     with pytest.raises(TypeError):
-        loop.after(1, None)  # type: ignore[arg-type]
+        loop.after(1, None)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(ValueError):
         loop.watch(0, 0, print)
     assert not loop.busy

@@ -321,7 +321,7 @@ def test_a_negative_new_timeout_keeps_the_old(base: Base, clock: VirtualClock) -
 def test_values_after_the_second_are_ignored(base: Base, clock: VirtualClock) -> None:
     start = clock.now()
     answers = iter([(None, 2), (EV_TIMEOUT, None, "junk"), (LEAVE, "junk")])
-    timer = base.addevent(None, EV_TIMEOUT, lambda flags: next(answers), 1)  # type: ignore[arg-type,return-value]
+    timer = base.addevent(None, EV_TIMEOUT, lambda flags: next(answers), 1)  # type: ignore[arg-type,return-value]  # wrong on purpose
     base.loop()
     assert clock.now() == start + 5
     timer.close()

@@ -43,8 +43,8 @@ def test_they_are_where_a_program_looks_for_them(core: Core) -> None:
     import eventide.luaevent.buffer
     import eventide.luaevent.bufferevent
 
-    assert core.buffer is eventide.luaevent.buffer is luaevent.buffer  # type: ignore[comparison-overlap]
-    assert core.bufferevent is eventide.luaevent.bufferevent  # type: ignore[comparison-overlap]
+    assert core.buffer is eventide.luaevent.buffer is luaevent.buffer  # type: ignore[comparison-overlap]  # wrong on purpose
+    assert core.bufferevent is eventide.luaevent.bufferevent  # type: ignore[comparison-overlap]  # wrong on purpose
 
 
 # ---- buffer
@@ -72,7 +72,7 @@ def test_one_wrong_argument_adds_nothing(wrong: Any) -> None:
     with pytest.raises(ValueError):
         buffer.add(b"good", buffer)
     with pytest.raises(TypeError):
-        buffer.add()  # type: ignore[call-arg]
+        buffer.add()  # type: ignore[call-arg]  # wrong on purpose
     closed = filled()
     closed.close()
     with pytest.raises(ClosedError):
@@ -126,7 +126,7 @@ def test_drain(amount: int, left: int) -> None:
     buffer.drain(amount)
     assert buffer.length() == left
     with pytest.raises(TypeError):
-        buffer.drain()  # type: ignore[call-arg]
+        buffer.drain()  # type: ignore[call-arg]  # wrong on purpose
 
 
 def test_read_and_write(pair: Pairs) -> None:
@@ -142,9 +142,9 @@ def test_read_and_write(pair: Pairs) -> None:
     assert buffer.write(near) == -1
     assert buffer.length() == 14
     with pytest.raises(TypeError):
-        buffer.read(near)  # type: ignore[call-arg]
+        buffer.read(near)  # type: ignore[call-arg]  # wrong on purpose
     with pytest.raises(TypeError):
-        buffer.write(None)  # type: ignore[arg-type]
+        buffer.write(None)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_write_removes_what_was_taken(pair: Pairs) -> None:
@@ -307,9 +307,9 @@ def test_enable_and_disable(core: Core, base: Base, pair: Pairs) -> None:
     assert recorder.calls == [("write", core.EVBUFFER_WRITE)] * 2
     for wrong in (None, True, 1, 8, "r"):
         with pytest.raises(ValueError):
-            recorder.event.enable(wrong)  # type: ignore[arg-type]
+            recorder.event.enable(wrong)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError):
-        recorder.event.enable()  # type: ignore[call-arg]
+        recorder.event.enable()  # type: ignore[call-arg]  # wrong on purpose
 
 
 @pytest.mark.parametrize("timeout", [0.25, 3])

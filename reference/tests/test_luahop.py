@@ -144,7 +144,7 @@ def test_a_failed_replacement_leaves_the_old(hop: Hop, pair: MakePair) -> None:
     trace: list[str] = []
     hop.set_listener(near, "r", into(trace, "old"))
     with pytest.raises(TypeError):
-        hop.set_listener(near, "r", None)  # type: ignore[arg-type]
+        hop.set_listener(near, "r", None)  # type: ignore[arg-type]  # wrong on purpose
     hop.poll()
     assert trace == ["old"]
 
@@ -429,7 +429,7 @@ def test_what_cannot_be_called_is_refused(hop: Hop) -> None:
     for act in (hop.set_timeout, hop.set_interval):
         for wrong in (None, 5):
             with pytest.raises(TypeError):
-                act({"ms": 1}, wrong)  # type: ignore[arg-type]
+                act({"ms": 1}, wrong)  # type: ignore[arg-type]  # wrong on purpose
     assert not hop.poll({"h": 1})
 
 
@@ -575,7 +575,7 @@ def test_a_wrong_timeout_is_refused(hop: Hop, timeout: Any) -> None:
 
 def test_a_timeout_may_be_any_number(hop: Hop, clock: VirtualClock) -> None:
     start = clock.now()
-    assert hop.poll(Fraction(1, 4)) is False  # type: ignore[arg-type]
+    assert hop.poll(Fraction(1, 4)) is False  # type: ignore[arg-type]  # wrong on purpose
     assert clock.now() == start + 0.25
 
 

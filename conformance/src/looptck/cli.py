@@ -238,7 +238,7 @@ class _Run:
 def _folder_name(request: Request) -> str:
     """A folder for each implementation; a run over some rules does not touch that of all."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.spec).strip("-.") or "implementation"
-    return f"{name}-partial" if request.rules or request.profiles or request.variants else name
+    return f"{name}-partial" if request.rules else name
 
 
 @cli.command("list")

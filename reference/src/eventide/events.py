@@ -303,7 +303,7 @@ def flag_set(value: object, what: str) -> int:
     if isinstance(value, bool):
         raise TypeError(f"{what} must be made of the EV_* flags, not {value!r}")
     try:
-        flags = operator.index(value)  # type: ignore[arg-type]
+        flags = operator.index(value)  # type: ignore[arg-type]  # checked by the call itself
     except TypeError:
         raise TypeError(f"{what} must be an int made of the EV_* flags, not {value!r}") from None
     if flags == LEAVE:
@@ -324,7 +324,7 @@ def seconds(value: object, what: str) -> float:
     try:
         length = float(value)
     except OverflowError:
-        length = inf if value > 0 else -inf  # type: ignore[operator]
+        length = inf if value > 0 else -inf  # type: ignore[operator]  # checked by the call itself
     if isnan(length):
         raise ValueError(f"{what} must be a number of seconds, not {value!r}")
     return length

@@ -27,8 +27,8 @@ class Inbox(Event):
         os.set_blocking(write, False)
         # File objects rather than numbers: a late `post` must not write to
         # whatever file gets the number after `close`.
-        self._read = open(read, "rb", buffering=0)  # noqa: SIM115
-        self._write = open(write, "wb", buffering=0)  # noqa: SIM115
+        self._read = open(read, "rb", buffering=0)  # noqa: SIM115  # closed by close()
+        self._write = open(write, "wb", buffering=0)  # noqa: SIM115  # closed by close()
         self._calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         super().__init__(read)
 

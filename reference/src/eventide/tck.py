@@ -24,8 +24,8 @@ class _SuiteClock(VirtualClock):
 
     def __init__(self, clock: clocks.Clock) -> None:
         super().__init__()
-        self.now = clock.now  # type: ignore[method-assign]
-        self.advance = clock.advance  # type: ignore[method-assign]
+        self.now = clock.now  # type: ignore[method-assign]  # the same functions, without a call between
+        self.advance = clock.advance  # type: ignore[method-assign]  # the same functions, without a call between
 
 
 def _clock(clock: clocks.Clock) -> Clock:

@@ -91,7 +91,7 @@ class TooLong(BaseException):
     """The loop did not come back."""
 
 
-class Declined(Exception):  # noqa: N818
+class Declined(Exception):  # noqa: N818  # a finding, not an error
     """The loop refused what it need not accept."""
 
 

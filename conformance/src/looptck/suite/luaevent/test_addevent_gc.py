@@ -185,7 +185,7 @@ def test_an_event_whose_object_is_kept_survives_every_collection(
 
     def act() -> None:
         callback: object = _CALLABLES[callable_](stage.callback("event", on_event))
-        stage.keep(base.addevent(fd, event, callback, 0.004))  # type: ignore[arg-type]
+        stage.keep(base.addevent(fd, event, callback, 0.004))  # type: ignore[arg-type]  # an object with fileno() or a number
         del callback
         collect()
         stage.after("collector", 0.002, collect)

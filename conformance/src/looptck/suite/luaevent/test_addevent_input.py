@@ -510,4 +510,4 @@ def _at_zero(wires: Wires, end: socket.socket) -> int:
 
 
 def _row(names: object) -> str:
-    return " and ".join(sorted(names)) or "nothing"  # type: ignore[call-overload]
+    return " and ".join(sorted(names)) or "nothing"  # type: ignore[call-overload]  # whatever it is, it must sort

@@ -78,7 +78,7 @@ def test_a_callback_gets_the_flags_that_occurred_and_nothing_else(
     assert len(args) == 1, f"the callback was called with {len(args)} arguments, not one"
     assert not keywords, f"the callback was called with keywords: {', '.join(keywords)}"
     try:
-        flags = operator.index(args[0])  # type: ignore[arg-type]
+        flags = operator.index(args[0])  # type: ignore[arg-type]  # what came is what is asked
     except TypeError:
         raise AssertionError(
             f"the callback was called with a {type(args[0]).__name__}, not with an integer"

@@ -157,7 +157,7 @@ def test_the_callback_of_an_event_that_is_over_can_be_collected(
         del event
         if ends == "close in a callback":
             del closer, close
-    assert not alive([token]), (  # type: ignore[list-item]
+    assert not alive([token]), (  # type: ignore[list-item]  # weakly referenced things
         f"the event ended by {ends}, and its callback is still held by somebody"
     )
 

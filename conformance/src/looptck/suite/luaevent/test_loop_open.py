@@ -392,7 +392,7 @@ def test_observe_a_generator_function_as_callback(luaevent: Luaevent, observe: O
         ran.append("body")
         yield luaevent.LEAVE
 
-    run.keep(run.base.addevent(None, luaevent.EV_TIMEOUT, callback, 0.002))  # type: ignore[arg-type]
+    run.keep(run.base.addevent(None, luaevent.EV_TIMEOUT, callback, 0.002))  # type: ignore[arg-type]  # generators are callables here
     ending = run.loop()
     observe(f"its body {'runs' if ran else 'does not run'}; {ending}", of="generator function")
 

@@ -268,7 +268,7 @@ def test_remove_listener_does_not_touch_the_timer_of_that_handle(
     ]
     for timer in timers:
         with suppress(Exception):
-            hop.remove_listener(timer, mask)  # type: ignore[arg-type]
+            hop.remove_listener(timer, mask)  # type: ignore[arg-type]  # a handle is no descriptor
     poll_until(
         hop,
         "a timeout and an interval run although remove_listener was given their handles",

@@ -175,7 +175,7 @@ def test_what_becomes_of_half_a_millisecond(
         table = Timetable(hop, clock)
         stopwatch = Stopwatch(clock)
         table.timeout("6", 6)
-        if why_refused(hop.set_timeout, {"ms": 5.5}, lambda: table.ran.append("5.5")):  # noqa: B023
+        if why_refused(hop.set_timeout, {"ms": 5.5}, lambda: table.ran.append("5.5")):  # noqa: B023  # called in this turn
             observe("refused", of="{'ms': 5.5}")
             return
         table.timeout("5", 5)
