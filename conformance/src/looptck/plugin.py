@@ -21,7 +21,7 @@ from . import catalogue as rules
 from .errors import AdapterError, LooptckError, UsageError
 
 if TYPE_CHECKING:
-    from .judging import UnderTest
+    from .under_test import UnderTest
 
 if "looptck.probes" not in sys.modules:
     pytest.register_assert_rewrite("looptck.probes")
@@ -70,9 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rule(id): the rule of looptck that this test judges")
     if config.getoption("implementation") is None:
         return
-    from .judging import Judging, UnderTest, stream_for
+    from .judging import Judging, stream_for
     from .probes import wall_clock
     from .searching import Search
+    from .under_test import UnderTest
     from .workers import die_with_parent
 
     wall_clock.install()  # before the implementation is imported
@@ -115,7 +116,7 @@ def default_jobs(*, virtual: bool) -> int:
 
 def under_test_of(config: pytest.Config) -> UnderTest:
     """What this session judges; raises UsageError where the suite runs without."""
-    from .judging import UnderTest
+    from .under_test import UnderTest
 
     found = config.stash.get(UnderTest.KEY, None)
     if found is None:

@@ -150,6 +150,38 @@ class FickleCore(Core):
         return (OtherBase if FickleCore.made % 2 else Base)(self._misbehave)
 
 
+class UnclosableBase(Base):
+    """Its close ends the process, which is for a rule to find out."""
+
+    def close(self) -> None:
+        os._exit(3)
+
+
+class UnclosableCore(Core):
+    def new(self) -> Base:
+        return UnclosableBase(self._misbehave)
+
+
+class TirelessBase(Base):
+    """Its timers go on whatever their callbacks answer."""
+
+    def loop(self) -> None:
+        while True:
+            for event in list(self.events):
+                event.callback(1 if event.fd is None else 4)
+
+
+class TirelessCore(Core):
+    def new(self) -> Base:
+        return TirelessBase(self._misbehave)
+
+
+unclosable = Implementation(
+    name="unclosable", version="1", profiles={"luaevent": lambda _clock: UnclosableCore(_nothing)}
+)
+tireless = Implementation(
+    name="tireless", version="1", profiles={"luaevent": lambda _clock: TirelessCore(_nothing)}
+)
 kept = _hostile(_nothing)
 fickle = Implementation(
     name="fickle", version="1", profiles={"luaevent": lambda _clock: FickleCore(_nothing)}

@@ -73,6 +73,20 @@ def test_a_loop_that_raises_what_ends_programs_is_called_broken(
     assert BREAKS[name] in _failed_case(tmp_path)["message"]
 
 
+def test_a_loop_that_is_wrong_from_its_first_call_is_judged_all_the_same(
+    looptck: Run, tmp_path: Path
+) -> None:
+    """The judgement of the adapter, which asks it first, must let it through."""
+    done = looptck("certify", "hostile:tireless", *RULE)
+    assert done.returncode == 1, done.stderr
+    assert _evidence(tmp_path)["verdict"] in ("broken", "hung")
+
+
+def test_a_loop_whose_close_ends_the_process_is_judged_all_the_same(looptck: Run) -> None:
+    done = looptck("certify", "hostile:unclosable", *RULE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", ["kept", "writing_rubbish", "leaving_a_process"])
 def test_what_a_loop_does_to_its_streams_and_children_does_not_change_the_verdict(
     looptck: Run, tmp_path: Path, name: str

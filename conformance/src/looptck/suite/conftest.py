@@ -9,13 +9,13 @@ import pytest
 
 from looptck.bench import Bench
 from looptck.clocks import Clock
-from looptck.judging import BENCH
 from looptck.plugin import under_test_of
 from looptck.probes.observation import Observation
 from looptck.probes.steps import Steps
 from looptck.probes.stopwatch import Stopwatch
 from looptck.probes.trace import Trace
 from looptck.probes.wires import Wires
+from looptck.tasks import BENCH
 
 if TYPE_CHECKING:
     from looptck.profiles.luaevent import Luaevent

@@ -1,0 +1,132 @@
+"""What is judged: an implementation, and what the user asked to judge of it.
+
+Finds the implementation and has its adapter judged; knows no test.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from . import adapter_check
+from .bench import Bench
+from .catalogue import Catalogue, Rule
+from .errors import UsageError
+from .implementation import Implementation, file_hashes, find
+from .profiles import PROFILES
+from .searching import Search
+from .workers import Report, run_one
+
+# How long a loop may take to be made, and to be gone again, in seconds.
+_LOOK_PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnderTest:
+    """The implementation and what the user asked to judge of it."""
+
+    KEY: ClassVar[pytest.StashKey[UnderTest]] = pytest.StashKey()
+
+    implementation: Implementation
+    variants: tuple[str, ...]
+    profiles: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    catalogue: Catalogue
+    patience: float
+    # to be made after the tests; None for none
+    search: Search | None = None
+
+    @classmethod
+    def from_options(
+        cls,
+        *,
+        spec: str,
+        variants: Sequence[str],
+        profiles: Sequence[str],
+        patterns: Sequence[str],
+        patience: float,
+        catalogue: Catalogue,
+        search: Search | None = None,
+    ) -> UnderTest:
+        """Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
+        for name in profiles:
+            if name not in PROFILES:
+                raise UsageError(f"no profile is called {name!r}; there are {', '.join(PROFILES)}")
+        chosen = tuple(catalogue.matching(patterns)) if patterns else tuple(catalogue.values())
+        implementation = find(spec)
+        for name in variants:
+            if name not in implementation.by_variant:
+                raise UsageError(
+                    f"{implementation.name} has no variant {name!r}; "
+                    f"it has {', '.join(implementation.by_variant)}"
+                )
+        offered = {name for each in implementation.by_variant.values() for name in each}
+        for name in profiles:
+            if name not in offered:
+                raise UsageError(
+                    f"{implementation.name} does not offer the profile {name!r}; "
+                    f"it offers {', '.join(sorted(offered))}"
+                )
+        wanted = tuple(name for name in PROFILES if name in (profiles or offered))
+        under_test = cls(
+            implementation=implementation,
+            variants=tuple(variants or implementation.by_variant),
+            profiles=wanted,
+            rules=tuple(rule for rule in chosen if rule.document in wanted),
+            catalogue=catalogue,
+            patience=patience,
+            search=search,
+        )
+        if not under_test.rules:
+            raise UsageError(
+                f"no rule is left to judge: {', '.join(patterns)} is not among the rules of "
+                f"{', '.join(wanted)}"
+            )
+        adapter_check.check(
+            implementation, under_test.variants, under_test.profiles, catalogue, patience
+        )
+        return under_test
+
+    def offers(self, variant: str, profile: str) -> bool:
+        return profile in self.implementation.by_variant[variant]
+
+    def described(self) -> dict[str, Any]:
+        """What the header of a certificate says about it."""
+        implementation = self.implementation
+        modules: set[str] = set()
+        for variant in self.variants:
+            for profile in self.profiles:
+                if self.offers(variant, profile):
+                    modules |= _modules_of(implementation, variant, profile)
+        return {
+            "name": implementation.name,
+            "version": implementation.version,
+            "variants": list(self.variants),
+            "profiles": list(self.profiles),
+            "virtual_time": implementation.virtual_time,
+            "unsupported": dict(sorted(implementation.unsupported.items())),
+            "files": file_hashes(iter(modules)),
+            "python": f"{platform.python_implementation()} {platform.python_version()}",
+        }
+
+
+def _modules_of(implementation: Implementation, variant: str, profile: str) -> set[str]:
+    """The modules of the factory and of the loop that it makes, made where it may misbehave."""
+    factory = implementation.by_variant[variant][profile]
+    found = {getattr(factory, "__module__", None) or ""}
+
+    def look(report: Report) -> None:
+        report.begin("a look at the loop")
+        bench = Bench(implementation, variant)
+        loop = bench.entry(profile).new()
+        report.say({"engines": sorted(bench.witness.engines)})
+        del loop
+
+    messages, _ = run_one(look, _LOOK_PATIENCE)
+    for message in messages:
+        found |= {engine.rpartition(".")[0] for engine in message["engines"]}
+    return found - {""}
