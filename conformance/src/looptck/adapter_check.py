@@ -22,8 +22,12 @@ from .workers import Report, run_one
 
 # What a loop of a profile must have to be asked anything at all; the lack of
 # another name of the profile breaks the rule that asks for it.
-_INDISPENSABLE = {"luaevent": ("addevent", "loop"), "luahop": ("poll",)}
-
+_INDISPENSABLE = {
+    "luaevent": ("addevent", "loop"),
+    "luaevent-extended": ("addevent", "loop"),
+    "levent": ("loop",),
+    "luahop": ("poll",),
+}
 
 # A poll may return for nothing now and then.
 _MOST_POLLS = 100
@@ -97,10 +101,11 @@ def _check_profile(
 def _check_shape(bench: Bench, profile: str) -> None:
     entry = bench.entry(profile)
     made = PROFILES[profile]
-    new = getattr(entry, "new", None)
+    new = getattr(entry, made.constructor, None)
     if not callable(new):
         raise AdapterError(
-            f"gave {entry!r:.60}, which has no `new`; its factory must return the entry "
+            f"gave {entry!r:.60}, which has no `{made.constructor}`; "
+            "its factory must return the entry "
             f"object of {made.document}, with {', '.join(made.entry_names)}"
         )
     for loop in (new(), new()):
@@ -140,10 +145,13 @@ def _try(
 
 
 def _ways(profile: str) -> Iterator[_Way]:
-    if profile == "luaevent":
-        yield from (_luaevent_timer, _luaevent_descriptor)
-    else:
-        yield from (_luahop_timer, _luahop_descriptor)
+    ways: dict[str, tuple[_Way, ...]] = {
+        "luaevent": (_luaevent_timer, _luaevent_descriptor),
+        "luaevent-extended": (_luaevent_timer, _luaevent_descriptor),
+        "levent": (_levent_descriptor, _levent_buffer),
+        "luahop": (_luahop_timer, _luahop_descriptor),
+    }
+    yield from ways[profile]
 
 
 def _luaevent_timer(entry: Any, ran: Callable[[], None]) -> None:
@@ -170,6 +178,35 @@ def _leaving(entry: Any, ran: Callable[[], None]) -> Callable[[int], int]:
         return leave
 
     return callback
+
+
+def _levent_descriptor(entry: Any, ran: Callable[[], None]) -> None:
+    """a readable socket"""
+    near, far = _with_a_byte()
+    base = entry.newbase()
+    event = base.newevent(near.fileno(), lambda *_: ran(), "r")
+    event.start()
+    base.loop(1)
+    del far
+
+
+def _levent_buffer(entry: Any, ran: Callable[[], None]) -> None:
+    """a byte for a buffered event"""
+    near, far = _with_a_byte()
+    base = entry.newbase()
+    evbuf = base.newevbuf(near.fileno(), lambda *_: ran(), lambda *_: None, lambda *_: None)
+    evbuf.start()
+    for _ in range(_MOST_POLLS):
+        base.loop(0)
+    del far
+
+
+def _with_a_byte() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets; the first has a byte to read."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    far.send(b"x")
+    return near, far
 
 
 def _luahop_timer(entry: Any, ran: Callable[[], None]) -> None:

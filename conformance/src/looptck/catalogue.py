@@ -64,6 +64,8 @@ class Rule:
 
     id: str
     document: str
+    # what an implementation must offer to be asked; the document's own, as a rule
+    profile: str
     section: str
     level: Level
     basis: Basis
@@ -82,6 +84,7 @@ class Rule:
 # {label in the page: attribute of Rule}
 FIELDS = {
     "Source": "source",
+    "Profile": "profile",
     "Look at": "look_at",
     "Not promised": "not_promised",
     "Needs": "needs",
@@ -245,6 +248,7 @@ class _Reader:
         return Rule(
             id=rule_id,
             document=document,
+            profile=fields.get("Profile", document),
             section=self._section,
             level=level,
             basis=self._member(Basis, match["basis"], line),

@@ -19,6 +19,7 @@ import pytest
 
 from .catalogue import Catalogue, Rule
 from .errors import AdapterError, LooptckError
+from .models.frozen import MODELLED
 from .plugin import EVERY_VARIANT
 from .report.exploration import said_of
 from .tasks import Task, Work, judgements_of
@@ -77,7 +78,7 @@ class Judging:
             if rule is None:
                 continue
             here = any(
-                self._under_test.offers(variant, rule.document)
+                self._under_test.offers(variant, rule.profile)
                 for variant in _variants_of(item, self._under_test)
             )
             (kept if here and rule.id in chosen else left_out).append(item)
@@ -116,7 +117,7 @@ class Judging:
             (variant, profile)
             for profile in under_test.profiles
             for variant in under_test.variants
-            if under_test.offers(variant, profile)
+            if profile in MODELLED and under_test.offers(variant, profile)
         ]
         known = {
             variant: [
@@ -139,7 +140,7 @@ class Judging:
             (variant, rule.id): Task(rule, variant)
             for rule in under_test.rules
             for variant in under_test.variants
-            if under_test.offers(variant, rule.document)
+            if under_test.offers(variant, rule.profile)
         }
         for item in items:
             rule = _rule_of(item, under_test.catalogue)

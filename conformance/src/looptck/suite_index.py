@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .models.frozen import frozen
-from .profiles import PROFILES
+from .models.frozen import MODELLED, frozen
 
 _SUITE = Path(__file__).parent / "suite"
 
@@ -42,7 +41,7 @@ def _index() -> dict[str, list[Test]]:
                     where = f"{file.relative_to(_SUITE.parent)}:{node.lineno}"
                     says = " ".join((ast.get_docstring(node) or "").split())
                     index.setdefault(rule_id, []).append(Test(node.name, where, says))
-    for profile in PROFILES:
+    for profile in MODELLED:
         for scenario in frozen(profile):
             where = f"models/scenarios/{profile}.json"
             test = Test(f"scenario {scenario.id}", where, scenario.why)

@@ -39,7 +39,7 @@ class Task:
 
     @property
     def profile(self) -> str:
-        return self.rule.document
+        return self.rule.profile
 
 
 # Plugins that would touch the worker's streams or watch over what the worker

@@ -76,7 +76,7 @@ class UnderTest:
             implementation=implementation,
             variants=tuple(variants or implementation.by_variant),
             profiles=wanted,
-            rules=tuple(rule for rule in chosen if rule.document in wanted),
+            rules=tuple(rule for rule in chosen if rule.profile in wanted),
             catalogue=catalogue,
             patience=patience,
             search=search,
@@ -122,7 +122,7 @@ def _modules_of(implementation: Implementation, variant: str, profile: str) -> s
     def look(report: Report) -> None:
         report.begin("a look at the loop")
         bench = Bench(implementation, variant)
-        loop = bench.entry(profile).new()
+        loop = getattr(bench.entry(profile), PROFILES[profile].constructor)()
         report.say({"engines": sorted(bench.witness.engines)})
         del loop
 

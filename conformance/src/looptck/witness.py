@@ -3,10 +3,11 @@
 It stands between the suite and the objects of a profile, passes everything
 through unchanged and counts.  It knows no rule.
 
-Only what `new()` and `addevent()` return is wrapped, because only those
-objects have functions of the profile; handles and results stay as they are.
-A wrapper holds the only reference of the suite's to what it wraps, so that
-dropping the wrapper drops the object.
+Only what has functions of the profile is wrapped: a loop, an event, a buffered
+event; handles and results stay as they are.  A wrapper holds the only reference
+of the suite's to what it wraps, so that dropping the wrapper drops the object.
+Where a wrapped object is passed back as an argument, the implementation gets
+its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,21 @@ from collections.abc import Callable
 from typing import Any
 
 # {function of a profile: what its result is called in the counts}
-_RETURNS_A_PART = {"new": "loop", "addevent": "event"}
+_RETURNS_A_PART = {
+    "new": "loop",
+    "newbase": "loop",
+    "loop.addevent": "event",
+    "loop.newevent": "event",
+    "loop.newevbuf": "evbuf",
+    "buffer.new": "buffer",
+    "bufferevent.new": "bufferevent",
+}
+
+# What makes a loop; its result is the engine.
+_MAKES_A_LOOP = {"new", "newbase"}
+
+# Names of an entry object that stand for a module of their own.
+_MODULES = {"buffer", "bufferevent"}
 
 
 class Witness:
@@ -32,7 +47,7 @@ class Witness:
         return Watched(entry, self, "")
 
     def wrap(self, name: str, result: object) -> object:
-        if name == "new" and result is not None:
+        if name in _MAKES_A_LOOP and result is not None:
             self.engines.add(_type_name(self._engine(result) if self._engine else result))
         part = _RETURNS_A_PART.get(name)
         return result if part is None or result is None else Watched(result, self, part + ".")
@@ -51,15 +66,30 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._looptck_object, name)
         witness, counted = self._looptck_witness, self._looptck_part + name
+        if counted in _MODULES:
+            return Watched(value, witness, counted + ".")
         if not callable(value):
             witness.calls[counted] += 1
             return value
 
         def call(*args: Any, **kwargs: Any) -> object:
             witness.calls[counted] += 1
-            return witness.wrap(name, value(*args, **kwargs))
+            return witness.wrap(counted, value(*map(behind, args), **kwargs))
 
         return call
+
+    def __len__(self) -> int:
+        self._looptck_witness.calls[self._looptck_part + "len"] += 1
+        wrapped: Any = self._looptck_object
+        return len(wrapped)
+
+    def __bool__(self) -> bool:
+        return True  # whatever its length is
+
+    def __bytes__(self) -> bytes:
+        self._looptck_witness.calls[self._looptck_part + "bytes"] += 1
+        wrapped: Any = self._looptck_object
+        return bytes(wrapped)
 
     def __str__(self) -> str:
         return str(self._looptck_object)

@@ -53,7 +53,7 @@ ABLATED = [
 def test_declaring_a_rule_unsupported_moves_verdicts_to_not_applicable_and_nowhere_else(
     certify: Certify, rule: str
 ) -> None:
-    profile = rule.partition(".")[0]
+    profile = shipped()[rule].profile
     status, certificate = certify("subjects:ablated", "--profile", profile, ABLATED_RULES=rule)
     assert status == 1
     found = verdicts(certificate)

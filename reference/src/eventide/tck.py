@@ -10,12 +10,14 @@ from collections.abc import Callable
 
 import looptck
 from looptck import clocks
+from looptck.profiles.levent import Levent
 from looptck.profiles.luaevent import Luaevent
+from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.profiles.luahop import Luahop
 
 from . import __version__
 from .clock import Clock, MonotonicClock, VirtualClock
-from .dialects import luaevent, luahop
+from .dialects import levent, luaevent, luahop
 from .pollers import available
 
 
@@ -38,10 +40,21 @@ def _profiles(poller: str) -> dict[str, Callable[[clocks.Clock], object]]:
     def make_luaevent(clock: clocks.Clock) -> Luaevent:
         return luaevent.core(poller, _clock(clock))
 
+    def make_luaevent_extended(clock: clocks.Clock) -> LuaeventExtended:
+        return luaevent.core(poller, _clock(clock))
+
+    def make_levent(clock: clocks.Clock) -> Levent:
+        return levent.entry(poller, _clock(clock))
+
     def make_luahop(clock: clocks.Clock) -> Luahop:
         return luahop.entry(poller, _clock(clock))
 
-    return {"luaevent": make_luaevent, "luahop": make_luahop}
+    return {
+        "luaevent": make_luaevent,
+        "luaevent-extended": make_luaevent_extended,
+        "levent": make_levent,
+        "luahop": make_luahop,
+    }
 
 
 implementation = looptck.Implementation(

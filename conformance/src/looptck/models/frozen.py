@@ -8,6 +8,9 @@ from importlib.resources import files
 
 from .scenario import Scenario, from_data
 
+# The profiles that have a model.
+MODELLED = ("luaevent", "luahop")
+
 
 @cache
 def frozen(profile: str) -> tuple[Scenario, ...]:

@@ -1,7 +1,8 @@
 """The profiles: for each document, exactly what an implementation must offer.
 
-A profile is the API of one document in Python.  It knows no rule and no test;
-it only says which names exist, which arguments they take, in which units.
+A profile is the API of one document in Python, or of a part of it that not
+every implementation has.  It knows no rule and no test; it only says which
+names exist, which arguments they take, in which units.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from looptck.clocks import Clock
 
-from . import luaevent, luahop
+from . import levent, luaevent, luaevent_extended, luahop
 
 # What an adapter supplies for a profile: called with the clock that the suite
 # measures by, it returns the profile's entry object.
@@ -28,9 +29,21 @@ class Profile:
     # names that the entry object must have, and names that its loops must have
     entry_names: tuple[str, ...]
     loop_names: tuple[str, ...]
+    # the name of the entry object that makes a loop
+    constructor: str = "new"
 
 
-PROFILES: dict[str, Profile] = {
-    "luaevent": Profile("luaevent", "luaevent", luaevent.ENTRY_NAMES, luaevent.LOOP_NAMES),
-    "luahop": Profile("luahop", "LuaHop", luahop.ENTRY_NAMES, luahop.LOOP_NAMES),
-}
+_ALL = (
+    Profile("luaevent", "luaevent", luaevent.ENTRY_NAMES, luaevent.LOOP_NAMES),
+    Profile(
+        "luaevent-extended",
+        "luaevent, with what the complete library adds",
+        luaevent_extended.ENTRY_NAMES,
+        luaevent_extended.LOOP_NAMES,
+    ),
+    Profile("levent", "levent", levent.ENTRY_NAMES, levent.LOOP_NAMES, "newbase"),
+    Profile("luahop", "LuaHop", luahop.ENTRY_NAMES, luahop.LOOP_NAMES),
+)
+
+# {name: profile}, in the order in which they are judged
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in _ALL}

@@ -18,6 +18,7 @@ from looptck.probes.wires import Wires
 from looptck.tasks import BENCH
 
 if TYPE_CHECKING:
+    from looptck.profiles.levent import Levent
     from looptck.profiles.luaevent import Luaevent
     from looptck.profiles.luahop import Luahop
 
@@ -33,6 +34,12 @@ def bench(request: pytest.FixtureRequest, variant: str) -> Bench:
 def luaevent(bench: Bench) -> Luaevent:
     """A fresh `luaevent.core` of the implementation under test."""
     return cast("Luaevent", bench.entry("luaevent"))
+
+
+@pytest.fixture
+def levent(bench: Bench) -> Levent:
+    """A fresh `levent` of the implementation under test."""
+    return cast("Levent", bench.entry("levent"))
 
 
 @pytest.fixture

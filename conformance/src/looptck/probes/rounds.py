@@ -1,0 +1,136 @@
+"""Rounds: a levent base driven by `loop(0)`, and what was called in the order it was.
+
+Knows the profile `levent` and no rule.  The document has no timers, so nothing
+inside a loop can end it after a while.  Here each call of `loop` makes one pass
+and the test decides whether to make another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from looptck.profiles.levent import Base, EvBuf, Event, File, Levent
+
+from .trace import Trace
+
+# What a callback does; it gets the arguments of the callback.
+Act = Callable[..., object]
+
+# How long something that must happen may take, in passes and in seconds: as
+# many passes as that, and more until the time is over as well.
+_PASSES = 40
+_PATIENCE = 0.4
+
+# So many passes show that nothing happens: more than twice what any loop needs
+# for an arrival that it does serve.
+_QUIET = 25
+
+
+class Rounds:
+    """The events of one test, on one base.
+
+    Each call is noted in `trace` by the name given.  What a callback asserts
+    fails the test, whatever the loop does with exceptions.  Everything made
+    here is kept until the end of the test.
+    """
+
+    def __init__(self, levent: Levent, base: Base | None = None, *, most: int = 400) -> None:
+        self.levent = levent
+        self.base: Base = levent.newbase() if base is None else base
+        self.trace = Trace()
+        self._most = most
+        self._kept: list[Event | EvBuf] = []
+        self._error: BaseException | None = None
+
+    def event(self, name: str, file: File, evtype: str = "r", act: Act | None = None) -> Event:
+        """A new event, not started, whose calls are noted as *name*."""
+        return self.keep(self.base.newevent(file, self.callback(name, act), evtype))
+
+    def evbuf(
+        self,
+        file: File,
+        read: Act | None = None,
+        write: Act | None = None,
+        error: Act | None = None,
+        *,
+        name: str = "",
+    ) -> EvBuf:
+        """A new buffered event, not started; its calls are noted as read, write and error."""
+        prefix = f"{name} " if name else ""
+        made = self.base.newevbuf(
+            file,
+            self.callback(f"{prefix}read", read),
+            self.callback(f"{prefix}write", write),
+            self.callback(f"{prefix}error", error),
+        )
+        return self.keep(made)
+
+    def keep(self, made: Any) -> Any:
+        """Hold a reference to *made* until the test is over, and stop it at its end."""
+        self._kept.append(made)
+        return made
+
+    def callback(self, name: str, act: Act | None = None) -> Callable[..., None]:
+        """A callback as the others here are: its calls are noted, then *act* is called."""
+
+        def callback(*arguments: Any) -> None:
+            if self._error is not None:
+                return
+            self.trace(name)
+            try:
+                if len(self.trace) > self._most:
+                    raise AssertionError(f"the calls do not end: {', '.join(self.trace[:6])}, ...")
+                if act is not None:
+                    act(*arguments)
+            except Exception as error:
+                self._fail(error)
+                raise
+
+        return callback
+
+    def once(self, howmany: int | None = 0) -> None:
+        """Call `loop(howmany)`, and raise what a callback raised."""
+        try:
+            self.base.loop(howmany)
+        except Exception:
+            if self._error is None:
+                raise
+        if self._error is not None:
+            raise self._error
+
+    def until(self, condition: Callable[[], object]) -> bool:
+        """Pass after pass until *condition* holds; whether it came to hold in time."""
+        patience = time.monotonic() + _PATIENCE
+        passes = 0
+        while not condition():
+            if passes >= _PASSES and time.monotonic() > patience:
+                return False
+            self.once()
+            passes += 1
+        return True
+
+    def until_count(self, entry: str, count: int = 1) -> bool:
+        """Pass after pass until *entry* is *count* times in the trace."""
+        return self.until(lambda: self.count(entry) >= count)
+
+    def quiet(self, passes: int = _QUIET) -> None:
+        """So many passes, in which whatever must not happen has every chance to."""
+        for _ in range(passes):
+            self.once()
+
+    def count(self, entry: str) -> int:
+        """How often *entry* is in the trace."""
+        return self.trace.count(entry)
+
+    def end(self) -> None:
+        """Stop whatever was made here."""
+        for made in self._kept:
+            with suppress(Exception):
+                made.stop()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self.end()

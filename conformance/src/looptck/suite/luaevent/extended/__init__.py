@@ -1,0 +1,1 @@
+"""The rules of what luaevent's complete library adds to its document."""
