@@ -10,11 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from looptck.profiles.levent import Base, EvBuf, Event, File, Levent
 
 from .trace import Trace
+
+_Made = TypeVar("_Made", Event, EvBuf)
 
 # What a callback does; it gets the arguments of the callback.
 Act = Callable[..., object]
@@ -68,7 +70,7 @@ class Rounds:
         )
         return self.keep(made)
 
-    def keep(self, made: Any) -> Any:
+    def keep(self, made: _Made) -> _Made:
         """Hold a reference to *made* until the test is over, and stop it at its end."""
         self._kept.append(made)
         return made
