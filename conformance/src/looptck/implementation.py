@@ -172,6 +172,9 @@ def _checked(spec: str, found: object) -> Implementation:
         )
     try:
         made = found()
+    except AdapterError as error:
+        # The adapter itself says what it lacks.
+        raise AdapterError(f"{spec!r}: {error}") from error
     except Exception as error:
         raise AdapterError(
             f"{spec!r}: calling it without arguments raised {_said(error)}; "
