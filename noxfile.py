@@ -124,6 +124,13 @@ def liberal(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of docs/watermarks.md anew."""
+    install(session, "tests")
+    session.run("python", "fixtures/watermark_pictures.py", *session.posargs)
+
+
+@nox.session
 def explore(session: nox.Session) -> None:
     """Play made-up scenarios against the models: 10 000 steps on each poller of the reference."""
     install(session)
