@@ -7,7 +7,7 @@ from pathlib import Path
 
 import looptck.models
 from looptck.catalogue import shipped
-from looptck.models.generating import Feature
+from looptck.models.choosing import Feature
 
 _RULE = re.compile(r'f?"(lua(?:event|hop)\.[a-z]+\.[^"]*)"')
 _CHOICE = re.compile(r"{'([a-z-]+)' if [^}]* else '([a-z-]+)'}")

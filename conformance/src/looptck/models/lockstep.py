@@ -11,23 +11,19 @@ from __future__ import annotations
 
 import signal
 import threading
-import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from looptck.bench import Bench
 from looptck.clocks import VirtualClock
 from looptck.probes import trace as traces
 
-from .lines import Line
-from .luaevent import LuaeventModel
-from .luahop import LuahopModel
 from .refused import RefusedError
-from .scenario import Actor, Call, Scenario, Step
+from .scenario import Scenario, Step
 from .timing import Timing
-from .world import Wire
 
 # A scenario lasts milliseconds, or a few units on the machine's clock.
 PATIENCE = 2.0
@@ -95,33 +91,34 @@ class Declined(Exception):  # noqa: N818  # a finding, not an error
     """The loop refused what it need not accept."""
 
 
-M = TypeVar("M", LuaeventModel, LuahopModel)
+class Model(Protocol):
+    """What is told of the end of what runs callbacks."""
+
+    def returned(self, now: float) -> None:
+        """The call came back.  Raises RefusedError."""
+
+    def may_happen(self) -> list[str]:
+        """The outcomes that are allowed now, for people."""
 
 
-class Play(Generic[M]):
-    """What both profiles have in common."""
+S = TypeVar("S", bound=Scenario)
+M = TypeVar("M", bound=Model)
+
+
+class Play(ABC, Generic[S, M]):
+    """What the plays of all profiles have in common."""
 
     # the rule that is broken by not coming back, or by raising
     rule_of_return = ""
-    rule_of_new = ""
-    rule_of_data = ""
-    rule_of_descriptors = ""
-    # whether a rule forbids to duplicate descriptors and to change their flags
-    may_not_touch = False
 
-    def __init__(self, scenario: Scenario, bench: Bench, patience: float) -> None:
-        self._scenario = scenario
+    def __init__(self, scenario: S, bench: Bench, patience: float) -> None:
+        self.scenario = scenario
         self._patience = patience
         self.clock = bench.clock
         is_virtual = isinstance(bench.clock, VirtualClock)
         self.timing = timing(scenario.profile, is_virtual=is_virtual)
         self.entry = bench.entry(scenario.profile)
         self._started = self.clock.now()
-        self.wires: dict[int, Wire] = {}
-        self.lines: dict[int, Line] = {}
-        # {number: the loop}, and its model
-        self.loops: dict[int, Any] = {}
-        self.models: dict[int, M] = {}
         self._timeline: list[tuple[float, int, str]] = []
         self._depth = 0
         self._steps = 0
@@ -135,7 +132,7 @@ class Play(Generic[M]):
         hung = False
         try:
             with alarm(self._patience):
-                self._play()
+                self.play()
         except Over:
             pass
         except TooLong:
@@ -148,126 +145,43 @@ class Play(Generic[M]):
             raise self._fault
         return Played(self._steps, self._difference, hung)
 
-    def _play(self) -> None:
-        for number, kind in enumerate(self._scenario.wires, 1):
-            self.wires[number] = Wire(kind)
-            self.lines[number] = Line(kind)
-        for each in self._scenario.steps:
+    def play(self) -> None:
+        for each in self.scenario.steps:
             self.do(each)
-        self.check_end()
 
     def do(self, each: Step, inside: Any = None) -> None:
         """Take a step, if it makes sense where it stands."""
-        act = self._act(each, inside)
+        act = self.meaning(each, inside)
         if act is not None:
             self._steps += 1
             self.note(each.text())
-            try:
-                act()
-            except OSError:
-                self._check_left_alone()
-                raise
+            self.take(act)
             if self._difference is not None:
                 raise Over
 
-    def _act(self, each: Step, inside: Any) -> Callable[[], object] | None:
-        match each.verb, each.args:
-            case "pass", (int() as length,):
-                return lambda: self.clock.advance(length * self.timing.unit)
-            case verb, (name_or_number, *_) if verb in OF_PROFILE:
-                return self.act(verb, name_or_number, each.args, inside)
-            case verb, args:
-                return self._act_on_wire(verb, args)
+    # ---- for the profiles
 
-    def _act_on_wire(self, verb: str, args: tuple[int | str, ...]) -> Callable[[], object] | None:
-        *counts, number = (int(each) for each in args)
-        if number not in self.wires:
-            return None
-        wire, line = self.wires[number], self.lines[number]
-        count = counts[0] if counts else 0
+    @abstractmethod
+    def meaning(self, each: Step, inside: Any) -> Callable[[], object] | None:
+        """What to do for a step, inside the callback of somebody; None where it makes no sense."""
 
-        def write() -> None:
-            wire.write(count)
-            line.write(count)
+    def take(self, act: Callable[[], object]) -> None:
+        """Take a step."""
+        act()
 
-        def read() -> None:
-            taken = wire.read(count)
-            if (taken or wire.ended) and (got := line.read(taken)) != taken:
-                self.differ(
-                    RefusedError(
-                        self.rule_of_data,
-                        f"of {taken} bytes in wire {number} only {got} are left to read",
-                        ["the loop reads nothing"],
-                    )
-                )
+    @abstractmethod
+    def clean_up(self) -> None:
+        """Close whatever was made; may raise, and hang."""
 
-        def fill() -> None:
-            wire.full = True
-            line.fill()
-
-        def drain() -> None:
-            wire.full = False
-            line.drain()
-
-        def finish() -> None:
-            wire.ended = True
-            line.finish()
-
-        def hang_up() -> None:
-            wire.hang_up()
-            line.hang_up()
-
-        def renew() -> None:
-            self.forget(wire)
-            wire.renew()
-            line.renew()
-            if not line.was_closed and self.may_not_touch:
-                what = f"somebody else still holds the near end of wire {number}"
-                self.differ(RefusedError(self.rule_of_descriptors, what, ["it is closed"]))
-
-        can, act = {
-            "write": (wire.can_write(), write),
-            "read": (wire.can_read(), read),
-            "read all": (wire.can_read(), read),
-            "fill": (wire.can_fill(), fill),
-            "drain": (wire.can_drain(), drain),
-            "finish": (wire.can_finish(), finish),
-            "hang up": (wire.can_hang_up(), hang_up),
-            "renew": (self.can_forget(wire), renew),
-        }[verb]
-        return act if can else None
-
-    # ---- for the two profiles
-
-    def act(
-        self, verb: str, subject: int | str, args: tuple[int | str, ...], inside: Any
-    ) -> Callable[[], object] | None:
-        """What to do for a step of the profile, or None where it makes no sense."""
-        raise NotImplementedError
-
-    def can_forget(self, wire: Wire) -> bool:
-        raise NotImplementedError
-
-    def forget(self, wire: Wire) -> None:
-        """Have no loop watch *wire* any more."""
-        raise NotImplementedError
-
-    def new_model(self) -> M:
-        raise NotImplementedError
-
-    def check_end(self) -> None:
-        raise NotImplementedError
-
-    def close_loops(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def put_away(self) -> None:
+        """Close what is ours, after a last look at it."""
 
     # ---- parts
 
-    def loop(self, number: int) -> Any:
-        if number not in self.loops:
-            self.loops[number] = self.ask("new()", self.entry.new, self.rule_of_new)
-            self.models[number] = self.new_model()
-        return self.loops[number]
+    @property
+    def has_differed(self) -> bool:
+        return self._difference is not None
 
     @property
     def is_inside(self) -> bool:
@@ -301,7 +215,7 @@ class Play(Generic[M]):
         if self._difference is None:
             self.note(f"-> {refused.happened}")
             self._difference = Difference(
-                self._scenario,
+                self.scenario,
                 refused.rule,
                 refused.happened,
                 tuple(refused.expected),
@@ -370,54 +284,8 @@ class Play(Generic[M]):
 
     def _clean_up(self) -> None:
         with suppress(Exception, Over, TooLong), alarm(self._patience):
-            self.close_loops()
-            self.loops.clear()
-        if self._difference is None:
-            with suppress(Over):
-                self._check_left_alone()
-        for line in self.lines.values():
-            line.close()
-
-    def _check_left_alone(self) -> None:
-        """Differ if the loop did something to what is not its own."""
-        for number, line in self.lines.items():
-            what = ""
-            if not line.is_open():
-                what = f"the near end of wire {number} was closed by the loop"
-            elif self.may_not_touch and not line.is_untouched():
-                what = f"the flags of the near end of wire {number} were changed by the loop"
-            if what:
-                self.differ(RefusedError(self.rule_of_descriptors, what, ["it stays as it was"]))
-
-
-@dataclass(eq=False)
-class Cast:
-    """An actor on stage: one event, listener or timer that was made."""
-
-    name: str
-    actor: Actor
-    part: Any = None
-    handle: Any = None
-    calls: int = 0
-    callback: weakref.ref[Any] | None = None
-
-    @property
-    def is_held(self) -> bool:
-        """Whether anybody still refers to its callback."""
-        return self.callback is not None and self.callback() is not None
-
-    def next_call(self) -> Call:
-        self.calls += 1
-        return self.actor.call(self.calls)
-
-
-OF_PROFILE = frozenset(
-    {"add", "close", "drop", "loop", "loop guarded", "close base"}
-    | {"set", "remove", "clear", "poll", "poll for", "poll often"}
-)
-
-# How often an actor may come on stage; some bring each other back for ever.
-MOST_TIMES = 4
+            self.clean_up()
+        self.put_away()
 
 
 @contextmanager

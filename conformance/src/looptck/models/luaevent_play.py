@@ -10,10 +10,11 @@ from typing import Any
 
 from looptck.bench import Bench
 
-from .lockstep import MOST_TIMES, Cast, Over, Play
+from .lockstep import Over
 from .luaevent import Flags, LuaeventModel
 from .refused import RefusedError
 from .scenario import Actor, Answer, Role, Scenario
+from .wired_play import MOST_TIMES, Cast, WiredPlay
 from .world import Way, Wire
 
 # How long a guard waits before it says for the first time that nothing comes.
@@ -38,7 +39,7 @@ class _Only:
         return self._called(self._cast, flags)
 
 
-class LuaeventPlay(Play[LuaeventModel]):
+class LuaeventPlay(WiredPlay[LuaeventModel]):
     rule_of_return = "luaevent.loop.begins"
     rule_of_data = "luaevent.loop.data-before-eof"
     rule_of_new = "luaevent.new.returns-base"
@@ -58,7 +59,7 @@ class LuaeventPlay(Play[LuaeventModel]):
         self, verb: str, subject: int | str, args: tuple[int | str, ...], inside: Any
     ) -> Callable[[], object] | None:
         if isinstance(subject, str):
-            actor = self._scenario.actors.get(subject)
+            actor = self.scenario.actors.get(subject)
             if actor is None:
                 return None
             cast = self._cast.get(subject)
@@ -79,7 +80,7 @@ class LuaeventPlay(Play[LuaeventModel]):
         return lambda: self._loop(subject, guarded=verb == "loop guarded")
 
     def _can_add(self, name: str) -> bool:
-        actor = self._scenario.actors[name]
+        actor = self.scenario.actors[name]
         cast = self._cast.get(name)
         if cast is not None and cast.part.gone is None:
             return False

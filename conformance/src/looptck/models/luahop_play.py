@@ -11,10 +11,11 @@ from typing import Any
 
 from looptck.bench import Bench
 
-from .lockstep import MOST_TIMES, Cast, Declined, Play
+from .lockstep import Declined
 from .luahop import EMPTY_POLLS, Listener, LuahopModel, Timer
 from .refused import RefusedError
 from .scenario import Actor, Role, Scenario
+from .wired_play import MOST_TIMES, Cast, WiredPlay
 from .world import Way, Wire
 
 _MASKS = {Way.READ: "r", Way.WRITE: "w"}
@@ -35,7 +36,7 @@ class _Only:
         self._called(self._cast)
 
 
-class LuahopPlay(Play[LuahopModel]):
+class LuahopPlay(WiredPlay[LuahopModel]):
     rule_of_return = "luahop.poll.returns"
     rule_of_data = "luahop.listener.eof"
     rule_of_new = "luahop.module.new"
@@ -69,7 +70,7 @@ class LuahopPlay(Play[LuahopModel]):
         return lambda: self._poll_until_called(subject, times)
 
     def _act_on_actor(self, verb: str, name: str) -> Callable[[], object] | None:
-        actor = self._scenario.actors.get(name)
+        actor = self.scenario.actors.get(name)
         if actor is None or actor.role in (Role.EVENT, Role.TIMER):
             return None
         if actor.wire:

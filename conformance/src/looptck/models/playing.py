@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from looptck.bench import Bench
 from looptck.implementation import Implementation
 
-from .lockstep import PATIENCE, Difference, Played
+from .lockstep import PATIENCE, Difference, Play, Played
 from .luaevent_play import LuaeventPlay
 from .luahop_play import LuahopPlay
 from .scenario import Scenario
+
+# {profile: who plays it}
+_PLAYS: dict[str, Callable[[Any, Bench, float], Play[Any, Any]]] = {
+    "luaevent": LuaeventPlay,
+    "luahop": LuahopPlay,
+}
 
 
 def play(
@@ -24,8 +33,7 @@ def play(
 
 def play_on(scenario: Scenario, bench: Bench, *, patience: float = PATIENCE) -> Played:
     """Play *scenario* once, on a fresh loop from *bench*."""
-    kind = LuahopPlay if scenario.profile == "luahop" else LuaeventPlay
-    return kind(scenario, bench, patience).run()
+    return _PLAYS[scenario.profile](scenario, bench, patience).run()
 
 
 __all__ = ["PATIENCE", "Difference", "Played", "play", "play_on"]
