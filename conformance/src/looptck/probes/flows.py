@@ -1,0 +1,248 @@
+"""Bytes that are recognised wherever they turn up, and buffered events seen from outside.
+
+How much is in a buffer is told without asking the loop: what one end has sent
+and the other has not is either in the kernel, which says how much that is, or
+in the loop.  A loop may hold bytes back on their way, so its own buffer may
+have less than that and never more.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import select
+import socket
+import struct
+import termios
+from collections.abc import Callable
+
+from .rounds import Act, Rounds
+from .wires import End, Wires, fill
+
+# Enough of a pattern to find the place where it comes from.
+_CLUE = 12
+
+# The send buffer of an outlet: the smaller, the sooner the loop has to wait.
+_NARROW = 8192
+
+
+def pattern(size: int, begin: int = 0) -> bytes:
+    """*size* bytes from position *begin* of an endless row in which no place looks like another."""
+    first = begin // 4
+    count = (begin + size + 3) // 4 - first
+    row = struct.pack(f">{count}I", *range(first, first + count))
+    return row[begin - first * 4 :][:size]
+
+
+def difference(got: bytes, sent: bytes) -> str:
+    """In plain words how *got* differs from *sent*, a pattern; empty if it does not."""
+    if got == sent:
+        return ""
+    at = _first_difference(got, sent)
+    said = f"{len(got)} bytes of {len(sent)}; "
+    if at == len(got):
+        return said + f"the last {len(sent) - at} are missing"
+    if at == len(sent):
+        return said + f"{len(got) - at} too many after the last one"
+    found = sent.find(got[at : at + _CLUE])
+    if found > at:
+        return said + f"at position {at} there are {found - at} missing, or reordered"
+    if found >= 0:
+        return said + f"at position {at} what was sent at {found} comes again, or reordered"
+    return said + f"at position {at} is {got[at : at + 8]!r}, and {sent[at : at + 8]!r} was sent"
+
+
+def same(got: bytes | bytearray, sent: bytes | bytearray, what: str) -> None:
+    """Raises AssertionError unless *got*, which the message calls *what*, is what was *sent*."""
+    if said := difference(bytes(got), bytes(sent)):
+        raise AssertionError(f"{what} is not what was sent: {said}")
+
+
+def _first_difference(got: bytes, sent: bytes) -> int:
+    """The length of what both begin with."""
+    low, high = 0, min(len(got), len(sent))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if got[:middle] == sent[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def unread(end: End) -> int:
+    """How many bytes wait in the kernel for whoever reads *end*."""
+    count = array.array("i", [0])
+    fcntl.ioctl(end.fileno(), termios.FIONREAD, count)
+    return count[0]
+
+
+class Inlet:
+    """A buffered event, the peer that sends to it, and what the program took of that."""
+
+    def __init__(
+        self,
+        rounds: Rounds,
+        ends: tuple[socket.socket, socket.socket],
+        read: Act | None = None,
+        write: Act | None = None,
+        error: Act | None = None,
+        *,
+        name: str = "",
+    ) -> None:
+        self.near, self.far = ends
+        self.sent = bytearray()
+        self.taken = bytearray()
+        self._rounds = rounds
+        self.evbuf = rounds.evbuf(self.near.fileno(), read, write, error, name=name)
+
+    def send(self, size: int) -> None:
+        """The peer sends the next *size* bytes of the pattern; the kernel must have room."""
+        data = pattern(size, len(self.sent))
+        self.send_bytes(data)
+
+    def send_bytes(self, data: bytes) -> None:
+        """The peer sends *data*; the kernel must have room."""
+        assert self.far.send(data) == len(data), "the test sends more than the kernel takes"
+        self.sent += data
+
+    def take(self, size: int | None = None) -> bytes:
+        """What `read` gives, as bytes, and noted as taken."""
+        got = self.evbuf.read(size) or b""
+        self.taken += got
+        return got
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes are still in the file."""
+        return unread(self.near)
+
+    @property
+    def level(self) -> int:
+        """How many bytes the loop has and the program has not."""
+        return len(self.sent) - self.waiting - len(self.taken)
+
+    def arrive(self) -> None:
+        """Pass after pass until all that was sent is in the input."""
+        self.pour(lambda: None)
+        assert not self.waiting, (
+            f"{self.waiting} bytes still wait in the file of a started buffered event"
+        )
+        self._rounds.quiet()
+
+    def pour(self, between: Callable[[], object]) -> None:
+        """Pass after pass as long as bytes arrive, with *between* after each pass.
+
+        Ends when nothing waits, or nothing came in for as long as patience lasts.
+        """
+        while waiting := self.waiting:
+
+            def moved(before: int = waiting) -> bool:
+                between()
+                return self.waiting != before
+
+            if not self._rounds.until(moved):
+                return
+
+
+class Outlet:
+    """A buffered event whose peer reads when it is told to, and what that peer got.
+
+    The way between them is narrow, and can be stuffed, so that nothing leaves.
+    """
+
+    def __init__(self, rounds: Rounds, wires: Wires, write: Act | None = None) -> None:
+        self.near, self.far = narrow_pair(wires)
+        self.written = bytearray()
+        self.received = bytearray()
+        # levels at the calls of writecb, since `start`
+        self.called_at: list[int] = []
+        self._stuffing = 0
+        self._rounds = rounds
+        self._act = write
+        self._started = False
+        self.evbuf = rounds.evbuf(self.near.fileno(), None, self._on_write)
+
+    def _on_write(self, *_arguments: object) -> None:
+        if self._started:
+            self.called_at.append(self.level)
+            if self._act is not None:
+                self._act()
+
+    def start(self) -> None:
+        """Start, and let the first call of `writecb` go by, which a loop may make or not."""
+        self.evbuf.start()
+        self._rounds.quiet()
+        self._started = True
+
+    def write(self, size: int) -> None:
+        """Write the next *size* bytes of the pattern."""
+        data = pattern(size, len(self.written))
+        self.written += data
+        self.evbuf.write(data)
+
+    @property
+    def level(self) -> int:
+        """How many bytes were written and have not left."""
+        left = len(self.received) + unread(self.far) - self._stuffing
+        return len(self.written) - left
+
+    def stuff(self) -> None:
+        """Fill the way, before anything was written."""
+        assert not self.written, "a way is stuffed before it is used"
+        self._stuffing += fill(self.near)
+
+    def drain(self, size: int = 1 << 20) -> int:
+        """The peer takes up to *size* bytes; how many it took."""
+        got = receive(self.far, size)
+        mere = min(self._stuffing, len(got))
+        self._stuffing -= mere
+        self.received += got[mere:]
+        return len(got)
+
+    def make_room(self) -> None:
+        """The peer takes just so much that the file is writable again."""
+        make_room(self.near, lambda: self.drain(_NARROW // 16))
+
+    def finish(self) -> None:
+        """The peer takes all that leaves, until everything written has come."""
+        while len(self.received) < len(self.written):
+            if not self._rounds.until(self.drain):
+                break
+        same(self.received, self.written, "what the peer got")
+
+
+def narrow_pair(wires: Wires) -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets; what the first sends is held up early."""
+    near, far = wires.pair()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _NARROW)
+    return near, far
+
+
+def room_of_a_stuffed_way(wires: Wires) -> int:
+    """How much one send takes after `stuff` and `make_room`, tried out on a way of its own."""
+    near, far = narrow_pair(wires)
+    fill(near)
+    make_room(near, lambda: len(receive(far, _NARROW // 16)))
+    return near.send(bytes(1 << 20))
+
+
+def make_room(near: End, drain: Callable[[], int]) -> None:
+    """Call *drain* until *near* can be written to."""
+    while not select.select([], [near], [], 0)[1]:
+        assert drain(), "the peer has taken all there is, and its end takes nothing new"
+
+
+def receive(end: End, size: int) -> bytes:
+    """Up to *size* bytes that can be read from *end* without waiting."""
+    chunks: list[bytes] = []
+    while size > 0:
+        try:
+            chunk = end.recv(min(size, 65536))
+        except (BlockingIOError, ConnectionResetError):
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+        size -= len(chunk)
+    return b"".join(chunks)
