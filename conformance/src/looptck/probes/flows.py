@@ -22,6 +22,9 @@ from .wires import End, Wires, fill
 # Enough of a pattern to find the place where it comes from.
 _CLUE = 12
 
+# The number that the pattern begins with: four bytes that differ.
+_FIRST = int.from_bytes(b"abcd", "big")
+
 # The send buffer of an outlet: the smaller, the sooner the loop has to wait.
 _NARROW = 8192
 
@@ -30,7 +33,7 @@ def pattern(size: int, begin: int = 0) -> bytes:
     """*size* bytes from position *begin* of an endless row in which no place looks like another."""
     first = begin // 4
     count = (begin + size + 3) // 4 - first
-    row = struct.pack(f">{count}I", *range(first, first + count))
+    row = struct.pack(f">{count}I", *range(_FIRST + first, _FIRST + first + count))
     return row[begin - first * 4 :][:size]
 
 
