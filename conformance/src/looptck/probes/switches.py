@@ -1,0 +1,91 @@
+"""Switches: files that a test makes ready for an evtype of levent, and silent again.
+
+Knows the profile `levent` and no rule.  A switch is ready for its own evtype
+alone: a reader's file is never writable, a writer's never readable.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from .rounds import Act, Rounds
+from .situations import Situation
+from .wires import Wires, drain, fill
+
+every_evtype = pytest.mark.parametrize("evtype", ["r", "w", "rw"])
+either_evtype = pytest.mark.parametrize("evtype", ["r", "w"])
+
+# The three meanings of `howmany`, for a loop that is sure to have something to serve.
+every_howmany = pytest.mark.parametrize("howmany", [0, 1, None])
+
+
+class Switch:
+    """A socket that is silent at first, and ready for *evtype* while it is on."""
+
+    def __init__(self, wires: Wires, evtype: str = "r", *, on: bool = False) -> None:
+        self.evtype = evtype
+        self.near, self.far = wires.pair()
+        fill(self.near)
+        if on:
+            self.on()
+
+    @property
+    def number(self) -> int:
+        return self.near.fileno()
+
+    def on(self) -> None:
+        """For "rw": in both directions."""
+        if "r" in self.evtype:
+            self.far.send(b"x")
+        if "w" in self.evtype:
+            drain(self.far)
+
+    def off(self) -> None:
+        """As a callback does it, that reads what is there, or writes what there is room for."""
+        if "r" in self.evtype:
+            drain(self.near)
+        if "w" in self.evtype:
+            fill(self.near)
+
+
+def run(rounds: Rounds, howmany: int | None) -> None:
+    """Call the loop once with that *howmany*; with 0, until something was called."""
+    if howmany == 0:
+        rounds.until(lambda: rounds.trace)
+    else:
+        rounds.once(howmany)
+
+
+def act_in(situation: Situation, rounds: Rounds, wires: Wires, act: Act) -> None:
+    """Do *act* in that situation of the base; passing on is left to the test.
+
+    The trace is empty afterwards but for what *act* brought about.
+    """
+    if situation is not Situation.FRESH:
+        opener = rounds.event(
+            "opener",
+            wires.pair()[0].fileno(),
+            "w",
+            lambda _: (opener.stop(), act() if situation is Situation.INSIDE else None),
+        )
+        opener.start()
+        assert rounds.until_count("opener"), "an event for a writable file was not called"
+        rounds.trace.remove("opener")
+    if situation is not Situation.INSIDE:
+        act()
+
+
+def at_zero(wires: Wires, end: socket.socket) -> int:
+    """Have descriptor 0 stand for *end* until the end of the test."""
+    saved = os.dup(0)
+
+    def restore() -> None:
+        os.dup2(saved, 0)
+        os.close(saved)
+
+    wires.keep(restore)
+    os.dup2(end.fileno(), 0)
+    return 0

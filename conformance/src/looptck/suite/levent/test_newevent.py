@@ -1,0 +1,173 @@
+"""levent, newevent: an event of its own each time, which is not active yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.rounds import Rounds
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.switches import Switch, act_in, either_evtype
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import Event
+
+one_file_or_two = pytest.mark.parametrize("files", ["one file", "two files"])
+
+
+def _two(rounds: Rounds, wires: Wires, evtype: str, files: str) -> list[Event]:
+    """Two events that share the callback, ready for *evtype* and not started."""
+    switch = Switch(wires, evtype, on=True)
+    other = switch if files == "one file" else Switch(wires, evtype, on=True)
+    callback = rounds.callback("called")
+    return [
+        rounds.keep(rounds.base.newevent(each.number, callback, evtype)) for each in (switch, other)
+    ]
+
+
+@rule("levent.newevent.creates")
+@either_evtype
+@one_file_or_two
+@pytest.mark.parametrize("started", [0, 1])
+def test_starting_one_event_does_not_start_the_other(
+    rounds: Rounds, wires: Wires, evtype: str, files: str, started: int
+) -> None:
+    """They share the callback, so the one that was stopped is silent only if the other is too."""
+    events = _two(rounds, wires, evtype, files)
+    events[started].start()
+    assert rounds.until_count("called"), "one of two events was started and not called"
+    events[started].stop()
+    before = rounds.count("called")
+    rounds.quiet()
+    assert rounds.count("called") == before, (
+        f"of two events on {files} one was started and stopped: the other is active"
+    )
+
+
+@rule("levent.newevent.creates")
+@either_evtype
+@one_file_or_two
+@pytest.mark.parametrize("ended_by", ["stop", "delete"])
+@pytest.mark.parametrize("ended", [0, 1])
+@pytest.mark.parametrize("since", ["before loop", "while the loop runs"])
+def test_ending_one_event_does_not_end_the_other(
+    rounds: Rounds, wires: Wires, evtype: str, files: str, ended_by: str, ended: int, since: str
+) -> None:
+    """They share the callback, and nobody is left to call it but the other one."""
+    events = _two(rounds, wires, evtype, files)
+    for event in events:
+        event.start()
+    if since == "while the loop runs":
+        rounds.until_count("called")
+    getattr(events[ended], ended_by)()
+    events[1 - ended].start()
+    before = rounds.count("called")
+    assert rounds.until_count("called", before + 1), (
+        f"of two active events on {files} one was ended by {ended_by}(): the other is silent"
+    )
+
+
+@rule("levent.newevent.creates")
+@pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("r", "w"), ("w", "r")])
+@pytest.mark.parametrize("when", ["before loop", "while the loop runs"])
+def test_each_event_of_a_file_is_called(
+    rounds: Rounds, wires: Wires, evtypes: tuple[str, str], when: str
+) -> None:
+    """Each stops itself, so that none can be called in the other's place."""
+    switch = Switch(wires, "".join(sorted(set(evtypes))))
+    events = [
+        _stopping(rounds, str(at), switch.number, evtype) for at, evtype in enumerate(evtypes)
+    ]
+    for event in events:
+        event.start()
+    if when == "while the loop runs":
+        rounds.quiet(3)
+    switch.on()
+    rounds.until(lambda: len(set(rounds.trace)) == 2)
+    assert sorted(rounds.trace) == ["0", "1"], (
+        f"of two events on one file, which is ready for both, these were called: "
+        f"{', '.join(rounds.trace) or 'none'}"
+    )
+
+
+@rule("levent.newevent.inactive")
+@everywhere
+@pytest.mark.parametrize("evtype", ["r", "w", "rw"])
+@pytest.mark.parametrize("ready", ["before it was made", "after it was made"])
+def test_an_event_that_was_not_started_is_silent(
+    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, ready: str
+) -> None:
+    """Its file is ready in every pass, in both directions if it asks for both."""
+    switch = Switch(wires, evtype, on=ready == "before it was made")
+
+    def make() -> None:
+        _stopping(rounds, "new", switch.number, evtype)
+        if ready == "after it was made":
+            switch.on()
+
+    act_in(situation, rounds, wires, make)
+    rounds.quiet()
+    assert not rounds.trace, "an event was called although nobody had started it"
+
+
+@rule("levent.newevent.inactive")
+@either_evtype
+@pytest.mark.parametrize("made", ["first", "last", "in the other's callback"])
+def test_an_event_that_was_not_started_is_silent_though_another_of_its_file_is_called(
+    rounds: Rounds, wires: Wires, evtype: str, made: str
+) -> None:
+    """The kernel tells of the file for the other one's sake."""
+    switch = Switch(wires, evtype, on=True)
+
+    def on_active(*_: object) -> None:
+        if made == "in the other's callback" and rounds.count("active") == 1:
+            _stopping(rounds, "new", switch.number, evtype)
+        active.start()
+
+    if made == "first":
+        _stopping(rounds, "new", switch.number, evtype)
+    active = rounds.event("active", switch.number, evtype, on_active)
+    if made == "last":
+        _stopping(rounds, "new", switch.number, evtype)
+    active.start()
+    assert rounds.until_count("active", 5), "an active event was not called again and again"
+    assert not rounds.count("new"), (
+        "an event that nobody had started was called when another of its file was"
+    )
+
+
+@rule("levent.newevent.inactive")
+@everywhere
+@either_evtype
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("howmany", [None, "missing"])
+def test_loop_does_not_wait_for_an_event_that_was_not_started(
+    rounds: Rounds,
+    wires: Wires,
+    situation: Situation,
+    evtype: str,
+    ready: bool,
+    howmany: str | None,
+) -> None:
+    """No other event is active: it returns at once, or never."""
+    switch = Switch(wires, evtype, on=ready)
+    act_in(
+        situation,
+        rounds,
+        wires,
+        lambda: _stopping(rounds, "new", switch.number, evtype),
+    )
+    rounds.trace("loop() begins")
+    if howmany is None:
+        rounds.once(None)
+    else:
+        rounds.base.loop()
+    rounds.trace("loop() returned")
+    assert rounds.trace == ["loop() begins", "loop() returned"], (
+        "loop() called an event that nobody had started"
+    )
+
+
+def _stopping(rounds: Rounds, name: str, number: int, evtype: str) -> Event:
+    """A new event that stops itself when it is called, so that no loop goes on for ever by it."""
+    event = rounds.event(name, number, evtype, lambda *_: event.stop())
+    return event

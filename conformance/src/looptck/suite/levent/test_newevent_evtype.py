@@ -1,0 +1,290 @@
+"""levent, newevent: readable, writable, or either."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.polling import why_refused
+from looptck.probes.rounds import Rounds
+from looptck.probes.switches import Switch
+from looptck.probes.wires import End, Wires, drain, fill
+from looptck.profiles.levent import Event
+
+# When a file becomes ready, seen from its event.
+at_any_time = pytest.mark.parametrize(
+    "when", ["before start", "before loop", "while the loop runs"]
+)
+
+
+def _started(event: Event, rounds: Rounds, when: str, make_ready: Callable[[], object]) -> None:
+    """Start *event*, and make its file ready at that time."""
+    if when == "before start":
+        make_ready()
+    event.start()
+    if when == "while the loop runs":
+        rounds.quiet(3)
+        assert not rounds.trace, "an event was called although its file was not ready"
+    if when != "before start":
+        make_ready()
+
+
+def _reading_end(wires: Wires, kind: str) -> tuple[End, End]:
+    """An end that is not writable, and its peer."""
+    if kind == "pipe":
+        return wires.pipe()
+    near, far = wires.pair()
+    fill(near)
+    return near, far
+
+
+@rule("levent.newevent.evtype-r")
+@pytest.mark.parametrize("kind", ["socket", "pipe"])
+@pytest.mark.parametrize("what", ["one byte", "much", "the end", "data and the end"])
+@at_any_time
+def test_a_reader_is_called_for_data_and_for_the_end(
+    rounds: Rounds, wires: Wires, kind: str, what: str, when: str
+) -> None:
+    """The file is never writable, so that only readability can bring the call."""
+    near, far = _reading_end(wires, kind)
+
+    def make_ready() -> None:
+        if "end" not in what or "data" in what:
+            far.send(b"x" * (5000 if what == "much" else 1))
+        if "end" in what:
+            far.close()
+
+    event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
+    _started(event, rounds, when, make_ready)
+    assert rounds.until_count("reader"), (
+        f'an event for "r" was not called although {what} could be read, since {when}'
+    )
+
+
+@rule("levent.newevent.evtype-r")
+@at_any_time
+def test_a_reader_is_called_when_its_peer_has_finished_sending(
+    rounds: Rounds, wires: Wires, when: str
+) -> None:
+    """The connection is only half closed, which is no hang-up."""
+    near, far = _reading_end(wires, "socket")
+    assert isinstance(far, socket.socket)
+    event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
+    _started(event, rounds, when, lambda: far.shutdown(socket.SHUT_WR))
+    assert rounds.until_count("reader"), 'an event for "r" was not called at the end of its file'
+
+
+@rule("levent.newevent.evtype-r")
+@pytest.mark.parametrize("kind", ["writable", "not writable"])
+def test_a_reader_is_silent_without_data(rounds: Rounds, wires: Wires, kind: str) -> None:
+    """A loop that takes writability for readability calls it in the first pass."""
+    near, _ = wires.pair()
+    if kind == "not writable":
+        fill(near)
+    event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
+    event.start()
+    rounds.quiet()
+    assert not rounds.trace, f'an event for "r" was called although its file was only {kind}'
+
+
+@rule("levent.newevent.evtype-r")
+def test_a_reader_is_called_for_each_arrival_and_silent_between(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """Its callback reads everything, and the socket stays writable all the time."""
+    near, far = wires.pair()
+    event = rounds.event("reader", near.fileno(), "r", lambda *_: (drain(near), event.start()))
+    event.start()
+    for arrivals in range(1, 5):
+        far.send(b"x" * arrivals)
+        assert rounds.until_count("reader", arrivals), (
+            f'an event for "r" was not called for arrival {arrivals}; its callback read all before'
+        )
+        rounds.quiet()
+        assert rounds.count("reader") == arrivals, (
+            'an event for "r" was called although its callback had read everything'
+        )
+
+
+@rule("levent.newevent.evtype-r")
+def test_a_reader_is_silent_while_a_writer_of_its_file_is_called(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """The kernel tells of the file as a whole; each event wants its own part of that."""
+    near, _ = wires.pair()
+    reader = rounds.event("reader", near.fileno(), "r", lambda *_: reader.stop())
+    writer = rounds.event("writer", near.fileno(), "w", lambda *_: writer.start())
+    reader.start()
+    writer.start()
+    rounds.quiet()
+    assert not rounds.count("reader"), (
+        'an event for "r" was called because another event\'s file, the same, was writable'
+    )
+
+
+@rule("levent.newevent.evtype-w")
+@pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
+def test_a_writer_is_called_when_there_is_room(rounds: Rounds, wires: Wires, kind: str) -> None:
+    """The file is never readable, so that only writability can bring the call."""
+    near: End
+    if kind == "pipe":
+        _, near = wires.pipe()
+    else:
+        near, _ = wires.pair() if kind == "socket" else wires.tcp_pair()
+    event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
+    event.start()
+    assert rounds.until_count("writer"), 'an event for "w" was not called for a writable file'
+
+
+@rule("levent.newevent.evtype-w")
+@pytest.mark.parametrize("kind", ["socket", "pipe"])
+@at_any_time
+def test_a_writer_is_called_when_its_peer_has_read(
+    rounds: Rounds, wires: Wires, kind: str, when: str
+) -> None:
+    """Before it the file takes not one byte more."""
+    near, far = wires.pair() if kind == "socket" else reversed(wires.pipe())
+    fill(near)
+    event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
+    _started(event, rounds, when, lambda: drain(far))
+    assert rounds.until_count("writer"), (
+        'an event for "w" was not called although its peer had read everything'
+    )
+
+
+@rule("levent.newevent.evtype-w")
+@pytest.mark.parametrize("kind", ["readable", "not readable"])
+def test_a_writer_is_silent_while_there_is_no_room(rounds: Rounds, wires: Wires, kind: str) -> None:
+    """A loop that takes every event for a reader calls it for the byte that waits."""
+    near, far = wires.pair()
+    fill(near)
+    if kind == "readable":
+        far.send(b"x")
+    event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
+    event.start()
+    rounds.quiet()
+    assert not rounds.trace, f'an event for "w" was called for a full file that was {kind}'
+
+
+@rule("levent.newevent.evtype-w")
+def test_a_writer_is_called_for_each_room_and_silent_between(rounds: Rounds, wires: Wires) -> None:
+    """Its callback fills the file, and a byte waits to be read all the time."""
+    near, far = wires.pair()
+    far.send(b"x")
+    event = rounds.event("writer", near.fileno(), "w", lambda *_: (fill(near), event.start()))
+    event.start()
+    for rooms in range(1, 5):
+        drain(far)
+        assert rounds.until_count("writer", rooms), (
+            f'an event for "w" was not called when there was room for the {rooms}. time'
+        )
+        rounds.quiet()
+        assert rounds.count("writer") == rooms, (
+            'an event for "w" was called although its callback had filled the file'
+        )
+
+
+@rule("levent.newevent.evtype-w")
+def test_a_writer_is_silent_while_a_reader_of_its_file_is_called(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """The kernel tells of the file as a whole; each event wants its own part of that."""
+    near, far = wires.pair()
+    far.send(b"x")
+    fill(near)
+    writer = rounds.event("writer", near.fileno(), "w", lambda *_: writer.stop())
+    reader = rounds.event("reader", near.fileno(), "r", lambda *_: reader.start())
+    writer.start()
+    reader.start()
+    rounds.quiet()
+    assert not rounds.count("writer"), (
+        'an event for "w" was called because another event\'s file, the same, was readable'
+    )
+
+
+# The second may be refused.
+both_spellings = pytest.mark.parametrize("evtype", ["rw", "wr"])
+
+
+def _taken(rounds: Rounds, number: int, evtype: str, act: Callable[[Event], object]) -> list[Event]:
+    """The event of that evtype; none if it is a spelling that the loop refuses."""
+    made: list[Event] = []
+
+    def make() -> None:
+        made.append(rounds.event("either", number, evtype, lambda *_: act(made[0])))
+
+    if evtype == "rw":
+        make()
+    else:
+        why_refused(make)
+    return made
+
+
+@rule("levent.newevent.evtype-rw")
+@pytest.mark.parametrize("ready", ["readable", "at its end", "writable", "readable and writable"])
+@both_spellings
+@at_any_time
+def test_an_event_for_both_is_called_for_either(
+    rounds: Rounds, wires: Wires, ready: str, evtype: str, when: str
+) -> None:
+    """What it is not to be called for is not there: no room, or no data."""
+    near, far = wires.pair()
+    fill(near)
+
+    def make_ready() -> None:
+        if "writable" in ready:
+            drain(far)
+        if "readable" in ready:
+            far.send(b"x")
+        if ready == "at its end":
+            far.shutdown(socket.SHUT_WR)
+
+    for event in _taken(rounds, near.fileno(), evtype, lambda event: event.stop()):
+        _started(event, rounds, when, make_ready)
+        assert rounds.until_count("either"), (
+            f'an event for "{evtype}" was not called although its file was {ready}, since {when}'
+        )
+
+
+@rule("levent.newevent.evtype-rw")
+@both_spellings
+def test_an_event_for_both_is_silent_without_data_and_without_room(
+    rounds: Rounds, wires: Wires, evtype: str
+) -> None:
+    """Nothing is ready in any pass."""
+    switch = Switch(wires, "rw")
+    for event in _taken(rounds, switch.number, evtype, lambda event: event.stop()):
+        event.start()
+        rounds.quiet()
+        assert not rounds.trace, f'"{evtype}" was called though its file was not ready at all'
+
+
+@rule("levent.newevent.evtype-rw")
+@pytest.mark.parametrize("turns", ["rwrw", "wrrw", "rrww", "wwrr"])
+@both_spellings
+def test_an_event_for_both_waits_for_both_each_time(
+    rounds: Rounds, wires: Wires, evtype: str, turns: str
+) -> None:
+    """Between two calls its callback has taken what there was, in both directions."""
+    switch = Switch(wires, "rw")
+
+    def take(event: Event) -> None:
+        switch.off()
+        event.start()
+
+    for event in _taken(rounds, switch.number, evtype, take):
+        event.start()
+        for turn in turns:
+            before = rounds.count("either")
+            if turn == "r":
+                switch.far.send(b"x")
+            else:
+                drain(switch.far)
+            assert rounds.until_count("either", before + 1), (
+                f'an event for "{evtype}" was called {before} times, and not again when its file '
+                f"was {'readable' if turn == 'r' else 'writable'}"
+            )
+            rounds.quiet(5)

@@ -1,0 +1,356 @@
+"""levent, newevent: what is taken for a file, and what the callback gets."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.polling import why_refused
+from looptck.probes.rounds import Rounds
+from looptck.probes.switches import Switch, at_zero, either_evtype, every_evtype
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.levent import Event, Levent
+
+
+class Handle:
+    """A type that no loop knows by itself."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    @staticmethod
+    def descriptor(handle: Handle) -> int:
+        return handle.number
+
+
+class Odd(Handle):
+    """Compares equal to others, has no hash, counts as false and takes no weak reference."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # how Python says that there is none
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+
+class Stream(io.BytesIO):
+    """Has a descriptor, and says so in the way of Python's own files."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def fileno(self) -> int:
+        return self.number
+
+
+def _numbered(wires: Wires, switch: Switch, number: int | None) -> int:
+    """A descriptor of that number, or a little more, for the file of *switch*."""
+    if number is None:
+        return switch.number
+    if number == 0:
+        return at_zero(wires, switch.near)
+    return wires.numbered(switch.near, number).fileno()
+
+
+@rule("levent.newevent.file-int")
+@either_evtype
+@pytest.mark.parametrize("number", [None, 0, 255, 256, 257, 1000])
+def test_an_integer_is_taken_for_the_descriptor_of_that_number(
+    rounds: Rounds, wires: Wires, number: int | None, evtype: str
+) -> None:
+    """Files with the numbers before and after are ready all the time, this one only later."""
+    for _ in range(2):
+        wires.pair()[1].send(b"x")
+    switch = Switch(wires, evtype)
+    watched = _numbered(wires, switch, number)
+    for _ in range(2):
+        near, far = wires.pair()
+        far.send(b"x")
+        wires.numbered(near, watched)
+    event = rounds.event("event", watched, evtype, lambda *_: event.stop())
+    event.start()
+    rounds.quiet(10)
+    assert not rounds.trace, f"an event for descriptor {watched} was called for another one"
+    switch.on()
+    assert rounds.until_count("event"), f"an event for descriptor {watched} was not called"
+
+
+@rule("levent.newevent.file-object")
+@either_evtype
+@pytest.mark.parametrize("kind", [Handle, Odd, Stream])
+@pytest.mark.parametrize("made", ["before its type was told", "after it"])
+@pytest.mark.parametrize("number", [None, 0, 300])
+def test_an_object_of_a_told_type_is_a_file(
+    levent: Levent,
+    rounds: Rounds,
+    wires: Wires,
+    kind: type[Any],
+    made: str,
+    number: int | None,
+    evtype: str,
+) -> None:
+    """The file is silent at first; a neighbour that is ready shows a wrong descriptor."""
+    neighbour, far = wires.pair()
+    far.send(b"x")
+    switch = Switch(wires, evtype)
+    if number != 0:
+        at_zero(wires, neighbour)
+    watched = _numbered(wires, switch, number)
+    if made == "after it":
+        levent.setfdaccessor(kind, lambda file: file.number)
+    file = kind(watched)
+    if made != "after it":
+        levent.setfdaccessor(kind, lambda file: file.number)
+    event = rounds.event("event", file, evtype, lambda *_: event.stop())
+    event.start()
+    rounds.quiet(10)
+    assert not rounds.trace, "an event for an object was called for another file than its own"
+    switch.on()
+    assert rounds.until_count("event"), (
+        f"an event for an object whose descriptor is {watched} was not called"
+    )
+
+
+@rule("levent.newevent.file-object")
+def test_a_file_object_of_python_is_a_file_once_its_type_is_told(
+    levent: Levent, rounds: Rounds, wires: Wires
+) -> None:
+    """As in the document's example, with the module's own function for the accessor."""
+    near, far = wires.pipe()
+    levent.setfdaccessor(io.FileIO, levent.fdfromfile)
+    with io.FileIO(near.fileno(), closefd=False) as file:
+        event = rounds.event("event", file, "r", lambda *_: event.stop())
+        event.start()
+        rounds.quiet(3)
+        far.send(b"x")
+        assert rounds.until_count("event"), "an event for a file object was not called"
+        event.stop()
+
+
+@rule("levent.newevent.file-object")
+def test_objects_of_two_types_have_the_descriptors_of_their_own_accessors(
+    levent: Levent, rounds: Rounds, wires: Wires
+) -> None:
+    """One accessor in place of the other would give a file that is silent, or none."""
+    levent.setfdaccessor(Handle, lambda file: file.number)
+    levent.setfdaccessor(Stream, lambda file: file.number + 0)
+    switches = [Switch(wires), Switch(wires)]
+    files = [Handle(switches[0].number), Stream(switches[1].number)]
+    for at, file in enumerate(files):
+        event = rounds.event(str(at), file, "r", lambda *_, n=at: switches[n].off())
+        event.start()
+    for at, switch in enumerate(switches):
+        switch.on()
+        assert rounds.until_count(str(at)), (
+            f"with two types told, an event for an object of the {('first', 'second')[at]} was "
+            "not called"
+        )
+    assert rounds.trace == ["0", "1"], "an event was called for the file of another one"
+
+
+# {what it is: how to make one, given the number of an open file}
+STRANGERS = {
+    "None": lambda _: None,
+    "a bare object": lambda _: object(),
+    "a dict": lambda number: {"fd": number},
+    "a list": lambda number: [number],
+    "a function": lambda number: lambda *_: number,
+    "an object with the number": Handle,
+    "an odd object": Odd,
+    "an object with fileno()": Stream,
+}
+
+
+@rule("levent.newevent.file-object")
+@pytest.mark.parametrize("stranger", STRANGERS)
+@pytest.mark.parametrize("told", ["no type", "another type"])
+def test_an_object_of_an_unknown_type_is_refused(
+    levent: Levent, rounds: Rounds, wires: Wires, stranger: str, told: str
+) -> None:
+    """Whatever number it might be taken for, that of the object or 0, is ready to be called for."""
+    near, far = wires.pair()
+    far.send(b"x")
+    at_zero(wires, near)
+    if told == "another type":
+        levent.setfdaccessor(_Other, lambda file: file.number)
+    other = Switch(wires)
+    others = rounds.event("other", other.number, "r", lambda *_: others.stop())
+    others.start()
+    file = STRANGERS[stranger](near.fileno())
+    error = why_refused(lambda: rounds.event("stranger", file, "r"))
+    assert error, f"newevent took {stranger} for a file although setfdaccessor was not told of it"
+    rounds.quiet(5)
+    assert not rounds.trace, f"newevent refused {stranger}, and yet something was called"
+    other.on()
+    rounds.until(lambda: rounds.trace)
+    assert rounds.trace == ["other"], (
+        f"after newevent refused {stranger}, another event was to be called, and only that one; "
+        f"there came {', '.join(rounds.trace) or 'nothing'}"
+    )
+
+
+@rule("levent.newevent.file-object")
+def test_an_object_that_was_refused_is_taken_once_its_type_is_told(
+    levent: Levent, rounds: Rounds, wires: Wires
+) -> None:
+    """The same object; a loop that remembers what it could not find refuses it again."""
+    switch = Switch(wires, on=True)
+    file = Handle(switch.number)
+    assert why_refused(lambda: rounds.event("event", file, "r")), (
+        "newevent took an object for a file although setfdaccessor was not told of its type"
+    )
+    levent.setfdaccessor(Handle, Handle.descriptor)
+    event = rounds.event("event", file, "r", lambda *_: event.stop())
+    event.start()
+    assert rounds.until_count("event"), "an event for an object whose type was told is silent"
+
+
+class _Other(Handle):
+    """Told of, and nobody's type but its own."""
+
+
+class _Given:
+    """What a callback was given, call after call."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+
+    def callback(self, rounds: Rounds, act: Any) -> Any:
+        def callback(*arguments: object, **named: object) -> None:
+            self.calls.append((*arguments, *named.items()))
+            plain()
+
+        plain = rounds.callback("event", act)
+        return callback
+
+    def check(self, file: object) -> None:
+        """Raises AssertionError unless each call got *file*, and nothing else."""
+        for arguments in self.calls:
+            count = len(arguments)
+            assert count == 1, (
+                f"a callback gets one argument, the file; this one got {count}: "
+                f"{', '.join(type(each).__name__ for each in arguments)}"
+            )
+            given = arguments[0]
+            assert given is file or (type(file) is type(given) is int and given == file), (
+                f"newevent was given {_told(file)} as the file, and the callback got "
+                f"{_told(given)} in its place"
+            )
+
+
+def _told(value: object) -> str:
+    """*value*, without an address."""
+    if isinstance(value, int):
+        return f"the {type(value).__name__} {value}"
+    return f"an object of type {type(value).__name__}"
+
+
+@rule("levent.newevent.callback-arg")
+@every_evtype
+@pytest.mark.parametrize("number", [None, 0, 1000])
+def test_the_callback_gets_the_integer(
+    rounds: Rounds, wires: Wires, number: int | None, evtype: str
+) -> None:
+    """In every call, and after the event was stopped and started again."""
+    switch = Switch(wires, evtype, on=True)
+    watched = _numbered(wires, switch, number)
+    given = _Given()
+    callback = given.callback(rounds, lambda: event.start())
+    event: Event = rounds.keep(rounds.base.newevent(watched, callback, evtype))
+    event.start()
+    rounds.until_count("event", 3)
+    event.stop()
+    event.start()
+    assert rounds.until_count("event", 5), "an event that starts itself was not called again"
+    given.check(watched)
+
+
+@rule("levent.newevent.callback-arg")
+@every_evtype
+@pytest.mark.parametrize("kind", [Handle, Odd, Stream])
+@pytest.mark.parametrize("number", [None, 0])
+def test_the_callback_gets_the_object_itself(
+    levent: Levent,
+    rounds: Rounds,
+    wires: Wires,
+    kind: type[Any],
+    evtype: str,
+    number: int | None,
+) -> None:
+    """Not its descriptor; what compares equal is told from it by identity."""
+    levent.setfdaccessor(kind, lambda file: file.number)
+    switch = Switch(wires, evtype, on=True)
+    file = kind(_numbered(wires, switch, number))
+    given = _Given()
+    callback = given.callback(rounds, lambda: event.start())
+    event: Event = rounds.keep(rounds.base.newevent(file, callback, evtype))
+    event.start()
+    assert rounds.until_count("event", 3), "an event that starts itself was not called again"
+    given.check(file)
+
+
+@rule("levent.newevent.callback-arg")
+@pytest.mark.parametrize("kind", [Handle, Odd])
+@pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("r", "w")])
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_each_event_of_a_descriptor_gets_its_own_file(
+    levent: Levent,
+    rounds: Rounds,
+    wires: Wires,
+    kind: type[Any],
+    evtypes: tuple[str, str],
+    first: int,
+) -> None:
+    """Two objects and an integer stand for one descriptor, made in different orders."""
+    levent.setfdaccessor(kind, lambda file: file.number)
+    near, far = wires.pair()
+    far.send(b"x")
+    files = [kind(near.fileno()), kind(near.fileno()), near.fileno()]
+    made = []
+    for at in range(first, first + 3):
+        file, given = files[at % 3], _Given()
+        evtype = evtypes[0] if at % 3 == 0 else evtypes[1]
+        event = rounds.base.newevent(file, given.callback(rounds, None), evtype)
+        made.append((rounds.keep(event), file, given))
+    for event, _, _ in made:
+        event.start()
+    rounds.until(lambda: all(given.calls for _, _, given in made))
+    for _, file, given in made:
+        assert given.calls, f"of three events on one descriptor that of {_told(file)} is silent"
+        given.check(file)
+
+
+@rule("levent.newevent.callback-arg")
+def test_the_callback_gets_the_file_in_each_direction(
+    levent: Levent, rounds: Rounds, wires: Wires
+) -> None:
+    """Called for data, for room and for both, it gets the same; nothing tells it which."""
+    levent.setfdaccessor(Handle, Handle.descriptor)
+    switch = Switch(wires, "rw")
+    file, given = Handle(switch.number), _Given()
+
+    def take() -> None:
+        switch.off()
+        event.start()
+
+    event: Event = rounds.keep(rounds.base.newevent(file, given.callback(rounds, take), "rw"))
+    event.start()
+    for ready in ("data", "room", "both"):
+        before = rounds.count("event")
+        if ready != "room":
+            switch.far.send(b"x")
+        if ready != "data":
+            drain(switch.far)
+        assert rounds.until_count("event", before + 1), f'"rw" was not called for {ready}'
+    given.check(file)
+    assert fill(switch.near) == 0, "the callback has left room"
