@@ -1,4 +1,4 @@
-"""Any asyncio loop, as the profiles luaevent and luahop.
+"""Any asyncio loop, as the profiles luaevent and luahop; levent is in asyncio_levent.
 
 Why the code is the way it is
 -----------------------------
@@ -34,6 +34,9 @@ from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import EventCallback
 from looptck.profiles.luahop import Duration, HopCallback
 
+from .asyncio_errors import Errors
+from .asyncio_levent import Levent, LeventBase
+
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -50,6 +53,7 @@ def from_loop_factory(spec: str, factory: LoopFactory) -> Implementation:
         version=its_version,
         profiles={
             "luaevent": lambda _clock: Luaevent(factory),
+            "levent": lambda _clock: Levent(factory),
             "luahop": lambda _clock: Luahop(factory),
         },
         unsupported=UNSUPPORTED,
@@ -69,29 +73,8 @@ def _identity(spec: str) -> tuple[str, str]:
 
 def _engine(made: object) -> object:
     """The loop behind what `new()` returned."""
-    assert isinstance(made, LuaeventBase | LuahopLoop)
+    assert isinstance(made, LuaeventBase | LeventBase | LuahopLoop)
     return made.asyncio_loop
-
-
-class _Errors:
-    """What callbacks raised, kept until the loop is left."""
-
-    def __init__(self) -> None:
-        self._kept: list[BaseException] = []
-
-    def keep(self, context: dict[str, Any]) -> None:
-        """Keep what an exception handler was told of."""
-        self._kept.append(context.get("exception") or RuntimeError(context["message"]))
-
-    def raise_first(self) -> None:
-        """Raises the first exception, with a note of those that came after it."""
-        if not self._kept:
-            return
-        first, *others = self._kept
-        self._kept.clear()
-        for other in others:
-            first.add_note(f"later in the same turn: {other!r}")
-        raise first
 
 
 class Luaevent:
@@ -125,10 +108,10 @@ class LuaeventBase:
         self.holders: dict[tuple[int, int], LuaeventEvent] = {}
         # the events for which the loop has something to call
         self._live: set[LuaeventEvent] = set()
-        errors = self._errors = _Errors()
+        errors = self._errors = Errors()
 
         def keep(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-            errors.keep(context)
+            errors.keep_context(context)
             loop.stop()
 
         loop.set_exception_handler(keep)
@@ -348,7 +331,7 @@ class _Turn:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._errors = _Errors()
+        self._errors = Errors()
         self._ran = False
         self._stopping = False
         loop.set_exception_handler(self._keep)
@@ -381,7 +364,7 @@ class _Turn:
         callback()
 
     def _keep(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self._errors.keep(context)
+        self._errors.keep_context(context)
         self._stop()
 
     def _stop(self) -> None:

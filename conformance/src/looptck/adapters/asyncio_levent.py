@@ -1,0 +1,425 @@
+"""Any asyncio loop, as the profile levent: events are readers, buffered events transports.
+
+Why the code is the way it is
+-----------------------------
+
+1. A transport hands bytes over and keeps none, so the input queue is here, and
+   low is compared here.  It asks for room before it reads (BufferedProtocol):
+   with a high watermark it is given what is left of it, and reading is paused
+   at that level.  Whether the loop keeps to that is for it to show.
+2. The output queue is the transport's, and so are its levels: its upper and
+   lower limit are both the low watermark, so that writing is paused above it
+   and resumed at it.  A write that stays below pauses nothing; then the loop
+   is asked to call `writecb` soon.
+3. A transport has no word for "not yet" and none for "stop sending".  It is
+   made at the first `start`.  What is written goes to it in the next pass of
+   the loop, and waits here while stopped.
+4. A transport closes its descriptor, and the document's files stay open.  It
+   gets a duplicate.
+5. The loop refers to events weakly: one that is dropped is gone, as the profile
+   says.  The document knows no close, so a base that is dropped closes its loop.
+6. asyncio closes a transport whose protocol raises.  What callbacks raise is
+   kept before it gets there, and raised when the loop is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from looptck.profiles.levent import File
+
+from .asyncio_errors import Errors
+from .files import Files
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+Callback = Callable[..., object]
+
+_EVTYPES = ("r", "w", "rw", "wr")
+
+# What `errorcb` is told.  asyncio does not say in which direction an error was.
+_EOF_READING = 0x11
+_ERROR = 0x20
+
+# The room for one read, where there is no high watermark.
+_ROOM = 65536
+
+
+class Levent(Files):
+    """`levent` over an asyncio loop."""
+
+    def __init__(self, factory: LoopFactory) -> None:
+        super().__init__()
+        self._factory = factory
+
+    def newbase(self) -> LeventBase:
+        return LeventBase(self, self._factory())
+
+
+class LeventBase:
+    """An asyncio loop that is stopped when the document says that `loop` returns."""
+
+    def __init__(self, files: Files, loop: asyncio.AbstractEventLoop) -> None:
+        self.asyncio_loop = loop
+        self._files = files
+        self._errors = Errors()
+        # a token for each event that keeps `loop` going
+        self._live: set[object] = set()
+        self._is_stopping = False
+        # whether the first callback ends the run
+        self._wants_one = False
+        myself = weakref.ref(self)
+
+        def keep(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            if base := myself():
+                base._errors.keep_context(context)
+                base._stop()
+
+        loop.set_exception_handler(keep)
+
+    def __del__(self) -> None:
+        # 5
+        with suppress(Exception):
+            self.asyncio_loop.close()
+
+    def newevent(self, file: File, callback: Callback, evtype: str = "r") -> LeventEvent:
+        if evtype not in _EVTYPES:
+            raise ValueError(f"{evtype!r} is no evtype; there are {', '.join(_EVTYPES)}")
+        return LeventEvent(self, file, self._files.fdfromvalue(file), callback, evtype)
+
+    def newevbuf(
+        self,
+        file: File,
+        readcb: Callback | None = None,
+        writecb: Callback | None = None,
+        errorcb: Callback | None = None,
+    ) -> LeventEvBuf:
+        fd = self._files.fdfromvalue(file)
+        return LeventEvBuf(self, file, fd, readcb, writecb, errorcb)
+
+    def loop(self, howmany: int | None = None) -> None:
+        loop = self.asyncio_loop
+        if loop.is_running():
+            # What the loop says to that is the answer.
+            loop.run_forever()
+            return
+        self._is_stopping = False
+        self._wants_one = howmany is not None and howmany > 0
+        if howmany == 0:
+            loop.call_soon(self._stop)
+        elif not self._live:
+            return
+        while True:
+            loop.run_forever()
+            self._errors.raise_first()
+            if self._is_stopping:
+                return
+
+    def call(self, callback: Callback | None, *arguments: object) -> None:
+        """The loop has something for the user."""
+        if self._wants_one:
+            self._stop()
+        if callback is None:
+            return
+        try:
+            callback(*arguments)
+        except BaseException as error:  # 6: whatever it is, loop() raises it
+            self._errors.keep(error)
+            self._stop()
+
+    def settle(self, token: object, *, is_live: bool) -> None:
+        """Note whether what has *token* keeps `loop` going; stop when nothing does."""
+        if is_live:
+            self._live.add(token)
+            return
+        self._live.discard(token)
+        if not self._live and self.asyncio_loop.is_running():
+            self._stop()
+
+    def _stop(self) -> None:
+        """Ask the loop once: a second request might outlive this run."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self.asyncio_loop.stop()
+
+
+class LeventEvent:
+    """A reader or a writer of an asyncio loop, or both."""
+
+    def __init__(
+        self, base: LeventBase, file: File, fd: int, callback: Callback, evtype: str
+    ) -> None:
+        self._base = base
+        self._file = file
+        self._fd = fd
+        self._callback: Callback | None = callback
+        self._evtype = evtype
+        self._token = object()
+        self._is_active = False
+
+    def start(self) -> None:
+        self._check()
+        if self._is_active:
+            return
+        loop, myself = self._base.asyncio_loop, weakref.ref(self)
+        if "r" in self._evtype:
+            loop.add_reader(self._fd, _fire, myself)
+        if "w" in self._evtype:
+            loop.add_writer(self._fd, _fire, myself)
+        self._is_active = True
+        self._base.settle(self._token, is_live=True)
+
+    def stop(self) -> None:
+        self._check()
+        self._leave()
+
+    def delete(self) -> None:
+        self._leave()
+        self._callback = None
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # the loop may be closed
+            self._leave()
+
+    def fire(self) -> None:
+        self._base.call(self._callback, self._file)
+
+    def _leave(self) -> None:
+        if not self._is_active:
+            return
+        self._is_active = False
+        self._base.settle(self._token, is_live=False)
+        if "r" in self._evtype:
+            self._base.asyncio_loop.remove_reader(self._fd)
+        if "w" in self._evtype:
+            self._base.asyncio_loop.remove_writer(self._fd)
+
+    def _check(self) -> None:
+        if self._callback is None:
+            raise ValueError("this event was deleted")
+
+
+def _fire(reference: weakref.ref[LeventEvent]) -> None:
+    event = reference()
+    if event is not None:
+        event.fire()
+
+
+class LeventEvBuf:
+    """A transport over a duplicate of the file, and the input that it has handed over."""
+
+    def __init__(
+        self,
+        base: LeventBase,
+        file: File,
+        fd: int,
+        readcb: Callback | None,
+        writecb: Callback | None,
+        errorcb: Callback | None,
+    ) -> None:
+        self._base = base
+        self._file = file
+        self._fd = fd
+        self._readcb, self._writecb, self._errorcb = readcb, writecb, errorcb
+        self._token = object()
+        self._connecting: asyncio.Task[Any] | None = None
+        self._transport: Any = None
+        self._input = bytearray()
+        # what the transport has not been given yet
+        self._held: list[bytes] = []
+        self._read_low = self._read_high = self._write_low = 0
+        self._is_started = self._is_deleted = False
+        # what the transport was told, and what it said
+        self._is_reading = False
+        self._is_paused = False
+        self._has_ended = self._is_lost = False
+
+    def start(self) -> None:
+        self._check()
+        self._is_started = True
+        if self._connecting is None:
+            file = socket.socket(fileno=os.dup(self._fd))  # 4
+            protocol, loop = _Protocol(self), self._base.asyncio_loop
+            connection = loop.create_connection(lambda: protocol, sock=file)
+            self._connecting = loop.create_task(connection)
+        self._settle()
+        self._flush_soon()
+
+    def stop(self) -> None:
+        self._check()
+        self._is_started = False
+        self._settle()
+
+    def read(self, size: int | None = None) -> bytes:
+        self._check()
+        count = len(self._input) if size is None else size
+        return self._take(count)
+
+    def readline(self) -> bytes | None:
+        self._check()
+        end = self._input.find(b"\n")
+        if end < 0:
+            return None
+        return self._take(end + 1)[:-1].removesuffix(b"\r")
+
+    def write(self, data: bytes) -> None:
+        self._check()
+        self._held.append(memoryview(data).tobytes())
+        self._settle()
+        self._flush_soon()
+
+    def delete(self) -> None:
+        self._is_deleted = True
+        self._is_started = False
+        self._readcb = self._writecb = self._errorcb = None
+        self._base.settle(self._token, is_live=False)
+        if self._transport is not None:
+            self._transport.abort()
+        elif self._connecting is not None:
+            self._connecting.cancel()
+        self._transport = None
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # the loop may be closed
+            self.delete()
+
+    def set_read_watermarks(self, low: int, high: int) -> None:
+        self._check()
+        self._read_low, self._read_high = low, high
+        self._settle()
+
+    def set_write_watermarks(self, low: int, high: int) -> None:
+        self._check()
+        self._write_low = low
+        self._set_limits()
+
+    # What the transport says, through the protocol.
+
+    def connected(self, transport: Any) -> None:
+        if self._is_deleted:
+            transport.abort()
+            return
+        self._transport = transport
+        self._is_reading = True  # a transport is, from its start
+        self._set_limits()
+        self._settle()
+        self._flush_soon()
+
+    def room(self) -> int:
+        """How many bytes the next read may bring."""
+        # A loop that reads on above high has to put the bytes somewhere.
+        return max(self._read_high - len(self._input), 0) or _ROOM
+
+    def arrived(self, data: memoryview) -> None:
+        self._input += data
+        self._settle()
+        if self._is_started and len(self._input) >= self._read_low:
+            self._base.call(self._readcb, self._file)
+
+    def ended(self) -> None:
+        self._has_ended = True
+        self._settle()
+        self._base.call(self._errorcb, self._file, _EOF_READING)
+
+    def lost(self, error: Exception | None) -> None:
+        self._is_lost = True
+        self._settle()
+        if error is not None:
+            self._base.call(self._errorcb, self._file, _ERROR)
+
+    def writing(self, *, is_paused: bool) -> None:
+        self._is_paused = is_paused
+        self._settle()
+        if not is_paused:
+            self._base.call(self._writecb, self._file)
+
+    # What the transport is told.
+
+    def _settle(self) -> None:
+        """Have the transport read or not, and the loop know whether it is needed."""
+        is_full = 0 < self._read_high <= len(self._input)
+        wanted = self._is_started and not is_full
+        if self._transport is not None and not self._is_lost and wanted != self._is_reading:
+            self._is_reading = wanted
+            if not self._has_ended:
+                (self._transport.resume_reading if wanted else self._transport.pause_reading)()
+        has_output = bool(self._held) or self._is_paused
+        is_open = not self._is_lost and (not self._has_ended or has_output)
+        self._base.settle(self._token, is_live=self._is_started and is_open)
+
+    def _set_limits(self) -> None:
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(high=self._write_low, low=self._write_low)
+
+    def _flush_soon(self) -> None:
+        if self._held and self._is_started and self._transport is not None:
+            self._base.asyncio_loop.call_soon(_flush, weakref.ref(self))
+
+    def flush(self) -> None:
+        """Give the transport what was written, unless an earlier call has."""
+        if not self._held or not self._is_started or self._transport is None:
+            return
+        held, self._held = self._held, []
+        self._transport.writelines(held)
+        self._settle()
+        if not self._is_paused and not self._transport.is_closing():
+            self._base.call(self._writecb, self._file)  # 2
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._input[:count])
+        del self._input[:count]
+        self._settle()
+        return taken
+
+    def _check(self) -> None:
+        if self._is_deleted:
+            raise ValueError("this buffered event was deleted")
+
+
+def _flush(reference: weakref.ref[LeventEvBuf]) -> None:
+    evbuf = reference()
+    if evbuf is not None:
+        evbuf.flush()
+
+
+class _Protocol(asyncio.BufferedProtocol):
+    """What the transport refers to; it does not keep the buffered event."""
+
+    def __init__(self, evbuf: LeventEvBuf) -> None:
+        self._evbuf = weakref.ref(evbuf)
+        self._room = memoryview(b"")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if evbuf := self._evbuf():
+            evbuf.connected(transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        evbuf = self._evbuf()
+        self._room = memoryview(bytearray(evbuf.room() if evbuf else _ROOM))
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if evbuf := self._evbuf():
+            evbuf.arrived(self._room[:nbytes])
+
+    def eof_received(self) -> bool:
+        if evbuf := self._evbuf():
+            evbuf.ended()
+        return True  # writing goes on
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if evbuf := self._evbuf():
+            evbuf.lost(exc)
+
+    def pause_writing(self) -> None:
+        if evbuf := self._evbuf():
+            evbuf.writing(is_paused=True)
+
+    def resume_writing(self) -> None:
+        if evbuf := self._evbuf():
+            evbuf.writing(is_paused=False)
