@@ -35,7 +35,7 @@ from looptck.profiles.luaevent import EventCallback
 from looptck.profiles.luahop import Duration, HopCallback
 
 from .asyncio_errors import Errors
-from .asyncio_levent import Levent, LeventBase
+from .asyncio_levent import LEVENT_NOT_ASKED, Levent, LeventBase
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -393,6 +393,7 @@ def _seconds(duration: Duration) -> float:
 # {why the loop cannot be asked: the rules}.  docs/adapters.md tells how the line
 # was drawn.
 _NOT_ASKED = {
+    **LEVENT_NOT_ASKED,
     "asyncio calls a reader and a writer apart, never as one": (
         "luaevent.constants.ev-or-receive",
     ),

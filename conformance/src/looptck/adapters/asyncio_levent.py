@@ -28,14 +28,14 @@ import asyncio
 import os
 import socket
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from looptck.profiles.levent import File
 
 from .asyncio_errors import Errors
-from .files import Files
+from .files import NOT_ASKED, Files
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 Callback = Callable[..., object]
@@ -423,3 +423,29 @@ class _Protocol(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         if evbuf := self._evbuf():
             evbuf.writing(is_paused=False)
+
+
+# {why the loop cannot be asked: the rules}.  docs/adapters.md tells how the line
+# was drawn.
+LEVENT_NOT_ASKED: Mapping[str, tuple[str, ...]] = {
+    **NOT_ASKED,
+    "asyncio has one reader and one writer for each descriptor, and levent several events": (
+        "levent.newevent.creates",
+    ),
+    "run_forever() of asyncio waits for ever when nothing is active; the adapter leaves it out": (
+        "levent.loop.howmany-positive-none",
+    ),
+    "a transport hands bytes over and keeps none; the adapter alone takes from the input": (
+        "levent.bufevent.read-all",
+        "levent.bufevent.read-buffer-only",
+        "levent.bufevent.read-negative",
+        "levent.bufevent.read-size",
+        "levent.bufevent.readline",
+        "levent.bufevent.readline-crlf",
+        "levent.bufevent.readline-none",
+    ),
+    "a transport sends until it is closed; it cannot be made to hold its output back": (
+        "levent.bufevent.stop",
+        "levent.bufevent.write-inactive",
+    ),
+}

@@ -1,12 +1,13 @@
 """What a file is, in the profile `levent`, for loops that know descriptors alone.
 
-Knows no loop.  The rules about these functions judge whoever wrote them, so an
-adapter that uses this declares them unsupported: `NOT_ASKED` names them.
+Knows no loop.  Some rules judge nobody but whoever wrote these functions and
+the adapters that use them; such an adapter declares them unsupported, with the
+reasons in `NOT_ASKED`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from looptck.profiles.levent import File
@@ -46,3 +47,39 @@ class Files:
                     raise TypeError(f"the accessor of {value!r} returned {number!r}, no descriptor")
                 return number
         raise TypeError(f"{value!r} is no file; setfdaccessor() was not told of {type(value)!r}")
+
+
+# {why a loop that knows descriptors alone cannot be asked: the rules}
+NOT_ASKED: Mapping[str, tuple[str, ...]] = {
+    "the loop is given a number; what is a file, and what a callback gets, the adapter knows": (
+        "levent.fdfromfile",
+        "levent.fdfromfile-bad",
+        "levent.fdfromvalue",
+        "levent.fdfromvalue-int",
+        "levent.fdfromvalue-unknown",
+        "levent.newevbuf.callback-args",
+        "levent.newevent.callback-arg",
+        "levent.newevent.file-object",
+        "levent.setfdaccessor",
+        "levent.setfdaccessor-contract",
+        "levent.setfdaccessor-example",
+    ),
+    "the loop has no letters for directions; the adapter reads them": (
+        "levent.newevent.evtype-missing",
+        "levent.newevent.evtype-other",
+    ),
+    "the adapter turns the number into what it asks of the loop, and its answer is not levent's": (
+        "levent.loop.howmany-negative",
+        "levent.loop.howmany-type",
+        "levent.loop.return-value",
+    ),
+    "the adapter calls the callback, and alone sees what it is and what it raises": (
+        "levent.bufevent.error-in-callback",
+        "levent.event.error",
+        "levent.newevent.callback-type",
+    ),
+    "the adapter ends what is dropped, and refuses what was deleted": (
+        "levent.event.delete-invalid",
+        "levent.event.gc",
+    ),
+}

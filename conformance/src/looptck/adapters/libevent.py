@@ -31,10 +31,11 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from looptck.adapters.files import Files
 from looptck.errors import AdapterError
 from looptck.implementation import Implementation
 from looptck.profiles.levent import File
+
+from .files import NOT_ASKED, Files
 
 _NEEDS = "libevent 2.1 was not found (Debian: apt-get install libevent-2.1-7)"
 
@@ -384,4 +385,15 @@ def implementation() -> Implementation:
     )
 
 
-UNSUPPORTED: Mapping[str, str] = {}
+_NOT_ASKED: Mapping[str, tuple[str, ...]] = {
+    **NOT_ASKED,
+    "libevent takes an unsigned size; what else a size may be the adapter decides": (
+        "levent.bufevent.read-negative",
+    ),
+    "libevent knows several kinds of line breaks; which one is meant the adapter chose": (
+        "levent.bufevent.readline-crlf",
+    ),
+}
+UNSUPPORTED: Mapping[str, str] = {
+    rule: reason for reason, rules in _NOT_ASKED.items() for rule in rules
+}
