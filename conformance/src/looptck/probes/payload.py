@@ -1,0 +1,69 @@
+"""Payloads: bytes that tell where they belong, and what is wrong with those that came.
+
+Knows no profile and no rule.
+"""
+
+from __future__ import annotations
+
+# What is shown of two payloads, around the place where they part.
+_SHOWN = 16
+
+
+def payload(size: int, start: int = 0) -> bytes:
+    """*size* bytes, of which no two neighbouring eight are found twice.
+
+    *start* is the position of the first one: what follows `payload(n)` is
+    `payload(m, n)`.  All byte values occur.
+    """
+    first = start // 4
+    words = b"".join(
+        (at * 0x9E3779B1 & 0xFFFFFFFF).to_bytes(4, "big")
+        for at in range(first, first + size // 4 + 2)
+    )
+    return words[start % 4 : start % 4 + size]
+
+
+def difference(expected: bytes, got: object) -> str:
+    """In plain words, how *got* differs from the *expected* bytes; "" if it does not."""
+    if got == expected:
+        return ""
+    if not isinstance(got, bytes | bytearray | memoryview):
+        return f"{len(expected)} bytes were expected, {_short(expected)}; there came {got!r:.80}"
+    came = bytes(got)
+    if len(expected) <= 2 * _SHOWN and len(came) <= 4 * _SHOWN:
+        return f"expected {expected!r}; there came {came!r}"
+    at = next(
+        (at for at, (one, other) in enumerate(zip(expected, came, strict=False)) if one != other),
+        min(len(expected), len(came)),
+    )
+    return (
+        f"expected {len(expected)} bytes, there came {len(came)}; the first difference is at "
+        f"position {at}: expected {_short(expected[at:])}, there came {_short(came[at:])}"
+        f"{_origin(expected, came, at)}"
+    )
+
+
+def assert_same(expected: bytes, got: object, when: str) -> None:
+    """Raises AssertionError, which begins with *when*, unless *got* is the *expected* bytes."""
+    if difference_found := difference(expected, got):
+        raise AssertionError(f"{when}: {difference_found}")
+
+
+def _origin(expected: bytes, came: bytes, at: int) -> str:
+    """Where the bytes that came in the wrong place belong, if that can be told."""
+    piece = came[at : at + 8]
+    if len(piece) < 8:
+        return ""
+    belongs = expected.find(piece)
+    if belongs < 0:
+        return ""
+    if belongs > at:
+        return f" ({belongs - at} bytes are missing before them)"
+    return f" (bytes of position {belongs} again)"
+
+
+def _short(data: bytes) -> str:
+    if not data:
+        return "nothing"
+    more = "..." if len(data) > _SHOWN else ""
+    return f"{data[:_SHOWN]!r}{more}"

@@ -1,0 +1,306 @@
+"""luaevent's complete library, buffer: making one, and what `add` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.payload import assert_same, payload
+from looptck.probes.polling import why_refused
+from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+
+
+@rule("luaevent.buffer.new")
+@pytest.mark.parametrize("before", ["nothing", "a used one", "a closed one", "a dropped one"])
+def test_a_new_buffer_is_empty(luaevent: LuaeventExtended, before: str) -> None:
+    """Whatever a buffer before it left behind would be found in it."""
+    if before != "nothing":
+        other = luaevent.buffer.new()
+        other.add(b"of another one")
+        if before == "a closed one":
+            other.close()
+        if before == "a dropped one":
+            del other
+    fresh = luaevent.buffer.new()
+    assert fresh is not None, "buffer.new() returned nothing"
+    assert not fresh.get_data(), f"a new buffer holds {fresh.get_data()!r:.80}"
+
+
+@rule("luaevent.buffer.new")
+def test_what_is_put_into_a_buffer_is_in_that_one_alone(luaevent: LuaeventExtended) -> None:
+    """Each has bytes of its own, put in while all the others exist."""
+    buffers = [luaevent.buffer.new() for _ in range(4)]
+    for at in (2, 0, 3):
+        buffers[at].add(b"number %d" % at)
+    for at, expected in enumerate([b"number 0", b"", b"number 2", b"number 3"]):
+        got = buffers[at].get_data() or b""
+        assert got == expected, (
+            f"{expected!r} was put into buffer {at} of four, and other bytes into others; "
+            f"it holds {got!r}"
+        )
+
+
+# {what is special: arguments of one call}
+_ARGUMENTS: dict[str, list[bytes]] = {
+    "one": [b"abc"],
+    "three": [b"one", b"two", b"three"],
+    "an empty one": [b""],
+    "empty ones between": [b"", b"x", b"", b"", b"y", b""],
+    "zero bytes": [b"\0", b"a\0b", b"\0\0"],
+    "every value of a byte": [bytes(range(256)), bytes(range(255, -1, -1))],
+    "many small ones": [payload(3, at * 3) for at in range(150)],
+    "small and large ones": [payload(n, n) for n in (1, 1023, 1024, 1025, 3, 65535, 65537, 2)],
+    "a million bytes": [payload(1_000_000)],
+}
+
+
+@rule("luaevent.buffer.add")
+@pytest.mark.parametrize("case", _ARGUMENTS)
+@pytest.mark.parametrize("old", [b"", b"old"], ids=["empty", "with contents"])
+def test_all_arguments_are_at_the_end_in_order(
+    luaevent: LuaeventExtended, case: str, old: bytes
+) -> None:
+    """The whole contents are compared, so nothing can be lost, doubled or moved."""
+    buffer = luaevent.buffer.new()
+    if old:
+        buffer.add(old)
+    buffer.add(*_ARGUMENTS[case])
+    expected = old + b"".join(_ARGUMENTS[case])
+    assert_same(expected, buffer.get_data(), f"after add of {case}, to {old!r}")
+
+
+@rule("luaevent.buffer.add")
+@pytest.mark.parametrize("size", [1, 7, 1000, 5000])
+def test_one_call_after_another_appends(luaevent: LuaeventExtended, size: int) -> None:
+    """So many calls that any way of keeping pieces has to join some."""
+    buffer = luaevent.buffer.new()
+    calls = 300 if size < 100 else 40
+    for at in range(calls):
+        buffer.add(payload(size, at * size))
+    expected = payload(calls * size)
+    assert_same(expected, buffer.get_data(), f"after {calls} calls of add, {size} bytes each")
+
+
+@rule("luaevent.buffer.add")
+@pytest.mark.parametrize("old", [b"", b"old"], ids=["empty", "with contents"])
+@pytest.mark.parametrize("order", ["BbB", "bBb", "Bb", "bB", "BB", "eB", "Be", "bBeBb"])
+def test_bytes_and_buffers_may_be_mixed(luaevent: LuaeventExtended, order: str, old: bytes) -> None:
+    """B is a buffer with contents, e an empty one, b are bytes."""
+    buffer = luaevent.buffer.new()
+    buffer.add(old)
+    arguments: list[bytes | Buffer] = []
+    expected = old
+    for at, kind in enumerate(order):
+        data = b"" if kind == "e" else payload(10, at * 10)
+        expected += data
+        arguments.append(data if kind == "b" else _filled(luaevent, data))
+    buffer.add(*arguments)
+    assert_same(expected, buffer.get_data(), f"after add of {order}, to {old!r}")
+
+
+@rule("luaevent.buffer.add-output")
+@pytest.mark.parametrize("case", _ARGUMENTS)
+@pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
+def test_add_returns_the_number_of_bytes(luaevent: LuaeventExtended, case: str, old: bytes) -> None:
+    """With contents before, a count of all bytes is another number; so is a count of arguments."""
+    buffer = luaevent.buffer.new()
+    buffer.add(old)
+    expected = sum(map(len, _ARGUMENTS[case]))
+    returned = buffer.add(*_ARGUMENTS[case])
+    assert returned == expected, (
+        f"add of {case}, {expected} bytes, to a buffer with {len(old)} bytes returned {returned!r}"
+    )
+
+
+@rule("luaevent.buffer.add-output")
+@pytest.mark.parametrize("sizes", [(5,), (0,), (5, 3), (0, 4), (4000, 3)], ids=repr)
+@pytest.mark.parametrize("more", [b"", b"bytes"])
+def test_the_bytes_of_buffers_are_counted(
+    luaevent: LuaeventExtended, sizes: tuple[int, ...], more: bytes
+) -> None:
+    """The buffers are empty afterwards, so it is too late to count them then."""
+    buffer = _filled(luaevent, b"older")
+    returned = buffer.add(*[_filled(luaevent, payload(size)) for size in sizes], more)
+    expected = sum(sizes) + len(more)
+    assert returned == expected, (
+        f"add of buffers with {sizes} bytes and of {len(more)} bytes returned {returned!r}"
+    )
+
+
+@rule("luaevent.buffer.add-output")
+def test_a_buffer_given_twice_counts_once(luaevent: LuaeventExtended) -> None:
+    """Its five bytes move once."""
+    source = _filled(luaevent, b"12345")
+    returned = luaevent.buffer.new().add(source, b"x", source)
+    assert returned == 6, f"add of a buffer of 5 bytes twice and of 1 byte returned {returned!r}"
+
+
+@rule("luaevent.buffer.add-buffer")
+@pytest.mark.parametrize("size", [0, 1, 5, 5000, 200_000])
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_the_bytes_of_a_buffer_move(luaevent: LuaeventExtended, size: int, pieces: int) -> None:
+    """What is left in the source and what came to the target are both looked at."""
+    source = luaevent.buffer.new()
+    for at in range(pieces):
+        source.add(payload(size, at * size))
+    target = _filled(luaevent, b"old")
+    target.add(source)
+    left = source.get_data()
+    assert not left, f"a buffer of {size * pieces} bytes was added to another; it still holds some"
+    assert_same(b"old" + payload(size * pieces), target.get_data(), "the buffer it was added to")
+
+
+@rule("luaevent.buffer.add-buffer")
+@pytest.mark.parametrize("size", [0, 1, 5000])
+def test_a_buffer_that_was_added_can_be_used(luaevent: LuaeventExtended, size: int) -> None:
+    """Source and target are changed in turn, so that a storage they share would show."""
+    source, target = _filled(luaevent, payload(size)), luaevent.buffer.new()
+    target.add(source)
+    source.add(b"second")
+    assert_same(b"second", source.get_data(), "the source, after it was added and got new bytes")
+    assert_same(payload(size), target.get_data(), "the target, after the source got new bytes")
+    target.add(b"third")
+    assert_same(b"second", source.get_data(), "the source, after the target got new bytes")
+    target.add(source)
+    assert_same(payload(size) + b"thirdsecond", target.get_data(), "the target, added to again")
+    assert not source.get_data(), "a buffer was added a second time, and still holds bytes"
+
+
+@rule("luaevent.buffer.add-buffer")
+def test_a_buffer_given_twice_in_one_call_is_added_once(luaevent: LuaeventExtended) -> None:
+    """Bytes between the two show where it was added."""
+    source, target = _filled(luaevent, b"source"), _filled(luaevent, b"old ")
+    target.add(source, b", between, ", source, b"end")
+    assert_same(b"old source, between, end", target.get_data(), "the buffer it was added to")
+    assert not source.get_data(), "a buffer was added twice in one call, and still holds bytes"
+
+
+@rule("luaevent.buffer.add-buffer")
+def test_every_buffer_of_a_call_is_emptied(luaevent: LuaeventExtended) -> None:
+    """They stand first, in the middle and last."""
+    sources = [_filled(luaevent, b"%d" % at) for at in range(4)]
+    target = luaevent.buffer.new()
+    target.add(sources[0], b"-", sources[1], sources[2], b"-", sources[3])
+    assert_same(b"0-12-3", target.get_data(), "the buffer they were added to")
+    left = [at for at, source in enumerate(sources) if source.get_data()]
+    assert not left, f"of four buffers in one call of add, these still hold bytes: {left}"
+
+
+@rule("luaevent.buffer.add-buffer")
+def test_bytes_move_from_buffer_to_buffer(luaevent: LuaeventExtended) -> None:
+    """There and back, and on to a third one."""
+    first, second, third = (_filled(luaevent, name) for name in (b"1", b"2", b"3"))
+    first.add(second)
+    second.add(first)
+    third.add(second, first)
+    got = [buffer.get_data() or b"" for buffer in (first, second, third)]
+    assert got == [b"", b"", b"312"], (
+        "the second buffer was added to the first, the first to the second, the second to the "
+        f"third; they hold {got}"
+    )
+
+
+# {what is wrong: an argument of that kind}; lists and functions made anew are not needed
+_WRONG: dict[str, object] = {
+    "None": None,
+    "True": True,
+    "False": False,
+    "an empty dict": {},
+    "a dict": {1: b"x"},
+    "an empty list": [],
+    "a list": [b"x"],
+    "a list of numbers": [1, 2],
+    "a tuple": (b"x",),
+    "a function": lambda: b"x",
+    "an object": object(),
+    "a type": bytes,
+}
+
+
+@rule("luaevent.buffer.add-bad")
+@pytest.mark.parametrize("wrong", _WRONG)
+@pytest.mark.parametrize("place", ["alone", "first", "last", "between"])
+def test_a_wrong_argument_is_refused_and_nothing_is_added(
+    luaevent: LuaeventExtended, wrong: str, place: str
+) -> None:
+    """The good arguments around it are bytes and a buffer; both kinds must stay where they are."""
+    buffer, source = _filled(luaevent, b"old"), _filled(luaevent, b"source")
+    bad = _WRONG[wrong]
+    arguments = {
+        "alone": (bad,),
+        "first": (bad, b"good", source),
+        "last": (b"good", source, bad),
+        "between": (source, bad, b"good"),
+    }[place]
+    refused = why_refused(buffer.add, *arguments)
+    assert refused is not None, f"add took {wrong}, {place} among its arguments"
+    assert_same(b"old", buffer.get_data(), f"after add refused {wrong}, {place}")
+    assert_same(b"source", source.get_data(), f"the buffer beside {wrong}, {place}")
+
+
+@rule("luaevent.buffer.add-bad")
+def test_another_object_of_the_library_is_refused(luaevent: LuaeventExtended) -> None:
+    """A base is no buffer."""
+    buffer = _filled(luaevent, b"old")
+    refused = why_refused(buffer.add, b"good", luaevent.new())
+    assert refused is not None, "add took a base for a buffer"
+    assert_same(b"old", buffer.get_data(), "after add refused a base")
+
+
+@rule("luaevent.buffer.add-bad")
+@pytest.mark.parametrize("contents", [b"", b"old"], ids=["empty", "with contents"])
+def test_add_without_an_argument_is_refused(luaevent: LuaeventExtended, contents: bytes) -> None:
+    """Nothing to add is no sequence of one or more."""
+    buffer = _filled(luaevent, contents)
+    add: Callable[..., object] = buffer.add
+    assert why_refused(add) is not None, "add() without an argument raised no error"
+    assert not contents or buffer.get_data() == contents, "add() without an argument added bytes"
+
+
+@rule("luaevent.buffer.add-bad")
+@pytest.mark.parametrize("place", ["alone", "after bytes", "after a buffer", "first", "twice"])
+@pytest.mark.parametrize("contents", [b"", b"old"], ids=["empty", "with contents"])
+def test_a_buffer_is_not_added_to_itself(
+    luaevent: LuaeventExtended, place: str, contents: bytes
+) -> None:
+    """The good arguments come before it or after it."""
+    buffer, source = _filled(luaevent, contents), _filled(luaevent, b"source")
+    arguments = {
+        "alone": (buffer,),
+        "after bytes": (b"good", buffer),
+        "after a buffer": (source, buffer),
+        "first": (buffer, source, b"good"),
+        "twice": (buffer, buffer),
+    }[place]
+    refused = why_refused(buffer.add, *arguments)
+    assert refused is not None, f"add took the buffer itself, {place}"
+    got = buffer.get_data() or b""
+    assert_same(contents, got, f"after add refused the buffer itself, {place}")
+    assert_same(b"source", source.get_data(), f"the buffer beside the buffer itself, {place}")
+
+
+@rule("luaevent.buffer.add-bad")
+@pytest.mark.parametrize("contents", [b"", b"lost"], ids=["empty", "with contents"])
+@pytest.mark.parametrize("place", ["alone", "after bytes", "before bytes"])
+def test_a_closed_buffer_is_no_argument(
+    luaevent: LuaeventExtended, contents: bytes, place: str
+) -> None:
+    """Whether the bytes beside it were added is open."""
+    closed = _filled(luaevent, contents)
+    closed.close()
+    arguments: dict[str, tuple[object, ...]] = {
+        "alone": (closed,),
+        "after bytes": (b"good", closed),
+        "before bytes": (closed, b"good"),
+    }
+    refused = why_refused(_filled(luaevent, b"old").add, *arguments[place])
+    assert refused is not None, f"add took a closed buffer, {place}"
+
+
+def _filled(luaevent: LuaeventExtended, contents: bytes) -> Buffer:
+    buffer = luaevent.buffer.new()
+    if contents:
+        buffer.add(contents)
+    return buffer

@@ -1,0 +1,334 @@
+"""luaevent's complete library, buffer: its length, and looking at its contents."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import product
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.payload import assert_same, payload
+from looptck.probes.polling import why_refused
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+
+# How the same contents may have come into a buffer.
+_WAYS = ("at once", "byte by byte", "in three pieces", "behind others that were drained")
+
+every_way = pytest.mark.parametrize("way", _WAYS)
+
+
+def _buffer(luaevent: LuaeventExtended, contents: bytes, way: str) -> Buffer:
+    """A buffer with the *contents*, which came into it in that *way*."""
+    buffer = luaevent.buffer.new()
+    pieces = [contents]
+    if way == "byte by byte" and len(contents) < 1000:
+        pieces = [contents[at : at + 1] for at in range(len(contents))]
+    if way == "in three pieces":
+        third = len(contents) // 3 + 1
+        pieces = [contents[:third], contents[third : 2 * third], contents[2 * third :]]
+    if way == "behind others that were drained":
+        pieces = [b"gone", b"gone" + contents[:2], contents[2:]]
+    for piece in pieces:
+        if piece:
+            buffer.add(piece)
+    if way == "behind others that were drained":
+        buffer.drain(8)
+    return buffer
+
+
+# {what is special: bytes added by one call after the other}
+_CONTENTS: dict[str, list[bytes]] = {
+    "none": [],
+    "one byte": [b"x"],
+    "a zero byte in the middle": [b"a\0b"],
+    "zero bytes alone": [b"\0\0\0"],
+    "line ends": [b"a\r\nb\n\rc\r\r\n"],
+    "every value of a byte": [bytes(range(256))],
+    "two pieces": [b"abc", b"def"],
+    "many pieces": [payload(3, at * 3) for at in range(100)],
+    "large pieces": [payload(70_000, at * 70_000) for at in range(3)],
+    "a million bytes": [payload(1_000_000)],
+}
+
+
+@rule("luaevent.buffer.get_data-all")
+@pytest.mark.parametrize("case", _CONTENTS)
+@pytest.mark.parametrize("form", ["get_data()", "bytes()"])
+def test_all_contents_are_returned_and_stay(
+    luaevent: LuaeventExtended, case: str, form: str
+) -> None:
+    """Asked three times, since what is removed is missing the second time."""
+    buffer = luaevent.buffer.new()
+    for piece in _CONTENTS[case]:
+        buffer.add(piece)
+    expected = b"".join(_CONTENTS[case])
+    for time in ("first", "second", "third"):
+        got = buffer.get_data() if form == "get_data()" else bytes(buffer)
+        assert_same(expected, got, f"{form} with contents of {case}, the {time} time")
+
+
+@rule("luaevent.buffer.get_data-all")
+@pytest.mark.parametrize("form", ["get_data()", "bytes()"])
+def test_what_was_drained_is_not_returned(luaevent: LuaeventExtended, form: str) -> None:
+    """Judged only if another way of looking at the buffer shows that drain did its work."""
+    buffer = luaevent.buffer.new()
+    buffer.add(b"abc")
+    buffer.add(b"def")
+    buffer.drain(2)
+    shown: set[bytes] = set()
+    for begin_and_length in ((1, 9), (9,), ()):
+        with suppress(Exception):
+            shown.add(buffer.get_data(*begin_and_length))
+    got = buffer.get_data() if form == "get_data()" else bytes(buffer)
+    if b"cdef" in shown:
+        assert_same(b"cdef", got, f"{form} after 2 of the 6 bytes abcdef were drained")
+
+
+@rule("luaevent.buffer.get_data-len")
+@every_way
+@pytest.mark.parametrize("size", [0, 1, 2, 9])
+def test_a_length_gives_the_first_bytes(luaevent: LuaeventExtended, way: str, size: int) -> None:
+    """Every length from none to more than all."""
+    contents = payload(size)
+    buffer = _buffer(luaevent, contents, way)
+    for n in [*range(size + 3), 1000, 2**31 - 1]:
+        got = buffer.get_data(n)
+        assert_same(contents[:n], got, f"get_data({n}) of {size} bytes, added {way}")
+    assert_same(contents, buffer.get_data(), "all of it, afterwards")
+
+
+@rule("luaevent.buffer.get_data-len")
+@pytest.mark.parametrize("n", [1, 1023, 69_999, 70_000, 70_001, 150_000, 209_999])
+def test_a_length_may_reach_into_any_piece(luaevent: LuaeventExtended, n: int) -> None:
+    """Three pieces so large that nobody joins them without need."""
+    buffer = _buffer(luaevent, payload(210_000), "in three pieces")
+    assert_same(payload(n), buffer.get_data(n), f"get_data({n}) of 210000 bytes")
+
+
+@rule("luaevent.buffer.get_data-len")
+@pytest.mark.parametrize("n", [-1, -3, -100])
+def test_a_negative_length_alone_cuts_nothing_in_two(luaevent: LuaeventExtended, n: int) -> None:
+    """All, nothing and an error are fine; a part of the contents has no reading."""
+    got: list[bytes] = []
+    buffer = _buffer(luaevent, b"abcdef", "at once")
+    if why_refused(lambda: got.append(buffer.get_data(n))) is None:
+        assert got[0] in (b"", b"abcdef"), f"get_data({n}) of abcdef returned {got[0]!r}"
+
+
+@rule("luaevent.buffer.get_data-begin")
+@every_way
+@pytest.mark.parametrize("size", [0, 1, 2, 6])
+def test_begin_counts_from_one(luaevent: LuaeventExtended, way: str, size: int) -> None:
+    """Every pair of a begin and a length, on and beyond all borders."""
+    contents = payload(size)
+    buffer = _buffer(luaevent, contents, way)
+    for begin, n in product(range(1, size + 4), [*range(size + 3), 2**31 - 1]):
+        expected = contents[begin - 1 : begin - 1 + n]
+        got = buffer.get_data(begin, n)
+        assert_same(expected, got, f"get_data({begin}, {n}) of {contents!r}, added {way}")
+    assert_same(contents, buffer.get_data(), "all of it, afterwards")
+
+
+@rule("luaevent.buffer.get_data-begin")
+@every_way
+@pytest.mark.parametrize("begin", [1, 2, 6, 7, 9])
+@pytest.mark.parametrize("n", [-1, -2, -6, -100])
+def test_a_negative_length_is_all_the_rest(
+    luaevent: LuaeventExtended, way: str, begin: int, n: int
+) -> None:
+    """Or it is refused."""
+    got: list[bytes] = []
+    buffer = _buffer(luaevent, b"abcdef", way)
+    if why_refused(lambda: got.append(buffer.get_data(begin, n))) is None:
+        assert_same(b"abcdef"[begin - 1 :], got[0], f"get_data({begin}, {n}) of abcdef")
+
+
+@rule("luaevent.buffer.get_data-begin")
+@pytest.mark.parametrize("n", [0, 1, 3, 9])
+def test_a_begin_of_none_gives_nothing_foreign(luaevent: LuaeventExtended, n: int) -> None:
+    """What it means is open, but there is nothing else to return than what is in the buffer."""
+    _expect_a_part(luaevent, 0, n)
+
+
+@rule("luaevent.buffer.get_data-begin")
+@pytest.mark.parametrize("begin", [1, 70_000, 70_001, 70_002, 140_003, 210_000])
+@pytest.mark.parametrize("n", [1, 2, 70_000, 140_000])
+def test_bytes_of_any_piece_are_found(luaevent: LuaeventExtended, begin: int, n: int) -> None:
+    """Three pieces so large that nobody joins them without need; borders at 70001 and 140002."""
+    contents = payload(210_000)
+    buffer = _buffer(luaevent, contents, "in three pieces")
+    expected = contents[begin - 1 : begin - 1 + n]
+    assert_same(expected, buffer.get_data(begin, n), f"get_data({begin}, {n}) of 210000 bytes")
+
+
+@rule("luaevent.buffer.get_data-negative")
+@every_way
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_a_negative_begin_counts_from_the_end(
+    luaevent: LuaeventExtended, way: str, size: int
+) -> None:
+    """Every begin from the last byte to the first, with every length."""
+    contents = payload(size)
+    buffer = _buffer(luaevent, contents, way)
+    for back, n in product(range(1, size + 1), [*range(size + 3), 2**31 - 1]):
+        expected = contents[size - back :][:n]
+        got = buffer.get_data(-back, n)
+        assert_same(expected, got, f"get_data({-back}, {n}) of {contents!r}, added {way}")
+    assert_same(contents, buffer.get_data(), "all of it, afterwards")
+
+
+@rule("luaevent.buffer.get_data-negative")
+@pytest.mark.parametrize("back", [1, 2, 69_998, 69_999, 139_998, 210_000])
+def test_the_end_may_be_in_another_piece(luaevent: LuaeventExtended, back: int) -> None:
+    """Three pieces so large that nobody joins them without need."""
+    contents = payload(210_000)
+    buffer = _buffer(luaevent, contents, "in three pieces")
+    for n in (1, back // 2, back, back + 1):
+        expected = contents[210_000 - back :][:n]
+        assert_same(expected, buffer.get_data(-back, n), f"get_data({-back}, {n}) of 210000 bytes")
+
+
+@rule("luaevent.buffer.get_data-negative")
+@pytest.mark.parametrize("begin", [-7, -8, -12, -1000])
+@pytest.mark.parametrize("n", [0, 1, 3, 9])
+def test_a_begin_before_the_first_byte_gives_nothing_foreign(
+    luaevent: LuaeventExtended, begin: int, n: int
+) -> None:
+    """What it means is open, but there is nothing else to return than what is in the buffer."""
+    _expect_a_part(luaevent, begin, n)
+
+
+def _expect_a_part(luaevent: LuaeventExtended, begin: int, n: int) -> None:
+    """`get_data(begin, n)` raises, or returns bytes of the buffer, *n* at most."""
+    got: list[bytes] = []
+    buffer = _buffer(luaevent, b"abcdef", "at once")
+    if why_refused(lambda: got.append(buffer.get_data(begin, n))) is None:
+        assert got[0] in b"abcdef", (
+            f"get_data({begin}, {n}) of abcdef returned {got[0]!r:.80}, which is not in it"
+        )
+        assert len(got[0]) <= n, f"get_data({begin}, {n}) returned {len(got[0])} bytes"
+
+
+_FORMS: dict[str, Callable[[Buffer], bytes]] = {
+    "get_data()": lambda buffer: buffer.get_data(),
+    "get_data(4)": lambda buffer: buffer.get_data(4),
+    "get_data(9000)": lambda buffer: buffer.get_data(9000),
+    "get_data(2, 3)": lambda buffer: buffer.get_data(2, 3),
+    "get_data(1, 9000)": lambda buffer: buffer.get_data(1, 9000),
+    "get_data(-3, 2)": lambda buffer: buffer.get_data(-3, 2),
+    "bytes()": lambda buffer: bytes(buffer),
+}
+
+_CHANGES: dict[str, Callable[[Buffer], object]] = {
+    "add": lambda buffer: buffer.add(b"more"),
+    "drain(2)": lambda buffer: buffer.drain(2),
+    "drain(-1)": lambda buffer: buffer.drain(-1),
+    "drain and add": lambda buffer: (buffer.drain(-1), buffer.add(b"x" * 100)),
+    "readline": lambda buffer: buffer.readline(),
+    "close": lambda buffer: buffer.close(),
+}
+
+
+@rule("luaevent.buffer.get_data-copy")
+@pytest.mark.parametrize("form", _FORMS)
+@pytest.mark.parametrize("change", _CHANGES)
+@pytest.mark.parametrize("size", [7, 5000])
+def test_returned_bytes_stay_as_they_are(
+    luaevent: LuaeventExtended, form: str, change: str, size: int
+) -> None:
+    """What was returned is compared with a copy that the test took before the change."""
+    contents = b"ab\n" + payload(size - 3)
+    buffer = _buffer(luaevent, contents, "at once")
+    got = _FORMS[form](buffer)
+    before = bytes(got)
+    refused = why_refused(lambda: _CHANGES[change](buffer))
+    assert refused is None, f"{change} failed while a program holds what {form} returned: {refused}"
+    assert_same(before, bytes(got), f"what {form} returned, after {change}")
+
+
+@rule("luaevent.buffer.get_data-copy")
+@pytest.mark.parametrize("form", _FORMS)
+def test_a_program_cannot_change_the_contents_through_what_was_returned(
+    luaevent: LuaeventExtended, form: str
+) -> None:
+    """Bytes cannot be changed at all; another type is, if it lets itself be."""
+    buffer = _buffer(luaevent, b"abcdefg", "at once")
+    got = _FORMS[form](buffer)
+    with suppress(TypeError):
+        got[0] = 33  # type: ignore[index]  # that is what bytes refuse
+    assert_same(
+        b"abcdefg", buffer.get_data(), f"the buffer, after the result of {form} was changed"
+    )
+
+
+# {step: does it to a buffer; near and far are connected}
+_STEPS: dict[str, Callable[[LuaeventExtended, Buffer, socket.socket, socket.socket], object]] = {
+    "add nothing": lambda _, buffer, near, far: buffer.add(b""),
+    "add a line": lambda _, buffer, near, far: buffer.add(b"ab\r\n"),
+    "add bytes": lambda _, buffer, near, far: buffer.add(b"abc", b"d"),
+    "add a buffer": lambda entry, buffer, near, far: buffer.add(_buffer(entry, b"12", "at once")),
+    "give it to another": lambda entry, buffer, near, far: entry.buffer.new().add(buffer),
+    "drain 1": lambda _, buffer, near, far: buffer.drain(1),
+    "drain all": lambda _, buffer, near, far: buffer.drain(-1),
+    "drain too much": lambda _, buffer, near, far: buffer.drain(1000),
+    "readline": lambda _, buffer, near, far: buffer.readline(),
+    "read": lambda _, buffer, near, far: (far.send(b"xyz"), buffer.read(near.fileno(), 2)),
+    "write": lambda _, buffer, near, far: buffer.write(near.fileno()),
+    "look": lambda _, buffer, near, far: (buffer.get_data(2), buffer.get_data(-1, 1)),
+}
+
+
+def _rows() -> Iterator[tuple[str, ...]]:
+    for size in (1, 2, 3):
+        yield from product(_STEPS, repeat=size)
+
+
+@rule("luaevent.buffer.length")
+def test_the_length_is_that_of_the_contents_after_any_steps(
+    luaevent: LuaeventExtended, wires: Wires
+) -> None:
+    """Every row of one, two and three steps; it is compared with what `get_data()` returns."""
+    near, far = wires.pair()
+    for row in _rows():
+        buffer = luaevent.buffer.new()
+        buffer.add(b"a\nb")
+        for step in row:
+            _STEPS[step](luaevent, buffer, near, far)
+        _expect_length(buffer, len(buffer.get_data()), f"after {', '.join(row)}")
+        buffer.close()
+        if "write" in row or "read" in row:
+            drain(far)
+            drain(near)
+
+
+@rule("luaevent.buffer.length")
+@every_way
+@pytest.mark.parametrize("size", [0, 1, 5, 255, 256, 257, 70_000])
+def test_the_length_is_how_many_bytes_were_added(
+    luaevent: LuaeventExtended, way: str, size: int
+) -> None:
+    """Zero bytes and line ends are among them."""
+    _expect_length(_buffer(luaevent, payload(size), way), size, f"{size} bytes, added {way}")
+
+
+@rule("luaevent.buffer.length")
+@pytest.mark.parametrize("data", [b"\0", b"\0\0a\0", b"\r\n", "ä€".encode()], ids=repr)
+def test_every_byte_counts(luaevent: LuaeventExtended, data: bytes) -> None:
+    """Bytes at which functions for text stop, or of which several are one character."""
+    buffer = luaevent.buffer.new()
+    _expect_length(buffer, 0, "a new buffer")
+    buffer.add(data)
+    _expect_length(buffer, len(data), f"a buffer with {data!r}")
+    buffer.add(data)
+    _expect_length(buffer, 2 * len(data), f"a buffer with {data!r} twice")
+
+
+def _expect_length(buffer: Buffer, expected: int, when: str) -> None:
+    got = buffer.length()
+    assert got == expected, f"{when}: there are {expected} bytes, and length() is {got!r}"
+    counted = len(buffer)
+    assert counted == expected, f"{when}: there are {expected} bytes, and len() is {counted}"

@@ -1,0 +1,175 @@
+"""luaevent's complete library, buffer: taking away, and closing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice, product
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.payload import assert_same, payload
+from looptck.probes.polling import why_refused
+from looptck.probes.wires import Wires
+from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+
+
+def _filled(luaevent: LuaeventExtended, contents: bytes, pieces: int = 1) -> Buffer:
+    """A buffer with the *contents*, which came into it in so many *pieces*."""
+    buffer = luaevent.buffer.new()
+    step = max(1, -(-len(contents) // pieces))
+    for at in range(0, len(contents), step):
+        buffer.add(contents[at : at + step])
+    return buffer
+
+
+@rule("luaevent.buffer.drain")
+@pytest.mark.parametrize("pieces", [1, 2, 6])
+@pytest.mark.parametrize("size", [0, 1, 2, 6])
+def test_the_first_bytes_are_removed(luaevent: LuaeventExtended, size: int, pieces: int) -> None:
+    """Every number from none to more than all, each with a buffer of its own."""
+    contents = payload(size)
+    for n in [*range(size + 3), 1000, 2**31 - 1]:
+        buffer = _filled(luaevent, contents, pieces)
+        buffer.drain(n)
+        assert_same(contents[n:], buffer.get_data() or b"", f"after drain({n}) of {size} bytes")
+
+
+def _rows() -> Iterator[tuple[int, ...]]:
+    for size in (2, 3, 4):
+        yield from product((3, 1, 0, -1, -2, -4), repeat=size)
+
+
+@rule("luaevent.buffer.drain")
+def test_bytes_come_and_go_in_order(luaevent: LuaeventExtended) -> None:
+    """Every row of up to four steps; n stands for an add of n bytes, -n for a drain of n."""
+    for row in _rows():
+        buffer = luaevent.buffer.new()
+        contents, added = b"", 0
+        for step in row:
+            if step > 0:
+                buffer.add(payload(step, added))
+                contents += payload(step, added)
+                added += step
+            else:
+                buffer.drain(-step)
+                contents = contents[-step:]
+        assert_same(contents, buffer.get_data() or b"", f"after adds and drains {row}")
+
+
+@rule("luaevent.buffer.drain")
+@pytest.mark.parametrize(
+    "sizes", [(1000, 999), (70_000, 69_999), (5, 4, 3), (100_000, 1, 10), (1, 1)], ids=repr
+)
+def test_large_contents_are_drained_bit_by_bit(
+    luaevent: LuaeventExtended, sizes: tuple[int, ...]
+) -> None:
+    """Adds and drains of uneven sizes in turn, so that every border between pieces is crossed."""
+    buffer = luaevent.buffer.new()
+    contents, added = b"", 0
+    drained = cycle((*sizes[1:], 0, sizes[0] // 3))
+    for size in islice(cycle(sizes), 12):
+        buffer.add(payload(size, added))
+        contents += payload(size, added)
+        added += size
+        n = next(drained)
+        buffer.drain(n)
+        contents = contents[n:]
+        assert_same(contents, buffer.get_data() or b"", f"after drain({n})")
+
+
+@rule("luaevent.buffer.drain")
+@pytest.mark.parametrize("contents", [b"", b"kept"], ids=["empty", "with contents"])
+def test_drain_without_a_number_is_refused(luaevent: LuaeventExtended, contents: bytes) -> None:
+    """Nothing says how much it should be."""
+    buffer = _filled(luaevent, contents)
+    drain: Callable[..., object] = buffer.drain
+    assert why_refused(drain) is not None, "drain() without a number raised no error"
+    assert_same(contents, buffer.get_data() or b"", "after drain() without a number")
+
+
+@rule("luaevent.buffer.drain-negative")
+@pytest.mark.parametrize("n", [-1, -2, -5, -6, -1000, -(2**31)])
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("size", [0, 1, 5, 6, 200_000])
+def test_a_negative_number_leaves_nothing(
+    luaevent: LuaeventExtended, n: int, pieces: int, size: int
+) -> None:
+    """More, less and as much as there is; new bytes must be there alone afterwards."""
+    buffer = _filled(luaevent, payload(size), pieces)
+    buffer.drain(n)
+    left = buffer.get_data() or b""
+    assert not left, f"drain({n}) of {size} bytes left {len(left)}: {left[:20]!r}"
+    buffer.add(b"new")
+    assert_same(b"new", buffer.get_data(), f"bytes that were added after drain({n})")
+
+
+# {method: calls it; a descriptor with data waiting and room is at hand}
+_METHODS: dict[str, Callable[[Buffer, Any, int], object]] = {
+    "add of bytes": lambda closed, other, fd: closed.add(b"x"),
+    "add of no bytes": lambda closed, other, fd: closed.add(b""),
+    "add of a buffer": lambda closed, other, fd: closed.add(other),
+    "length": lambda closed, other, fd: closed.length(),
+    "len()": lambda closed, other, fd: len(closed),
+    "get_data()": lambda closed, other, fd: closed.get_data(),
+    "get_data(1)": lambda closed, other, fd: closed.get_data(1),
+    "get_data(1, 1)": lambda closed, other, fd: closed.get_data(1, 1),
+    "bytes()": lambda closed, other, fd: bytes(closed),
+    "readline": lambda closed, other, fd: closed.readline(),
+    "drain(1)": lambda closed, other, fd: closed.drain(1),
+    "drain(0)": lambda closed, other, fd: closed.drain(0),
+    "drain(-1)": lambda closed, other, fd: closed.drain(-1),
+    "read": lambda closed, other, fd: closed.read(fd, 10),
+    "write": lambda closed, other, fd: closed.write(fd),
+    "add to another": lambda closed, other, fd: other.add(closed),
+}
+
+
+@rule("luaevent.buffer.close")
+@pytest.mark.parametrize("method", _METHODS)
+@pytest.mark.parametrize("contents", [b"", b"line\nand more"], ids=["empty", "with contents"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_closed_buffer_refuses_every_method(
+    luaevent: LuaeventExtended, wires: Wires, method: str, contents: bytes, times: int
+) -> None:
+    """With a descriptor that has data and room, so that nothing else can be the reason."""
+    near, far = wires.pair()
+    far.send(b"data")
+    closed = _filled(luaevent, contents)
+    for _ in range(times):
+        closed.close()
+    other = _filled(luaevent, b"other")
+    refused = why_refused(_METHODS[method], closed, other, near.fileno())
+    assert refused is not None, f"{method} of a buffer that was closed raised no error"
+
+
+@rule("luaevent.buffer.close")
+@pytest.mark.parametrize("contents", [b"", b"contents"], ids=["empty", "with contents"])
+def test_closing_again_is_harmless(luaevent: LuaeventExtended, contents: bytes) -> None:
+    """A buffer made after the first close may have taken over what the second one would free."""
+    closed = _filled(luaevent, contents)
+    closed.close()
+    fresh = _filled(luaevent, b"fresh")
+    for time in ("second", "third"):
+        refused = why_refused(closed.close)
+        assert refused is None, f"close() failed the {time} time: {refused!r}"
+        assert_same(b"fresh", fresh.get_data(), f"another buffer, after the {time} close()")
+    assert why_refused(fresh.add, b"!") is None, "closing one buffer twice closed another"
+
+
+@rule("luaevent.buffer.close")
+def test_other_buffers_do_not_notice(luaevent: LuaeventExtended) -> None:
+    """One got its bytes from the closed one, one gave its bytes to it, one is a stranger."""
+    closed, heir, giver, stranger = (
+        _filled(luaevent, name) for name in (b"closed", b"heir ", b"giver", b"stranger")
+    )
+    heir.add(closed)
+    closed.add(giver)
+    giver.add(b"again")
+    closed.close()
+    for buffer, expected in (heir, b"heir closed"), (giver, b"again"), (stranger, b"stranger"):
+        assert_same(expected, buffer.get_data(), "another buffer, after one was closed")
+        refused = why_refused(buffer.add, b"!")
+        assert refused is None, f"another buffer took no bytes after one was closed: {refused!r}"
+        assert_same(expected + b"!", buffer.get_data(), "another buffer, added to")

@@ -1,0 +1,293 @@
+"""luaevent's complete library, buffer: lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.payload import assert_same, payload
+from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+
+_TERMINATORS = (b"\r\n", b"\n\r", b"\r", b"\n")
+
+# What functions for text take for the end of a line or of a text, and a buffer must not.
+_NO_TERMINATORS = b"\0\t\v\f\x1c\x1d\x1e\x85\xa0\xe2\x80\xa8"
+
+
+def _first_line(contents: bytes) -> tuple[bytes | None, bytes]:
+    """The model: the line that is to be returned, and what is left."""
+    for at in range(len(contents)):
+        pair = contents[at : at + 2]
+        if pair in _TERMINATORS or pair[:1] in _TERMINATORS:
+            return contents[:at], contents[at + (2 if pair in _TERMINATORS[:2] else 1) :]
+    return None, contents
+
+
+def _lines(contents: bytes) -> tuple[list[bytes], bytes]:
+    """The model: all lines, and what is left."""
+    lines: list[bytes] = []
+    while True:
+        line, contents = _first_line(contents)
+        if line is None:
+            return lines, contents
+        lines.append(line)
+
+
+def _words(longest: int) -> Iterator[bytes]:
+    """Every row of so many letters, carriage returns and line feeds, the shortest first."""
+    for size in range(longest + 1):
+        for letters in product(b"a\r\n", repeat=size):
+            yield bytes(letters)
+
+
+def _without_end(line: bytes | None) -> bytes | None:
+    """A line as it is compared here: what readline should have cut off is another rule's."""
+    return line.rstrip(b"\r\n") if isinstance(line, bytes) else line
+
+
+@rule("luaevent.buffer.readline")
+@pytest.mark.parametrize("way", ["at once", "byte by byte", "behind a line that was read"])
+def test_each_terminator_ends_one_line(luaevent: LuaeventExtended, way: str) -> None:
+    """All rows of six letters and line ends; a last letter keeps the end of the contents apart."""
+    for word in _words(6):
+        buffer = luaevent.buffer.new()
+        contents = word + b"z"
+        if way == "behind a line that was read":
+            buffer.add(b"before\nit ")
+            buffer.readline()
+            contents = b"it " + contents
+        pieces = [word + b"z"] if way != "byte by byte" else [bytes([byte]) for byte in word + b"z"]
+        for piece in pieces:
+            buffer.add(piece)
+        expected, left = _lines(contents)
+        _expect_lines(buffer, expected, f"{contents!r}, added {way}")
+        assert_same(left, buffer.get_data(), f"left of {contents!r} after its lines were read")
+
+
+def _expect_lines(buffer: Buffer, expected: list[bytes], what: str) -> None:
+    """Reads as many lines as are *expected*, and no more."""
+    got = [_without_end(buffer.readline()) for _ in expected]
+    assert got == expected, f"the lines of {what}, are {expected}; readline returned {got}"
+
+
+@rule("luaevent.buffer.readline")
+@pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
+def test_a_line_may_hold_any_other_byte(luaevent: LuaeventExtended, terminator: bytes) -> None:
+    """Once all values of a byte, once those that end lines elsewhere."""
+    every = bytes(byte for byte in range(256) if byte not in b"\r\n")
+    for line in (every, _NO_TERMINATORS + b".", b"\0.", b".\0\0."):
+        buffer = luaevent.buffer.new()
+        buffer.add(line + terminator + b"rest")
+        got = _without_end(buffer.readline())
+        assert_same(line, got, f"a line that ends with {terminator!r}")
+        assert_same(b"rest", buffer.get_data(), f"left after a line that ends with {terminator!r}")
+
+
+@rule("luaevent.buffer.readline")
+@pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
+@pytest.mark.parametrize("length", [1022, 1023, 1024, 4095, 4096, 65534, 65535, 65536, 100_001])
+def test_a_line_may_be_long(luaevent: LuaeventExtended, terminator: bytes, length: int) -> None:
+    """Its terminator lies on, before or behind the places where storage is likely to be divided;
+    with pairs the two bytes may lie apart.
+    """
+    line = payload(length).translate(None, b"\r\n").ljust(length, b".")
+    for pieces in (
+        [line + terminator + b"next"],
+        [line, terminator, b"next"],
+        [line + terminator[:1], terminator[1:] + b"next"],
+    ):
+        buffer = luaevent.buffer.new()
+        for piece in pieces:
+            buffer.add(piece)
+        got = _without_end(buffer.readline())
+        assert_same(line, got, f"a line of {length} bytes that ends with {terminator!r}")
+        assert_same(b"next", buffer.get_data(), "left after a long line")
+
+
+@rule("luaevent.buffer.readline")
+def test_many_lines_are_read_one_by_one(luaevent: LuaeventExtended) -> None:
+    """With terminators in turn, so that the nearest one is not always of the same kind."""
+    expected = [b"line %d" % at for at in range(2000)]
+    ended = [line + _TERMINATORS[at % 4] for at, line in enumerate(expected)]
+    buffer = luaevent.buffer.new()
+    buffer.add(b"".join(ended) + b"rest")
+    for at, line in enumerate(expected):
+        assert_same(line, _without_end(buffer.readline()), f"line {at} of {len(expected)}")
+    assert_same(b"rest", buffer.get_data(), "left after 2000 lines")
+
+
+@rule("luaevent.buffer.readline")
+@pytest.mark.parametrize("far", [b"\r", b"\n"], ids=repr)
+def test_the_first_terminator_counts_whatever_its_kind(
+    luaevent: LuaeventExtended, far: bytes
+) -> None:
+    """The other kind comes later, and again after new bytes came in."""
+    near = b"\n" if far == b"\r" else b"\r"
+    buffer = luaevent.buffer.new()
+    buffer.add(b"one" + near + b"two" + far + b"three" + near + b"four")
+    _expect_lines(buffer, [b"one", b"two"], f"one {near!r} two {far!r} three {near!r} four")
+    buffer.add(far + b"five" + near + b"six")
+    _expect_lines(buffer, [b"three", b"four", b"five"], "what was left, and new ones")
+    assert_same(b"six", buffer.get_data(), "left after five lines")
+
+
+# {what is special: contents without a terminator}
+_UNENDED: dict[str, bytes] = {
+    "nothing": b"",
+    "one byte": b"x",
+    "a word": b"unended",
+    "zero bytes": b"\0a\0",
+    "ends of other kinds": _NO_TERMINATORS,
+    "the letters of escapes": b"a\\r\\nb",
+    "many bytes": payload(100_000).translate(None, b"\r\n"),
+}
+
+
+@rule("luaevent.buffer.readline-none")
+@pytest.mark.parametrize("case", _UNENDED)
+@pytest.mark.parametrize("before", ["fresh", "after a line", "after it was emptied"])
+def test_without_a_terminator_there_is_no_line(
+    luaevent: LuaeventExtended, case: str, before: str
+) -> None:
+    """Asked three times; what was removed the first time would be missing afterwards."""
+    contents = _UNENDED[case]
+    buffer = luaevent.buffer.new()
+    buffer.add({"fresh": b"", "after a line": b"line\n", "after it was emptied": b"gone"}[before])
+    if before == "after a line":
+        buffer.add(contents)
+        buffer.readline()
+    else:
+        if before != "fresh":
+            buffer.drain(-1)
+        buffer.add(contents)
+    for _ in range(3):
+        line = buffer.readline()
+        assert line is None, f"readline of {case}, {before}, returned {line!r:.80}"
+        assert_same(contents, buffer.get_data(), f"after readline of {case}, {before}")
+
+
+@rule("luaevent.buffer.readline-none")
+@pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
+def test_a_line_that_was_asked_for_too_early_is_whole_later(
+    luaevent: LuaeventExtended, terminator: bytes
+) -> None:
+    """It is asked for after every byte."""
+    buffer = luaevent.buffer.new()
+    for at in range(5):
+        buffer.add(b"whole"[at : at + 1])
+        line = buffer.readline()
+        assert line is None, f"readline of {b'whole'[: at + 1]!r} returned {line!r}"
+    buffer.add(terminator + b"rest")
+    line = buffer.readline()
+    assert line == b"whole", f"the whole line was asked for too early; then it was {line!r}"
+    line = buffer.readline()
+    assert line is None, f"readline of what follows the last terminator returned {line!r}"
+    assert_same(b"rest", buffer.get_data(), "left after the last line")
+
+
+@rule("luaevent.buffer.readline-strip")
+@pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
+@pytest.mark.parametrize(
+    "line", [b"", b"a", b"two words", b" spaces ", b"\t", b"\0", b"\\n", b"end."], ids=repr
+)
+def test_a_line_is_returned_without_its_terminator(
+    luaevent: LuaeventExtended, terminator: bytes, line: bytes
+) -> None:
+    """Another line follows, so that no terminator is the last byte of the contents."""
+    buffer = luaevent.buffer.new()
+    buffer.add(line + terminator + b"next line" + terminator + b"rest")
+    for expected in (line, b"next line"):
+        got = buffer.readline()
+        assert got == expected, f"a line that ends with {terminator!r}: readline returned {got!r}"
+
+
+@rule("luaevent.buffer.readline-strip")
+def test_an_empty_line_is_no_bytes(luaevent: LuaeventExtended) -> None:
+    """Several kinds of terminators in a row, each of them a line."""
+    buffer = luaevent.buffer.new()
+    buffer.add(b"\n\n\r\r\n\nx")
+    for expected, terminator in (b"", "LF"), (b"", "LF CR"), (b"", "CR LF"), (b"", "LF"):
+        got = buffer.readline()
+        assert got == expected, f"a line of {terminator} alone: readline returned {got!r}"
+
+
+@rule("luaevent.buffer.readline-split")
+@pytest.mark.parametrize("end", [b"\r", b"\n"], ids=repr)
+@pytest.mark.parametrize("line", [b"abc", b"", b"x" * 5000], ids=["abc", "empty", "long"])
+def test_a_terminator_at_the_end_counts_at_once(
+    luaevent: LuaeventExtended, end: bytes, line: bytes
+) -> None:
+    """Its other half comes later, and more behind it."""
+    other = b"\n" if end == b"\r" else b"\r"
+    buffer = luaevent.buffer.new()
+    buffer.add(line + end)
+    assert_same(line, buffer.readline(), f"readline of a line and {end!r}, all there is")
+    assert_same(b"", buffer.get_data() or b"", f"left after a line that ended with {end!r}")
+    buffer.add(other + b"def\n")
+    first, second = buffer.readline(), buffer.readline()
+    assert (first, second) == (b"", b"def"), (
+        f"{end!r} ended a line, and then there came {other!r} and a line def; readline returned "
+        f"{first!r} and {second!r}, not an empty line and b'def'"
+    )
+
+
+@rule("luaevent.buffer.readline-split")
+def test_the_lines_depend_on_pieces_at_their_ends_only(luaevent: LuaeventExtended) -> None:
+    """Every row of five letters and line ends, in all pieces that can be made of it."""
+    for word in _words(5):
+        for cuts in product((False, True), repeat=max(0, len(word) - 1)):
+            pieces = _pieces(word, cuts)
+            buffer = luaevent.buffer.new()
+            left = b""
+            for at, piece in enumerate(pieces):
+                buffer.add(piece)
+                expected, left = _lines(left + piece)
+                got = _read_all(buffer, len(expected) + 2)
+                assert got == expected, (
+                    f"of the pieces {pieces}, after piece {at + 1}: the lines are {expected}, "
+                    f"readline returned {got}"
+                )
+            assert_same(left, buffer.get_data() or b"", f"left of the pieces {pieces}")
+
+
+def _pieces(word: bytes, cuts: tuple[bool, ...]) -> list[bytes]:
+    """*word*, cut after each byte for which *cuts* says so."""
+    pieces = [word[:1]]
+    for at, cut in enumerate(cuts, start=1):
+        if cut:
+            pieces.append(b"")
+        pieces[-1] += word[at : at + 1]
+    return pieces
+
+
+def _read_all(buffer: Buffer, most: int) -> list[bytes]:
+    lines: list[bytes] = []
+    while len(lines) < most and (line := buffer.readline()) is not None:
+        lines.append(line)
+    return lines
+
+
+@rule("luaevent.buffer.readline-split")
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 4096, 70_000])
+@pytest.mark.parametrize("asked", ["after each piece", "at the end"])
+def test_a_long_stream_has_the_same_lines_in_pieces_of_any_size(
+    luaevent: LuaeventExtended, size: int, asked: str
+) -> None:
+    """Lines of very different lengths, ended by line feeds, which are no half of a pair here."""
+    count = 400 if size < 64 else 4000
+    expected = [b"%d " % at + b"." * (at * 7 % 97) for at in range(count)]
+    stream = b"\n".join(expected) + b"\n"
+    buffer = luaevent.buffer.new()
+    got: list[bytes] = []
+    for at in range(0, len(stream), size):
+        buffer.add(stream[at : at + size])
+        if asked == "after each piece":
+            got += _read_all(buffer, count + 1)
+    got += _read_all(buffer, count + 1)
+    assert_same(
+        b"\n".join(expected), b"\n".join(got), f"{count} lines, in pieces of {size} bytes, joined"
+    )
+    assert len(got) == count, f"of a stream of {count} lines readline returned {len(got)}"

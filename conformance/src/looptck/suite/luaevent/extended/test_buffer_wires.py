@@ -1,0 +1,381 @@
+"""luaevent's complete library, buffer: bytes from descriptors and to them."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.payload import assert_same, payload
+from looptck.probes.polling import wait_readable, why_refused
+from looptck.probes.wires import End, Wires, drain, fill, reset
+from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+
+# {kind: makes the end that a buffer reads from, and the end that sends to it}
+_SOURCES: dict[str, Callable[[Wires], tuple[End, End]]] = {
+    "socket pair": lambda wires: wires.pair(),
+    "pipe": lambda wires: wires.pipe(),
+    "TCP": lambda wires: wires.tcp_pair(),
+}
+
+# {kind: makes the end that a buffer writes to, and the end where it arrives}
+_SINKS: dict[str, Callable[[Wires], tuple[End, End]]] = {
+    "socket pair": lambda wires: wires.pair(),
+    "pipe": lambda wires: wires.pipe()[::-1],
+    "TCP": lambda wires: wires.tcp_pair(),
+}
+
+every_source = pytest.mark.parametrize("kind", _SOURCES)
+every_sink = pytest.mark.parametrize("kind", _SINKS)
+# over TCP the kernel finds more room after a while, so that full is not for long
+every_sink_that_stays_full = pytest.mark.parametrize("kind", ["socket pair", "pipe"])
+
+# How long the kernel may take to bring bytes over TCP, in seconds.
+_ON_THEIR_WAY = 1.0
+
+
+def _filled(luaevent: LuaeventExtended, *pieces: bytes) -> Buffer:
+    buffer = luaevent.buffer.new()
+    for piece in pieces:
+        if piece:
+            buffer.add(piece)
+    return buffer
+
+
+def _contents(buffer: Buffer) -> bytes:
+    return buffer.get_data() or b""
+
+
+@rule("luaevent.buffer.read")
+@every_source
+@pytest.mark.parametrize("old", [b"", b"old "], ids=["empty", "with contents"])
+@pytest.mark.parametrize("n", [1, 2, 9, 10, 11, 5000])
+def test_the_next_bytes_are_appended_and_no_more_than_asked_for(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, old: bytes, n: int
+) -> None:
+    """Ten bytes wait; the test reads what the buffer left, so that none can be lost."""
+    near, far = _SOURCES[kind](wires)
+    far.send(payload(10))
+    wait_readable([near])
+    buffer = _filled(luaevent, old)
+    buffer.read(near.fileno(), n)
+    got = _contents(buffer)
+    came = len(got) - len(old)
+    assert came >= 1, f"10 bytes waited, and read(fd, {n}) put none into the buffer"
+    assert came <= n, f"read(fd, {n}) put {came} bytes into the buffer"
+    assert_same(old + payload(came), got, f"the buffer after read(fd, {n})")
+    assert_same(payload(10 - came, came), drain(near), f"left in the descriptor by read(fd, {n})")
+
+
+@rule("luaevent.buffer.read")
+@every_source
+@pytest.mark.parametrize("n", [1, 7, 4095, 4096, 4097, 1_000_000])
+def test_all_comes_in_order_by_and_by(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, n: int
+) -> None:
+    """As many calls as it takes, if each brings something."""
+    near, far = _SOURCES[kind](wires)
+    size = far.send(payload(200 if n < 10 else 30_000))
+    buffer = luaevent.buffer.new()
+    calls = 0
+    while (before := len(_contents(buffer))) < size:
+        wait_readable([near])
+        buffer.read(near.fileno(), n)
+        calls += 1
+        came = len(_contents(buffer)) - before
+        assert 1 <= came <= n, f"call {calls} of read(fd, {n}) put {came} bytes into the buffer"
+    assert_same(payload(size), _contents(buffer), f"after {calls} calls of read(fd, {n})")
+
+
+@rule("luaevent.buffer.read")
+def test_two_descriptors_may_be_read_in_turn(luaevent: LuaeventExtended, wires: Wires) -> None:
+    """What each gives is at the end at that time."""
+    pairs = [wires.pair(), wires.pair()]
+    buffer = luaevent.buffer.new()
+    for at in range(6):
+        near, far = pairs[at % 2]
+        far.send(b"%d" % at)
+        buffer.read(near.fileno(), 10)
+    assert_same(b"012345", _contents(buffer), "six bytes, read from two descriptors in turn")
+
+
+@rule("luaevent.buffer.read-output")
+@every_source
+@pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 100])
+def test_read_returns_how_many_bytes_it_appended(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, old: bytes, n: int
+) -> None:
+    """Three bytes wait, so that what was asked for, what there is and all contents differ."""
+    near, far = _SOURCES[kind](wires)
+    far.send(b"abc")
+    wait_readable([near])
+    buffer = _filled(luaevent, old)
+    returned = buffer.read(near.fileno(), n)
+    came = len(_contents(buffer)) - len(old)
+    assert returned == came, f"read(fd, {n}) appended {came} bytes and returned {returned!r}"
+
+
+@rule("luaevent.buffer.read-output")
+@every_source
+@pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
+@pytest.mark.parametrize("data", [b"", b"the last"], ids=["no data", "data"])
+def test_read_returns_nought_at_the_end_and_not_before(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, old: bytes, data: bytes
+) -> None:
+    """The end is there together with the data, and is met as often as it is asked for."""
+    near, far = _SOURCES[kind](wires)
+    if data:
+        far.send(data)
+    far.close()
+    buffer = _filled(luaevent, old)
+    while len(_contents(buffer)) < len(old + data):
+        wait_readable([near])
+        returned = buffer.read(near.fileno(), 100)
+        assert returned, f"read returned {returned!r} while there was data before the end"
+    for _ in range(2):
+        wait_readable([near])
+        returned = buffer.read(near.fileno(), 100)
+        assert returned == 0, f"read returned {returned!r} at the end of the file"
+        assert_same(old + data, _contents(buffer), "the buffer after read at the end of the file")
+
+
+@rule("luaevent.buffer.read-output")
+@every_source
+@pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
+@pytest.mark.parametrize("before", ["nothing was ever sent", "all was read"])
+def test_read_returns_a_negative_number_when_nothing_is_there(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, old: bytes, before: str
+) -> None:
+    """The other end is open, so that it is not the end; data that comes later is read."""
+    near, far = _SOURCES[kind](wires)
+    buffer = _filled(luaevent, old)
+    expected = old
+    if before == "all was read":
+        far.send(b"x")
+        wait_readable([near])
+        buffer.read(near.fileno(), 10)
+        expected += b"x"
+    for _ in range(2):
+        returned = buffer.read(near.fileno(), 10)
+        assert returned < 0, f"read returned {returned!r} when nothing was there to be read"
+        assert_same(expected, _contents(buffer), "the buffer after read found nothing")
+    far.send(b"later")
+    wait_readable([near])
+    returned = buffer.read(near.fileno(), 1)
+    assert returned == 1, f"read(fd, 1) returned {returned!r} when data had come"
+    assert_same(expected + b"l", _contents(buffer), "the buffer after one byte was read")
+
+
+@rule("luaevent.buffer.read-output")
+@pytest.mark.parametrize("why", ["a writing end", "a reset connection", "a closed number", "-1"])
+@pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
+def test_a_read_that_the_system_refuses_is_not_the_end(
+    luaevent: LuaeventExtended, wires: Wires, why: str, old: bytes
+) -> None:
+    """An error and a negative number are both fine."""
+    buffer = _filled(luaevent, old)
+    returned: list[int] = []
+    fd = _refusing(wires, why)
+    if why_refused(lambda: returned.append(buffer.read(fd, 10))) is None:
+        assert returned[0] < 0, f"read returned {returned[0]!r} for {why}"
+    assert_same(old, _contents(buffer), f"the buffer after read of {why}")
+
+
+def _refusing(wires: Wires, why: str) -> int:
+    """The number of a descriptor that cannot be read from, or none at all."""
+    if why == "a writing end":
+        return wires.pipe()[1].fileno()
+    if why == "a reset connection":
+        near, far = wires.tcp_pair()
+        reset(far)
+        wait_readable([near])
+        return near.fileno()
+    if why == "a closed number":
+        near, _ = wires.pair()
+        closed = wires.numbered(near, 900)
+        number = closed.fileno()
+        closed.close()
+        return number
+    return -1
+
+
+@rule("luaevent.buffer.read-output")
+@pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
+def test_read_without_a_length_is_refused(
+    luaevent: LuaeventExtended, wires: Wires, old: bytes
+) -> None:
+    """Nothing says how much it should be."""
+    near, far = wires.pair()
+    far.send(b"data")
+    buffer = _filled(luaevent, old)
+    read: Callable[..., object] = buffer.read
+    assert why_refused(read, near.fileno()) is not None, "read(fd) without a length raised no error"
+    assert_same(old, _contents(buffer), "the buffer after read(fd) without a length")
+
+
+@rule("luaevent.buffer.write")
+@every_sink
+@pytest.mark.parametrize(
+    "pieces",
+    [(b"x",), (b"abc", b"def"), (b"\0a\0", b"\r\n"), (payload(900), payload(100, 900))],
+    ids=["one byte", "two pieces", "zero bytes", "a thousand bytes"],
+)
+def test_all_contents_are_sent_where_there_is_room(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, pieces: tuple[bytes, ...]
+) -> None:
+    """One call, and so few bytes that every descriptor takes them."""
+    near, far = _SINKS[kind](wires)
+    buffer = _filled(luaevent, *pieces)
+    buffer.write(near.fileno())
+    data = b"".join(pieces)
+    assert_same(data, _arrived(far, len(data)), "what arrived after one write")
+
+
+@rule("luaevent.buffer.write")
+@every_sink
+def test_what_was_drained_is_not_sent(luaevent: LuaeventExtended, wires: Wires, kind: str) -> None:
+    """Judged only if the buffer itself shows that drain did its work."""
+    near, far = _SINKS[kind](wires)
+    buffer = _filled(luaevent, b"gone", b"abc", b"def")
+    buffer.drain(5)
+    if _contents(buffer) == b"bcdef":
+        buffer.write(near.fileno())
+        assert_same(b"bcdef", _arrived(far, 5), "what arrived after one write")
+
+
+@rule("luaevent.buffer.write")
+@every_sink
+def test_an_empty_buffer_sends_nothing(luaevent: LuaeventExtended, wires: Wires, kind: str) -> None:
+    """What another buffer sends afterwards comes alone."""
+    near, far = _SINKS[kind](wires)
+    empty, other = luaevent.buffer.new(), _filled(luaevent, b"other")
+    empty.write(near.fileno())
+    other.write(near.fileno())
+    assert_same(b"other", _arrived(far, 5), "what arrived after an empty buffer wrote, and another")
+
+
+@rule("luaevent.buffer.write")
+@every_sink_that_stays_full
+@pytest.mark.parametrize("size", [1, 100_000, 3_000_000])
+def test_a_full_descriptor_takes_the_first_bytes_when_there_is_room(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, size: int
+) -> None:
+    """The descriptor is full to the last byte; some of it is read by the peer before each write."""
+    near, far = _SINKS[kind](wires)
+    filled = fill(near)
+    data = payload(size)
+    buffer = _filled(luaevent, data)
+    buffer.write(near.fileno())
+    assert_same(data, _contents(buffer), "the buffer, after a write to a full descriptor")
+    read = _make_room(near, far)
+    buffer.write(near.fileno())
+    rest = _arrived(far, 1)
+    arrived = (b"x" * read + rest)[filled:]
+    assert rest[: filled - read].count(b"x") == filled - read, "bytes of others were lost"
+    assert arrived, "there was room, and a write sent nothing"
+    assert_same(data[: len(arrived)], arrived, "what arrived after a write with little room")
+
+
+def _make_room(near: End, far: End) -> int:
+    """Read at *far* until *near* takes more; how many bytes."""
+    read = 0
+    while not select.select([], [near.fileno()], [], 0)[1]:
+        wait_readable([far])
+        read += len(far.recv(4096))
+    return read
+
+
+def _arrived(far: End, count: int) -> bytes:
+    """All that is to be read at *far*; over TCP, *count* bytes may be waited for."""
+    arrived = drain(far)
+    while len(arrived) < count and _is_tcp(far):
+        if not select.select([far.fileno()], [], [], _ON_THEIR_WAY)[0]:
+            break
+        arrived += drain(far)
+    return arrived
+
+
+def _is_tcp(end: End) -> bool:
+    return isinstance(end, socket.socket) and end.family == socket.AF_INET
+
+
+@rule("luaevent.buffer.write-drains")
+@every_sink
+@pytest.mark.parametrize("pieces", [(b"x",), (b"abc", b"d", b"ef"), (payload(1000),)], ids=len)
+def test_what_was_sent_is_removed_and_counted(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, pieces: tuple[bytes, ...]
+) -> None:
+    """All is sent in one call; a second one has nothing to send, and new bytes come alone."""
+    near, far = _SINKS[kind](wires)
+    data = b"".join(pieces)
+    buffer = _filled(luaevent, *pieces)
+    returned = buffer.write(near.fileno())
+    assert _arrived(far, len(data)) == data, "a few bytes were not sent by one write"
+    assert returned == len(data), f"a write that sent {len(data)} bytes returned {returned!r}"
+    assert_same(b"", _contents(buffer), "the buffer after all of it was sent")
+    returned = buffer.write(near.fileno())
+    assert returned <= 0, f"a write of an empty buffer returned {returned!r}"
+    buffer.add(b"new")
+    buffer.write(near.fileno())
+    assert_same(b"new", _arrived(far, 3), "what arrived of the bytes added after a write")
+
+
+@rule("luaevent.buffer.write-drains")
+@every_sink
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_no_byte_is_lost_or_doubled_by_partial_writes(
+    luaevent: LuaeventExtended, wires: Wires, kind: str, pieces: int
+) -> None:
+    """Far more than any descriptor takes; the peer reads only after each write."""
+    near, far = _SINKS[kind](wires)
+    size = 3_000_000
+    data, step = payload(size), size // pieces
+    buffer = _filled(luaevent, *[data[at : at + step] for at in range(0, size, step)])
+    received: list[bytes] = []
+    sent = 0
+    while sent < size:
+        _make_room(near, far)
+        returned = buffer.write(near.fileno())
+        came = _arrived(far, returned)
+        assert came, "there was room, and a write sent nothing"
+        received.append(came)
+        sent += len(came)
+        assert returned == len(came), f"a write that sent {len(came)} bytes returned {returned!r}"
+        assert_same(data[sent:], _contents(buffer), f"the buffer after {sent} bytes were sent")
+    assert_same(data, b"".join(received), "all that arrived")
+    assert_same(b"", _contents(buffer), "the buffer after all of it was sent")
+
+
+@rule("luaevent.buffer.write-drains")
+@pytest.mark.parametrize("why", ["full", "peer gone", "a reading end", "a closed number", "-1"])
+@pytest.mark.parametrize("size", [0, 1, 100_000])
+def test_what_was_not_sent_stays(
+    luaevent: LuaeventExtended, wires: Wires, why: str, size: int
+) -> None:
+    """With a full descriptor there must be no error; otherwise the system's own is fine."""
+    buffer = _filled(luaevent, payload(size))
+    near, far = wires.pair()
+    fd = near.fileno()
+    if why == "full":
+        fill(near)
+    elif why == "peer gone":
+        far.close()
+    elif why == "a reading end":
+        fd = wires.pipe()[0].fileno()
+    elif why == "a closed number":
+        twin = wires.numbered(near, 900)
+        fd = twin.fileno()
+        twin.close()
+    else:
+        fd = -1
+    returned: list[int] = []
+    refused = why_refused(lambda: returned.append(buffer.write(fd)))
+    if refused is None:
+        assert returned[0] <= 0, f"a write to {why} that sent nothing returned {returned[0]!r}"
+    else:
+        assert why != "full", f"a write to a full descriptor raised {refused!r}"
+    assert_same(payload(size), _contents(buffer), f"the buffer after a write to {why}")
