@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ def python_calls(act: Callable[[], object]) -> int:
         nonlocal calls
         calls += event == "call"
 
+    gc.collect()  # what other tests left must not be finalized while we count
     sys.setprofile(profile)
     try:
         act()

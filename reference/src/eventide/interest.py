@@ -22,10 +22,18 @@ from .pollers.api import identify
 class Interest:
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
-        # {fd: events} -- what is wanted; the kernel knows the union
-        self.events: dict[int, tuple[Event, ...]] = {}
+        # {fd: event}, and {fd: events} where there are several: no number is in
+        # both.  What is wanted is in the events; the kernel knows the union.
+        self.sole: dict[int, Event] = {}
+        self.shared: dict[int, tuple[Event, ...]] = {}
         # {fd: file} -- what the number stood for when it was first watched
-        self._files: dict[int, tuple[int, int]] = {}
+        self.files: dict[int, tuple[int, int]] = {}
+
+    def of(self, fd: int) -> tuple[Event, ...]:
+        """Who waits for *fd*, readers first."""
+        if (event := self.sole.get(fd)) is not None:
+            return (event,)
+        return self.shared.get(fd, ())
 
     def link(self, event: Event, want: int) -> None:
         """Watch for *event*, which is not watched for yet, in *want*.
@@ -35,8 +43,8 @@ class Interest:
         """
         fd = event.fd
         file = identify(fd)
-        others = self.events.get(fd, ())
-        if others and self._files[fd] != file:
+        others = self.of(fd)
+        if others and self.files[fd] != file:
             others = _retire(others)
         try:
             self._poller.change(fd, _union(others), _union(others) | want)
@@ -47,8 +55,8 @@ class Interest:
             self._poller.change(fd, NOTHING, want)
         event.want = want
         # readers first: what comes in may decide what goes out
-        self.events[fd] = tuple(sorted((*others, event), key=lambda event: event.want))
-        self._files[fd] = file
+        self._put(fd, tuple(sorted((*others, event), key=lambda event: event.want)))
+        self.files[fd] = file
 
     def rewatch(self, event: Event, want: int) -> None:
         """From now on watch for *event* in *want*.
@@ -63,9 +71,9 @@ class Interest:
             self.link(event, want)
         else:
             fd, gains = event.fd, want & ~event.want
-            if gains and identify(fd) != self._files[fd]:
+            if gains and identify(fd) != self.files[fd]:
                 raise OSError(errno.EBADF, f"descriptor {fd} was closed while it was watched")
-            others = _union(other for other in self.events[fd] if other is not event)
+            others = _union(self._others(event))
             if others | event.want != others | want:
                 try:
                     self._poller.change(fd, others | event.want, others | want)
@@ -80,12 +88,11 @@ class Interest:
         if not want:
             return
         fd = event.fd
-        others = tuple(other for other in self.events[fd] if other is not event)
+        others = self._others(event)
         left = _union(others)
-        if others:
-            self.events[fd] = others
-        else:
-            del self.events[fd], self._files[fd]
+        self._put(fd, others)
+        if not others:
+            del self.files[fd]
         if left != left | want:
             with suppress(OSError):  # closed first: the kernel has taken it back
                 self._poller.change(fd, left | want, left)
@@ -96,16 +103,29 @@ class Interest:
         The poller is told not to speak of those again.
         """
         for fd, _ in notices:
-            if fd not in self.events:
+            if fd not in self.files:
                 self._poller.change(fd, NOTHING, NOTHING)
-        return [notice for notice in notices if notice[0] in self.events]
+        return [notice for notice in notices if notice[0] in self.files]
 
     def clear(self) -> None:
         """Close every event, and watch for nobody."""
-        for events in list(self.events.values()):
-            _retire(events)
-        self.events.clear()
-        self._files.clear()
+        for fd in list(self.files):
+            _retire(self.of(fd))
+        self.sole.clear()
+        self.shared.clear()
+        self.files.clear()
+
+    def _others(self, event: Event) -> tuple[Event, ...]:
+        return tuple(other for other in self.shared.get(event.fd, ()) if other is not event)
+
+    def _put(self, fd: int, events: tuple[Event, ...]) -> None:
+        if len(events) == 1:
+            self.sole[fd] = events[0]
+            self.shared.pop(fd, None)
+            return
+        self.sole.pop(fd, None)
+        if events:
+            self.shared[fd] = events
 
 
 def _union(events: Iterable[Event]) -> int:

@@ -31,8 +31,11 @@ from .errors import ClosedError, RunningError
 from .events import Descriptor, Event, Interval, Timer, Watcher, seconds
 from .inbox import Inbox
 from .interest import Interest
-from .pollers import BOTH, READ, WRITE, Poller, open_poller
+from .pollers import BOTH, READ, WRITE, Poller, Verbatim, open_poller
 from .timers import Timers
+
+# What a poller that speaks no other words means by them.
+_DIRECTIONS = range(BOTH + 1)
 
 
 class Loop:
@@ -48,10 +51,14 @@ class Loop:
         if clock is None:
             clock = MonotonicClock()
         self._poller = open_poller(poller) if poller is None or isinstance(poller, str) else poller
-        self._wait = clock.pace(self._poller.wait)
+        if isinstance(self._poller, Verbatim):
+            wait, self._means = self._poller.ask, self._poller.means
+        else:
+            wait, self._means = self._poller.wait, _DIRECTIONS
+        self._wait = clock.pace(wait)
         self._timers = Timers()
         self._interest = Interest(self._poller)
-        self._events = self._interest.events
+        self._watched = self._interest.files
 
         # The verbs that events need (see `Keeper`).
         self.now: Callable[[], float] = clock.now
@@ -117,7 +124,7 @@ class Loop:
         self._enter()
         try:
             self._stopping = False
-            while not self._stopping and (len(self._events) > 1 or forever or self.busy):
+            while not self._stopping and (len(self._watched) > 1 or forever or self.busy):
                 self._turn(None)
         finally:
             self._running = False
@@ -141,11 +148,11 @@ class Loop:
     def busy(self) -> bool:
         """Whether there is anything to wait for."""
         # one descriptor is the inbox's own
-        return len(self._events) > 1 or self._timers.live > 0 or len(self._inbox) > 0
+        return len(self._watched) > 1 or self._timers.live > 0 or len(self._inbox) > 0
 
     def watching(self, fd: int) -> tuple[Event, ...]:
         """The events that wait for descriptor *fd*."""
-        return self._events.get(fd, ())
+        return self._interest.of(fd)
 
     @property
     def poller(self) -> str:
@@ -233,12 +240,13 @@ class Loop:
             budget = max(0.0, bound - self.now())
             timeout = budget if timeout is None else min(budget, timeout)
         notices = self._wait(None if timeout == inf else timeout)  # TURN-3
-        events = self._events
+        means, interest = self._means, self._interest
+        sole = interest.sole
         try:
-            return [(event, ready) for fd, ready in notices for event in events[fd]]
-        except KeyError:  # the kernel spoke of a descriptor that nobody watches
-            notices = self._interest.exorcise(notices)
-            return [(event, ready) for fd, ready in notices for event in events[fd]]
+            return [(sole[fd], means[word]) for fd, word in notices]
+        except KeyError:  # it has several events; or nobody watches it
+            notices = interest.exorcise(notices)
+            return [(event, means[word]) for fd, word in notices for event in interest.of(fd)]
 
 
 def _callable(fn: Callable[..., object]) -> Callable[..., object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import select as kernel
 import sys
 
-from .api import BOTH, NOTHING, READ, WRITE, Notice, Poller
+from .api import BOTH, NOTHING, READ, WRITE, Notice, Poller, Verbatim
 
 __all__ = [
     "BOTH",
@@ -18,6 +18,7 @@ __all__ = [
     "WRITE",
     "Notice",
     "Poller",
+    "Verbatim",
     "available",
     "default",
     "open_poller",

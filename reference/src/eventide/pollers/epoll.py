@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import select
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
@@ -41,12 +42,12 @@ _ASK = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT, BOTH: select.EPOLLIN | sel
 # directions, so that each waiter meets the error in its own read or write.
 _MEANS_READ = select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP
 _MEANS_WRITE = select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP
-_ALL = _MEANS_READ | _MEANS_WRITE
 
-# kernel mask -> ours, by index: cheaper for each event than any call
+# kernel mask -> ours, by index: cheaper for each event than any call.  No bit
+# comes that is neither asked for nor one of these.
 _MEANS = tuple(
     (READ if mask & _MEANS_READ else NOTHING) | (WRITE if mask & _MEANS_WRITE else NOTHING)
-    for mask in range(_ALL + 1)
+    for mask in range((_MEANS_READ | _MEANS_WRITE) + 1)
 )
 
 # The kernel takes an int of milliseconds.
@@ -55,6 +56,7 @@ _LONGEST = (2**31 - 1) // 1000
 
 class EpollPoller:
     name: ClassVar[str] = "epoll"
+    means: ClassVar[Sequence[int]] = _MEANS
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -80,11 +82,14 @@ class EpollPoller:
         self._told[fd] = new
 
     def wait(self, timeout: float | None) -> list[Notice]:
+        return [(fd, _MEANS[mask]) for fd, mask in self.ask(timeout)]
+
+    def ask(self, timeout: float | None) -> list[tuple[int, int]]:
         if timeout is not None and timeout > _LONGEST:
             timeout = _LONGEST
         # select.epoll rounds up to the next millisecond, so rounding never
         # cuts a wait short.
-        return [(fd, _MEANS[mask & _ALL]) for fd, mask in self._epoll.poll(timeout)]
+        return self._epoll.poll(timeout)
 
     def close(self) -> None:
         self._epoll.close()
