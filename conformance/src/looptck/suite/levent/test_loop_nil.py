@@ -1,0 +1,313 @@
+"""levent, base:loop: loop() and loop(None), which serve until no event is active."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.returning import meanwhile, returning
+from looptck.probes.rounds import Rounds
+from looptck.probes.stopwatch import Stopwatch, assert_prompt
+from looptck.probes.wires import End, Wires, drain
+from looptck.profiles.levent import Event
+
+both_forms = pytest.mark.parametrize("form", ["loop()", "loop(None)"])
+
+
+def _loop(rounds: Rounds, form: str) -> None:
+    with returning(form):
+        if form == "loop()":
+            rounds.base.loop()
+        else:
+            rounds.once(None)
+
+
+def _reader(rounds: Rounds, name: str, end: End, *, calls: int = 1) -> Event:
+    """An event that reads all there is and stops at its last call."""
+
+    def on_read(_file: object) -> None:
+        drain(end)
+        if rounds.count(name) < calls:
+            event.start()
+        else:
+            event.stop()
+
+    event = rounds.event(name, end.fileno(), "r", on_read)
+    return event
+
+
+def _ready(rounds: Rounds, wires: Wires) -> Event:
+    """An event with data, not started."""
+    near, far = wires.pair()
+    far.send(b"x")
+    return _reader(rounds, "event", near)
+
+
+def _none(_rounds: Rounds, _wires: Wires) -> None:
+    """No event at all."""
+
+
+def _made(rounds: Rounds, wires: Wires) -> None:
+    _ready(rounds, wires)
+
+
+def _stopped(rounds: Rounds, wires: Wires) -> None:
+    event = _ready(rounds, wires)
+    event.start()
+    event.stop()
+
+
+def _stopped_for_good(rounds: Rounds, wires: Wires) -> None:
+    event = _ready(rounds, wires)
+    for _ in range(2):
+        event.start()
+        event.start()
+        event.stop()
+        event.stop()
+
+
+def _deleted(rounds: Rounds, wires: Wires) -> None:
+    for event in (_ready(rounds, wires), _ready(rounds, wires)):
+        event.start()
+        event.delete()
+
+
+def _served(rounds: Rounds, wires: Wires) -> None:
+    _ready(rounds, wires).start()
+    assert rounds.until_count("event"), "an event that was ready was never called by loop(0)"
+    rounds.trace.clear()
+
+
+_NONE_ACTIVE: dict[str, Callable[[Rounds, Wires], None]] = {
+    "no event": _none,
+    "never started": _made,
+    "stopped": _stopped,
+    "started and stopped twice each": _stopped_for_good,
+    "deleted": _deleted,
+    "served and stopped": _served,
+}
+
+
+@rule("levent.loop.nil")
+@pytest.mark.parametrize("past", _NONE_ACTIVE)
+@both_forms
+def test_loop_returns_at_once_when_no_event_is_active(
+    rounds: Rounds, wires: Wires, clock: Clock, past: str, form: str
+) -> None:
+    """Their files have data: a loop that takes one of them for active serves it, or waits."""
+    _NONE_ACTIVE[past](rounds, wires)
+
+    def lateness() -> float:
+        since, began = Stopwatch(clock), time.monotonic()
+        _loop(rounds, form)
+        return max(since.elapsed(), time.monotonic() - began)
+
+    assert_prompt(lateness, 0.05)
+    assert not rounds.trace, f"{form} called an event that was not active: {past}"
+
+
+@rule("levent.loop.nil")
+@both_forms
+def test_loop_serves_an_event_again_and_again_until_it_stops(
+    rounds: Rounds, wires: Wires, form: str
+) -> None:
+    """Each call reads its byte and sends the next one; the last one of five stops."""
+    near, far = wires.pair()
+
+    def on_read(_file: object) -> None:
+        drain(near)
+        far.send(b"x")
+        if rounds.count("event") < 5:
+            event.start()
+        else:
+            event.stop()
+
+    event = rounds.event("event", near.fileno(), "r", on_read)
+    event.start()
+    far.send(b"x")
+    _loop(rounds, form)
+    assert rounds.count("event") == 5, (
+        f"an event was active up to its fifth call; {form} returned after {rounds.count('event')}"
+    )
+
+
+@rule("levent.loop.nil")
+@both_forms
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+def test_loop_waits_for_an_event_that_is_silent_for_long(
+    rounds: Rounds, wires: Wires, form: str, attempt: int
+) -> None:
+    """Another thread sends, twice; three attempts, as a slow machine may hide an early return."""
+    near, far = wires.pair()
+
+    def send() -> None:
+        rounds.trace("sent")
+        far.send(b"x")
+
+    _reader(rounds, "event", near, calls=2).start()
+    with meanwhile(send, send):
+        _loop(rounds, form)
+    assert rounds.trace == ["sent", "event", "sent", "event"], (
+        f"{form} with an event that is active up to its second call: "
+        f"{', '.join(rounds.trace) or 'nothing'}, and then it returned"
+    )
+
+
+@rule("levent.loop.nil")
+@both_forms
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_loop_waits_for_the_last_of_several_events(
+    rounds: Rounds, wires: Wires, form: str, first: int
+) -> None:
+    """Three events: one is ready at once, the others later, each after the one before ended."""
+    names = ["a", "b", "c"]
+    order = names[first:] + names[:first]
+    senders: list[Callable[[], object]] = []
+    pairs = {name: wires.pair() for name in names}
+    for name in names:
+        _reader(rounds, name, pairs[name][0]).start()
+    pairs[order[0]][1].send(b"x")
+    for name in order[1:]:
+        senders.append(lambda name=name: pairs[name][1].send(b"x"))  # type: ignore[misc]  # mypy infers no lambda with a default
+    with meanwhile(*senders):
+        _loop(rounds, form)
+    assert rounds.trace == order, (
+        f"{form} returned after {', '.join(rounds.trace) or 'nothing'}; "
+        f"three events were active, due in the order {', '.join(order)}"
+    )
+
+
+@rule("levent.loop.nil")
+@both_forms
+@pytest.mark.parametrize("end", ["stop", "delete"])
+@pytest.mark.parametrize("whose", ["its own", "another one's", "both"])
+def test_loop_returns_when_a_callback_ends_the_last_event(
+    rounds: Rounds, wires: Wires, form: str, end: str, whose: str
+) -> None:
+    """What another one ends is silent, so that only its end can let the loop return."""
+    near, far = wires.pair()
+    silent, _ = wires.pair()
+    other = rounds.event("other", silent.fileno(), "r")
+    if whose != "its own":
+        other.start()
+
+    def on_read(_file: object) -> None:
+        if whose == "both":
+            event.start()
+        if whose != "its own":
+            getattr(other, end)()
+        getattr(event, end)()
+
+    event = rounds.event("event", near.fileno(), "r", on_read)
+    event.start()
+    far.send(b"x")
+    _loop(rounds, form)
+    assert rounds.trace == ["event"], (
+        f"the first call ended what was active; called were {', '.join(rounds.trace) or 'none'}"
+    )
+
+
+@rule("levent.loop.nil")
+@pytest.mark.parametrize("times", [2, 5])
+def test_loop_serves_as_before_when_it_is_called_again(
+    rounds: Rounds, wires: Wires, times: int
+) -> None:
+    """The same event is started again for each loop, and a loop without any comes in between."""
+    near, far = wires.pair()
+
+    def on_read(_file: object) -> None:
+        drain(near)
+        event.stop()
+
+    event = rounds.event("event", near.fileno(), "r", on_read)
+    for _ in range(times):
+        event.start()
+        with meanwhile(lambda: far.send(b"x")):
+            _loop(rounds, "loop()")
+        _loop(rounds, "loop()")
+    assert rounds.trace == ["event"] * times, (
+        f"{times} loops with one call each; there came {len(rounds.trace)}"
+    )
+
+
+_SOURCES = ["ready", "later, by a callback", "later, by another thread"]
+
+
+@rule("levent.loop.add-in-callback")
+@pytest.mark.parametrize("made", ["in the callback", "before"])
+@pytest.mark.parametrize("data", _SOURCES)
+@pytest.mark.parametrize("beside", ["nothing", "a silent event"])
+def test_an_event_started_in_a_callback_is_served(
+    rounds: Rounds, wires: Wires, made: str, data: str, beside: str
+) -> None:
+    """With nothing beside it, the one that starts it has stopped, or stops at its next call."""
+    near, far = wires.pair()
+    fresh, sender = wires.pair()
+    quiet, _ = wires.pair()
+    silent = rounds.event("silent", quiet.fileno(), "r")
+
+    def on_fresh(_file: object) -> None:
+        new[0].stop()
+        silent.stop()
+
+    def make() -> Event:
+        return rounds.event("new", fresh.fileno(), "r", on_fresh)
+
+    new = [make()] if made == "before" else []
+
+    def on_read(_file: object) -> None:
+        if data == "ready" or rounds.count("starter") == 2:
+            sender.send(b"x")
+        if rounds.count("starter") == 1:
+            new[:] = new or [make()]
+            new[0].start()
+            if data == "later, by a callback":
+                far.send(b"x")
+                starter.start()
+                return
+        starter.stop()
+
+    starter = rounds.event("starter", near.fileno(), "r", on_read)
+    starter.start()
+    if beside != "nothing":
+        silent.start()
+    far.send(b"x")
+    acts = [lambda: sender.send(b"x")] if data == "later, by another thread" else []
+    with meanwhile(*acts):
+        _loop(rounds, "loop()")
+    assert rounds.trace[-1:] == ["new"], (
+        f"an event was started in a callback, its data came {data}; "
+        f"loop() called {', '.join(rounds.trace) or 'nothing'}, and returned"
+    )
+
+
+@rule("levent.loop.add-in-callback")
+@pytest.mark.parametrize("stops", ["before", "after"])
+def test_each_callback_may_start_the_next_event(rounds: Rounds, wires: Wires, stops: str) -> None:
+    """Six in a row; each stops before it has started the next one, or after."""
+    names = [f"event {each}" for each in range(6)]
+    pairs = [wires.pair() for _ in names]
+    for _, far in pairs:
+        far.send(b"x")
+
+    def add(at: int) -> None:
+        def on_read(_file: object) -> None:
+            if stops == "before":
+                event.stop()
+            if at + 1 < len(names):
+                add(at + 1)
+            event.stop()
+
+        event = rounds.event(names[at], pairs[at][0].fileno(), "r", on_read)
+        event.start()
+
+    add(0)
+    _loop(rounds, "loop()")
+    assert rounds.trace == names, (
+        f"each of {len(names)} callbacks started the next event; "
+        f"loop() called {', '.join(rounds.trace) or 'nothing'}, and returned"
+    )

@@ -1,0 +1,205 @@
+"""levent, base:loop: what the document leaves open, observed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.observation import Observation
+from looptck.probes.program import run_program
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.levent import Base, Levent
+
+# How long a loop may take before it counts as one that waits for ever, in seconds.
+_FOR_EVER = 0.4
+
+
+def _in_a_process(act: Callable[[], str]) -> str:
+    """What *act* says, in a process of its own, or that it waits; any loop comes to an end so.
+
+    The process is ended by the kernel, so that a loop cannot miss it.
+    """
+
+    def main() -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, _FOR_EVER)
+        try:
+            said = act()
+        except Exception as error:
+            said = f"raises {type(error).__name__}"
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        os.write(1, f"<{said}>".encode())
+
+    ended = run_program(main)
+    if ended.status in (-signal.SIGALRM, None):
+        return "waits for ever"
+    _, _, said = ended.output.partition("<")
+    return said.partition(">")[0] if said else "ends the process"
+
+
+def _reader(rounds: Rounds, wires: Wires, name: str, *, calls: int = 1) -> None:
+    """A started event that is always ready, and stops at its last call."""
+    near, far = wires.pair()
+    far.send(b"x")
+
+    def on_read(_file: object) -> None:
+        if rounds.count(name) < calls:
+            event.start()
+        else:
+            event.stop()
+
+    event = rounds.event(name, near.fileno(), "r", on_read)
+    event.start()
+
+
+def _loop(base: Base, howmany: Any) -> object:
+    return base.loop(howmany)
+
+
+@rule("levent.loop.howmany-positive-one")
+def test_observe_how_many_of_three_ready_events_are_served(
+    levent: Levent, wires: Wires, observe: Observation
+) -> None:
+    """No call is made when all three were served, as that one might wait."""
+
+    def act() -> str:
+        rounds = Rounds(levent)
+        for each in range(3):
+            _reader(rounds, wires, f"event {each}")
+        served: list[str] = []
+        while len(set(rounds.trace)) < 3 and len(served) < 9:
+            before = len(rounds.trace)
+            rounds.once(1)
+            served.append(str(len(rounds.trace) - before))
+        return ", then ".join(served)
+
+    observe(_in_a_process(act), of="three ready")
+
+
+@rule("levent.loop.howmany-positive-none")
+@pytest.mark.parametrize("howmany", [1, 5])
+@pytest.mark.parametrize("past", ["no event", "a stopped event"])
+def test_observe_waiting_for_an_event_that_nobody_can_make(
+    levent: Levent, wires: Wires, observe: Observation, howmany: int, past: str
+) -> None:
+    """The stopped event has data, so that a loop that looks at it anyway shows."""
+
+    def act() -> str:
+        rounds = Rounds(levent)
+        if past != "no event":
+            near, far = wires.pair()
+            far.send(b"x")
+            event = rounds.event("event", near.fileno(), "r")
+            event.start()
+            event.stop()
+        rounds.once(howmany)
+        return "returns" if not rounds.trace else "calls the event"
+
+    observe(_in_a_process(act), of=f"loop({howmany}), {past}")
+
+
+def _told(levent: Levent, wires: Wires, howmany: Any) -> str:
+    """What `loop` does with *howmany*, an event being ready three times and one silent."""
+    rounds = Rounds(levent)
+    _reader(rounds, wires, "event", calls=3)
+    try:
+        _loop(rounds.base, howmany)
+    except Exception as error:
+        return f"raises {type(error).__name__}, {len(rounds.trace)} calls"
+    return f"{len(rounds.trace)} calls"
+
+
+@rule("levent.loop.howmany-negative")
+@pytest.mark.parametrize("howmany", [-1, -3])
+def test_observe_a_negative_number(
+    levent: Levent, wires: Wires, observe: Observation, howmany: int
+) -> None:
+    """An event is ready three times: one pass calls it once, a loop to the end three times."""
+    observe(_in_a_process(lambda: _told(levent, wires, howmany)), of=f"loop({howmany})")
+
+
+_NO_NUMBERS: dict[str, object] = {
+    "True": True,
+    "False": False,
+    "a dict": {},
+    "'1'": "1",
+    "1.7": 1.7,
+    "0.5": 0.5,
+    "an object": object(),
+}
+
+
+@rule("levent.loop.howmany-type")
+@pytest.mark.parametrize("howmany", _NO_NUMBERS)
+def test_observe_what_is_no_whole_number(
+    levent: Levent, wires: Wires, observe: Observation, howmany: str
+) -> None:
+    """An event is ready three times: one pass calls it once, a loop to the end three times."""
+    told = _in_a_process(lambda: _told(levent, wires, _NO_NUMBERS[howmany]))
+    observe(told, of=f"loop({howmany})")
+
+
+@rule("levent.loop.return-value")
+@pytest.mark.parametrize("howmany", [None, 0, 1])
+@pytest.mark.parametrize("events", ["an event", "nothing"])
+def test_observe_what_loop_returns(
+    levent: Levent, wires: Wires, observe: Observation, howmany: int | None, events: str
+) -> None:
+    """Numbers, truth values, texts and None are told; of anything else its type."""
+
+    def act() -> str:
+        rounds = Rounds(levent)
+        if events != "nothing":
+            _reader(rounds, wires, "event")
+        returned = _loop(rounds.base, howmany)
+        plain = returned is None or isinstance(returned, bool | int | str)
+        return repr(returned) if plain else f"an object: {type(returned).__name__}"
+
+    observe(_in_a_process(act), of=f"loop({howmany}) with {events}")
+
+
+@rule("levent.loop.nested")
+@pytest.mark.parametrize("inner", [None, 0, 1])
+def test_observe_loop_in_a_callback_of_its_own_base(
+    levent: Levent, wires: Wires, observe: Observation, inner: int | None
+) -> None:
+    """The outer event has stopped; another one is ready, and a third gets ready afterwards."""
+
+    def act() -> str:
+        rounds = Rounds(levent)
+        near, far = wires.pair()
+        late, sender = wires.pair()
+        far.send(b"x")
+        told: list[str] = []
+
+        def on_read(_file: object) -> None:
+            drain(near)
+            outer.stop()
+            _reader(rounds, wires, "inner")
+            try:
+                _loop(rounds.base, inner)
+            except Exception as error:
+                told.append(f"the inner call raises {type(error).__name__}")
+            else:
+                served = "serves" if rounds.count("inner") else "does not serve"
+                told.append(f"the inner call {served} what is ready")
+            sender.send(b"x")
+            last.start()
+
+        outer = rounds.event("outer", near.fileno(), "r", on_read)
+        last = rounds.event("last", late.fileno(), "r", lambda _: last.stop())
+        outer.start()
+        try:
+            rounds.once(None)
+        except Exception as error:
+            told.append(f"the outer loop raises {type(error).__name__}")
+        going_on = "goes on" if rounds.count("last") else "does not go on"
+        return f"{', '.join(told)}, the outer loop {going_on}"
+
+    observe(_in_a_process(act), of=f"loop({inner})")

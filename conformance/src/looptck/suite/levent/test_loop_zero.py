@@ -1,0 +1,237 @@
+"""levent, base:loop: loop(0), one pass over what is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.returning import returning
+from looptck.probes.rounds import Rounds
+from looptck.probes.stopwatch import Stopwatch, assert_prompt
+from looptck.probes.wires import End, Wires, drain
+from looptck.profiles.levent import Event, Levent
+
+# A pass may be late for what became ready just before it.
+_PASSES = 3
+
+_WIRES: dict[str, Callable[[Wires], tuple[End, End]]] = {
+    "socket pair": lambda wires: wires.pair(),
+    "pipe": lambda wires: wires.pipe(),
+    "TCP": lambda wires: wires.tcp_pair(),
+}
+
+
+def _pass(rounds: Rounds) -> None:
+    with returning("loop(0)"):
+        rounds.once(0)
+
+
+def _passes_until(rounds: Rounds, condition: Callable[[], object]) -> None:
+    """One pass, and those more that a loop may need to notice."""
+    for _ in range(_PASSES):
+        _pass(rounds)
+        if condition():
+            return
+
+
+def _ending(rounds: Rounds, name: str, end: End) -> Event:
+    """A started reader that stops itself when it is called."""
+    event = rounds.event(name, end.fileno(), "r", lambda _: event.stop())
+    event.start()
+    return event
+
+
+@rule("levent.loop.howmany-zero")
+@pytest.mark.parametrize("ready, idle", [(1, 0), (1, 3), (3, 0), (2, 1), (40, 40)])
+def test_every_ready_event_is_called_and_no_other_is(
+    rounds: Rounds, wires: Wires, ready: int, idle: int
+) -> None:
+    """Forty are more than the passes that are allowed can serve a few at a time."""
+    for each in range(max(ready, idle)):
+        if each < ready:
+            near, far = wires.pair()
+            far.send(b"x")
+            _ending(rounds, f"ready {each}", near)
+        if each < idle:
+            _ending(rounds, f"idle {each}", wires.pair()[0])
+    _passes_until(rounds, lambda: len(set(rounds.trace)) == ready)
+    called = set(rounds.trace)
+    assert len(called) >= ready, (
+        f"of {ready} events that were ready, {_PASSES} calls of loop(0) served {len(called)}"
+    )
+    for _ in range(_PASSES):
+        _pass(rounds)
+    others = sorted(name for name in rounds.trace if name.startswith("idle"))
+    assert not others, f"loop(0) called {others[0]}, for which there was nothing"
+
+
+@rule("levent.loop.howmany-zero")
+@pytest.mark.parametrize("wire", _WIRES)
+def test_what_becomes_ready_later_is_served_by_a_later_pass(
+    rounds: Rounds, wires: Wires, wire: str
+) -> None:
+    """Between the arrivals there are passes that find nothing."""
+    near, far = _WIRES[wire](wires)
+
+    def on_read(_file: object) -> None:
+        drain(near)
+        event.start()
+
+    event = rounds.event("read", near.fileno(), "r", on_read)
+    event.start()
+    for arrival in range(1, 4):
+        rounds.quiet(_PASSES)
+        assert rounds.count("read") == arrival - 1, "loop(0) called an event without any data"
+        far.send(b"x")
+        _passes_until(rounds, lambda: rounds.count("read") >= arrival)  # noqa: B023  # called at once
+        assert rounds.count("read") == arrival, (
+            f"arrival {arrival} was not served by {_PASSES} calls of loop(0)"
+        )
+
+
+def _none(_rounds: Rounds, _wires: Wires) -> None:
+    """No event at all."""
+
+
+def _idle(rounds: Rounds, wires: Wires) -> None:
+    _ending(rounds, "idle", wires.pair()[0])
+
+
+def _several_idle(rounds: Rounds, wires: Wires) -> None:
+    for each in range(5):
+        _ending(rounds, f"idle {each}", wires.pair()[0])
+
+
+def _idle_again(rounds: Rounds, wires: Wires) -> None:
+    near, far = wires.pair()
+
+    def on_read(_file: object) -> None:
+        drain(near)
+        event.start()
+
+    event = rounds.event("served", near.fileno(), "r", on_read)
+    event.start()
+    far.send(b"x")
+    assert rounds.until_count("served"), "an event that was ready was never called by loop(0)"
+    rounds.trace.clear()
+
+
+_NOTHING_READY: dict[str, Callable[[Rounds, Wires], None]] = {
+    "no event": _none,
+    "an event without data": _idle,
+    "several events without data": _several_idle,
+    "an event whose data was read": _idle_again,
+}
+
+
+@rule("levent.loop.howmany-zero")
+@pytest.mark.parametrize("left", _NOTHING_READY)
+def test_a_pass_waits_for_nothing(rounds: Rounds, wires: Wires, clock: Clock, left: str) -> None:
+    """Late is what is late every time, by the loop's clock or the machine's."""
+    _NOTHING_READY[left](rounds, wires)
+
+    def lateness() -> float:
+        since, began = Stopwatch(clock), time.monotonic()
+        _pass(rounds)
+        return max(since.elapsed(), time.monotonic() - began)
+
+    assert_prompt(lateness, 0.05)
+    assert not rounds.trace, f"loop(0) called {rounds.trace[0]!r}, and nothing was ready"
+
+
+def _took(rounds: Rounds, before: int) -> list[str]:
+    return rounds.trace[before:]
+
+
+@rule("levent.loop.howmany-zero-bounded")
+@pytest.mark.parametrize("data", ["is left", "comes anew"])
+@pytest.mark.parametrize("events", [1, 3])
+def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
+    rounds: Rounds, wires: Wires, data: str, events: int
+) -> None:
+    """Each callback starts its event again; a loop that never ends is ended by the count."""
+
+    def add(name: str) -> None:
+        near, far = wires.pair()
+        far.send(b"x")
+
+        def on_read(_file: object) -> None:
+            if data == "comes anew":
+                drain(near)
+                far.send(b"x")
+            event.start()
+
+        event = rounds.event(name, near.fileno(), "r", on_read)
+        event.start()
+
+    names = [f"event {each}" for each in range(events)]
+    for name in names:
+        add(name)
+    for _ in range(5):
+        before = len(rounds.trace)
+        _pass(rounds)
+        calls = _took(rounds, before)
+        often = [name for name in names if calls.count(name) > 1]
+        assert not often, f"one loop(0) called {often[0]} {calls.count(often[0])} times"
+    missing = [name for name in names if rounds.count(name) < 5 - _PASSES + 1]
+    assert not missing, (
+        f"{missing[0]} was ready throughout, and five calls of loop(0) "
+        f"called it {rounds.count(missing[0])} times"
+    )
+
+
+@rule("levent.loop.howmany-zero-bounded")
+def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """A byte goes to and fro between two events; to see it go on takes another pass."""
+    one, two = wires.pair()
+
+    def add(name: str, end: End) -> None:
+        def on_read(_file: object) -> None:
+            end.send(drain(end))
+            event.start()
+
+        event = rounds.event(name, end.fileno(), "r", on_read)
+        event.start()
+
+    add("one", one)
+    add("two", two)
+    two.send(b"x")
+    for _ in range(5):
+        before = len(rounds.trace)
+        _pass(rounds)
+        calls = _took(rounds, before)
+        assert calls.count("one") <= 1, f"in one loop(0) the calls were {', '.join(calls[:8])}"
+        assert calls.count("two") <= 1, f"in one loop(0) the calls were {', '.join(calls[:8])}"
+    assert rounds.count("one"), "what was ready from the beginning was never called by loop(0)"
+
+
+@rule("levent.loop.howmany-zero-bounded")
+def test_events_that_make_new_ones_do_not_keep_a_pass_going(levent: Levent, wires: Wires) -> None:
+    """Each stops, and starts a new event for the same file, whose data nobody reads."""
+    most = 60
+    rounds = Rounds(levent, most=2 * most)
+    near, far = wires.pair()
+    far.send(b"x")
+
+    def add() -> None:
+        def on_read(_file: object) -> None:
+            event.stop()
+            if rounds.count("event") < most:
+                add()
+
+        event = rounds.event("event", near.fileno(), "r", on_read)
+        event.start()
+
+    add()
+    _passes_until(rounds, lambda: rounds.trace)
+    rounds.end()
+    assert rounds.trace, "an event that was ready was never called by loop(0)"
+    assert len(rounds.trace) < most, (
+        f"one loop(0) called {len(rounds.trace)} events, each started by the one before"
+    )

@@ -1,0 +1,188 @@
+"""levent, module functions: newbase and fdfromfile."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from typing import IO, Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.returning import returning
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import LOOP_NAMES, Levent
+
+
+def _reader(rounds: Rounds, name: str, fd: int) -> None:
+    """A started event that stops when it is called."""
+    event = rounds.event(name, fd, "r", lambda _: event.stop())
+    event.start()
+
+
+@rule("levent.newbase")
+@pytest.mark.parametrize("name", LOOP_NAMES)
+def test_a_base_has_the_functions_of_a_base(levent: Levent, name: str) -> None:
+    """Asked of a second base too, since a module may hand out its first one ready-made."""
+    for base in (levent.newbase(), levent.newbase()):
+        assert callable(getattr(base, name, None)), f"what newbase() returned has no {name}"
+
+
+@rule("levent.newbase")
+@pytest.mark.parametrize("what", ["events", "buffered events"])
+def test_a_pass_serves_what_its_own_base_made(levent: Levent, wires: Wires, what: str) -> None:
+    """Three bases that are all there from the beginning; neither the first nor the last is run
+    first.
+    """
+    bases = [Rounds(levent) for _ in range(3)]
+    for rounds in bases:
+        near, far = wires.pair()
+        far.send(b"x")
+        if what == "events":
+            _reader(rounds, "read", near.fileno())
+        else:
+            rounds.evbuf(near.fileno()).start()
+    for at in (1, 0, 2):
+        waiting = [
+            (number, other)
+            for number, other in enumerate(bases)
+            if number != at and not other.trace
+        ]
+        assert bases[at].until_count("read"), (
+            f"base {at + 1} of 3 had something ready, and its own loop(0) did not call it"
+        )
+        bases[at].quiet(3)
+        for number, other in waiting:
+            assert not other.count("read"), (
+                f"loop(0) of base {at + 1} called what base {number + 1} had made"
+            )
+    for rounds in bases:
+        rounds.end()
+
+
+@rule("levent.newbase")
+@pytest.mark.parametrize("busy", ["made before", "made after"])
+@pytest.mark.parametrize("with_data", [False, True], ids=["silent", "ready"])
+def test_the_loop_of_a_fresh_base_returns_though_another_base_is_busy(
+    levent: Levent, wires: Wires, busy: str, with_data: bool
+) -> None:
+    """Nothing is active in it: to return at once is all that its loop can do."""
+    near, far = wires.pair()
+    if with_data:
+        far.send(b"x")
+    fresh = levent.newbase() if busy == "made after" else None
+    other = Rounds(levent)
+    _reader(other, "read", near.fileno())
+    with returning("the loop() of a fresh base"):
+        (fresh or levent.newbase()).loop()
+    other_calls = len(other.trace)
+    other.end()
+    assert not other_calls, "the loop() of a fresh base called an event of another one"
+
+
+@rule("levent.newbase")
+def test_two_bases_watch_one_file(levent: Levent, wires: Wires) -> None:
+    """What the first stops watching, before the second looks, is still there for the second."""
+    near, far = wires.pair()
+    far.send(b"unread")
+    bases = [Rounds(levent), Rounds(levent)]
+    for at, rounds in enumerate(bases, 1):
+        _reader(rounds, f"of base {at}", near.fileno())
+    for at, rounds in enumerate(bases, 1):
+        assert rounds.until_count(f"of base {at}"), (
+            f"two bases watched one file with data; the event of base {at} was not called"
+        )
+    for rounds in bases:
+        rounds.end()
+
+
+@rule("levent.newbase")
+def test_a_base_that_is_dropped_takes_nothing_from_another(levent: Levent, wires: Wires) -> None:
+    """Both watched the same file, which the dropped one might unregister too well."""
+    near, far = wires.pair()
+    stays, goes = Rounds(levent), Rounds(levent)
+    _reader(stays, "read", near.fileno())
+    _reader(goes, "dropped", near.fileno())
+    goes.end()
+    del goes
+    far.send(b"x")
+    assert stays.until_count("read"), "a base lost its event when another base was dropped"
+    stays.end()
+
+
+def _pipe(wires: Wires) -> IO[Any]:
+    return open(wires.pipe()[0].fd, closefd=False)
+
+
+def _high(wires: Wires) -> IO[Any]:
+    twin = wires.numbered(wires.pair()[0], 700)
+    return open(twin.fileno(), "rb", closefd=False)
+
+
+# {kind of file: how to open one}
+_FILES: dict[str, Callable[[Wires], IO[Any]]] = {
+    "text": lambda _: tempfile.TemporaryFile("w+"),  # noqa: SIM115  # the test has it closed
+    "buffered": lambda _: tempfile.TemporaryFile("w+b"),  # noqa: SIM115  # the test has it closed
+    "raw": lambda _: tempfile.TemporaryFile("w+b", buffering=0),  # noqa: SIM115  # the test has it closed
+    "read only": lambda _: open(__file__, "rb"),  # noqa: SIM115  # the test has it closed
+    "write only": lambda _: open(os.devnull, "w"),  # noqa: SIM115  # the test has it closed
+    "a pipe": _pipe,
+    "a high number": _high,
+    "standard input": lambda _: open(0, closefd=False),  # noqa: SIM115  # the test has it closed
+    "standard output": lambda _: open(1, "wb", closefd=False),  # noqa: SIM115  # the test has it closed
+    "standard error": lambda _: open(2, "w", closefd=False),  # noqa: SIM115  # the test has it closed
+}
+
+
+@rule("levent.fdfromfile")
+@pytest.mark.parametrize("kind", _FILES)
+def test_fdfromfile_gives_the_number_of_an_open_file(
+    levent: Levent, wires: Wires, kind: str
+) -> None:
+    """Asked twice, as the first answer may have been made for the occasion."""
+    file = _FILES[kind](wires)
+    wires.keep(file.close)
+    for _ in range(2):
+        number = levent.fdfromfile(file)
+        assert isinstance(number, int), f"fdfromfile gave {type(number).__name__}, not an int"
+        assert number == file.fileno(), (
+            f"fdfromfile gave another number than that of the file: {kind}"
+        )
+        assert not file.closed, f"fdfromfile closed the file: {kind}"
+
+
+@rule("levent.fdfromfile")
+def test_fdfromfile_tells_files_apart(levent: Levent) -> None:
+    """Of one name and type, open at the same time; each file closed leaves its number free."""
+    files = [open(__file__, "rb") for _ in range(4)]  # noqa: SIM115  # closed in the middle of the test
+    try:
+        assert [levent.fdfromfile(file) for file in files] == [file.fileno() for file in files]
+        for at in (2, 0):
+            files[at].close()
+            with tempfile.TemporaryFile() as fresh:
+                told, number = levent.fdfromfile(fresh), fresh.fileno()
+            assert told == number, "the number of a new file was mistaken"
+            files[at] = open(__file__, "rb")  # noqa: SIM115  # closed at the end of the test
+        assert [levent.fdfromfile(file) for file in files] == [file.fileno() for file in files], (
+            "some files were closed and opened anew, and their numbers were mistaken"
+        )
+    finally:
+        for file in files:
+            file.close()
+
+
+@rule("levent.fdfromfile")
+def test_fdfromfile_leaves_the_file_as_it_is(levent: Levent) -> None:
+    """Half is written, the number asked for, the rest written, and so for reading."""
+    with tempfile.TemporaryFile("w+") as file:
+        file.write("one ")
+        levent.fdfromfile(file)
+        file.write("two three")
+        file.seek(0)
+        first = file.read(4)
+        levent.fdfromfile(file)
+        assert (first, file.read()) == ("one ", "two three"), (
+            "the file was asked for its number between two reads and writes, and lost its place"
+        )

@@ -1,0 +1,374 @@
+"""levent, module functions: setfdaccessor, fdfromvalue and what they make a file."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import IO, Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.returning import returning
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.levent import File, Levent
+
+
+class Plain:
+    """What a program has for a file: its descriptor is an attribute."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Slotted:
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Alike(Plain):
+    """All are equal and none is hashable."""
+
+    def __eq__(self, _other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]  # as Python itself has it for such a class
+
+
+class Empty(Plain):
+    """Is false, as an empty container is."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class Derived(Plain):
+    """Of a type whose base class may have an accessor too."""
+
+
+# Objects that are files once their type has an accessor.
+_TYPES: list[type[Any]] = [Plain, Slotted, Alike, Empty]
+
+
+def _number(file: Any) -> int:
+    number: int = file.number
+    return number
+
+
+def _is_watched(
+    rounds: Rounds, file: File, right: socket.socket, *wrong: socket.socket
+) -> str | None:
+    """None if an event for *file* is called for what *right* sends alone; else what happened."""
+    rounds.trace.clear()
+    event = rounds.event("event", file, "r", lambda _: event.stop())
+    event.start()
+    for each in wrong:
+        each.send(b"x")
+    rounds.quiet(3)
+    if rounds.trace:
+        return "it was called for another file"
+    right.send(b"x")
+    return None if rounds.until_count("event") else "it was not called for its file"
+
+
+@rule("levent.setfdaccessor")
+@pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
+def test_an_object_of_a_type_with_an_accessor_is_a_file(
+    levent: Levent, rounds: Rounds, wires: Wires, kind: type[Any]
+) -> None:
+    """Two objects of the type, each for its own file, one made before the accessor was set."""
+    pairs = [wires.pair(), wires.pair()]
+    one = kind(pairs[0][0].fileno())
+    levent.setfdaccessor(kind, _number)
+    two = kind(pairs[1][0].fileno())
+    wrong = _is_watched(rounds, one, pairs[0][1], pairs[1][1])
+    assert wrong is None, f"an event was made for the first of two objects; {wrong}"
+    drain(pairs[0][0])
+    drain(pairs[1][0])
+    wrong = _is_watched(rounds, two, pairs[1][1], pairs[0][1])
+    assert wrong is None, f"an event was made for the second of two objects; {wrong}"
+
+
+@rule("levent.setfdaccessor")
+def test_a_buffered_event_takes_an_object_of_a_type_with_an_accessor(
+    levent: Levent, rounds: Rounds, wires: Wires
+) -> None:
+    """Whether it serves the file is for levent.newevbuf.creates."""
+    levent.setfdaccessor(Plain, _number)
+    assert rounds.evbuf(Plain(wires.pair()[0].fileno())) is not None
+
+
+@rule("levent.setfdaccessor")
+@pytest.mark.parametrize("second", ["before", "after"])
+def test_each_type_has_its_own_accessor(
+    levent: Levent, rounds: Rounds, wires: Wires, second: str
+) -> None:
+    """Two unrelated types; the second is told of before the first is used, or after."""
+    left, right = wires.pair(), wires.pair()
+    levent.setfdaccessor(Plain, lambda _: left[0].fileno())
+    if second == "before":
+        levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
+    wrong = _is_watched(rounds, Plain(-1), left[1], right[1])
+    assert wrong is None, f"two types have accessors, an event was made for the first; {wrong}"
+    drain(left[0])
+    drain(right[0])
+    levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
+    wrong = _is_watched(rounds, Slotted(-1), right[1], left[1])
+    assert wrong is None, f"two types have accessors, an event was made for the second; {wrong}"
+
+
+@rule("levent.setfdaccessor")
+@pytest.mark.parametrize("order", ["base class first", "derived class first"])
+@pytest.mark.parametrize("of", ["base class", "derived class"])
+def test_a_class_and_its_base_class_each_have_their_own_accessor(
+    levent: Levent, rounds: Rounds, wires: Wires, order: str, of: str
+) -> None:
+    """Both are told of, so that the object's own type says which one it is."""
+    base, derived = wires.pair(), wires.pair()
+    told: list[tuple[type[Any], Callable[[Any], int]]] = [
+        (Plain, lambda _: base[0].fileno()),
+        (Derived, lambda _: derived[0].fileno()),
+    ]
+    for kind, accessor in told if order == "base class first" else reversed(told):
+        levent.setfdaccessor(kind, accessor)
+    if of == "base class":
+        wrong = _is_watched(rounds, Plain(-1), base[1], derived[1])
+    else:
+        wrong = _is_watched(rounds, Derived(-1), derived[1], base[1])
+    assert wrong is None, f"{order}; an event was made for an object of the {of}; {wrong}"
+
+
+@rule("levent.setfdaccessor")
+@pytest.mark.parametrize("used", [False, True], ids=["unused", "used"])
+def test_a_second_accessor_replaces_the_first(
+    levent: Levent, rounds: Rounds, wires: Wires, used: bool
+) -> None:
+    """In one case the first has been used already, for the same object."""
+    old, new = wires.pair(), wires.pair()
+    file = Plain(-1)
+    levent.setfdaccessor(Plain, lambda _: old[0].fileno())
+    if used:
+        wrong = _is_watched(rounds, file, old[1], new[1])
+        assert wrong is None, f"an event was made with the only accessor there is; {wrong}"
+        drain(old[0])
+        drain(new[0])
+    levent.setfdaccessor(Plain, lambda _: new[0].fileno())
+    wrong = _is_watched(rounds, file, new[1], old[1])
+    assert wrong is None, f"an event was made after its accessor was replaced; {wrong}"
+
+
+@rule("levent.setfdaccessor")
+def test_an_accessor_holds_for_bases_made_before_and_after(levent: Levent, wires: Wires) -> None:
+    """An accessor belongs to the module, and not to a base."""
+    near, far = wires.pair()
+    before = Rounds(levent)
+    levent.setfdaccessor(Plain, _number)
+    for age, rounds in (("before", before), ("after", Rounds(levent))):
+        wrong = _is_watched(rounds, Plain(near.fileno()), far)
+        rounds.end()
+        drain(near)
+        assert wrong is None, f"an event in a base that was made {age} the accessor; {wrong}"
+
+
+def _by_newevent(_levent: Levent, rounds: Rounds, file: File) -> None:
+    rounds.event("event", file, "r").start()
+
+
+def _by_newevbuf(_levent: Levent, rounds: Rounds, file: File) -> None:
+    rounds.evbuf(file).start()
+
+
+def _by_fdfromvalue(levent: Levent, _rounds: Rounds, file: File) -> None:
+    levent.fdfromvalue(file)
+
+
+# {function: how it is given a file}
+_WAYS: dict[str, Callable[[Levent, Rounds, File], None]] = {
+    "fdfromvalue": _by_fdfromvalue,
+    "newevent": _by_newevent,
+    "newevbuf": _by_newevbuf,
+}
+every_way = pytest.mark.parametrize("way", _WAYS)
+
+
+class Owner:
+    """Keeps what its method was called with."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
+    def accessor(self, file: Any) -> int:
+        self.seen.append(file)
+        return _number(file)
+
+
+@rule("levent.setfdaccessor-contract")
+@every_way
+@pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
+def test_an_accessor_is_called_with_the_object_alone(
+    levent: Levent, rounds: Rounds, wires: Wires, way: str, kind: type[Any]
+) -> None:
+    """It has one parameter; there is an equal object, of the same type and file."""
+    owner = Owner()
+    fd = wires.pair()[0].fileno()
+    levent.setfdaccessor(kind, owner.accessor)
+    for file in (kind(fd), kind(fd)):
+        owner.seen.clear()
+        _WAYS[way](levent, rounds, file)
+        assert owner.seen, f"{way} did not ask the accessor"
+        assert all(each is file for each in owner.seen), (
+            f"{way} called the accessor with something else than the object it was given"
+        )
+        rounds.end()
+
+
+@rule("levent.setfdaccessor-contract")
+@pytest.mark.parametrize("way", ["fdfromvalue", "newevent"])
+def test_an_accessor_is_asked_anew_for_the_same_object(
+    levent: Levent, rounds: Rounds, wires: Wires, way: str
+) -> None:
+    """The object is for another file meanwhile, as one that was opened again."""
+    old, new = wires.pair(), wires.pair()
+    levent.setfdaccessor(Plain, _number)
+    file = Plain(old[0].fileno())
+    _WAYS[way](levent, rounds, file)
+    rounds.end()
+    file.number = new[0].fileno()
+    if way == "fdfromvalue":
+        assert levent.fdfromvalue(file) == file.number, "fdfromvalue gave the old descriptor"
+    else:
+        wrong = _is_watched(rounds, file, new[1], old[1])
+        assert wrong is None, f"an event was made for the object's new descriptor; {wrong}"
+
+
+class OwnError(Exception):
+    """What an accessor raises here."""
+
+
+def _raises(_file: Any) -> int:
+    raise OwnError("on purpose")
+
+
+_FAILING: dict[str, Callable[[Any], Any]] = {
+    "raises": _raises,
+    "returns None": lambda _: None,
+    "returns a text": lambda _: "descriptor",
+    "returns an object": lambda _: object(),
+}
+
+
+@rule("levent.setfdaccessor-contract")
+@every_way
+@pytest.mark.parametrize("fault", _FAILING)
+def test_an_accessor_that_fails_registers_nothing(
+    levent: Levent, rounds: Rounds, wires: Wires, way: str, fault: str
+) -> None:
+    """Another event is active before it and served after it, and nothing keeps the loop then."""
+    near, far = wires.pair()
+    other = rounds.event("other", near.fileno(), "r", lambda _: other.stop())
+    other.start()
+    levent.setfdaccessor(Plain, _FAILING[fault])
+    refused = False
+    try:
+        _WAYS[way](levent, rounds, Plain(0))
+    except Exception:
+        refused = True
+    assert refused, f"an accessor {fault}, and no exception came out of {way} or start"
+    far.send(b"x")
+    with returning("loop() after a file was refused"):
+        rounds.once(None)
+    assert rounds.trace == ["other"], (
+        f"after a file was refused loop() called {', '.join(rounds.trace) or 'nothing'}; "
+        "one other event was active and ready"
+    )
+
+
+_MODES: dict[str, dict[str, Any]] = {
+    "text": {"mode": "r"},
+    "buffered": {"mode": "rb"},
+    "raw": {"mode": "rb", "buffering": 0},
+}
+every_mode = pytest.mark.parametrize("mode", _MODES)
+
+
+def _opened(wires: Wires, fd: int, mode: str) -> IO[Any]:
+    file: IO[Any] = open(fd, closefd=False, **_MODES[mode])  # noqa: SIM115  # closed with the wires
+    wires.keep(file.close)
+    return file
+
+
+@rule("levent.setfdaccessor-example")
+@every_mode
+@pytest.mark.parametrize("opened", ["before", "after"])
+def test_file_objects_are_files_with_fdfromfile_as_their_accessor(
+    levent: Levent, rounds: Rounds, wires: Wires, mode: str, opened: str
+) -> None:
+    """Two of the type, one of them opened for nothing but its type."""
+    example = _opened(wires, wires.pair()[0].fileno(), mode)
+    near, far = wires.pair()
+    file = _opened(wires, near.fileno(), mode) if opened == "before" else None
+    levent.setfdaccessor(type(example), levent.fdfromfile)
+    file = file or _opened(wires, near.fileno(), mode)
+    wrong = _is_watched(rounds, file, far)
+    assert wrong is None, f"an event was made for a file object ({mode}); {wrong}"
+
+
+@rule("levent.setfdaccessor-example")
+@every_mode
+def test_fdfromvalue_knows_file_objects_by_the_example(
+    levent: Levent, wires: Wires, mode: str
+) -> None:
+    """Several files of the type, standard input's descriptor 0 among them."""
+    numbers = [wires.pair()[0].fileno(), 0, wires.pair()[0].fileno()]
+    files = [_opened(wires, number, mode) for number in numbers]
+    levent.setfdaccessor(type(files[0]), levent.fdfromfile)
+    assert [levent.fdfromvalue(file) for file in files] == numbers, (
+        f"fdfromvalue gave other numbers than the files have ({mode})"
+    )
+
+
+@rule("levent.fdfromvalue")
+@pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
+def test_fdfromvalue_gives_what_the_accessor_returns(
+    levent: Levent, wires: Wires, kind: type[Any]
+) -> None:
+    """No base was made; 0 is among the numbers, and one that is higher than most."""
+    levent.setfdaccessor(kind, _number)
+    near, far = wires.pair()
+    high = wires.numbered(near, 700).fileno()
+    for number in (near.fileno(), far.fileno(), 0, high, near.fileno()):
+        told = levent.fdfromvalue(kind(number))
+        assert isinstance(told, int), f"fdfromvalue gave {type(told).__name__}, not an int"
+        assert told == number, f"the accessor returned {number}, fdfromvalue gave {told}"
+
+
+@rule("levent.fdfromvalue")
+@pytest.mark.parametrize("order", [1, -1], ids=["as told", "in reverse"])
+def test_fdfromvalue_asks_the_accessor_of_the_values_own_type(
+    levent: Levent, wires: Wires, order: int
+) -> None:
+    """Three types, one of them derived from another; each accessor gives a number of its own."""
+    numbers = [end.fileno() for end in (*wires.pair(), *wires.pair())][:3]
+    told: list[tuple[type[Any], Callable[[Any], int]]] = [
+        (Plain, lambda _: numbers[0]),
+        (Derived, lambda _: numbers[1]),
+        (Slotted, lambda _: numbers[2]),
+    ]
+    for kind, accessor in told[::order]:
+        levent.setfdaccessor(kind, accessor)
+    given = [levent.fdfromvalue(kind(-1)) for kind in (Plain, Derived, Slotted)]
+    assert given == numbers, "of three types with accessors, one was asked for another"
+
+
+@rule("levent.fdfromvalue")
+def test_fdfromvalue_asks_the_accessor_that_was_set_last(levent: Levent, wires: Wires) -> None:
+    """The first one was asked already, for the same object."""
+    old, new = (end.fileno() for end in wires.pair())
+    file = Plain(-1)
+    levent.setfdaccessor(Plain, lambda _: old)
+    assert levent.fdfromvalue(file) == old, "fdfromvalue did not give the accessor's number"
+    levent.setfdaccessor(Plain, lambda _: new)
+    assert levent.fdfromvalue(file) == new, "fdfromvalue asked an accessor that was replaced"
