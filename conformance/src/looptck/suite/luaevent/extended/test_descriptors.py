@@ -1,0 +1,308 @@
+"""luaevent's complete library: what stands for a descriptor, and two functions of bases.
+
+Four functions ask for a descriptor, and each rule here is tried with all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.observation import Observation
+from looptck.probes.polling import why_refused
+from looptck.probes.stage import Stage
+from looptck.probes.wires import Wires, drain
+from looptck.profiles.luaevent_extended import LuaeventExtended
+
+# How long the loop is given for what it does at once, in seconds.
+_PATIENCE = 0.2
+
+
+def _watched(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
+    """`addevent` of *fd* waits for the descriptor whose other end is *far*."""
+    stage = Stage(luaevent)
+    calls: list[int] = []
+
+    def on_event(flags: int) -> int:
+        calls.append(flags)
+        return luaevent.LEAVE
+
+    stage.add("event", fd, luaevent.EV_READ, on_event)
+    far.send(b"x")
+    stage.run()
+    assert calls, "its event was not called when there was data"
+    assert calls[0] & luaevent.EV_READ, "its event was called, but not for reading"
+
+
+def _read(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
+    """`read` of a buffer reads from the descriptor whose other end is *far*."""
+    far.send(b"read")
+    buffer = luaevent.buffer.new()
+    buffer.read(fd, 100)
+    got = buffer.get_data()
+    assert got, "nothing was read from it"
+    assert b"read".startswith(got), f"what was read from it is not what was sent, but {got!r}"
+
+
+def _written(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
+    """`write` of a buffer writes to the descriptor whose other end is *far*."""
+    buffer = luaevent.buffer.new()
+    buffer.add(b"written")
+    buffer.write(fd)
+    got = drain(far)
+    assert got == b"written", f"7 bytes were written to it; its other end got {got!r}"
+
+
+def _buffered(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
+    """A bufferevent of *fd* sends to *far*.
+
+    A timer ends what does not come; what the loop raises for other reasons is
+    not looked at.
+    """
+    stage = Stage(luaevent)
+    got = b""
+
+    def nothing(*_arguments: object) -> None:
+        pass
+
+    made = luaevent.bufferevent.new(stage.base, fd, nothing, nothing, nothing)
+    output = made.get_write()
+    assert output is not None, "its bufferevent has no output buffer"
+    output.add(b"sent")
+
+    def on_data(_flags: int) -> int:
+        nonlocal got
+        got += drain(far)
+        return luaevent.EV_READ if len(got) < 4 else over()
+
+    def over(_flags: int = 0) -> int:
+        made.disable(luaevent.EV_WRITE)
+        stage.end()
+        return luaevent.LEAVE
+
+    stage.add("far", far.fileno(), luaevent.EV_READ, on_data)
+    stage.add("guard", None, luaevent.EV_TIMEOUT, over, timeout=_PATIENCE)
+    with suppress(Exception):
+        stage.run()
+    got += drain(far)
+    assert got == b"sent", f"4 bytes were sent through its bufferevent; the other end got {got!r}"
+
+
+# {function that asks for a descriptor: shows that it works with the one it is given}
+_USES: dict[str, Callable[[LuaeventExtended, Any, socket.socket], None]] = {
+    "addevent": _watched,
+    "read": _read,
+    "write": _written,
+    "bufferevent.new": _buffered,
+}
+
+every_use = pytest.mark.parametrize("use", _USES)
+
+
+def _expect_use(use: str, luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
+    """The message of a failure begins with what was given to which function."""
+    what = f"{use} was given {fd if isinstance(fd, int) else 'an object with fileno()'}"
+    try:
+        _USES[use](luaevent, fd, far)
+    except AssertionError as error:
+        raise AssertionError(f"{what}: {error}") from None
+    except Exception as error:
+        raise AssertionError(f"{what}, and raised {error!r}") from error
+
+
+@rule("luaevent.fd.kinds-integer")
+@every_use
+def test_the_number_of_a_descriptor_is_taken(
+    luaevent: LuaeventExtended, wires: Wires, use: str
+) -> None:
+    """The other end shows that it is the right descriptor."""
+    near, far = wires.pair()
+    _expect_use(use, luaevent, near.fileno(), far)
+
+
+@rule("luaevent.fd.kinds-integer")
+@every_use
+def test_nought_is_the_number_of_a_descriptor(
+    luaevent: LuaeventExtended, wires: Wires, use: str
+) -> None:
+    """A socket has that number for the time of the test."""
+    near, far = wires.pair()
+    _expect_use(use, luaevent, _at_zero(wires, near), far)
+
+
+@rule("luaevent.fd.kinds-integer")
+@every_use
+def test_a_high_number_is_the_number_of_a_descriptor(
+    luaevent: LuaeventExtended, wires: Wires, use: str
+) -> None:
+    """High enough that nobody uses it, and low enough for every poller."""
+    near, far = wires.pair()
+    _expect_use(use, luaevent, wires.numbered(near, 300).fileno(), far)
+
+
+class _Handle:
+    """Not a socket, but it has a number."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        return self._number
+
+
+class _Empty(_Handle):
+    """Is false, as a container without contents is."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+# {what the object is: makes it for a socket}
+_OBJECTS: dict[str, Callable[[socket.socket], object]] = {
+    "a socket": lambda near: near,
+    "an object of a program": lambda near: _Handle(near.fileno()),
+    "an object that is false": lambda near: _Empty(near.fileno()),
+}
+
+
+@rule("luaevent.fd.kinds-socket")
+@every_use
+@pytest.mark.parametrize("kind", _OBJECTS)
+def test_an_object_with_a_number_is_taken(
+    luaevent: LuaeventExtended, wires: Wires, use: str, kind: str
+) -> None:
+    """The other end shows that it is the right descriptor."""
+    near, far = wires.pair()
+    _expect_use(use, luaevent, _OBJECTS[kind](near), far)
+
+
+@rule("luaevent.fd.kinds-socket")
+@every_use
+def test_an_object_may_stand_for_nought(luaevent: LuaeventExtended, wires: Wires, use: str) -> None:
+    """A socket has that number for the time of the test."""
+    near, far = wires.pair()
+    _expect_use(use, luaevent, _Handle(_at_zero(wires, near)), far)
+
+
+class _Raising:
+    def fileno(self) -> int:
+        raise OSError("this handle has no descriptor")
+
+
+class _Answering:
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def fileno(self) -> object:
+        return self._answer
+
+
+# {what is wrong: makes an object that stands for no descriptor}
+_NO_DESCRIPTORS: dict[str, Callable[[], object]] = {
+    "an object without fileno()": object,
+    "an object whose fileno() raises": _Raising,
+    "an object whose fileno() returns None": lambda: _Answering(None),
+    "an object whose fileno() returns text": lambda: _Answering("number"),
+    "a list": list,
+}
+
+
+@rule("luaevent.fd.kinds-socket")
+@every_use
+@pytest.mark.parametrize("kind", _NO_DESCRIPTORS)
+def test_an_object_without_a_number_is_refused(
+    luaevent: LuaeventExtended, wires: Wires, use: str, kind: str
+) -> None:
+    """Descriptor 0 has data and room, for those who would use it in its place."""
+    near, far = wires.pair()
+    far.send(b"input")
+    _at_zero(wires, near)
+    wrong: Any = _NO_DESCRIPTORS[kind]()
+    returned: list[Any] = []
+    base = luaevent.new()
+    buffer = luaevent.buffer.new()
+    buffer.add(b"contents")
+    calls: dict[str, Callable[[], object]] = {
+        "addevent": lambda: base.addevent(wrong, luaevent.EV_READ, lambda _flags: luaevent.LEAVE),
+        "read": lambda: buffer.read(wrong, 10),
+        "write": lambda: buffer.write(wrong),
+        "bufferevent.new": lambda: luaevent.bufferevent.new(
+            base, wrong, None, None, lambda *_arguments: None
+        ),
+    }
+    refused = why_refused(lambda: returned.append(calls[use]()))
+    if refused is None:
+        by_number = use in ("read", "write") and isinstance(returned[0], int) and returned[0] < 0
+        assert by_number, f"{use} took {kind} for a descriptor, and returned {returned[0]!r:.80}"
+    got = drain(near)
+    assert got == b"input", f"{use} was given {kind}, and read descriptor 0"
+    got = drain(far)
+    assert not got, f"{use} was given {kind}, and wrote {got!r} to descriptor 0"
+    assert buffer.get_data() == b"contents", f"{use} was given {kind}, and changed the buffer"
+
+
+@rule("luaevent.loopexit")
+def test_whether_a_base_can_be_told_to_leave_its_loop(
+    luaevent: LuaeventExtended, observe: Observation
+) -> None:
+    """The timer ends every loop soon, so one that goes on is not waited for."""
+    base: Any = luaevent.new()
+    loopexit = getattr(base, "loopexit", None)
+    observe("present" if callable(loopexit) else "absent", of="loopexit")
+    if not callable(loopexit):
+        return
+    calls: list[int] = []
+
+    def on_timer(flags: int) -> int:
+        calls.append(flags)
+        return luaevent.LEAVE
+
+    timer = base.addevent(None, luaevent.EV_TIMEOUT, on_timer, 0.05)
+    for situation, arguments in ("loopexit()", ()), ("loopexit(0.001)", (0.001,)):
+        if calls:
+            return
+        try:
+            loopexit(*arguments)
+            base.loop()
+        except Exception as error:  # whatever it is, it is what the base does
+            observe.raised(error, of=situation)
+        else:
+            observe("goes on" if calls else "returns early", of=situation)
+    timer.close()
+
+
+@rule("luaevent.method")
+def test_whether_a_base_names_the_mechanism_of_its_kernel(
+    luaevent: LuaeventExtended, observe: Observation
+) -> None:
+    """Only whether it is a text: which one depends on the machine."""
+    base: Any = luaevent.new()
+    method = getattr(base, "method", None)
+    observe("present" if callable(method) else "absent", of="method")
+    if not callable(method):
+        return
+    try:
+        name = method()
+    except Exception as error:  # whatever it is, it is what the base does
+        observe.raised(error, of="method()")
+    else:
+        observe("a text" if isinstance(name, str | bytes) else "no text", of="method()")
+
+
+def _at_zero(wires: Wires, end: socket.socket) -> int:
+    """Have descriptor 0 stand for *end* until the end of the test."""
+    saved = os.dup(0)
+
+    def restore() -> None:
+        os.dup2(saved, 0)
+        os.close(saved)
+
+    wires.keep(restore)
+    os.dup2(end.fileno(), 0)
+    return 0
