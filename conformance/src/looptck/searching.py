@@ -17,7 +17,7 @@ from .implementation import Implementation
 from .models.exploring import Exploration, explore
 from .models.playing import play
 from .models.reducing import reduce
-from .models.scenario import Scenario, parse
+from .models.reading import AnyScenario, parse
 from .workers import Ending, Pool, Report, run_one
 
 # A single scenario that says nothing for so long has stopped the process for
@@ -92,7 +92,7 @@ class _Work:
         self._known = known
 
     def __call__(self, report: Report) -> None:
-        def begin(scenario: Scenario) -> None:
+        def begin(scenario: AnyScenario) -> None:
             report.begin(scenario.text())
 
         found = explore(
@@ -127,7 +127,7 @@ def _cut_off(implementation: Implementation, variant: str, ending: Ending) -> di
     except ValueError:
         return event  # it was between two scenarios
 
-    def ends_so(smaller: Scenario) -> bool:
+    def ends_so(smaller: AnyScenario) -> bool:
         def once(report: Report) -> None:
             report.begin(smaller.text())
             play(smaller, implementation, variant)

@@ -10,7 +10,7 @@ from looptck.adapters.asyncio import implementation as asyncio_loop
 from looptck.models.exploring import explore
 from looptck.models.frozen import frozen
 from looptck.models.playing import play
-from looptck.models.scenario import parse
+from looptck.models.reading import parse
 
 PROFILES = ("luaevent", "luahop")
 STEPS = 1000

@@ -30,6 +30,16 @@ class Feature(Enum):
     INTERVALS = ("luahop.timer.interval-repeat", "luahop.timer.interval-missed")
     POLL_FOR = ("luahop.poll.timeout-vs-timer", "luahop.poll.timeout-arg")
     SECONDS = ("luahop.timer.units-s",)
+    STOP = ("levent.bufevent.stop",)
+    DELETE = ("levent.bufevent.delete",)
+    MARKS = ("levent.newevbuf.watermarks-exist",)
+    HIGH_MARK = ("levent.buffer.read-highwater",)
+    WRITE_MARK = ("levent.buffer.write-lowwater",)
+    PUT = ("levent.bufevent.write",)
+    LINES = ("levent.bufevent.readline", "levent.bufevent.readline-none")
+    END = ("levent.newevbuf.data-before-eof",)
+    WAIT = ("levent.loop.howmany-positive",)
+    RUN = ("levent.loop.nil",)
 
 
 def features_of(implementation: Implementation, known: Collection[str] = ()) -> frozenset[Feature]:

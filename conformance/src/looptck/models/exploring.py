@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from looptck.catalogue import shipped
 from looptck.implementation import Implementation
 
 from .generating import Dice, features_of, made_up
 from .playing import PATIENCE, Difference, Played, play
+from .reading import AnyScenario
 from .reducing import reduce
-from .scenario import Scenario
 
 # How long a scenario that failed may be made smaller, in seconds.
 _REDUCING = 20.0
@@ -47,22 +48,23 @@ def explore(
     seed: int,
     steps: int,
     *,
-    begin: Callable[[Scenario], None] = lambda _scenario: None,
+    begin: Callable[[AnyScenario], None] = lambda _scenario: None,
     reducing: float = _REDUCING,
     known: Collection[str] = (),
 ) -> Exploration:
     """Play made-up scenarios until *steps* are taken or one shows a difference.
 
-    Differences by the rules in *known*, and by those that are declared not to
-    apply, are passed over.  Another one is then made smaller, for *reducing*
-    seconds at most.  *begin* is told of each scenario before it is played, so
-    that somebody knows which one it was should this process not live to tell.
+    Differences by the rules in *known*, by those that are declared not to apply,
+    and by those that are not judged, are passed over.  Another one is then made
+    smaller, for *reducing* seconds at most.  *begin* is told of each scenario
+    before it is played, so that somebody knows which one it was should this
+    process not live to tell.
     """
     features = features_of(implementation, known)
     taken = played = 0
     passed_over: set[str] = set()
 
-    def attempt(scenario: Scenario, patience: float = PATIENCE) -> Played:
+    def attempt(scenario: AnyScenario, patience: float = PATIENCE) -> Played:
         begin(scenario)
         return play(scenario, implementation, variant, patience=patience)
 
@@ -78,6 +80,8 @@ def explore(
         if outcome.difference is None:
             continue
         rule = outcome.difference.rule
+        if not shipped()[rule].level.is_judged:
+            continue  # what is seen there is an observation
         if rule in known or implementation.why_unsupported(rule):
             passed_over.add(rule)
             continue
@@ -88,7 +92,7 @@ def explore(
 
 
 def _reduced(
-    found: Played, attempt: Callable[[Scenario, float], Played], seconds: float
+    found: Played, attempt: Callable[[AnyScenario, float], Played], seconds: float
 ) -> Difference:
     """The same difference, shown by as little as possible."""
     assert found.difference is not None
@@ -96,7 +100,7 @@ def _reduced(
     smallest = found.difference
     patience = _SHORT_PATIENCE if found.hung else PATIENCE
 
-    def is_interesting(scenario: Scenario) -> bool:
+    def is_interesting(scenario: AnyScenario) -> bool:
         nonlocal smallest
         played = attempt(scenario, patience)
         if played.difference is None or (played.difference.rule, played.hung) != (rule, found.hung):

@@ -6,14 +6,14 @@ import json
 from functools import cache
 from importlib.resources import files
 
-from .scenario import Scenario, from_data
+from .reading import AnyScenario, from_data
 
 # The profiles that have a model.
-MODELLED = ("luaevent", "luahop")
+MODELLED = ("luaevent", "luahop", "levent")
 
 
 @cache
-def frozen(profile: str) -> tuple[Scenario, ...]:
+def frozen(profile: str) -> tuple[AnyScenario, ...]:
     """The kept scenarios of *profile*, in the order of their file."""
     file = files(__package__).joinpath("scenarios", f"{profile}.json")
     found = tuple(from_data(each) for each in json.loads(file.read_text(encoding="utf-8")))

@@ -9,25 +9,30 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from .buffered_author import BufferedAuthor
 from .choosing import Chooser, Dice, Drawn, Feature, features_of
 from .loop_authors import EventAuthor, HopAuthor
-from .scenario import Scenario
+from .reading import AnyScenario
 
 # {profile: who writes for it}
-_AUTHORS = {"luaevent": EventAuthor, "luahop": HopAuthor}
+_AUTHORS: dict[str, type[EventAuthor | HopAuthor | BufferedAuthor]] = {
+    "luaevent": EventAuthor,
+    "luahop": HopAuthor,
+    "levent": BufferedAuthor,
+}
 
 
 @st.composite
 def scenarios(
     draw: st.DrawFn, profile: str, features: frozenset[Feature], *, is_virtual: bool = True
-) -> Scenario:
+) -> AnyScenario:
     """Scenarios that any conforming loop plays without a difference."""
     return made_up(Drawn(draw), profile, features, is_virtual=is_virtual)
 
 
 def made_up(
     chooser: Chooser, profile: str, features: frozenset[Feature], *, is_virtual: bool
-) -> Scenario:
+) -> AnyScenario:
     """A scenario that any conforming loop plays without a difference."""
     return _AUTHORS[profile](chooser, features, is_virtual=is_virtual).write()
 

@@ -21,8 +21,9 @@ from looptck.bench import Bench
 from looptck.clocks import VirtualClock
 from looptck.probes import trace as traces
 
+from .reading import AnyScenario
 from .refused import RefusedError
-from .scenario import Scenario, Step
+from .scenario import Step
 from .timing import Timing
 
 # A scenario lasts milliseconds, or a few units on the machine's clock.
@@ -49,7 +50,7 @@ def timing(profile: str, *, is_virtual: bool) -> Timing:
 class Difference:
     """What a loop did that the model refuses."""
 
-    scenario: Scenario
+    scenario: AnyScenario
     rule: str
     happened: str
     expected: tuple[str, ...]
@@ -101,7 +102,7 @@ class Model(Protocol):
         """The outcomes that are allowed now, for people."""
 
 
-S = TypeVar("S", bound=Scenario)
+S = TypeVar("S", bound=AnyScenario)
 M = TypeVar("M", bound=Model)
 
 
@@ -184,6 +185,11 @@ class Play(ABC, Generic[S, M]):
         return self._difference is not None
 
     @property
+    def has_failed(self) -> bool:
+        """Whether there is nothing more to learn: it has differed, or a fault of ours came up."""
+        return self._difference is not None or self._fault is not None
+
+    @property
     def is_inside(self) -> bool:
         """Whether a callback is running."""
         return self._depth > 0
@@ -203,7 +209,7 @@ class Play(ABC, Generic[S, M]):
         try:
             return call()
         except Exception as error:
-            if self._difference is not None or self._fault is not None:
+            if self.has_failed:
                 raise Over from None
             if may_refuse and isinstance(error, (TypeError, ValueError, OSError)):
                 raise Declined from error
@@ -226,7 +232,7 @@ class Play(ABC, Generic[S, M]):
     @contextmanager
     def calling(self, what: str) -> Iterator[None]:
         """Inside a callback, which the loop called."""
-        if self._difference is not None or self._fault is not None:
+        if self.has_failed:
             raise Over
         self._steps += 1
         self._calls += 1
@@ -266,7 +272,7 @@ class Play(ABC, Generic[S, M]):
         finally:
             self._depth = depth - 1
         self._waiting_for = former
-        if self._difference is not None or self._fault is not None:
+        if self.has_failed:
             raise Over
         self._steps += 1
         try:

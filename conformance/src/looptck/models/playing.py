@@ -8,20 +8,22 @@ from typing import Any
 from looptck.bench import Bench
 from looptck.implementation import Implementation
 
+from .buffered_play import BufferedPlay
 from .lockstep import PATIENCE, Difference, Play, Played
 from .luaevent_play import LuaeventPlay
 from .luahop_play import LuahopPlay
-from .scenario import Scenario
+from .reading import AnyScenario
 
 # {profile: who plays it}
 _PLAYS: dict[str, Callable[[Any, Bench, float], Play[Any, Any]]] = {
     "luaevent": LuaeventPlay,
     "luahop": LuahopPlay,
+    "levent": BufferedPlay,
 }
 
 
 def play(
-    scenario: Scenario,
+    scenario: AnyScenario,
     implementation: Implementation,
     variant: str,
     *,
@@ -31,7 +33,7 @@ def play(
     return play_on(scenario, Bench(implementation, variant), patience=patience)
 
 
-def play_on(scenario: Scenario, bench: Bench, *, patience: float = PATIENCE) -> Played:
+def play_on(scenario: AnyScenario, bench: Bench, *, patience: float = PATIENCE) -> Played:
     """Play *scenario* once, on a fresh loop from *bench*."""
     return _PLAYS[scenario.profile](scenario, bench, patience).run()
 

@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from .buffered_reducing import smaller_buffered
+from .buffered_scenario import BufferedScenario
+from .reading import AnyScenario
 from .scenario import VERBS, Actor, Call, Role, Scenario, Step
 from .world import Kind
 
 
 def reduce(
-    scenario: Scenario, is_interesting: Callable[[Scenario], bool], seconds: float
-) -> Scenario:
+    scenario: AnyScenario, is_interesting: Callable[[AnyScenario], bool], seconds: float
+) -> AnyScenario:
     """The smallest scenario found in *seconds* for which *is_interesting* still holds."""
     give_up_at = time.monotonic() + seconds
     progress = True
@@ -27,8 +30,14 @@ def reduce(
     return scenario
 
 
-def _smaller(scenario: Scenario) -> Iterator[Scenario]:
+def _smaller(scenario: AnyScenario) -> Iterator[AnyScenario]:
     """Scenarios that are a little simpler, the greatest steps first."""
+    if isinstance(scenario, BufferedScenario):
+        return smaller_buffered(scenario)
+    return _smaller_wired(scenario)
+
+
+def _smaller_wired(scenario: Scenario) -> Iterator[Scenario]:
     for steps in _without_one(scenario.steps):
         yield replace(scenario, steps=steps)
     for name in reversed(list(scenario.actors)):

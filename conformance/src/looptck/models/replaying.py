@@ -9,7 +9,7 @@ from looptck.markers import rule
 
 from .frozen import frozen
 from .playing import play_on
-from .scenario import Scenario
+from .reading import AnyScenario
 
 
 def replays(profile: str) -> dict[str, Callable[[Bench], None]]:
@@ -20,7 +20,7 @@ def replays(profile: str) -> dict[str, Callable[[Bench], None]]:
     }
 
 
-def _replay(scenario: Scenario) -> Callable[[Bench], None]:
+def _replay(scenario: AnyScenario) -> Callable[[Bench], None]:
     @rule(scenario.rule)
     def replay(bench: Bench) -> None:
         difference = play_on(scenario, bench).difference

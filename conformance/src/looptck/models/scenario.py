@@ -46,7 +46,7 @@ class Role(Enum):
 OF_LUAEVENT = (Role.EVENT, Role.TIMER)
 
 # {verb: how it is written}.  Names stand for actors, w for a wire, n for a
-# count, t for a time in units, b for a base or loop.
+# count, t for a time in units, b for a base or loop, low and high for watermarks.
 VERBS = {
     # the world
     "write": "write {n} to wire {w}",
@@ -72,9 +72,39 @@ VERBS = {
     "poll": "poll {b}",
     "poll for": "poll {b} for {t}",
     "poll often": "poll {b} {n} times",
+    # levent
+    "start": "start {name}",
+    "stop": "stop {name}",
+    "delete": "delete {name}",
+    "take": "take {n} from {name}",
+    "take all": "take all from {name}",
+    "take line": "take a line from {name}",
+    "put": "write {n} to {name}",
+    "mark input": "input of {name}: low {low}, high {high}",
+    "mark output": "output of {name}: low {low}",
+    "send": "peer of {name} sends {n}",
+    "send line": "peer of {name} sends a line of {n}",
+    "receive": "peer of {name} takes {n}",
+    "receive all": "peer of {name} takes all",
+    "end": "peer of {name} ends",
+    "leave": "peer of {name} is closed",
+    "turn": "pass",
+    "settle": "pass until nothing moves",
+    "wait": "wait for an event",
+    "run": "loop until none is active",
 }
 
-_PLACES = {"n": r"\d+", "w": r"\d+", "t": r"\d+", "b": r"\d+", "name": r"[A-Z][A-Za-z0-9]*"}
+_NAME = r"[A-Z][A-Za-z0-9]*"
+_NUMBER = r"\d+"
+_PLACES = {
+    "n": _NUMBER,
+    "w": _NUMBER,
+    "t": _NUMBER,
+    "b": _NUMBER,
+    "low": _NUMBER,
+    "high": _NUMBER,
+    "name": _NAME,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +236,6 @@ class Scenario:
         return {"id": self.id, "rule": self.rule, "why": self.why, "steps": list(self._lines())}
 
 
-def from_data(data: Mapping[str, Any]) -> Scenario:
-    return parse(
-        "\n".join(data["steps"]), id=data["id"], rule=data["rule"], why=data.get("why", "")
-    )
-
-
 class NotAScenarioError(ValueError):
     """A line that cannot be read as part of a scenario."""
 
@@ -248,14 +272,14 @@ def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> Scenario
     actors: dict[str, Actor] = {}
     calls: dict[str, list[Call]] = {}
     last = ""
-    before, after = _split(lines)
+    before, after = split_at_begin(lines)
     for line in before:
         if match := _WIRE.fullmatch(line):
             if int(match[1]) != len(wires) + 1:
                 raise NotAScenarioError(f"{line!r}: wires are numbered from 1 on")
             wires.append(Kind(match[2]))
         elif (match := _CALL.fullmatch(line)) and last:
-            calls[last].append(_call(match["said"], int(match["times"] or 1)))
+            calls[last].append(read_call(match["said"], int(match["times"] or 1)))
         elif match := _ACTOR.fullmatch(line):
             last = match["name"]
             actors[last] = _actor(match)
@@ -274,11 +298,12 @@ def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> Scenario
         )
         for name, actor in actors.items()
     }
-    steps = tuple(_step(line) for line in after)
+    steps = tuple(read_step(line) for line in after)
     return Scenario(profile, tuple(wires), finished, steps, id=id, rule=rule, why=why)
 
 
-def _split(lines: list[str]) -> tuple[list[str], list[str]]:
+def split_at_begin(lines: list[str]) -> tuple[list[str], list[str]]:
+    """What comes before the steps, and the steps."""
     if "begin" not in lines:
         raise NotAScenarioError("there is no line `begin`; write it before the first step")
     at = lines.index("begin")
@@ -300,18 +325,20 @@ def _actor(match: re.Match[str]) -> Actor:
     )
 
 
-def _call(said: str, times: int) -> Call:
+def read_call(said: str, times: int) -> Call:
+    """The call that *said* writes out."""
     steps: list[Step] = []
     answer = None
     for part in said.split("; "):
         if match := _ANSWER.fullmatch(part):
             answer = Answer(match[1], None if match[2] is None else int(match[2]))
         elif part != "nothing":
-            steps.append(_step(part))
+            steps.append(read_step(part))
     return Call(tuple(steps), answer, times)
 
 
-def _step(line: str) -> Step:
+def read_step(line: str) -> Step:
+    """The step that *line* writes out."""
     for verb, pattern in _STEPS.items():
         if match := pattern.fullmatch(line):
             return Step(verb, tuple(int(g) if g.isdigit() else g for g in match.groups()))

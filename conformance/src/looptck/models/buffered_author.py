@@ -1,0 +1,139 @@
+"""The author of scenarios about buffered events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .buffered import Callback
+from .buffered_scenario import BufferedActor, BufferedScenario
+from .choosing import Chooser, Feature
+from .scenario import Call, Step, step
+
+# How steps are made, and how often in proportion to the others.
+_Choice = tuple[int, Callable[[], Step]]
+
+# Numbers of bytes: around the watermarks for the most part, and now and then
+# around what loops take or give at once.
+_FEW = (1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 9)
+_MANY = (100, 1000, 4095, 4097, 20000)
+
+
+class BufferedAuthor:
+    """Writes for levent."""
+
+    def __init__(self, chooser: Chooser, features: frozenset[Feature], *, is_virtual: bool) -> None:
+        self.number, self.pick = chooser.number, chooser.pick
+        self._features = features
+        self._rounds = self.number(1, 4 if is_virtual else 2)
+        self._names = ["A", "B", "C"][: self.pick([1, 1, 1, 2, 2, 3])]
+        # in a scenario of few bytes none is more than a handful
+        self._sizes = _FEW if self.number(0, 3) else (*_FEW, *_MANY)
+        self._marks = self._make_marks()
+
+    def write(self) -> BufferedScenario:
+        inner = self._swarm(self._inner())
+        outer = self._swarm(self._outer())
+        actors = {name: self._actor(inner) for name in self._names}
+        steps = []
+        for name in self._names:
+            steps += self._some(self._marks, 2)
+            if self.number(0, 7):
+                steps.append(step("start", name))
+        for _ in range(self._rounds):
+            steps += [*self._some(outer, 5), self._turn()]
+        for name in self._names:
+            steps += self.pick([[], [step("settle")], [step("end", name), step("settle")]])
+            steps += [step("take all", name), step("receive all", name)]
+        return BufferedScenario("levent", actors, tuple(steps))
+
+    def _actor(self, inner: list[_Choice]) -> BufferedActor:
+        calls: list[tuple[Callback, Call]] = []
+        for callback, most in ((Callback.READ, 4), (Callback.WRITE, 3), (Callback.ERROR, 1)):
+            for _ in range(self.number(0, most)):
+                do = tuple(self._some(inner, self.pick([1, 1, 2, 3])))
+                if do:
+                    calls.append((callback, Call(do, None, self.pick([1, 1, 1, 2, 16]))))
+        return BufferedActor(not self.number(0, 3), tuple(calls))
+
+    # ---- choices
+
+    def _swarm(self, choices: list[_Choice]) -> list[_Choice]:
+        """With weights of this scenario's own: it does some things often and others never."""
+        return [(weight * self.pick([0, 1, 1, 3]), make) for weight, make in choices]
+
+    def _some(self, choices: list[_Choice], most: int) -> list[Step]:
+        makers = [make for weight, make in choices for _ in range(weight)]
+        return [self.pick(makers)() for _ in range(self.number(0, most))] if makers else []
+
+    def _turn(self) -> Step:
+        turns = ["turn", "settle", "settle", "settle"]
+        turns += ["wait"] * (Feature.WAIT in self._features)
+        turns += ["run"] * (Feature.RUN in self._features and Feature.STOP in self._features)
+        return step(self.pick(turns))
+
+    def _inner(self) -> list[_Choice]:
+        """What callbacks may do."""
+        choices = [
+            (6, self._counted("take")),
+            (6, self._named("take all")),
+            (2, self._counted("send")),
+            (2, self._named("start")),
+            *self._marks,
+        ]
+        if Feature.LINES in self._features:
+            choices += [(4, self._named("take line")), (2, self._counted("send line"))]
+        if Feature.PUT in self._features:
+            choices += [(5, self._counted("put")), (2, self._counted("receive"))]
+            choices += [(1, self._named("receive all"))]
+        if Feature.STOP in self._features:
+            choices += [(3, self._named("stop"))]
+        if Feature.DELETE in self._features and not self.number(0, 4):
+            choices += [(1, self._named("delete"))]
+        if Feature.END in self._features and not self.number(0, 2):
+            choices += [(1, self._named("end")), (1, self._named("leave"))]
+        return choices
+
+    def _outer(self) -> list[_Choice]:
+        """What is done between turns; more comes than in callbacks."""
+        more: list[_Choice] = [(8, self._counted("send")), (2, self._named("start"))]
+        if Feature.LINES in self._features:
+            more.append((3, self._counted("send line")))
+        if Feature.PUT in self._features:
+            more.append((4, self._named("receive all")))
+        return [*self._inner(), *more]
+
+    def _make_marks(self) -> list[_Choice]:
+        choices: list[_Choice] = []
+        if Feature.MARKS in self._features:
+            choices.append((2, self._mark_input))
+            if Feature.WRITE_MARK in self._features:
+                choices.append((2, lambda: step("mark output", self._name(), self._low())))
+        return choices
+
+    # ---- steps
+
+    def _mark_input(self) -> Step:
+        low = self._low()
+        high = 0
+        if Feature.HIGH_MARK in self._features and self.number(0, 1):
+            high = max(low, 1) + self.pick([0, 0, 1, 2, 5])
+        return step("mark input", self._name(), low, high)
+
+    def _counted(self, verb: str) -> Callable[[], Step]:
+        if verb == "put":
+            return lambda: step("put", self._size(), self._name())
+        if verb == "take":
+            return lambda: step("take", self._size(), self._name())
+        return lambda: step(verb, self._name(), self._size())
+
+    def _named(self, verb: str) -> Callable[[], Step]:
+        return lambda: step(verb, self._name())
+
+    def _name(self) -> str:
+        return self.pick(self._names)
+
+    def _size(self) -> int:
+        return self.pick(self._sizes)
+
+    def _low(self) -> int:
+        return self.pick([0, 1, 2, 3, 3, 4, 5, 8])
