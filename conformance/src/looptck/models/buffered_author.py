@@ -40,7 +40,7 @@ class BufferedAuthor:
             if self.number(0, 7):
                 steps.append(step("start", name))
         for _ in range(self._rounds):
-            steps += [*self._some(outer, 5), self._turn()]
+            steps += [*self._some(outer, 4), *self._crowd(), self._turn()]
         for name in self._names:
             steps += self.pick([[], [step("settle")], [step("end", name), step("settle")]])
             steps += [step("take all", name), step("receive all", name)]
@@ -64,6 +64,17 @@ class BufferedAuthor:
     def _some(self, choices: list[_Choice], most: int) -> list[Step]:
         makers = [make for weight, make in choices for _ in range(weight)]
         return [self.pick(makers)() for _ in range(self.number(0, most))] if makers else []
+
+    def _crowd(self) -> list[Step]:
+        """What comes before a turn, so that there is something to do in it."""
+        steps = []
+        for name in self._names:
+            if self.number(0, 3):
+                lines = Feature.LINES in self._features and not self.number(0, 3)
+                steps.append(step("send line" if lines else "send", name, self._size()))
+            if Feature.PUT in self._features and not self.number(0, 2):
+                steps.append(step("put", self._size(), name))
+        return steps
 
     def _turn(self) -> Step:
         turns = ["turn", "settle", "settle", "settle"]
