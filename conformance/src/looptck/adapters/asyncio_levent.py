@@ -14,8 +14,9 @@ Why the code is the way it is
 3. A transport has no word for "not yet" and none for "stop sending".  It is
    made at the first `start`.  What is written goes to it in the next pass of
    the loop, and waits here while stopped.
-4. A transport closes its descriptor, and the document's files stay open.  It
-   gets a duplicate.
+4. A transport closes its descriptor, and the document's files stay open.  A
+   loop of asyncio has one reader and one writer for a descriptor, and several
+   events may be for one file.  So each has a duplicate of its own.
 5. The loop refers to events weakly: one that is dropped is gone, as the profile
    says.  The document knows no close, so a base that is dropped closes its loop.
 6. asyncio closes a transport whose protocol raises.  What callbacks raise is
@@ -71,8 +72,8 @@ class LeventBase:
         # a token for each event that keeps `loop` going
         self._live: set[object] = set()
         self._is_stopping = False
-        # whether the first callback ends the run
-        self._wants_one = False
+        # whether the first callback ends the run, and whether there was one
+        self._wants_one = self._has_called = False
         myself = weakref.ref(self)
 
         def keep(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -108,20 +109,25 @@ class LeventBase:
             # What the loop says to that is the answer.
             loop.run_forever()
             return
-        self._is_stopping = False
         self._wants_one = howmany is not None and howmany > 0
         if howmany == 0:
-            loop.call_soon(self._stop)
-        elif not self._live:
+            # Asked to stop beforehand, asyncio looks once at what is ready.
+            self._is_stopping = True
+            loop.stop()
+            self._run()
             return
-        while True:
-            loop.run_forever()
-            self._errors.raise_first()
-            if self._is_stopping:
-                return
+        self._has_called = False
+        while self._live and not (self._wants_one and self._has_called):
+            self._is_stopping = False
+            self._run()
+
+    def _run(self) -> None:
+        self.asyncio_loop.run_forever()
+        self._errors.raise_first()
 
     def call(self, callback: Callback | None, *arguments: object) -> None:
         """The loop has something for the user."""
+        self._has_called = True
         if self._wants_one:
             self._stop()
         if callback is None:
@@ -160,18 +166,23 @@ class LeventEvent:
         self._callback: Callback | None = callback
         self._evtype = evtype
         self._token = object()
-        self._is_active = False
+        # what the loop watches, while it does
+        self._number = -1
 
     def start(self) -> None:
         self._check()
-        if self._is_active:
+        if self._number >= 0:
             return
         loop, myself = self._base.asyncio_loop, weakref.ref(self)
-        if "r" in self._evtype:
-            loop.add_reader(self._fd, _fire, myself)
-        if "w" in self._evtype:
-            loop.add_writer(self._fd, _fire, myself)
-        self._is_active = True
+        number = self._number = os.dup(self._fd)  # 4
+        try:
+            if "r" in self._evtype:
+                loop.add_reader(number, _fire, myself)
+            if "w" in self._evtype:
+                loop.add_writer(number, _fire, myself)
+        except BaseException:
+            self._leave()
+            raise
         self._base.settle(self._token, is_live=True)
 
     def stop(self) -> None:
@@ -190,14 +201,17 @@ class LeventEvent:
         self._base.call(self._callback, self._file)
 
     def _leave(self) -> None:
-        if not self._is_active:
+        number, self._number = self._number, -1
+        if number < 0:
             return
-        self._is_active = False
         self._base.settle(self._token, is_live=False)
-        if "r" in self._evtype:
-            self._base.asyncio_loop.remove_reader(self._fd)
-        if "w" in self._evtype:
-            self._base.asyncio_loop.remove_writer(self._fd)
+        try:
+            if "r" in self._evtype:
+                self._base.asyncio_loop.remove_reader(number)
+            if "w" in self._evtype:
+                self._base.asyncio_loop.remove_writer(number)
+        finally:
+            os.close(number)
 
     def _check(self) -> None:
         if self._callback is None:
@@ -429,8 +443,8 @@ class _Protocol(asyncio.BufferedProtocol):
 # was drawn.
 LEVENT_NOT_ASKED: Mapping[str, tuple[str, ...]] = {
     **NOT_ASKED,
-    "asyncio has one reader and one writer for each descriptor, and levent several events": (
-        "levent.newevent.creates",
+    "the adapter gives the loop a duplicate of the descriptor, which needs an open one": (
+        "levent.event.start-bad-fd",
     ),
     "run_forever() of asyncio waits for ever when nothing is active; the adapter leaves it out": (
         "levent.loop.howmany-positive-none",
