@@ -11,6 +11,8 @@ from typing import cast
 import pytest
 
 from looptck.bench import Bench
+from looptck.probes.turns import Turns
+from looptck.probes.wires import Wires
 from looptck.profiles.luaevent_extended import LuaeventExtended
 
 
@@ -18,3 +20,9 @@ from looptck.profiles.luaevent_extended import LuaeventExtended
 def luaevent(bench: Bench) -> LuaeventExtended:
     """A fresh entry object of the profile `luaevent-extended`."""
     return cast("LuaeventExtended", bench.entry("luaevent-extended"))
+
+
+@pytest.fixture
+def turns(luaevent: LuaeventExtended, wires: Wires) -> Turns:
+    """A fresh base, and a script to be gone through while its loop runs."""
+    return Turns(luaevent, wires)

@@ -1,0 +1,316 @@
+"""luaevent, bufferevent: its two buffers, and every byte that goes through them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import narrow_pair, pattern, receive, same, unread
+from looptck.probes.turns import Held, Script, Turns
+from looptck.probes.wires import Wires, reset
+from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.witness import behind
+
+# {name: how many bytes each portion has}
+PORTIONS = {
+    "one at a time": [1] * 150,
+    "odd portions": [1, 2, 3, 5, 7, 11, 13, 4096, 1, 8191, 2, 4097],
+    "all at once": [20_000],
+}
+
+any_portions = pytest.mark.parametrize("portions", PORTIONS)
+
+
+@rule("luaevent.bufferevent.get_read")
+@pytest.mark.parametrize("which", ["input", "output"])
+def test_the_input_is_one_object(turns: Turns, wires: Wires, which: str) -> None:
+    """Before anything came, after, and after it was drained; the output is another one."""
+    near, far = wires.pair()
+    seen: list[object] = []
+
+    def script() -> Script:
+        held = turns.bufferevent(near, read=lambda held: seen.append(held.input))
+        seen.append(held.input)
+        held.enable(turns.read)
+        far.send(b"in")
+        yield from turns.until(lambda: len(seen) > 1)
+        held.take()
+        seen.append(held.input)
+        assert all(each is seen[0] for each in seen), "get_read() gave different objects"
+        if which == "output":
+            assert held.output is not held.input, "get_read() and get_write() give one buffer"
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.get_read")
+@pytest.mark.parametrize("taken", [None, 7, 0], ids=["takes all", "takes 7", "takes none"])
+@pytest.mark.parametrize(
+    "portions, low, high",
+    [
+        ("one at a time", 0, 0),
+        ("one at a time", 0, 1),
+        ("one at a time", 3, 10),
+        ("odd portions", 0, 0),
+        ("odd portions", 0, 5000),
+        ("odd portions", 1000, 4096),
+        ("all at once", 0, 0),
+        ("all at once", 0, 5000),
+        ("all at once", 20_001, 0),
+    ],
+)
+def test_every_byte_arrives_once_and_in_order(
+    turns: Turns, wires: Wires, portions: str, taken: int | None, low: int, high: int
+) -> None:
+    """What the callback leaves in a full input, the script takes, so that the rest can come."""
+    near, far = wires.pair()
+    total = sum(PORTIONS[portions])
+
+    def take(held: Held) -> None:
+        if taken != 0:
+            held.take(taken)
+
+    def script() -> Script:
+        held = turns.bufferevent(near, read=take)
+        held.set_read_watermarks(low, high)
+        held.enable(turns.read)
+        sent = 0
+        for size in PORTIONS[portions]:
+            far.send(pattern(size, sent))
+            sent += size
+            yield None
+        while waiting := unread(near):
+            if high and held.level >= high:
+                held.take()
+            moved = yield from turns.until(partial(_read, near, waiting))
+            assert moved, f"{waiting} bytes wait, and are not read; the input has {held.level}"
+        yield from turns.quiet()
+        held.take()
+        same(held.taken, pattern(total), "what was taken from the input")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.get_read")
+@pytest.mark.parametrize("happens", ["the end", "an error", "a timeout", "disabling"])
+@pytest.mark.parametrize("low, high", [(0, 0), (500, 0), (0, 100)])
+def test_what_arrived_stays_until_it_is_taken(
+    luaevent: LuaeventExtended, turns: Turns, wires: Wires, happens: str, low: int, high: int
+) -> None:
+    """It arrived before, so nothing that happens later has a claim on it."""
+    near, far = wires.tcp_pair()
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        held.set_read_watermarks(low, high)
+        held.enable(turns.read)
+        far.send(pattern(99))
+        yield from turns.until(lambda: held.level == 99)
+        if happens == "the end":
+            far.close()
+        elif happens == "an error":
+            reset(far)
+        elif happens == "a timeout":
+            held.set_timeouts(0.01, 0)
+        else:
+            held.disable(turns.both)
+        yield from turns.in_time(lambda: turns.errors or happens == "disabling")
+        yield from turns.quiet()
+        held.take()
+        same(held.taken, pattern(99), f"what is in the input after {happens}")
+
+    turns.play(script)
+
+
+def _read(near: socket.socket, waiting: int) -> bool:
+    """Whether fewer than *waiting* bytes wait in the socket."""
+    return unread(near) < waiting
+
+
+# {way: how a part of the input is taken by it}
+_WAYS: dict[str, Callable[[Turns, Wires, Held], object]] = {
+    "drain": lambda _turns, _wires, held: held.input.drain(4),
+    "drain of all": lambda _turns, _wires, held: held.input.drain(held.level),
+    "readline": lambda _turns, _wires, held: held.input.readline(),
+    "write": lambda _turns, wires, held: held.input.write(wires.pair()[0].fileno()),
+    "add to another": lambda turns, _wires, held: turns.luaevent.buffer.new().add(held.input),
+    "add to the output": lambda _turns, _wires, held: held.output.add(held.input),
+}
+
+
+@rule("luaevent.bufferevent.get_read")
+@pytest.mark.parametrize("way", _WAYS)
+@pytest.mark.parametrize("taken_in", ["read", "another callback"])
+@pytest.mark.parametrize("low", [0, 4, 8])
+def test_whatever_takes_from_a_full_input_lets_reading_go_on(
+    turns: Turns, wires: Wires, way: str, taken_in: str, low: int
+) -> None:
+    """Several times in a row: a loop may notice once by chance.
+
+    With the low watermark at the high one the script takes, since whether that calls is open.
+    """
+    near, far = wires.pair()
+    takes = taken_in == "read" and low < 8
+
+    def take(held: Held) -> None:
+        if takes and held.level == 8:
+            _WAYS[way](turns, wires, held)
+
+    def script() -> Script:
+        held = turns.bufferevent(near, read=take)
+        held.set_read_watermarks(low, 8)
+        held.enable(turns.both)
+        far.send(b"abc\n" * 12)
+        while waiting := unread(near):
+            if not takes:
+                yield from turns.until(lambda: held.level == 8)
+                waiting = unread(near)
+                _WAYS[way](turns, wires, held)
+            moved = not waiting or (yield from turns.until(partial(_read, near, waiting)))
+            assert moved, (
+                f"{way} made room in a full input, and the {waiting} bytes that wait are not read"
+            )
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.get_write")
+def test_the_output_is_one_object(turns: Turns, wires: Wires) -> None:
+    """Before anything was added, while it waits, and after it was sent."""
+    near, far = narrow_pair(wires)
+    seen: list[object] = []
+
+    def script() -> Script:
+        held = turns.bufferevent(near, write=lambda held: seen.append(held.output))
+        seen.append(held.output)
+        held.output.add(pattern(30_000))
+        seen.append(held.output)
+        yield from turns.quiet()
+        yield from _received(turns, far, bytearray(), 30_000)
+        seen.append(held.output)
+        assert all(each is seen[0] for each in seen), "get_write() gave different objects"
+
+    turns.play(script)
+
+
+def _received(
+    turns: Turns, far: socket.socket, got: bytearray, size: int, portion: int = 65536
+) -> Script:
+    """Turn after turn the peer takes *portion* bytes, until it got *size* or nothing comes."""
+
+    def more() -> bool:
+        chunk = receive(far, portion)
+        if chunk:
+            turns.moved()
+        got.extend(chunk)
+        return len(got) >= size
+
+    yield from turns.until(more)
+    yield from turns.quiet(5)
+    more()
+
+
+@rule("luaevent.bufferevent.get_write")
+@any_portions
+@pytest.mark.parametrize("added_in", ["before the loop", "another callback", "write", "read"])
+def test_what_is_added_is_sent_once_and_in_order(
+    turns: Turns, wires: Wires, portions: str, added_in: str
+) -> None:
+    """The way is narrow, so the larger ones leave in parts."""
+    near, far = narrow_pair(wires)
+    parts = iter(PORTIONS[portions])
+    total = sum(PORTIONS[portions])
+    added = 0
+
+    def add(held: Held) -> bool:
+        nonlocal added
+        size = next(parts, 0)
+        held.output.add(pattern(size, added))
+        added += size
+        return bool(size)
+
+    def on_read(held: Held) -> None:
+        held.input.drain(-1)
+        while add(held):
+            pass
+
+    def script() -> Script:
+        got = bytearray()
+        held = turns.bufferevent(
+            near,
+            read=on_read,
+            write=(lambda held: added and add(held)) if added_in == "write" else None,
+        )
+        if added_in == "read":
+            held.enable(turns.read)
+            far.send(b"go")
+        elif added_in == "write":
+            add(held)
+        else:
+            if added_in == "another callback":
+                yield from turns.quiet()
+            while add(held):
+                pass
+        yield from _received(turns, far, got, total)
+        same(got, pattern(total), "what the peer got")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.get_write")
+@pytest.mark.parametrize("portion", [700, 5000], ids="reads {} bytes a turn".format)
+@pytest.mark.parametrize("low", [0, 1000, 100_000])
+@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+def test_a_slow_peer_gets_every_byte(
+    turns: Turns, wires: Wires, wire: str, low: int, portion: int
+) -> None:
+    """While it waits more is added behind."""
+    near, far = narrow_pair(wires) if wire == "socket pair" else wires.tcp_pair()
+
+    def script() -> Script:
+        got = bytearray()
+        held = turns.bufferevent(near)
+        held.set_write_watermarks(low, 0)
+        held.output.add(pattern(40_000))
+        yield from turns.quiet()
+        for begin in range(40_000, 50_000, 1000):
+            held.output.add(pattern(1000, begin))
+            got.extend(receive(far, portion))
+            yield None
+        yield from _received(turns, far, got, 50_000, portion)
+        same(got, pattern(50_000), "what a slow peer got")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.get_write")
+@pytest.mark.parametrize("source", ["a buffer", "several arguments", "its own input"])
+def test_whatever_can_be_added_is_sent(turns: Turns, wires: Wires, source: str) -> None:
+    """Three times, with quiet between, so that a loop which looks only when it is awake shows."""
+    near, far = wires.pair()
+
+    def script() -> Script:
+        got = bytearray()
+        held = turns.bufferevent(near)
+        held.enable(turns.read)
+        for begin in (0, 300, 600):
+            yield from turns.quiet()
+            data = pattern(300, begin)
+            if source == "a buffer":
+                buffer = turns.luaevent.buffer.new()
+                buffer.add(data)
+                held.output.add(behind(buffer))
+            elif source == "several arguments":
+                held.output.add(data[:1], data[1:100], data[100:])
+            else:
+                far.send(data)
+                yield from turns.until(lambda: held.level >= 300)
+                held.output.add(held.input)
+            yield from _received(turns, far, got, begin + 300)
+        same(got, pattern(900), f"what the peer got of {source}")
+
+    turns.play(script)

@@ -1,0 +1,156 @@
+"""luaevent, bufferevent: the end of the stream, and after it."""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import receive, same
+from looptck.probes.turns import Held, Script, Turns
+from looptck.probes.wires import Wires
+
+every_end = pytest.mark.parametrize("end", ["close", "shutdown", "shutdown of TCP"])
+
+
+def _pair(wires: Wires, end: str) -> tuple[socket.socket, socket.socket]:
+    return wires.tcp_pair() if end.endswith("TCP") else wires.pair()
+
+
+def _end(far: socket.socket, end: str) -> None:
+    if end == "close":
+        far.close()
+    else:
+        far.shutdown(socket.SHUT_WR)
+
+
+def _ends(turns: Turns) -> int:
+    return turns.reported(turns.luaevent.EVBUFFER_EOF)
+
+
+def _reported(turns: Turns, times: int) -> bool:
+    return _ends(turns) >= times
+
+
+def _once(turns: Turns, when: str) -> None:
+    row = ", ".join(turns.trace) or "none"
+    assert _ends(turns) == 1, f"the end is reported once {when}; the calls were {row}"
+
+
+@rule("luaevent.bufferevent.eof-once")
+@every_end
+@pytest.mark.parametrize("sent", [0, 1, 20])
+@pytest.mark.parametrize("taken", ["at once", "in error", "never"])
+@pytest.mark.parametrize("low, high", [(0, 0), (30, 0), (0, 20), (0, 7)])
+def test_the_end_is_reported_once(
+    turns: Turns, wires: Wires, end: str, sent: int, taken: str, low: int, high: int
+) -> None:
+    """A stream stays at its end, so whoever goes on watching it is told in each turn."""
+    near, far = _pair(wires, end)
+
+    def take(held: Held) -> None:
+        held.take()
+
+    def script() -> Script:
+        held = turns.bufferevent(
+            near,
+            read=take if taken == "at once" else None,
+            error=take if taken == "in error" else None,
+        )
+        held.set_read_watermarks(low, high)
+        held.enable(turns.read)
+        far.send(bytes(sent))
+        _end(far, end)
+        while not (yield from turns.until(lambda: _ends(turns))):
+            assert held.level, "the input ended, and the end was not reported"
+            held.take()
+        yield from turns.quiet()
+        _once(turns, "while nothing is done")
+        held.take()
+        yield from turns.quiet()
+        _once(turns, "when the input is drained after it")
+        held.set_read_watermarks(0, 50)
+        held.output.add(b"x" * (end != "close"))
+        held.disable(turns.read)
+        yield from turns.quiet()
+        _once(turns, "whatever else is done than to enable reading")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.eof-once")
+@every_end
+def test_the_end_is_reported_again_when_reading_is_enabled_again(
+    turns: Turns, wires: Wires, end: str
+) -> None:
+    """Twice, so that a loop which counts to one shows."""
+    near, far = _pair(wires, end)
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        held.enable(turns.read)
+        _end(far, end)
+        for times in (1, 2, 3):
+            due = partial(_reported, turns, times)
+            yield from turns.until(due)
+            yield from turns.quiet()
+            assert _ends(turns) == times, (
+                f"reading was enabled {times} times at the end of the stream; the end was "
+                f"reported {_ends(turns)} times"
+            )
+            held.enable(turns.read)
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.eof-once")
+@pytest.mark.parametrize("enabled_in", ["error", "later"])
+def test_writing_goes_on_after_the_end(turns: Turns, wires: Wires, enabled_in: str) -> None:
+    """The peer shut its own side only, and waits for the answer."""
+    near, far = wires.pair()
+    answer = bytes(range(256)) * 4
+    received = bytearray()
+
+    def reply(held: Held) -> None:
+        if enabled_in == "error":
+            held.output.add(answer)
+
+    def arrived() -> bool:
+        received.extend(receive(far, len(answer) + 1))
+        return len(received) >= len(answer)
+
+    def script() -> Script:
+        held = turns.bufferevent(near, error=reply)
+        held.enable(turns.read)
+        far.send(b"question")
+        far.shutdown(socket.SHUT_WR)
+        yield from turns.until(lambda: _ends(turns))
+        _once(turns, "when the peer shuts its side")
+        if enabled_in == "later":
+            yield from turns.quiet()
+            held.output.add(answer)
+        yield from turns.until(arrived)
+        same(received, answer, "the answer that came to a peer which shut its own side")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.eof-once")
+@every_end
+@pytest.mark.parametrize("sent", [b"", b"data"], ids=["nothing sent", "data sent"])
+def test_a_loop_does_not_wait_for_a_bufferevent_at_its_end(
+    turns: Turns, wires: Wires, end: str, sent: bytes
+) -> None:
+    """Nothing ends the loop from within: what still keeps it going would do so for ever."""
+    near, far = _pair(wires, end)
+    held = turns.bufferevent(near)
+    held.disable(turns.write)
+    held.enable(turns.read)
+    far.send(sent)
+    _end(far, end)
+    turns.base.loop()
+    turns.trace("loop() returned")
+    _once(turns, "and loop() returns after it")
+    held.end()

@@ -1,0 +1,228 @@
+"""luaevent, bufferevent: it lives as long as its object."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.leftovers import collect
+from looptck.probes.turns import Held, Script, Turns
+from looptck.probes.wires import Wires, drain, fill
+from looptck.profiles.luaevent_extended import Buffer
+
+OCCASIONS = (
+    "data waits",
+    "data comes later",
+    "more data comes",
+    "room comes",
+    "a read timeout",
+    "a write timeout",
+    "the end",
+    "the peer goes while output waits",
+)
+
+
+def _prepare(turns: Turns, held: Held, near: socket.socket, far: socket.socket, case: str) -> None:
+    """What comes before the reference is dropped."""
+    if case in ("room comes", "a write timeout", "the peer goes while output waits"):
+        fill(near)
+        held.output.add(b"out")
+    if case == "a read timeout":
+        held.set_timeouts(0.01, 0)
+    if case == "a write timeout":
+        held.set_timeouts(0, 0.01)
+    held.enable(turns.read)
+    if case == "data waits":
+        far.send(b"in")
+
+
+def _happen(near: socket.socket, far: socket.socket, case: str) -> None:
+    """What comes after it."""
+    if case in ("data comes later", "more data comes"):
+        far.send(b"more")
+    elif case == "room comes":
+        drain(far)
+    elif case in ("the end", "the peer goes while output waits"):
+        far.close()
+
+
+@rule("luaevent.bufferevent.gc")
+@pytest.mark.parametrize("case", OCCASIONS)
+@pytest.mark.parametrize("buffers", ["not asked for", "kept"])
+def test_a_collected_bufferevent_calls_nobody(
+    turns: Turns, wires: Wires, case: str, buffers: str
+) -> None:
+    """What would call it happens after it was collected, or waited for the loop."""
+    near, far = wires.pair()
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        _prepare(turns, held, near, far, case)
+        kept = [held.input, held.output] if buffers == "kept" else []
+        if case == "more data comes":
+            far.send(b"some")
+            yield from turns.until(lambda: turns.count("read"))
+        if case not in ("data waits", "a read timeout", "a write timeout"):
+            yield from turns.quiet()
+        before = len(turns.trace)
+        held.drop()
+        collect()
+        _happen(near, far, case)
+        yield from turns.quiet()
+        yield 0.05
+        yield from turns.quiet()
+        late = turns.trace[before:]
+        assert not late, f"{case}: a collected bufferevent called {', '.join(late)}"
+        kept.clear()
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.gc")
+@pytest.mark.parametrize("callback", ["read", "write", "error"])
+def test_a_bufferevent_lost_in_its_own_callback_is_not_called_again(
+    turns: Turns, wires: Wires, callback: str
+) -> None:
+    """The loop may hold it until the callback returns; a few turns later nobody does."""
+    near, far = wires.pair()
+
+    def drop(held: Held) -> None:
+        held.drop()
+        collect()
+
+    def script() -> Script:
+        held = turns.bufferevent(
+            near,
+            read=drop if callback == "read" else None,
+            write=drop if callback == "write" else None,
+            error=drop if callback == "error" else None,
+        )
+        held.enable(turns.read)
+        if callback == "read":
+            far.send(b"in")
+        elif callback == "write":
+            held.output.add(b"out")
+        else:
+            far.shutdown(socket.SHUT_WR)
+        yield from turns.until(lambda: turns.trace)
+        collect()
+        yield from turns.quiet()
+        collect()
+        before = len(turns.trace)
+        assert before, f"{callback} was not called"
+        if callback != "error":
+            far.send(b"more")
+        far.close()
+        yield from turns.quiet()
+        late = turns.trace[before:]
+        assert not late, (
+            f"a bufferevent that was lost in its {callback} callback called {', '.join(late)}"
+        )
+
+    turns.play(script)
+
+
+def _uses(near: socket.socket) -> dict[str, Callable[[Buffer], object]]:
+    return {
+        "length": lambda buffer: buffer.length(),
+        "len": len,
+        "get_data": lambda buffer: buffer.get_data(),
+        "get_data of 1": lambda buffer: buffer.get_data(1),
+        "bytes": bytes,
+        "readline": lambda buffer: buffer.readline(),
+        "drain": lambda buffer: buffer.drain(1),
+        "add": lambda buffer: buffer.add(b"x"),
+        "read": lambda buffer: buffer.read(near.fileno(), 1),
+        "write": lambda buffer: buffer.write(near.fileno()),
+    }
+
+
+@rule("luaevent.bufferevent.gc")
+@pytest.mark.parametrize("which", ["input", "output"])
+@pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
+def test_the_buffers_of_a_collected_bufferevent_are_closed(
+    turns: Turns, wires: Wires, which: str, *, filled: bool
+) -> None:
+    """All functions are tried, since each has a check of its own."""
+    near, far = wires.pair()
+    spare, _ = wires.pair()
+    kept: list[Buffer] = []
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        if filled:
+            fill(near)
+            held.output.add(b"out")
+            far.send(b"in\n")
+        held.enable(turns.read)
+        yield from turns.quiet()
+        kept.append(held.input if which == "input" else held.output)
+        held.drop()
+        collect()
+        yield from turns.quiet(3)
+
+    turns.play(script)
+    open_still = [name for name, use in _uses(spare).items() if not _refused(use, kept[0])]
+    assert not open_still, (
+        f"its bufferevent was collected, and the {which} buffer still answers to "
+        f"{', '.join(open_still)}"
+    )
+
+
+def _refused(use: Callable[[Buffer], object], buffer: Buffer) -> bool:
+    try:
+        use(buffer)
+    except Exception:
+        return True
+    return False
+
+
+@rule("luaevent.bufferevent.gc")
+@pytest.mark.parametrize("order", ["together", "bufferevent first", "buffers first"])
+@pytest.mark.parametrize("when", ["before it was served", "after it was served"])
+def test_its_descriptor_outlives_a_bufferevent(
+    turns: Turns, wires: Wires, order: str, when: str
+) -> None:
+    """Bytes go both ways afterwards, so one that is open but dead shows as well."""
+    near, far = wires.pair()
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        held.enable(turns.read)
+        kept: list[Buffer] = [held.input, held.output]
+        if when == "after it was served":
+            far.send(b"in")
+            held.output.add(b"out")
+            yield from turns.quiet()
+            drain(far)
+        if order == "buffers first":
+            kept.clear()
+            collect()
+            yield from turns.quiet(3)
+        held.drop()
+        if order == "together":
+            kept.clear()
+        collect()
+        yield from turns.quiet(3)
+        kept.clear()
+        collect()
+        _assert_open(near, far)
+
+    turns.play(script)
+
+
+def _assert_open(near: socket.socket, far: socket.socket) -> None:
+    try:
+        near.send(b"out")
+        far.send(b"in")
+        went = (far.recv(10), near.recv(10))
+    except OSError as error:
+        raise AssertionError(
+            f"a collected bufferevent took its descriptor with it: {error}"
+        ) from error
+    assert went == (b"out", b"in"), (
+        f"a collected bufferevent left its descriptor in disorder: {went}"
+    )

@@ -1,0 +1,223 @@
+"""luaevent, bufferevent: what new takes, and what callbacks are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import pattern, receive, same, unread
+from looptck.probes.turns import Script, Turns
+from looptck.probes.wires import Wires
+from looptck.profiles.luaevent_extended import LuaeventExtended
+
+REFUSALS = (TypeError, ValueError, OSError, RuntimeError, AttributeError)
+
+
+@rule("luaevent.bufferevent.new")
+@pytest.mark.parametrize("waits", [True, False], ids=["data waits", "data comes later"])
+@pytest.mark.parametrize("last", [True, False], ids=["its base is the last", "another is"])
+def test_a_bufferevent_is_served_by_its_base(
+    luaevent: LuaeventExtended, turns: Turns, wires: Wires, *, waits: bool, last: bool
+) -> None:
+    """One byte is enough for a call; that it is the very byte, others ask."""
+    near, far = wires.pair()
+    other = None if last else luaevent.new()
+
+    def script() -> Script:
+        if waits:
+            far.send(b"x")
+        held = turns.bufferevent(near)
+        held.enable(turns.read)
+        if not waits:
+            yield from turns.quiet()
+            assert not turns.count("read"), "read was called before anything arrived"
+            far.send(b"x")
+        called = yield from turns.until(lambda: turns.count("read"))
+        assert called, "data arrived at an enabled bufferevent, and read was not called"
+
+    turns.play(script)
+    del other
+
+
+@rule("luaevent.bufferevent.new")
+@pytest.mark.parametrize("made", ["before", "after"])
+def test_a_bufferevent_is_not_served_by_another_base(
+    luaevent: LuaeventExtended, turns: Turns, wires: Wires, made: str
+) -> None:
+    """The other base runs many turns, and then its own base reads what is there."""
+    near, far = wires.pair()
+    earlier = luaevent.new()
+    own = Turns(luaevent, wires)
+    later = luaevent.new()
+    base = {"before": earlier, "after": later}[made]
+    held = own.bufferevent(near)
+    running = Turns(luaevent, wires)
+    running.base = base
+
+    def elsewhere() -> Script:
+        held.enable(own.read)
+        far.send(b"x")
+        yield from running.quiet()
+
+    def at_home() -> Script:
+        called = yield from own.until(lambda: own.count("read"))
+        assert called, "its own base ran, and read was not called"
+
+    running.play(elsewhere)
+    assert not own.trace, (
+        f"a base made {made} the one it was given served a bufferevent: {', '.join(own.trace)}"
+    )
+    assert unread(near) == 1, "a base that a bufferevent was not made with read its descriptor"
+    own.play(at_home)
+
+
+@rule("luaevent.bufferevent.new")
+@pytest.mark.parametrize("wrong", ["missing", None, 0, "base", object()], ids=str)
+def test_a_bufferevent_needs_a_base(turns: Turns, wires: Wires, wrong: Any) -> None:
+    """Neither the descriptor nor a callback may be taken for one."""
+    near, _ = wires.pair()
+    new: Any = turns.luaevent.bufferevent.new
+    arguments = (near.fileno(), print, print, print)
+    with pytest.raises(REFUSALS):
+        turns.keep(new(*arguments) if wrong == "missing" else new(wrong, *arguments))
+
+
+@rule("luaevent.bufferevent.new-nil")
+@pytest.mark.parametrize("given", ["neither", "read", "write"])
+@pytest.mark.parametrize("size", [1, 5000])
+def test_bytes_move_without_callbacks(turns: Turns, wires: Wires, given: str, size: int) -> None:
+    """Bytes go both ways, so a direction that is only watched for a callback shows."""
+    near, far = wires.pair()
+    calls: list[str] = []
+
+    def noting(name: str) -> Any:
+        return turns.callback(lambda *_: calls.append(name)) if given == name else None
+
+    def script() -> Script:
+        held = turns.keep(
+            turns.luaevent.bufferevent.new(
+                turns.base,
+                near.fileno(),
+                noting("read"),
+                noting("write"),
+                turns.callback(lambda *_: None),
+            )
+        )
+        held.enable(turns.both)
+        far.send(pattern(size))
+        held.output.add(pattern(size, begin=8))
+        sent = bytearray()
+
+        def arrived() -> bool:
+            sent.extend(receive(far, size))
+            return len(sent) >= size
+
+        yield from turns.until(lambda: not unread(near))
+        yield from turns.until(arrived)
+        yield from turns.quiet()
+        same(held.input.get_data(), pattern(size), "what is in the input without a callback")
+        same(sent, pattern(size, begin=8), "what came to the peer")
+        assert given == "neither" or given in calls, f"{given}, the only callback, was not called"
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.new-nil")
+@pytest.mark.parametrize("missing", ["read", "write", "both"])
+def test_the_end_is_reported_without_the_other_callbacks(
+    turns: Turns, wires: Wires, missing: str
+) -> None:
+    """What would have called read, and what would have called write, comes before the end."""
+    near, far = wires.pair()
+    errors: list[object] = []
+
+    def noted(name: str) -> Any:
+        return turns.callback(lambda *_: None) if missing not in (name, "both") else None
+
+    def script() -> Script:
+        held = turns.keep(
+            turns.luaevent.bufferevent.new(
+                turns.base,
+                near.fileno(),
+                noted("read"),
+                noted("write"),
+                turns.callback(lambda *arguments: errors.append(arguments)),
+            )
+        )
+        held.enable(turns.read)
+        held.output.add(b"out")
+        far.send(b"in")
+        yield from turns.quiet()
+        far.close()
+        yield from turns.until(lambda: errors)
+        assert errors, f"without {missing} the end of the stream is not reported"
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.new-nil")
+@pytest.mark.parametrize("wrong", ["missing", None, 5, "error"], ids=str)
+@pytest.mark.parametrize("others", [True, False], ids=["with the others", "without"])
+def test_the_error_callback_must_be_callable(
+    turns: Turns, wires: Wires, wrong: Any, *, others: bool
+) -> None:
+    """It is the fifth argument; the two before it are right."""
+    near, _ = wires.pair()
+    new: Any = turns.luaevent.bufferevent.new
+    callbacks = (print, print) if others else (None, None)
+    arguments = (turns.base, near.fileno(), *callbacks)
+    with pytest.raises(REFUSALS):
+        turns.keep(new(*arguments) if wrong == "missing" else new(*arguments, wrong))
+
+
+@rule("luaevent.bufferevent.callback-input")
+@pytest.mark.parametrize("wanted", ["read", "write", "error"])
+@pytest.mark.parametrize("others", [0, 2], ids=["alone", "beside others"])
+def test_a_callback_gets_the_bufferevent_and_what_happened(
+    turns: Turns, wires: Wires, wanted: str, others: int
+) -> None:
+    """The others of the base are older and younger than the one that is called."""
+    near, far = wires.pair()
+    given: list[tuple[Any, ...]] = []
+    flags = turns.luaevent
+
+    def noting(name: str) -> Any:
+        return turns.callback(lambda *arguments: given.append(arguments) if name == wanted else 0)
+
+    def another() -> None:
+        for _ in range(others // 2):
+            turns.bufferevent(wires.pair()[0])
+
+    def script() -> Script:
+        another()
+        held = turns.keep(
+            flags.bufferevent.new(
+                turns.base, near.fileno(), noting("read"), noting("write"), noting("error")
+            )
+        )
+        another()
+        held.enable(turns.both)
+        far.send(b"in")
+        held.output.add(b"out")
+        yield from turns.quiet()
+        if wanted == "error":
+            far.close()
+        yield from turns.until(lambda: given)
+        assert given, f"{wanted} was not called"
+        for arguments in given:
+            assert len(arguments) == 2, (
+                f"{wanted} is to get the bufferevent and the flags; it got "
+                f"{len(arguments)} arguments"
+            )
+            assert held.is_(arguments[0]), (
+                f"{wanted} is to get the bufferevent that new returned; it got another object, "
+                f"a {type(arguments[0]).__name__}"
+            )
+            assert isinstance(arguments[1], int), (
+                f"{wanted} is to get flags; it got a {type(arguments[1]).__name__}"
+            )
+        given.clear()
+
+    turns.play(script)

@@ -1,0 +1,345 @@
+"""luaevent, bufferevent: the watermarks of the input."""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import pattern, same, unread
+from looptck.probes.turns import Held, Script, Turns
+from looptck.probes.wires import Wires
+
+
+def _count(turns: Turns, more_than: int) -> bool:
+    return turns.count("read") > more_than
+
+
+@rule("luaevent.bufferevent.read-low")
+@pytest.mark.parametrize("low", [0, 1, 3, 4, 5, 6, 7, 100])
+@pytest.mark.parametrize("portion", [1, 2, 5])
+@pytest.mark.parametrize("closes", [False, True], ids=["stays open", "is closed"])
+def test_read_waits_for_the_low_watermark(
+    turns: Turns, wires: Wires, low: int, portion: int, *, closes: bool
+) -> None:
+    """5 bytes come.  With exactly as many as the watermark a call may come or not."""
+    near, far = wires.pair()
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        held.set_read_watermarks(low, 0)
+        held.enable(turns.read)
+        for sent in range(0, 5, portion):
+            before = turns.count("read")
+            size = min(portion, 5 - sent)
+            far.send(bytes(size))
+            level = sent + size
+            if closes and level == 5:
+                far.close()
+            if level < low:
+                yield from turns.quiet()
+                assert not turns.count("read"), (
+                    f"read was called at {level} bytes; the low watermark is {low}"
+                )
+            elif level > low:
+                called = yield from turns.until(partial(_count, turns, before))
+                assert called, (
+                    f"{size} bytes came and made {level}; the low watermark is {low}, and read "
+                    "was not called"
+                )
+            yield from turns.quiet()
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.read-low")
+@pytest.mark.parametrize("low", [0, 1, 4, 10])
+@pytest.mark.parametrize("taken", [0, 1, 3, None], ids=str)
+@pytest.mark.parametrize("taken_in", ["read", "another callback"])
+def test_the_level_counts_and_not_what_was_seen_before(
+    turns: Turns, wires: Wires, low: int, taken: int | None, taken_in: str
+) -> None:
+    """Some of the bytes are taken, and then they come one at a time up to the watermark again."""
+    near, far = wires.pair()
+    above = max(low + 1, 1)
+    takes = False
+
+    def take(held: Held) -> None:
+        nonlocal takes
+        if takes and taken_in == "read":
+            takes = False
+            held.input.drain(above if taken is None else taken)
+
+    def script() -> Script:
+        nonlocal takes
+        held = turns.bufferevent(near, read=take)
+        held.set_read_watermarks(low, 0)
+        held.enable(turns.read)
+        far.send(bytes(above - 1))
+        yield from turns.quiet()
+        takes = True
+        far.send(b"x")
+        yield from turns.until(lambda: held.level == above or not takes)
+        yield from turns.quiet()
+        if taken_in == "another callback":
+            held.input.drain(above if taken is None else taken)
+        level = above - min(above if taken is None else taken, above)
+        assert held.level == level, (
+            f"of {above} bytes {above - level} were taken; {held.level} are left"
+        )
+        for _ in range(low + 3):
+            before = turns.count("read")
+            far.send(b"x")
+            level += 1
+            if level < low:
+                yield from turns.quiet()
+                assert turns.count("read") == before, (
+                    f"read was called at {level} bytes, after some were taken; the low watermark "
+                    f"is {low}"
+                )
+            elif level > low:
+                called = yield from turns.until(partial(_count, turns, before))
+                assert called, (
+                    f"one byte came and made {level}, after some were taken; the low watermark "
+                    f"is {low}, and read was not called"
+                )
+            yield from turns.quiet()
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.read-low")
+@pytest.mark.parametrize("before, after", [(0, 8), (3, 8), (8, 3), (8, 0), (20, 7), (8, 8)])
+@pytest.mark.parametrize("changed_in", ["read", "another callback"])
+def test_a_changed_low_watermark_counts_for_the_next_arrival(
+    turns: Turns, wires: Wires, before: int, after: int, changed_in: str
+) -> None:
+    """5 bytes are there when it is changed; whether that brings a call is open."""
+    near, far = wires.pair()
+    changed = False
+
+    def change(held: Held) -> None:
+        nonlocal changed
+        if changed_in == "read" and held.level == 5:
+            held.set_read_watermarks(after, 0)
+            changed = True
+
+    def script() -> Script:
+        held = turns.bufferevent(near, read=change)
+        held.set_read_watermarks(before, 0)
+        held.enable(turns.read)
+        far.send(bytes(5))
+        yield from turns.until(lambda: held.level == 5)
+        yield from turns.quiet()
+        if not changed:
+            held.set_read_watermarks(after, 0)
+        yield from turns.quiet()
+        for level in range(6, after + 3):
+            calls = turns.count("read")
+            far.send(b"x")
+            if level < after:
+                yield from turns.quiet()
+                assert turns.count("read") == calls, (
+                    f"read was called at {level} bytes; the low watermark is {after} by now"
+                )
+            elif level > after:
+                called = yield from turns.until(partial(_count, turns, calls))
+                assert called, (
+                    f"one byte came and made {level}; the low watermark is {after} by now, and "
+                    "read was not called"
+                )
+            yield from turns.quiet()
+
+    turns.play(script)
+
+
+def _within(held: Held, high: int, most: int | None = None) -> None:
+    level = held.level
+    limit = high if most is None else most
+    assert not limit or level <= limit, (
+        f"the input holds {level} bytes; the high watermark is {high}"
+        + (f", and it held {limit} when that was set" if limit > high else "")
+    )
+
+
+def _assert_rest(held: Held, sent: int, near: socket.socket) -> None:
+    """What is not in the input waits in the socket."""
+    waiting = unread(near)
+    there = waiting + held.level + len(held.taken)
+    assert there == sent, (
+        f"of {sent} bytes {held.level} are in the input, {len(held.taken)} were taken and "
+        f"{waiting} wait in the socket; the loop holds {sent - there} somewhere else"
+    )
+
+
+@rule("luaevent.bufferevent.read-high")
+@pytest.mark.parametrize("high", [1, 4, 9, 10, 11, 0])
+@pytest.mark.parametrize("low", [0, 1, 4, 12])
+@pytest.mark.parametrize("portion", [1, 3, 10])
+@pytest.mark.parametrize("taken", [None, 1, 0], ids=["takes all", "takes 1", "takes none"])
+def test_the_input_never_holds_more_than_the_high_watermark(
+    turns: Turns, wires: Wires, low: int, high: int, portion: int, taken: int | None
+) -> None:
+    """10 bytes come; it is looked at in each call and after each turn."""
+    near, far = wires.pair()
+
+    def take(held: Held) -> None:
+        _within(held, high)
+        if taken != 0:
+            held.take(taken)
+
+    def script() -> Script:
+        held = turns.bufferevent(near, read=take)
+        try:
+            held.set_read_watermarks(low, high)
+        except (TypeError, ValueError, OSError, RuntimeError):
+            assert low > high > 0, f"the watermarks {low} and {high} were refused"
+            return
+        held.enable(turns.read)
+        sent = 0
+        while sent < 10:
+            size = min(portion, 10 - sent)
+            far.send(pattern(size, sent))
+            sent += size
+            for _ in range(10):
+                yield None
+                _within(held, high)
+                _assert_rest(held, sent, near)
+        # whatever the callback left, taking it bit by bit brings all of it
+        while len(held.taken) < 10:
+            before = held.level
+            yield from turns.until(lambda: held.level or len(held.taken) == 10)
+            _within(held, high)
+            assert held.level or len(held.taken) == 10, (
+                f"{len(held.taken)} bytes were taken, {unread(near)} wait, and the empty input "
+                f"gets none of them; the high watermark is {high}"
+            )
+            held.take(max(1, before - 1))
+        same(held.taken, pattern(10), "what was taken")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.read-high")
+@pytest.mark.parametrize("high", [1, 100, 4096, 5000])
+@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+def test_what_is_beyond_the_high_watermark_stays_in_the_socket(
+    turns: Turns, wires: Wires, high: int, wire: str
+) -> None:
+    """As much as a loop likes to read at once; then the input fills up again, three times."""
+    near, far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        held.set_read_watermarks(0, high)
+        held.enable(turns.read)
+        sent = far.send(pattern(20_000))
+        for _ in range(3):
+            full = yield from turns.until(lambda: held.level >= high)
+            yield from turns.quiet()
+            _within(held, high)
+            assert full, (
+                f"{unread(near)} bytes wait, and the input stays at {held.level}; the high "
+                f"watermark is {high}"
+            )
+            _assert_rest(held, sent, near)
+            held.take()
+        same(held.taken, pattern(3 * high), "what was taken")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.read-high")
+@pytest.mark.parametrize("taken", [1, 4, 9, 10])
+@pytest.mark.parametrize("taken_in", ["read", "another callback"])
+def test_taking_any_of_a_full_input_lets_reading_go_on(
+    turns: Turns, wires: Wires, taken: int, taken_in: str
+) -> None:
+    """The input is full again after each time: one byte of room is room."""
+    near, far = wires.pair()
+    due = 0
+
+    def take(held: Held) -> None:
+        nonlocal due
+        if taken_in == "read" and due and held.level == 10:
+            due -= 1
+            held.take(taken)
+
+    def script() -> Script:
+        nonlocal due
+        held = turns.bufferevent(near, read=take)
+        held.set_read_watermarks(0, 10)
+        held.enable(turns.read)
+        due = 3
+        far.send(pattern(40))
+        for times in range(1, 4):
+            if taken_in == "another callback":
+                yield from turns.until(lambda: held.level == 10)
+                held.take(taken)
+            wanted = partial(_full_after, held, times * taken)
+            full = yield from turns.until(wanted)
+            _within(held, 10)
+            assert full, (
+                f"{len(held.taken)} bytes were taken of a full input of 10, the last {taken} at "
+                f"once; {unread(near)} wait, and it stays at {held.level}"
+            )
+        held.take()
+        same(held.taken, pattern(3 * taken + 10), "what was taken")
+
+    turns.play(script)
+
+
+def _full_after(held: Held, taken: int) -> bool:
+    return len(held.taken) >= taken and held.level == 10
+
+
+@rule("luaevent.bufferevent.read-high")
+@pytest.mark.parametrize("before, after", [(5, 6), (5, 20), (5, 0), (5, 5), (0, 5), (10, 9)])
+@pytest.mark.parametrize("changed_in", ["read", "another callback"])
+def test_a_changed_high_watermark_holds_at_once(
+    turns: Turns, wires: Wires, before: int, after: int, changed_in: str
+) -> None:
+    """With the input full, or with more in it than the new one allows."""
+    near, far = wires.pair()
+    there = before or 10
+    changed = False
+
+    def change(held: Held) -> None:
+        nonlocal changed
+        if changed_in == "read" and not changed and held.level == there:
+            changed = True
+            held.set_read_watermarks(0, after)
+
+    def script() -> Script:
+        held = turns.bufferevent(near, read=change)
+        held.set_read_watermarks(0, before)
+        held.enable(turns.read)
+        far.send(pattern(there))
+        yield from turns.until(lambda: held.level == there)
+        yield from turns.quiet()
+        if not changed:
+            held.set_read_watermarks(0, after)
+        far.send(pattern(30 - there, there))
+        limit = max(there, after) if after else 30
+        grown = yield from turns.until(lambda: held.level == limit)
+        yield from turns.quiet()
+        _within(held, after, limit)
+        assert grown, (
+            f"the high watermark was set from {before} to {after}; {unread(near)} bytes wait, "
+            f"and the input stays at {held.level}"
+        )
+        _assert_rest(held, 30, near)
+        if after and there > after:
+            held.take(there - after)
+            yield from turns.quiet()
+            _within(held, after)
+        while len(held.taken) < 30:
+            yield from turns.until(lambda: held.level)
+            _within(held, after, None if held.taken or not after else limit)
+            assert held.level, f"{unread(near)} bytes wait, and an empty input gets none of them"
+            held.take()
+        same(held.taken, pattern(30), "what was taken")
+
+    turns.play(script)

@@ -1,0 +1,194 @@
+"""luaevent, bufferevent: the flags that the three callbacks get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import narrow_pair, pattern
+from looptck.probes.turns import Held, Script, Turns, said
+from looptck.probes.wires import Wires, drain, fill, reset
+from looptck.profiles.luaevent_extended import LuaeventExtended
+
+
+def _new(turns: Turns, end: Any, **acts: Any) -> Held:
+    """A bufferevent whose callbacks pass on the flags they got, and nothing else."""
+
+    def passing(name: str) -> Any:
+        act = acts.get(name, lambda _what: None)
+        return turns.callback(lambda _bufferevent, what, *_: act(what))
+
+    made = turns.luaevent.bufferevent.new(
+        turns.base, end.fileno(), passing("read"), passing("write"), passing("error")
+    )
+    return turns.keep(made)
+
+
+@rule("luaevent.bufferevent.what-read")
+@pytest.mark.parametrize("portion", [1, 3, 64], ids="{} at a time".format)
+@pytest.mark.parametrize("taken", [None, 0, 2], ids=["takes all", "takes none", "takes 2"])
+@pytest.mark.parametrize(
+    "low, high", [(0, 0), (0, 1), (0, 5), (1, 1), (2, 0), (4, 5), (5, 5), (5, 6), (6, 60), (1, 64)]
+)
+def test_read_comes_with_its_flag_and_the_input_within_its_watermarks(
+    turns: Turns, wires: Wires, low: int, high: int, portion: int, taken: int | None
+) -> None:
+    """64 bytes pass, or as many as a callback that takes too little lets in."""
+    near, far = wires.pair()
+    read = turns.luaevent.EVBUFFER_READ
+
+    def on_read(what: int) -> None:
+        assert what == read, (
+            f"the read callback is to get EVBUFFER_READ; it got {said(turns.luaevent, what)} "
+            f"({what}, EVBUFFER_READ is {read})"
+        )
+        level = held.level
+        assert level >= low, f"read was called with {level} bytes; the low watermark is {low}"
+        assert not high or level <= high, (
+            f"read was called with {level} bytes; the high watermark is {high}"
+        )
+        if taken != 0:
+            held.take(taken)
+
+    held = _new(turns, near, read=on_read)
+
+    def script() -> Script:
+        held.set_read_watermarks(low, high)
+        held.enable(turns.read)
+        for _ in range(0, 64, portion):
+            far.send(bytes(portion))
+            yield from turns.quiet(3)
+        yield from turns.quiet()
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.what-read")
+@pytest.mark.parametrize("before, after", [(0, 10), (10, 20), (20, 10), (30, 0)])
+def test_read_heeds_a_low_watermark_that_was_changed(
+    turns: Turns, wires: Wires, before: int, after: int
+) -> None:
+    """It is changed while 8 bytes are there, fewer than some of them ask for."""
+    near, far = wires.pair()
+    low = before
+
+    def on_read(_what: int) -> None:
+        assert held.level >= low, (
+            f"read was called with {held.level} bytes; the low watermark was {before} and is {low}"
+        )
+
+    held = _new(turns, near, read=on_read)
+
+    def script() -> Script:
+        nonlocal low
+        held.set_read_watermarks(before, 0)
+        held.enable(turns.read)
+        far.send(bytes(8))
+        yield from turns.quiet()
+        low = after
+        held.set_read_watermarks(after, 0)
+        for _ in range(16):
+            far.send(b"x")
+            yield from turns.quiet(5)
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.what-write")
+@pytest.mark.parametrize("case", ["1 byte", "100 bytes", "more than there is room for", "enabled"])
+@pytest.mark.parametrize("low", [0, 10, 50_000])
+def test_write_comes_with_its_flag(turns: Turns, wires: Wires, case: str, low: int) -> None:
+    """With data to read and read callbacks beside it, whose flag would be another one."""
+    near, far = narrow_pair(wires)
+    write = turns.luaevent.EVBUFFER_WRITE
+    calls: list[int] = []
+
+    def on_write(what: int) -> None:
+        calls.append(what)
+        assert what == write, (
+            f"the write callback is to get EVBUFFER_WRITE; it got {said(turns.luaevent, what)} "
+            f"({what}, EVBUFFER_WRITE is {write})"
+        )
+
+    def received() -> bool:
+        if drain(far):
+            turns.moved()
+        return bool(calls)
+
+    def script() -> Script:
+        held = _new(turns, near, write=on_write)
+        held.set_write_watermarks(low, 0)
+        held.enable(turns.read)
+        far.send(b"in")
+        if case == "enabled":
+            held.disable(turns.write)
+            held.enable(turns.write)
+            yield from turns.quiet()
+        size = {"100 bytes": 100, "more than there is room for": 40_000}.get(case, 1)
+        held.output.add(pattern(size))
+        called = yield from turns.until(received)
+        assert called, f"{size} bytes were added and received, and write was not called"
+        yield from turns.quiet()
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.what-error")
+@pytest.mark.parametrize("enabled", ["one direction", "both directions"])
+@pytest.mark.parametrize(
+    "happens",
+    [
+        "EOF READ",
+        "EOF READ, after data",
+        "ERROR READ",
+        "ERROR WRITE",
+        "TIMEOUT READ",
+        "TIMEOUT WRITE",
+    ],
+)
+def test_error_comes_with_what_happened_and_one_direction(
+    luaevent: LuaeventExtended, turns: Turns, wires: Wires, happens: str, enabled: str
+) -> None:
+    """Where the peer is gone both directions may report, so each report counts by itself."""
+    told: list[int] = []
+    wanted = sum(
+        getattr(luaevent, f"EVBUFFER_{name}") for name in happens.partition(",")[0].split()
+    )
+    allowed = {
+        getattr(luaevent, f"EVBUFFER_{what}") | getattr(luaevent, f"EVBUFFER_{direction}")
+        for what in ("EOF", "ERROR", "TIMEOUT")
+        for direction in ("READ", "WRITE")
+    }
+
+    def script() -> Script:
+        near, far = wires.tcp_pair() if happens == "ERROR READ" else wires.pair()
+        held = _new(turns, near, error=told.append)
+        writes = happens.endswith("WRITE")
+        only = turns.write if writes else turns.read
+        if happens == "TIMEOUT WRITE":
+            fill(near)
+        held.disable(turns.both)
+        held.enable(only if enabled == "one direction" else turns.both)
+        if happens == "EOF READ, after data":
+            far.send(b"data")
+            yield from turns.quiet()
+        if happens == "ERROR READ":
+            reset(far)
+        elif "TIMEOUT" not in happens:
+            far.close()
+        if happens.startswith("TIMEOUT"):
+            held.set_timeouts(0 if writes else 0.02, 0.02 if writes else 0)
+        if writes:
+            held.output.add(b"out")
+        yield from turns.in_time(lambda: wanted in told)
+        row = ", ".join(said(luaevent, what) for what in told) or "nothing"
+        assert wanted in told, f"{happens} was to be reported; there came {row}"
+        odd = [what for what in told if what not in allowed]
+        assert not odd, (
+            f"what happened in one direction was to be reported; there came {row} "
+            f"(as numbers: {', '.join(map(str, told))})"
+        )
+
+    turns.play(script)
