@@ -36,11 +36,12 @@ class Switch:
     def number(self) -> int:
         return self.near.fileno()
 
-    def on(self) -> None:
-        """For "rw": in both directions."""
-        if "r" in self.evtype:
+    def on(self, evtype: str = "") -> None:
+        """Ready for *evtype*, its own if none is given; for "rw" in both directions."""
+        evtype = evtype or self.evtype
+        if "r" in evtype:
             self.far.send(b"x")
-        if "w" in self.evtype:
+        if "w" in evtype:
             drain(self.far)
 
     def off(self) -> None:

@@ -1,0 +1,189 @@
+"""levent, events: what delete promises."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.endings import Rivals, crowds, paced
+from looptck.probes.rounds import Rounds
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.switches import Switch, act_in, either_evtype, every_evtype, every_howmany, run
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import Event
+
+# What an event may have gone through before it is deleted.
+every_past = pytest.mark.parametrize(
+    "past", ["new", "active", "called", "stopped", "started twice"]
+)
+
+
+def _with_past(past: str, rounds: Rounds, event: Event) -> None:
+    """Do with *event*, whose file is ready, what is said; the trace is empty afterwards."""
+    if past == "new":
+        return
+    event.start()
+    if past == "started twice":
+        event.start()
+    if past == "called":
+        assert rounds.until_count("event"), "a started event was not called"
+        rounds.trace.clear()
+    if past == "stopped":
+        event.stop()
+
+
+@rule("levent.event.delete")
+@everywhere
+@every_evtype
+@every_past
+def test_a_deleted_event_is_never_called(
+    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, past: str
+) -> None:
+    """Its file is ready in every pass, and the program keeps the object."""
+    switch = Switch(wires, evtype, on=True)
+    event = rounds.event("event", switch.number, evtype, lambda *_: event.start())
+
+    def act() -> None:
+        _with_past(past if situation is not Situation.INSIDE else "active", rounds, event)
+        event.delete()
+
+    act_in(situation, rounds, wires, act)
+    rounds.quiet()
+    assert not rounds.trace, f"an event that was {past} was deleted, and is called"
+
+
+@rule("levent.event.delete")
+@every_evtype
+@every_howmany
+@pytest.mark.parametrize("calls", [1, 3])
+def test_an_event_deleted_in_its_own_callback_is_not_called_again(
+    rounds: Rounds, wires: Wires, evtype: str, howmany: int | None, calls: int
+) -> None:
+    """Its file stays ready; `loop()` returns, since nothing else is active."""
+    switch = Switch(wires, evtype, on=True)
+
+    def act() -> None:
+        if rounds.count("event") < calls:
+            event.start()
+        else:
+            event.delete()
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: act())
+    event.start()
+    run(rounds, howmany)
+    rounds.quiet()
+    assert rounds.trace == ["event"] * calls, (
+        f"an event whose callback deletes it in call {calls} was called {len(rounds.trace)} times"
+    )
+
+
+@rule("levent.event.delete")
+@crowds
+@every_howmany
+@pytest.mark.parametrize("pause", [0, 3])
+def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
+    rounds: Rounds,
+    wires: Wires,
+    evtypes: list[str],
+    one_file: bool,
+    howmany: int | None,
+    pause: int,
+) -> None:
+    """Whichever comes first deletes the others, so one call is right in any order."""
+    rivals = Rivals(rounds, wires, "delete", evtypes, one_file=one_file)
+    for event in rivals.events.values():
+        event.start()
+    rounds.quiet(pause)
+    rivals.ready()
+    run(rounds, howmany)
+    rounds.quiet()
+    assert len(rounds.trace) == 1, (
+        f"of {len(evtypes)} events that were ready at once the first one deleted the others; "
+        f"called were {', '.join(rounds.trace) or 'none'}"
+    )
+
+
+@rule("levent.event.delete")
+@everywhere
+@pytest.mark.parametrize("evtypes", ["r r", "w w", "r w", "w r", "rw r", "rw w", "r rw", "w rw"])
+@pytest.mark.parametrize("past", ["active", "stopped", "new"])
+@pytest.mark.parametrize("files", ["one file", "two files"])
+def test_deleting_an_event_leaves_the_others_as_they_are(
+    rounds: Rounds, wires: Wires, situation: Situation, evtypes: str, past: str, files: str
+) -> None:
+    """The other one has been waiting for some passes, and its file is ready only afterwards."""
+    first, second = evtypes.split()
+    switch = Switch(wires, second)
+    file = switch if files == "one file" else Switch(wires, first)
+    deleted = rounds.event("deleted", file.number, first, lambda *_: deleted.stop())
+    other = rounds.event("other", switch.number, second, lambda *_: other.stop())
+    other.start()
+    if past != "new":
+        deleted.start()
+    if past == "stopped":
+        deleted.stop()
+    rounds.quiet(3)
+    act_in(situation, rounds, wires, deleted.delete)
+    rounds.quiet(3)
+    switch.on()
+    assert rounds.until_count("other"), (
+        f"an active event was silent after another one of {files}, which was {past}, was deleted"
+    )
+    assert rounds.trace == ["other"], "a deleted event was called"
+
+
+@rule("levent.event.delete")
+@either_evtype
+@every_past
+@pytest.mark.parametrize("deleted_in", ["its own callback", "another's callback", "no callback"])
+def test_loop_does_not_wait_for_a_deleted_event(
+    rounds: Rounds, wires: Wires, evtype: str, past: str, deleted_in: str
+) -> None:
+    """Nothing else is active in the end: loop() returns, or never."""
+    switch = Switch(wires, evtype, on=True)
+
+    def act() -> None:
+        if deleted_in == "its own callback":
+            event.delete()
+        else:
+            switch.off()
+            event.start()
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: act())
+    _with_past(past, rounds, event) if deleted_in != "its own callback" else event.start()
+    if deleted_in == "no callback":
+        event.delete()
+    elif deleted_in == "another's callback":
+        paced(rounds, wires, {1: switch.off, 4: event.delete})
+    rounds.trace("loop() begins")
+    rounds.once(None)
+    rounds.trace("loop() returned")
+    calls = rounds.count("event")
+    most = {"its own callback": 1, "no callback": 0}.get(deleted_in, 2)
+    assert calls <= most, f"an event that was deleted in {deleted_in} was called {calls} times"
+
+
+@rule("levent.event.delete")
+@either_evtype
+@pytest.mark.parametrize("past", ["active", "stopped", "new"])
+def test_loop_does_not_return_too_early_after_a_delete(
+    rounds: Rounds, wires: Wires, evtype: str, past: str
+) -> None:
+    """Another event waits to the last; a count that went down too often ends the loop before."""
+    switch = Switch(wires, evtype)
+    last = rounds.event("last", switch.number, evtype, lambda *_: last.stop())
+    last.start()
+    victims = []
+    for _ in range(3):
+        victim = rounds.event("victim", Switch(wires).number, "r")
+        if past != "new":
+            victim.start()
+        if past == "stopped":
+            victim.stop()
+        victims.append(victim)
+    paced(rounds, wires, {1: lambda: [victim.delete() for victim in victims], 3: switch.on})
+    rounds.once(None)
+    assert rounds.trace == ["pace", "pace", "pace", "last"], (
+        f"loop() was to serve an event that waited, after others that were {past} were deleted; "
+        f"instead the calls were {', '.join(rounds.trace)}"
+    )

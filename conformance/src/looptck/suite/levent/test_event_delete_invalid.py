@@ -1,0 +1,186 @@
+"""levent, events: what is left of an event object after delete."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.endings import Rivals
+from looptck.probes.polling import why_refused
+from looptck.probes.rounds import Rounds
+from looptck.probes.switches import Switch, either_evtype, every_howmany, run
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import Event
+
+PASTS = ("new", "active", "started twice", "stopped", "called", "in its own callback")
+
+every_past = pytest.mark.parametrize("past", PASTS)
+every_verb = pytest.mark.parametrize("verb", ["start", "stop"])
+
+
+def _deleted(rounds: Rounds, number: int, evtype: str, past: str) -> Event:
+    """A deleted event for a file that is ready; the trace is empty."""
+
+    def act() -> None:
+        if past == "in its own callback":
+            event.delete()
+        else:
+            event.stop()
+
+    event = rounds.event("deleted", number, evtype, lambda *_: act())
+    if past != "new":
+        event.start()
+    if past == "started twice":
+        event.start()
+    if past == "stopped":
+        event.stop()
+    if past in ("called", "in its own callback"):
+        assert rounds.until_count("deleted"), "a started event was not called"
+        rounds.trace.clear()
+    if past != "in its own callback":
+        event.delete()
+    return event
+
+
+def _assert_refused(event: Event, verb: str, what: str) -> None:
+    assert why_refused(getattr(event, verb)), (
+        f"{verb}() of an event that was deleted ({what}) went through as if it were valid"
+    )
+
+
+@rule("levent.event.delete-invalid")
+@either_evtype
+@every_past
+@every_verb
+@pytest.mark.parametrize("passes", [0, 3])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_deleted_event_refuses_to_be_started_and_stopped(
+    rounds: Rounds, wires: Wires, evtype: str, past: str, verb: str, passes: int, times: int
+) -> None:
+    """Its file is ready, so that an event that came to life again is called."""
+    switch = Switch(wires, evtype, on=True)
+    event = _deleted(rounds, switch.number, evtype, past)
+    rounds.quiet(passes)
+    for _ in range(times):
+        _assert_refused(event, verb, past)
+    rounds.quiet()
+    assert not rounds.trace, f"{verb}() of a deleted event raised, and yet the event was called"
+    rounds.once(None)
+    assert not rounds.trace, f"{verb}() of a deleted event raised, and yet the event was called"
+
+
+@rule("levent.event.delete-invalid")
+@either_evtype
+@pytest.mark.parametrize("verbs", ["start", "stop", "delete start", "delete stop", "stop start"])
+@every_howmany
+def test_an_event_deleted_in_its_own_callback_refuses_there_already(
+    rounds: Rounds, wires: Wires, evtype: str, verbs: str, howmany: int | None
+) -> None:
+    """What a loop does after the callback does not bring it back."""
+    switch = Switch(wires, evtype, on=True)
+    *firsts, last = verbs.split()
+    refused: list[bool] = []
+
+    def act() -> None:
+        event.delete()
+        for verb in firsts:
+            why_refused(getattr(event, verb))
+        refused.append(why_refused(getattr(event, last)) is not None)
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: act())
+    event.start()
+    run(rounds, howmany)
+    rounds.quiet()
+    assert refused[:1] == [True], (
+        f"{last}() in a callback that had deleted its event went through as if it were valid"
+    )
+    assert rounds.trace == ["event"], "an event was called again after it had deleted itself"
+
+
+@rule("levent.event.delete-invalid")
+@either_evtype
+@every_verb
+@every_howmany
+@pytest.mark.parametrize("one_file", [True, False])
+def test_an_event_deleted_while_it_was_ready_refuses(
+    rounds: Rounds, wires: Wires, evtype: str, verb: str, howmany: int | None, one_file: bool
+) -> None:
+    """Whichever of two comes first deletes the other, and then tries it."""
+    rivals = Rivals(rounds, wires, "delete", [evtype, evtype], one_file=one_file)
+    refused: list[bool] = []
+
+    def try_other(name: str) -> None:
+        other = next(event for each, event in rivals.events.items() if each != name)
+        refused.append(why_refused(getattr(other, verb)) is not None)
+
+    rivals.then = try_other
+    rivals.ready()
+    run(rounds, howmany)
+    rounds.quiet()
+    assert refused[:1] == [True], (
+        f"{verb}() of an event that was deleted while it was ready went through as if it were valid"
+    )
+    assert len(rounds.trace) == 1, "a deleted event was called"
+
+
+@rule("levent.event.delete-invalid")
+@either_evtype
+@every_past
+@pytest.mark.parametrize("verb", ["start", "stop", "delete"])
+@pytest.mark.parametrize("files", ["one file", "two files"])
+@pytest.mark.parametrize("made", ["before", "after"])
+def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
+    rounds: Rounds, wires: Wires, evtype: str, past: str, verb: str, files: str, made: str
+) -> None:
+    """The others are made before it was deleted or after; they wait, and are ready only later."""
+    deleted_file = Switch(wires, evtype, on=True)
+    shared = deleted_file if files == "one file" else Switch(wires, evtype)
+    others: dict[str, Event] = {}
+
+    def make() -> None:
+        for at in range(3):
+            other = rounds.event(f"other {at}", shared.number, evtype)
+            others[f"other {at}"] = other
+
+    if made == "before":
+        make()
+    event = _deleted(rounds, deleted_file.number, evtype, past)
+    deleted_file.off()
+    if made == "after":
+        make()
+    for other in others.values():
+        other.start()
+    rounds.quiet(3)
+    why_refused(getattr(event, verb))
+    why_refused(getattr(event, verb))
+    rounds.quiet(3)
+    assert not rounds.trace, "an event was called although its file was not ready"
+    shared.on()
+    rounds.until(lambda: set(others) <= set(rounds.trace))
+    assert set(rounds.trace) == set(others), (
+        f"after {verb}() of a deleted event three others were to be called; "
+        f"called were {', '.join(sorted(set(rounds.trace))) or 'none'}"
+    )
+
+
+@rule("levent.event.delete-invalid")
+@either_evtype
+@every_past
+def test_deleting_an_event_twice_changes_nothing(
+    rounds: Rounds, wires: Wires, evtype: str, past: str
+) -> None:
+    """It may raise; loop() neither waits for the event nor forgets another."""
+    switch, other = Switch(wires, evtype, on=True), Switch(wires, evtype, on=True)
+    last = rounds.event("last", other.number, evtype, lambda *_: last.stop())
+    event = _deleted(rounds, switch.number, evtype, past)
+    for _ in range(3):
+        why_refused(event.delete)
+    last.start()
+    for _ in range(3):
+        why_refused(event.delete)
+    rounds.once(None)
+    assert rounds.trace == ["last"], (
+        f"an event was deleted again and again, and another was to be called; the calls were "
+        f"{', '.join(rounds.trace) or 'none'}"
+    )
+    _assert_refused(event, "start", f"{past}, several times")

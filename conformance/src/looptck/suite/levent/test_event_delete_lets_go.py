@@ -1,0 +1,219 @@
+"""levent, events: what delete lets go of, and what it leaves."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.endings import Rivals
+from looptck.probes.leftovers import alive
+from looptck.probes.rounds import Rounds
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.switches import Switch, act_in, either_evtype, every_evtype, every_howmany, run
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import Event
+
+
+class Watched:
+    """An event whose callback nobody holds but the loop; *act* gets the event."""
+
+    def __init__(
+        self, rounds: Rounds, number: int, evtype: str, act: Callable[[Event], object]
+    ) -> None:
+        self.calls = calls = rounds.trace
+        held: list[Event] = []
+
+        def callback(*_: Any) -> None:
+            calls("watched")
+            act(held[0])
+
+        self.callback = weakref.ref(callback)
+        self.event = rounds.keep(rounds.base.newevent(number, callback, evtype))
+        held.append(self.event)
+
+    def check(self, what: str) -> None:
+        """Raises AssertionError if somebody still holds the callback."""
+        assert not alive([self.callback]), (
+            f"an event was deleted {what}; its callback is still held by somebody"
+        )
+
+
+@rule("levent.event.delete")
+@either_evtype
+@pytest.mark.parametrize(
+    "past", ["new", "active", "called", "stopped", "started twice", "silent", "restarted"]
+)
+@pytest.mark.parametrize("passes", [0, 5])
+def test_the_callback_of_a_deleted_event_is_let_go(
+    rounds: Rounds, wires: Wires, evtype: str, past: str, passes: int
+) -> None:
+    """The program keeps the event object, so that nothing but delete can have freed it."""
+    switch = Switch(wires, evtype, on=past != "silent")
+    watched = Watched(rounds, switch.number, evtype, lambda event: event.start())
+    event = watched.event
+    if past != "new":
+        event.start()
+    if past == "started twice":
+        event.start()
+    if past in ("called", "silent", "restarted"):
+        rounds.quiet(3)
+    if past in ("stopped", "restarted"):
+        event.stop()
+    if past == "restarted":
+        event.start()
+    event.delete()
+    rounds.quiet(passes)
+    watched.check(f"that was {past}")
+
+
+@rule("levent.event.delete")
+@every_evtype
+@every_howmany
+def test_the_callback_of_an_event_that_deletes_itself_is_let_go(
+    rounds: Rounds, wires: Wires, evtype: str, howmany: int | None
+) -> None:
+    """Once the callback is over, and a pass more."""
+    switch = Switch(wires, evtype, on=True)
+    watched = Watched(rounds, switch.number, evtype, lambda event: event.delete())
+    watched.event.start()
+    run(rounds, howmany)
+    rounds.quiet(3)
+    watched.check("in its own callback")
+
+
+@rule("levent.event.delete")
+@every_evtype
+@pytest.mark.parametrize("count", [2, 5])
+def test_the_callback_of_an_event_deleted_while_it_is_ready_is_let_go(
+    rounds: Rounds, wires: Wires, evtype: str, count: int
+) -> None:
+    """Whichever comes first deletes all the others; then all have deleted themselves."""
+    crowd: list[Watched] = []
+
+    def act(event: Event) -> None:
+        for each in crowd:
+            if each.event is not event:
+                each.event.delete()
+        event.delete()
+
+    for _ in range(count):
+        switch = Switch(wires, evtype, on=True)
+        crowd.append(Watched(rounds, switch.number, evtype, act))
+    for each in crowd:
+        each.event.start()
+    rounds.until(lambda: rounds.trace)
+    rounds.quiet(3)
+    assert len(rounds.trace) == 1, "a deleted event was called"
+    for each in crowd:
+        each.check("while it was ready")
+
+
+@rule("levent.event.delete")
+@everywhere
+@either_evtype
+@pytest.mark.parametrize("new", ["r", "w"])
+@pytest.mark.parametrize("file", ["the same file", "another file"])
+@pytest.mark.parametrize("ready", [True, False])
+def test_the_number_of_a_deleted_event_is_free_for_another(
+    rounds: Rounds,
+    wires: Wires,
+    situation: Situation,
+    evtype: str,
+    new: str,
+    file: str,
+    ready: bool,
+) -> None:
+    """The kernel knew the number; what is new on it is silent, then ready."""
+    old = Switch(wires, evtype, on=ready)
+    deleted: list[bool] = []
+
+    def go_on() -> None:
+        assert not deleted, "a deleted event was called"
+        event.start()
+
+    event = rounds.event("old", old.number, evtype, lambda *_: go_on())
+    event.start()
+    rounds.quiet(3)
+    switch = old if file == "the same file" else Switch(wires, new)
+
+    def act() -> None:
+        event.delete()
+        deleted.append(True)
+        if file == "another file":
+            os.dup2(switch.number, old.number)
+        else:
+            old.off()
+        fresh = rounds.event("new", old.number, new, lambda *_: fresh.stop())
+        fresh.start()
+
+    act_in(situation, rounds, wires, act)
+    if file == "another file":
+        rounds.quiet(3)
+        assert not rounds.count("new"), (
+            "a number passed from a deleted event to another file; an event there was called "
+            "although that file was not ready"
+        )
+    switch.on(new)
+    assert rounds.until_count("new"), (
+        "an event was deleted; another on its number is silent although its file is ready"
+    )
+    rounds.quiet(3)
+
+
+@rule("levent.event.delete")
+@pytest.mark.parametrize("howmany", [0, 1])
+def test_what_is_new_on_the_number_of_an_event_deleted_while_ready_waits_for_its_own_file(
+    rounds: Rounds, wires: Wires, howmany: int
+) -> None:
+    """Whichever of two comes first gives the number of the other to a silent file."""
+    rivals = Rivals(rounds, wires, "delete", ["r", "r"], one_file=False)
+    silent = Switch(wires)
+
+    def replace(name: str) -> None:
+        number = rivals.switches[1 - list(rivals.events).index(name)].number
+        os.dup2(silent.number, number)
+        fresh = rounds.event("new", number, "r", lambda *_: fresh.stop())
+        fresh.start()
+
+    rivals.then = replace
+    rivals.ready()
+    run(rounds, howmany)
+    rounds.quiet()
+    assert len(rounds.trace) == 1, (
+        "an event was deleted while its file was ready; its number went to a silent file, and an "
+        f"event there. Called were {', '.join(rounds.trace)}"
+    )
+    silent.on()
+    assert rounds.until_count("new"), "an event on the number of a deleted one is silent"
+
+
+@rule("levent.event.delete")
+@everywhere
+@either_evtype
+@pytest.mark.parametrize("past", ["new", "active", "called"])
+def test_the_file_of_a_deleted_event_stays_open(
+    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, past: str
+) -> None:
+    """Bytes go both ways afterwards, so that a file that is open but dead shows as well."""
+    switch = Switch(wires, evtype, on=True)
+    event = rounds.event("event", switch.number, evtype, lambda *_: event.start())
+    if past != "new":
+        event.start()
+    if past == "called":
+        assert rounds.until_count("event"), "a started event was not called"
+    act_in(situation, rounds, wires, event.delete)
+    rounds.quiet(3)
+    switch.off()
+    try:
+        switch.far.recv(1 << 20)
+        switch.near.send(b"out")
+        switch.far.send(b"in")
+        arrived = switch.near.recv(10)
+    except OSError as error:
+        raise AssertionError(f"delete took the file of its event with it: {error}") from error
+    assert arrived[-2:] == b"in", "delete has left the file of its event in disorder"

@@ -1,0 +1,266 @@
+"""levent, events: what start promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.endings import paced
+from looptck.probes.rounds import Rounds
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.switches import Switch, act_in, either_evtype, every_howmany
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import Event
+
+# What may have been done with an event before it is started.
+PASTS = ("new", "stopped", "stopped as a new one", "stopped twice", "called", "called and stopped")
+
+every_past = pytest.mark.parametrize("past", PASTS)
+
+
+def _with_past(past: str, rounds: Rounds, switch: Switch, event: Event) -> None:
+    """Do with *event*, which is new, what is said; its file is silent then, the trace empty."""
+    if past != "new" and past != "stopped as a new one":
+        event.start()
+    if "called" in past:
+        switch.on()
+        assert rounds.until_count("event"), "a started event was not called"
+        rounds.quiet(3)
+        rounds.trace.clear()
+    if "stopped" in past:
+        event.stop()
+    if past == "stopped twice":
+        event.stop()
+
+
+@rule("levent.event.start")
+@everywhere
+@either_evtype
+@every_past
+@pytest.mark.parametrize("ready", ["before start", "after start"])
+def test_a_started_event_is_called(
+    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, past: str, ready: str
+) -> None:
+    """Its callback takes what there is, so that each call needs a reason of its own."""
+    switch = Switch(wires, evtype)
+
+    def take() -> None:
+        switch.off()
+        event.stop()
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    _with_past(past, rounds, switch, event)
+
+    def start() -> None:
+        if ready == "before start":
+            switch.on()
+        event.start()
+
+    act_in(situation, rounds, wires, start)
+    if ready == "after start":
+        rounds.quiet(3)
+        switch.on()
+    assert rounds.until_count("event"), f"an event that was {past} was started and is not called"
+    rounds.quiet(5)
+    assert rounds.trace == ["event"], "an event was called again after it had stopped itself"
+
+
+# What a callback may do to be called again.
+AGAIN: dict[str, Callable[[Event], object]] = {
+    "start": lambda event: event.start(),
+    "start twice": lambda event: (event.start(), event.start()),
+    "stop and start": lambda event: (event.stop(), event.start()),
+    "start, stop and start": lambda event: (event.start(), event.stop(), event.start()),
+}
+
+
+@rule("levent.event.start")
+@either_evtype
+@pytest.mark.parametrize("again", AGAIN)
+@every_howmany
+def test_an_event_that_starts_itself_in_its_callback_is_called_again(
+    rounds: Rounds, wires: Wires, evtype: str, again: str, howmany: int | None
+) -> None:
+    """Its file is ready all the time; the fifth call is the last, and ends the loop."""
+    switch = Switch(wires, evtype, on=True)
+
+    def go_on() -> None:
+        if rounds.count("event") < 5:
+            AGAIN[again](event)
+        else:
+            event.stop()
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: go_on())
+    event.start()
+    if howmany is None:
+        rounds.once(None)
+    elif howmany:
+        for _ in range(5):
+            rounds.once(howmany)
+    else:
+        rounds.until_count("event", 5)
+    assert rounds.count("event") == 5, (
+        f"an event whose callback goes on by {again} is to be called until it stops, in the fifth "
+        f"call; with loop({howmany}) there were {rounds.count('event')}"
+    )
+
+
+@rule("levent.event.start")
+@either_evtype
+@pytest.mark.parametrize("starts", [2, 3])
+@pytest.mark.parametrize("where", ["before loop", "between passes", "its callback", "another's"])
+def test_an_event_started_more_than_once_is_called_once_for_each_arrival(
+    rounds: Rounds, wires: Wires, evtype: str, starts: int, where: str
+) -> None:
+    """Its callback takes what there is, and starts the event as often again."""
+    switch, other = Switch(wires, evtype), Switch(wires)
+
+    def start(often: int) -> None:
+        for _ in range(often):
+            event.start()
+
+    def take() -> None:
+        switch.off()
+        start(starts if where == "its callback" else 1)
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+
+    def on_starter() -> None:
+        starter.stop()
+        start(starts)
+
+    starter = rounds.event("starter", other.number, "r", lambda *_: on_starter())
+    start(starts if where == "before loop" else 1)
+    if where == "another's":
+        starter.start()
+        other.on()
+    rounds.quiet(3)
+    if where == "between passes":
+        start(starts)
+    for arrivals in range(1, 5):
+        switch.on()
+        assert rounds.until_count("event", arrivals), (
+            f"an event that was started {starts} times is silent when its file is ready for the "
+            f"{arrivals}. time"
+        )
+        rounds.quiet(5)
+        assert rounds.count("event") == arrivals, (
+            f"an event that was started {starts} times was called {rounds.count('event')} times "
+            f"for {arrivals} arrivals; its callback took each"
+        )
+
+
+@rule("levent.event.start")
+@either_evtype
+@every_howmany
+@pytest.mark.parametrize("starts", [1, 2])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_event_that_another_callback_starts_is_called(
+    rounds: Rounds, wires: Wires, evtype: str, howmany: int | None, starts: int, stopped: bool
+) -> None:
+    """Its file is ready long before, and its callback is the last thing that happens."""
+    switch, opener = Switch(wires, evtype, on=True), Switch(wires, on=True)
+    event = rounds.event("event", switch.number, evtype, lambda *_: event.stop())
+
+    def start() -> None:
+        starter.stop()
+        if stopped:
+            event.start()
+            event.stop()
+        for _ in range(starts):
+            event.start()
+
+    starter = rounds.event("starter", opener.number, "r", lambda *_: start())
+    starter.start()
+    if howmany == 0:
+        rounds.until_count("event")
+    else:
+        rounds.once(howmany)
+        if howmany and not rounds.count("event"):
+            rounds.once(howmany)
+    rounds.quiet(3)
+    assert rounds.trace == ["starter", "event"], (
+        f"an event that another's callback started was to be called once, after that; the calls "
+        f"were {', '.join(rounds.trace)}"
+    )
+
+
+@rule("levent.event.start")
+@either_evtype
+@every_past
+@pytest.mark.parametrize("where", ["before loop", "in a callback"])
+@pytest.mark.parametrize("starts", [1, 2])
+def test_loop_does_not_return_before_a_started_event_was_called(
+    rounds: Rounds, wires: Wires, evtype: str, past: str, where: str, starts: int
+) -> None:
+    """Another event runs three times and stops before it: then only this one is active."""
+    switch = Switch(wires, evtype)
+
+    def take() -> None:
+        switch.off()
+        event.stop()
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    _with_past(past, rounds, switch, event)
+
+    def start() -> None:
+        for _ in range(starts):
+            event.start()
+
+    script: dict[int, Callable[[], object]] = {3: switch.on}
+    if where == "in a callback":
+        script[1] = start
+    paced(rounds, wires, script)
+    if where == "before loop":
+        start()
+    rounds.trace("loop() begins")
+    rounds.once(None)
+    rounds.trace("loop() returned")
+    assert rounds.trace == ["loop() begins", "pace", "pace", "pace", "event", "loop() returned"], (
+        f"loop() returned before an event that was {past} and then started was called: "
+        f"{', '.join(rounds.trace)}"
+    )
+
+
+@rule("levent.event.start")
+@either_evtype
+@pytest.mark.parametrize("where", ["before loop", "between passes", "in its callback"])
+def test_an_event_is_served_after_many_starts_and_stops(
+    rounds: Rounds, wires: Wires, evtype: str, where: str
+) -> None:
+    """The last of them is a start, and counts."""
+    switch = Switch(wires, evtype)
+
+    def turn_about() -> None:
+        for _ in range(50):
+            event.start()
+            event.stop()
+        event.start()
+
+    def take() -> None:
+        switch.off()
+        if where == "in its callback":
+            turn_about()
+        else:
+            event.start()
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    if where == "before loop":
+        turn_about()
+    else:
+        event.start()
+        rounds.quiet(2)
+    if where == "between passes":
+        turn_about()
+    for arrivals in (1, 2, 3):
+        switch.on()
+        assert rounds.until_count("event", arrivals), (
+            "an event that was started and stopped many times, and started last, is silent"
+        )
+        rounds.quiet(5)
+        assert rounds.count("event") == arrivals, (
+            "an event that was started and stopped many times was called more than once for an "
+            "arrival"
+        )

@@ -1,0 +1,287 @@
+"""levent, events: what stop promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.endings import Rivals, crowds, paced
+from looptck.probes.rounds import Rounds
+from looptck.probes.situations import Situation, everywhere
+from looptck.probes.switches import Switch, act_in, either_evtype, every_evtype, every_howmany, run
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import Event
+
+# How a started event may be stopped.
+STOPS: dict[str, Callable[[Event], object]] = {
+    "stop": lambda event: event.stop(),
+    "stop twice": lambda event: (event.stop(), event.stop()),
+    "start, then stop": lambda event: (event.start(), event.stop()),
+    "start twice, then stop": lambda event: (event.start(), event.start(), event.stop()),
+    "stop, start and stop": lambda event: (event.stop(), event.start(), event.stop()),
+}
+
+every_stop = pytest.mark.parametrize("stop", STOPS)
+
+
+@rule("levent.event.stop")
+@everywhere
+@every_evtype
+@every_stop
+@pytest.mark.parametrize("ready", ["before", "after"])
+def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
+    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, stop: str, ready: str
+) -> None:
+    """Its file is ready in every pass; the start at the end shows that nothing else was amiss."""
+    switch = Switch(wires, evtype)
+    event = rounds.event("event", switch.number, evtype, lambda *_: event.stop())
+
+    def act() -> None:
+        if ready == "before":
+            switch.on()
+        event.start()
+        STOPS[stop](event)
+        if ready == "after":
+            switch.on()
+
+    act_in(situation, rounds, wires, act)
+    rounds.quiet()
+    assert not rounds.trace, f"an event was started, then stopped by {stop}, and is called"
+    event.start()
+    assert rounds.until_count("event"), "an event that was stopped and started again is silent"
+
+
+@rule("levent.event.stop")
+@every_evtype
+@every_stop
+@pytest.mark.parametrize("known", ["called before", "silent before"])
+def test_an_event_stopped_between_passes_is_silent_until_it_is_started(
+    rounds: Rounds, wires: Wires, evtype: str, stop: str, known: str
+) -> None:
+    """The kernel has been told of it; each time it is started it is called again."""
+    switch = Switch(wires, evtype, on=known == "called before")
+    event = rounds.event("event", switch.number, evtype, lambda *_: event.start())
+    event.start()
+    for _ in range(3):
+        if known == "called before":
+            assert rounds.until_count("event"), "a started event was not called"
+        else:
+            rounds.quiet(3)
+        STOPS[stop](event)
+        switch.on()
+        rounds.trace.clear()
+        rounds.quiet()
+        assert not rounds.trace, (
+            f"an event was stopped by {stop}, between two passes, and is called"
+        )
+        event.start()
+        assert rounds.until_count("event"), "an event that was stopped and started again is silent"
+        rounds.trace.clear()
+
+
+@rule("levent.event.stop")
+@every_evtype
+@every_stop
+@every_howmany
+def test_an_event_stopped_in_its_own_callback_is_not_called_again(
+    rounds: Rounds, wires: Wires, evtype: str, stop: str, howmany: int | None
+) -> None:
+    """Its file stays ready; `loop()` returns, since nothing else is active."""
+    switch = Switch(wires, evtype, on=True)
+    event = rounds.event("event", switch.number, evtype, lambda *_: STOPS[stop](event))
+    event.start()
+    run(rounds, howmany)
+    rounds.quiet()
+    assert rounds.trace == ["event"], (
+        f"an event whose callback stops it by {stop} is to be called once; "
+        f"it was called {len(rounds.trace)} times"
+    )
+    event.start()
+    assert rounds.until_count("event", 2), "an event that was stopped and started again is silent"
+
+
+@rule("levent.event.stop")
+@crowds
+@every_howmany
+@pytest.mark.parametrize("pause", [0, 3])
+def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
+    rounds: Rounds,
+    wires: Wires,
+    evtypes: list[str],
+    one_file: bool,
+    howmany: int | None,
+    pause: int,
+) -> None:
+    """Whichever comes first stops the others, so one call is right in any order."""
+    rivals = Rivals(rounds, wires, "stop", evtypes, one_file=one_file)
+    for event in rivals.events.values():
+        event.start()
+    rounds.quiet(pause)
+    rivals.ready()
+    run(rounds, howmany)
+    rounds.quiet()
+    assert len(rounds.trace) == 1, (
+        f"of {len(evtypes)} events that were ready at once the first one stopped the others; "
+        f"called were {', '.join(rounds.trace) or 'none'}"
+    )
+    for name, event in rivals.events.items():
+        rounds.trace.clear()
+        event.start()
+        assert rounds.until_count(name), f"{name} was stopped, then started again, and is silent"
+
+
+@rule("levent.event.stop")
+@crowds
+@every_howmany
+def test_an_event_stopped_and_started_by_another_that_was_ready_with_it_is_called_once(
+    rounds: Rounds, wires: Wires, evtypes: list[str], one_file: bool, howmany: int | None
+) -> None:
+    """Whichever comes first does it to all others; each one stops itself when it is called."""
+    rivals = Rivals(rounds, wires, "stop", evtypes, one_file=one_file)
+
+    def start_others(name: str) -> None:
+        if len(rounds.trace) == 1:
+            for other, event in rivals.events.items():
+                if other != name:
+                    event.start()
+
+    def only_the_first_stops(name: str) -> None:
+        if len(rounds.trace) == 1:
+            rivals.end_others(name)
+
+    rivals.others, rivals.then = only_the_first_stops, start_others
+    rivals.ready()
+    run(rounds, howmany)
+    rounds.until(lambda: len(rounds.trace) >= len(evtypes))
+    rounds.quiet()
+    assert sorted(rounds.trace) == sorted(rivals.events), (
+        f"of {len(evtypes)} events that were ready at once the first one stopped and started the "
+        f"others, so that each was to be called once; called were {', '.join(rounds.trace)}"
+    )
+
+
+@rule("levent.event.stop")
+@everywhere
+@pytest.mark.parametrize("evtypes", ["r r", "w w", "r w", "w r", "rw r", "rw w", "r rw", "w rw"])
+@pytest.mark.parametrize("past", ["active", "stopped", "new"])
+@pytest.mark.parametrize("stops", [1, 2])
+@pytest.mark.parametrize("files", ["one file", "two files"])
+def test_stopping_an_event_leaves_the_others_as_they_are(
+    rounds: Rounds,
+    wires: Wires,
+    situation: Situation,
+    evtypes: str,
+    past: str,
+    stops: int,
+    files: str,
+) -> None:
+    """The other one has been waiting for some passes, and its file is ready only afterwards."""
+    first, second = evtypes.split()
+    switch = Switch(wires, second)
+    file = switch if files == "one file" else Switch(wires, first)
+    stopped = rounds.event("stopped", file.number, first, lambda *_: stopped.stop())
+    other = rounds.event("other", switch.number, second, lambda *_: other.stop())
+    other.start()
+    if past != "new":
+        stopped.start()
+    if past == "stopped":
+        stopped.stop()
+    rounds.quiet(3)
+
+    def act() -> None:
+        for _ in range(stops):
+            stopped.stop()
+
+    act_in(situation, rounds, wires, act)
+    rounds.quiet(3)
+    switch.on()
+    assert rounds.until_count("other"), (
+        f"an active event was silent after another one of {files}, which was {past}, was stopped "
+        f"{stops} times"
+    )
+    assert rounds.trace == ["other"], "a stopped event was called"
+
+
+@rule("levent.event.stop")
+@either_evtype
+@every_stop
+@pytest.mark.parametrize("past", ["silent", "called"])
+def test_loop_returns_when_its_last_event_was_stopped_by_another(
+    rounds: Rounds, wires: Wires, evtype: str, stop: str, past: str
+) -> None:
+    """The other one stops itself after it: then loop() returns at once, or never."""
+    switch = Switch(wires, evtype, on=past == "called")
+
+    def act() -> None:
+        event.start()
+        switch.off()
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: act())
+    event.start()
+    paced(rounds, wires, {4: lambda: STOPS[stop](event)})
+    rounds.once(None)
+    calls = ["event"] if past == "called" else []
+    assert sorted(rounds.trace) == [*calls, *["pace"] * 4], (
+        f"before its last event was stopped by {stop}, loop() called {', '.join(rounds.trace)}"
+    )
+
+
+@rule("levent.event.stop")
+@either_evtype
+@pytest.mark.parametrize("situation", ["before loop", "in a callback"])
+def test_loop_returns_at_once_if_every_event_was_stopped(
+    rounds: Rounds, wires: Wires, evtype: str, situation: str
+) -> None:
+    """Some were called before, one never, one was started twice, and all files are ready."""
+    events = []
+    for at in range(4):
+        switch = Switch(wires, evtype, on=True)
+        event = rounds.event(f"event {at}", switch.number, evtype)
+        if at:
+            event.start()
+        events.append(event)
+    events[1].start()
+    if situation == "before loop":
+        for each in events:
+            each.stop()
+    else:
+        paced(rounds, wires, {1: lambda: [each.stop() for each in events]})
+        rounds.until_count("pace")
+    rounds.trace.clear()
+    rounds.once(None)
+    assert not [call for call in rounds.trace if call != "pace"], (
+        f"loop() called {rounds.trace[0]} although every event was stopped"
+    )
+
+
+@rule("levent.event.stop")
+@either_evtype
+@pytest.mark.parametrize("stopped", ["active", "active, twice", "stopped", "new", "itself, twice"])
+@pytest.mark.parametrize("times", [1, 5])
+def test_loop_does_not_return_too_early_after_a_stop(
+    rounds: Rounds, wires: Wires, evtype: str, stopped: str, times: int
+) -> None:
+    """Another event waits to the last; a count that went down too often ends the loop before."""
+    switch, silent = Switch(wires, evtype), Switch(wires)
+    last = rounds.event("last", switch.number, evtype, lambda *_: last.stop())
+    last.start()
+    victim = rounds.event("victim", silent.number, "r", lambda *_: victim.stop())
+    if stopped != "new":
+        victim.start()
+    if stopped == "stopped":
+        victim.stop()
+
+    def act() -> None:
+        for _ in range(times if stopped != "active" else 1):
+            victim.stop()
+            if stopped == "itself, twice":
+                pacer.stop()
+
+    pacer = paced(rounds, wires, {1: act, 3: switch.on})
+    rounds.once(None)
+    assert rounds.trace == ["pace", "pace", "pace", "last"], (
+        "loop() was to serve an event that waited, after others were stopped; instead the calls "
+        f"were {', '.join(rounds.trace)}"
+    )
