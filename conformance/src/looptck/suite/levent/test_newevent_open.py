@@ -1,0 +1,135 @@
+"""levent, newevent: what the document leaves open, observed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.observation import Observation
+from looptck.probes.rounds import Rounds
+from looptck.probes.switches import Switch, every_evtype
+from looptck.probes.wires import Wires
+
+# So many passes, or exceptions of the loop, are enough to see what it does.
+_PASSES = 6
+
+# {what it is: the callback}
+NO_CALLBACKS: dict[str, Any] = {"None": None, "a number": 5, "a string": "callback"}
+
+
+class CanBeCalled:
+    """Can be called, and is no function."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, *_: object) -> None:
+        self.calls += 1
+
+
+@rule("levent.newevent.callback-type")
+@pytest.mark.parametrize("given", ["nothing", *NO_CALLBACKS])
+def test_what_becomes_of_a_callback_that_is_none(
+    rounds: Rounds, wires: Wires, observe: Observation, given: str
+) -> None:
+    """Its file is ready, so that the loop meets the callback if newevent lets it through."""
+    near, far = wires.pair()
+    far.send(b"x")
+    arguments = () if given == "nothing" else (NO_CALLBACKS[given],)
+    newevent: Any = rounds.base.newevent
+    try:
+        event = rounds.keep(newevent(near.fileno(), *arguments))
+    except Exception as error:
+        observe.raised(error, of=f"newevent with {given}")
+        return
+    observe("accepted", of=f"newevent with {given}")
+    try:
+        event.start()
+        for _ in range(_PASSES):
+            rounds.base.loop(0)
+    except Exception as error:
+        observe.raised(error, of=f"served with {given}")
+
+
+@rule("levent.newevent.callback-type")
+def test_whether_an_object_that_can_be_called_is_a_callback(
+    rounds: Rounds, wires: Wires, observe: Observation
+) -> None:
+    """Passes enough for any loop."""
+    near, far = wires.pair()
+    far.send(b"x")
+    callback = CanBeCalled()
+    try:
+        event = rounds.keep(rounds.base.newevent(near.fileno(), callback, "r"))
+        event.start()
+        for _ in range(_PASSES):
+            rounds.base.loop(0)
+    except Exception as error:
+        observe.raised(error, of="an object that can be called")
+        return
+    observe("called" if callback.calls else "not called", of="an object that can be called")
+
+
+def _heard(rounds: Rounds, wires: Wires, *evtype: object) -> str:
+    """What an event made with this evtype is called for."""
+    heard = []
+    newevent: Any = rounds.base.newevent
+    for ready in ("r", "w"):
+        switch = Switch(wires, ready, on=True)
+        name = f"for {'data' if ready == 'r' else 'room'}"
+        event = rounds.keep(newevent(switch.number, rounds.callback(name), *evtype))
+        event.start()
+        for _ in range(_PASSES):
+            rounds.base.loop(0)
+        event.stop()
+        if rounds.count(name):
+            heard.append(name)
+    return f"called {' and '.join(heard)}" if heard else "never called"
+
+
+@rule("levent.newevent.evtype-missing")
+@pytest.mark.parametrize("given", ["nothing", "None"])
+def test_what_an_event_without_an_evtype_waits_for(
+    rounds: Rounds, wires: Wires, observe: Observation, given: str
+) -> None:
+    """A file that has only data, then one that has only room."""
+    try:
+        observe(_heard(rounds, wires, *(() if given == "nothing" else (None,))), of=given)
+    except Exception as error:
+        observe.raised(error, of=given)
+
+
+@rule("levent.newevent.evtype-other")
+@pytest.mark.parametrize(
+    "evtype", ["", "x", "R", "rx", "wr", "rr", "r w", " r", b"r", 0, 2, True, ("r", "w")], ids=repr
+)
+def test_what_an_event_of_another_evtype_waits_for(
+    rounds: Rounds, wires: Wires, observe: Observation, evtype: object
+) -> None:
+    """A file that has only data, then one that has only room."""
+    try:
+        observe(_heard(rounds, wires, evtype), of=repr(evtype))
+    except Exception as error:
+        observe.raised(error, of=repr(evtype))
+
+
+@rule("levent.newevent.one-shot")
+@every_evtype
+def test_whether_an_event_is_called_again_without_being_started_again(
+    rounds: Rounds, wires: Wires, observe: Observation, evtype: str
+) -> None:
+    """Its file stays ready, and its callback does nothing."""
+    switch = Switch(wires, evtype, on=True)
+    event = rounds.event("event", switch.number, evtype)
+    event.start()
+    try:
+        for _ in range(_PASSES):
+            rounds.base.loop(0)
+    except Exception as error:
+        observe.raised(error, of=f'"{evtype}"')
+        return
+    calls = rounds.count("event")
+    said = "never called" if not calls else "called once" if calls == 1 else "called again"
+    observe(said, of=f'"{evtype}"')
