@@ -390,4 +390,4 @@ def test_a_factory_that_makes_something_else_is_refused(tmp_path: Any, monkeypat
 
 def test_it_is_an_implementation_like_any_other() -> None:
     assert isinstance(implementation, Implementation)
-    assert set(implementation.profiles) == {"luaevent", "luahop"}
+    assert set(implementation.profiles) == {"luaevent", "levent", "luahop"}

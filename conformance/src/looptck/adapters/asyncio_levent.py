@@ -449,14 +449,13 @@ LEVENT_NOT_ASKED: Mapping[str, tuple[str, ...]] = {
     "run_forever() of asyncio waits for ever when nothing is active; the adapter leaves it out": (
         "levent.loop.howmany-positive-none",
     ),
-    "a transport hands bytes over and keeps none; the adapter alone takes from the input": (
-        "levent.bufevent.read-all",
-        "levent.bufevent.read-buffer-only",
-        "levent.bufevent.read-negative",
-        "levent.bufevent.read-size",
+    "a transport hands bytes over and knows no lines; the adapter finds them": (
         "levent.bufevent.readline",
         "levent.bufevent.readline-crlf",
         "levent.bufevent.readline-none",
+    ),
+    "a transport hands bytes over and keeps none; how few are asked for the adapter decides": (
+        "levent.bufevent.read-negative",
     ),
     "a transport sends until it is closed; it cannot be made to hold its output back": (
         "levent.bufevent.stop",

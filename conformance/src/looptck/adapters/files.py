@@ -58,6 +58,7 @@ NOT_ASKED: Mapping[str, tuple[str, ...]] = {
         "levent.fdfromvalue-int",
         "levent.fdfromvalue-unknown",
         "levent.newevbuf.callback-args",
+        "levent.newevbuf.creates",
         "levent.newevent.callback-arg",
         "levent.newevent.file-object",
         "levent.setfdaccessor",
