@@ -28,6 +28,9 @@ _FIRST = int.from_bytes(b"abcd", "big")
 # The send buffer of an outlet: the smaller, the sooner the loop has to wait.
 _NARROW = 8192
 
+# What one send of a test is at most; some systems have less room in a socket pair at first.
+_MOST_AT_ONCE = 100_000
+
 
 def pattern(size: int, begin: int = 0) -> bytes:
     """*size* bytes from position *begin* of an endless row in which no place looks like another."""
@@ -94,6 +97,7 @@ class Inlet:
         name: str = "",
     ) -> None:
         self.near, self.far = ends
+        _widen(*ends)
         self.sent = bytearray()
         self.taken = bytearray()
         self._rounds = rounds
@@ -148,6 +152,14 @@ class Inlet:
                 return
 
 
+def _widen(near: socket.socket, far: socket.socket) -> None:
+    """Room for whatever a test sends at once, on the way from *far* to *near*."""
+    if near.family == socket.AF_UNIX:
+        for end, room in ((far, socket.SO_SNDBUF), (near, socket.SO_RCVBUF)):
+            if end.getsockopt(socket.SOL_SOCKET, room) < 2 * _MOST_AT_ONCE:
+                end.setsockopt(socket.SOL_SOCKET, room, 2 * _MOST_AT_ONCE)
+
+
 class Outlet:
     """A buffered event whose peer reads when it is told to, and what that peer got.
 
@@ -189,6 +201,19 @@ class Outlet:
         """How many bytes were written and have not left."""
         left = len(self.received) + unread(self.far) - self._stuffing
         return len(self.written) - left
+
+    def told(self, before: int = 0, *, draining: bool = False) -> bool:
+        """Whether `writecb` is called more than *before* times in the next passes.
+
+        The peer takes nothing meanwhile, or everything.
+        """
+
+        def is_told() -> bool:
+            if draining:
+                self.drain()
+            return len(self.called_at) > before
+
+        return self._rounds.until(is_told)
 
     def stuff(self) -> None:
         """Fill the way, before anything was written."""
@@ -249,3 +274,10 @@ def receive(end: End, size: int) -> bytes:
         chunks.append(chunk)
         size -= len(chunk)
     return b"".join(chunks)
+
+
+def gather(end: End, came: bytearray) -> int:
+    """Add to *came* all that can be read from *end* without waiting; how much that is."""
+    got = receive(end, 1 << 20)
+    came += got
+    return len(got)

@@ -1,0 +1,280 @@
+"""levent, buffered events: what was sent arrives before the end of the file, and whole."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet, pattern, same
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires, fill
+
+WIRES: dict[str, Callable[[Wires], tuple[socket.socket, socket.socket]]] = {
+    "socket pair": lambda wires: wires.pair(),
+    "TCP": lambda wires: wires.tcp_pair(),
+}
+every_wire = pytest.mark.parametrize("wire", WIRES)
+
+ENDS: dict[str, Callable[[socket.socket], None]] = {
+    "close": lambda far: far.close(),
+    "half close": lambda far: far.shutdown(socket.SHUT_WR),
+}
+every_end = pytest.mark.parametrize("end", ENDS)
+
+
+class Reader(Inlet):
+    """Takes everything in each call; the end is told after all of it."""
+
+    def __init__(
+        self,
+        rounds: Rounds,
+        ends: tuple[socket.socket, socket.socket],
+        *,
+        low: int = 0,
+        high: int = 0,
+        most: int | None = None,
+        name: str = "",
+    ) -> None:
+        super().__init__(rounds, ends, self._read, None, self._end, name=name)
+        self._most = most
+        # how much the program had, and how much was there besides, when the end was told
+        self.at_end: tuple[int, int] | None = None
+        self.evbuf.set_read_watermarks(low, high)
+
+    def _read(self, *_arguments: object) -> None:
+        self.take(self._most)
+
+    def _end(self, *_arguments: object) -> None:
+        if self.at_end is None:
+            had = len(self.taken)
+            self.at_end = had, len(self.take())
+
+    def finish(self, rounds: Rounds) -> None:
+        """Until all has come that was sent; and nothing comes after that."""
+        self.pour(lambda: None)
+        rounds.until(lambda: len(self.taken) + len(self.take()) >= len(self.sent))
+        rounds.quiet(5)
+        self.take()
+        same(self.taken, self.sent, "what arrived before the end of the file")
+        if self.at_end is not None:
+            there = sum(self.at_end)
+            assert there == len(self.sent), (
+                f"errorcb ran for the end of the file when {there} of {len(self.sent)} bytes had "
+                "arrived"
+            )
+
+
+@rule("levent.newevbuf.data-before-eof")
+@every_wire
+@every_end
+@pytest.mark.parametrize("size", [1, 2, 100, 16384, 65536, 100_000])
+def test_everything_that_was_sent_arrives_before_the_end(
+    rounds: Rounds, wires: Wires, wire: str, end: str, size: int
+) -> None:
+    """Data and end are there before the loop first looks."""
+    rounds.allow(size)
+    reader = Reader(rounds, WIRES[wire](wires))
+    reader.send(size)
+    ENDS[end](reader.far)
+    reader.evbuf.start()
+    reader.finish(rounds)
+    called = [entry for entry in rounds.trace if entry != "write"]
+    assert called[:1] == ["read"], (
+        f"{size} bytes and the end of the file were there; readcb was to come first, and "
+        f"{called[0] if called else 'nothing'} came"
+    )
+
+
+@rule("levent.newevbuf.data-before-eof")
+@every_end
+@pytest.mark.parametrize("size", [0, 1, 5, 5000])
+def test_the_last_bytes_arrive_with_the_end(
+    rounds: Rounds, wires: Wires, end: str, size: int
+) -> None:
+    """Some have arrived, and the last ones come together with the end."""
+    rounds.allow(size)
+    reader = Reader(rounds, wires.pair())
+    reader.evbuf.start()
+    reader.send(100)
+    reader.arrive()
+    before = rounds.count("read")
+    if size:
+        reader.send(size)
+    ENDS[end](reader.far)
+    reader.finish(rounds)
+    assert not size or rounds.count("read") > before, (
+        f"the last {size} bytes, with the end of the file behind them, were not told by readcb"
+    )
+
+
+@rule("levent.newevbuf.data-before-eof")
+@every_end
+def test_what_nobody_took_is_there_after_the_end(rounds: Rounds, wires: Wires, end: str) -> None:
+    """The callbacks take nothing; everything is read when all is over."""
+    rounds.allow(50_000)
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    inlet.send(50_000)
+    ENDS[end](inlet.far)
+    inlet.pour(lambda: None)
+    rounds.quiet()
+    inlet.take()
+    same(inlet.taken, inlet.sent, "what is in the input after the end of the file")
+
+
+@rule("levent.newevbuf.data-before-eof")
+@every_end
+@pytest.mark.parametrize("low", [4, 10, 1000])
+@pytest.mark.parametrize("rest", ["1", "low - 1"])
+def test_what_is_below_the_low_watermark_at_the_end_can_be_read(
+    rounds: Rounds, wires: Wires, end: str, low: int, rest: str
+) -> None:
+    """One full portion is told and taken, and a part of another one is left for the end."""
+    reader = Reader(rounds, wires.pair(), low=low)
+    reader.evbuf.start()
+    reader.send(low)
+    reader.arrive()
+    reader.send(1 if rest == "1" else low - 1)
+    ENDS[end](reader.far)
+    reader.finish(rounds)
+
+
+@rule("levent.newevbuf.data-before-eof")
+@pytest.mark.parametrize("low, high", [(0, 1), (1, 1), (0, 7), (7, 7), (7, 8), (10, 16), (16, 16)])
+def test_nothing_is_lost_at_the_high_watermark(
+    rounds: Rounds, wires: Wires, low: int, high: int
+) -> None:
+    """A few portions at once, each taken in its call, a part of one, and the end."""
+    reader = Reader(rounds, wires.pair(), low=low, high=high)
+    reader.evbuf.start()
+    reader.send(5 * high + high // 2)
+    reader.far.close()
+    reader.finish(rounds)
+
+
+@rule("levent.newevbuf.data-before-eof")
+@pytest.mark.parametrize("low, high", [(0, 4096), (4096, 4096), (1, 16384), (4000, 70_000)])
+def test_a_lot_passes_through_a_high_watermark(
+    rounds: Rounds, wires: Wires, low: int, high: int
+) -> None:
+    """More than the loop takes at once, with the end behind it."""
+    rounds.allow(100_000)
+    reader = Reader(rounds, wires.pair(), low=low, high=high)
+    reader.send(100_000)
+    reader.far.close()
+    reader.evbuf.start()
+    reader.finish(rounds)
+
+
+@rule("levent.newevbuf.data-before-eof")
+def test_what_comes_one_byte_at_a_time_passes_through_a_high_watermark(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """Each byte when the one before it has arrived, so that the input is never more than full."""
+    reader = Reader(rounds, wires.pair(), low=3, high=3)
+    reader.evbuf.start()
+    for _ in range(10):
+        reader.send(1)
+        reader.arrive()
+    reader.far.close()
+    reader.finish(rounds)
+
+
+@rule("levent.newevbuf.data-before-eof")
+def test_an_input_that_is_drained_between_passes_fills_again(rounds: Rounds, wires: Wires) -> None:
+    """It is full when nobody is in a callback, and then the program takes all of it."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(0, 10)
+    inlet.evbuf.start()
+    inlet.send(95)
+    inlet.far.close()
+    for _ in range(12):
+        rounds.quiet(5)
+        inlet.take()
+    inlet.pour(inlet.take)
+    inlet.take()
+    same(inlet.taken, inlet.sent, "what arrived in an input that was drained again and again")
+
+
+@rule("levent.newevbuf.data-before-eof")
+@pytest.mark.parametrize("high", [0, 10])
+def test_a_high_watermark_that_is_lifted_lets_the_rest_in(
+    rounds: Rounds, wires: Wires, high: int
+) -> None:
+    """A hundred bytes and a watermark of 5; then of 10, or none, and what is there is taken."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(0, 5)
+    inlet.send(100)
+    inlet.far.close()
+    inlet.evbuf.start()
+    rounds.quiet(5)
+    inlet.evbuf.set_read_watermarks(0, high)
+    inlet.take()
+    inlet.pour(inlet.take)
+    rounds.quiet(5)
+    inlet.take()
+    same(inlet.taken, inlet.sent, "what arrived after the high watermark was lifted")
+
+
+@rule("levent.newevbuf.data-before-eof")
+def test_many_small_pieces_are_one_row_of_bytes(rounds: Rounds, wires: Wires) -> None:
+    """Sent one by one while the loop runs, and taken now and then, now some, now all."""
+    rounds.allow(5000)
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    for number in range(300):
+        inlet.send(1 + number % 13)
+        if number % 3 == 0:
+            rounds.once()
+        if number % 7 == 0:
+            inlet.take(number % 11)
+    inlet.far.close()
+    inlet.pour(lambda: None)
+    rounds.quiet()
+    inlet.take()
+    same(inlet.taken, inlet.sent, "what arrived in 300 pieces")
+
+
+@rule("levent.newevbuf.data-before-eof")
+def test_a_portion_a_call_leaves_the_rest_for_later(rounds: Rounds, wires: Wires) -> None:
+    """Each call takes ten bytes, however many there are; what is left is read at the end."""
+    rounds.allow(5000)
+    reader = Reader(rounds, wires.pair(), most=10)
+    reader.evbuf.start()
+    for _ in range(20):
+        reader.send(25)
+        rounds.once()
+    reader.far.close()
+    reader.finish(rounds)
+
+
+@rule("levent.newevbuf.data-before-eof")
+def test_the_input_goes_on_while_the_peer_takes_nothing(rounds: Rounds, wires: Wires) -> None:
+    """The way to the peer is full and output waits; what the peer sent and its end arrive."""
+    reader = Reader(rounds, wires.pair())
+    reader.evbuf.start()
+    fill(reader.near)
+    reader.evbuf.write(pattern(1000))
+    rounds.quiet(5)
+    reader.send(5000)
+    reader.far.shutdown(socket.SHUT_WR)
+    reader.finish(rounds)
+
+
+@rule("levent.newevbuf.data-before-eof")
+def test_the_end_of_one_file_touches_no_other(rounds: Rounds, wires: Wires) -> None:
+    """Three connections end one after the other; the bytes of each are its own."""
+    readers = [Reader(rounds, wires.pair(), name=str(number)) for number in range(3)]
+    for number, reader in enumerate(readers):
+        reader.sent += pattern(100, number * 1000)
+        reader.far.send(pattern(100, number * 1000))
+        reader.evbuf.start()
+    for number, reader in enumerate(readers):
+        rounds.once()
+        reader.far.send(pattern(50, number * 1000 + 100))
+        reader.sent += pattern(50, number * 1000 + 100)
+        reader.far.close()
+        reader.finish(rounds)

@@ -1,0 +1,126 @@
+"""levent, buffered events: the high watermark of the input, which the document only names."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet
+from looptck.probes.observation import Observation
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+
+
+def _started(rounds: Rounds, wires: Wires, low: int, high: int) -> Inlet:
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(low, high)
+    inlet.evbuf.start()
+    return inlet
+
+
+def _calls(count: int) -> str:
+    return {0: "no call", 1: "one call"}.get(count, "several calls")
+
+
+@rule("levent.buffer.read-highwater")
+@pytest.mark.parametrize("high", [1, 4, 9, 10, 11])
+def test_how_much_is_taken_in(
+    rounds: Rounds, wires: Wires, observe: Observation, high: int
+) -> None:
+    """Ten bytes come at once and nobody takes any."""
+    inlet = _started(rounds, wires, 0, high)
+    inlet.send(10)
+    rounds.quiet()
+    observe(f"{inlet.level} bytes in the input", of=f"10 sent, high {high}")
+
+
+@rule("levent.buffer.read-highwater")
+@pytest.mark.parametrize("high", [4096, 65536])
+def test_how_much_is_taken_in_of_a_lot(
+    rounds: Rounds, wires: Wires, observe: Observation, high: int
+) -> None:
+    """A hundred thousand bytes, in as many passes as the loop wants."""
+    rounds.allow(100_000)
+    inlet = _started(rounds, wires, 0, high)
+    inlet.send(100_000)
+    inlet.pour(lambda: None)
+    rounds.quiet()
+    level = inlet.level
+    said = "all" if level == 100_000 else "more than high" if level > high else "high at most"
+    observe(said, of=f"100000 sent, high {high}")
+
+
+@rule("levent.buffer.read-highwater")
+def test_calls_at_the_high_watermark(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+    """Once the input is full, nothing can arrive in it; a call is for what lies there."""
+    inlet = _started(rounds, wires, 0, 4)
+    inlet.send(10)
+    rounds.quiet()
+    before = rounds.count("read")
+    rounds.quiet(20)
+    observe(_calls(rounds.count("read") - before), of="in 20 passes at the high watermark")
+
+
+@rule("levent.buffer.read-highwater")
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_when_reading_goes_on(
+    rounds: Rounds, wires: Wires, observe: Observation, size: int
+) -> None:
+    """Ten bytes were sent, the input is limited to four, and so many are taken of it."""
+    inlet = _started(rounds, wires, 0, 4)
+    inlet.send(10)
+    rounds.quiet()
+    inlet.take(size)
+    before = rounds.count("read")
+    rounds.quiet()
+    observe(f"{inlet.waiting} bytes wait on", of=f"{size} of 4 taken, 6 waiting")
+    observe(_calls(rounds.count("read") - before), of=f"{size} of 4 taken, calls")
+
+
+@rule("levent.buffer.read-highwater")
+@pytest.mark.parametrize("high", [0, 3, 4, 20])
+def test_a_high_watermark_that_changes(
+    rounds: Rounds, wires: Wires, observe: Observation, high: int
+) -> None:
+    """At first four; ten bytes were sent."""
+    inlet = _started(rounds, wires, 0, 4)
+    inlet.send(10)
+    rounds.quiet()
+    inlet.evbuf.set_read_watermarks(0, high)
+    rounds.quiet()
+    observe(f"{inlet.level} bytes in the input", of=f"10 sent, high 4 and then {high}")
+
+
+@rule("levent.buffer.read-highwater")
+@pytest.mark.parametrize("low, high", [(4, 4), (5, 4), (10, 4)])
+def test_a_low_watermark_that_is_not_below_the_high_one(
+    rounds: Rounds, wires: Wires, observe: Observation, low: int, high: int
+) -> None:
+    """Whoever waits for more than there may be waits for ever, unless a loop knows better."""
+    inlet = Inlet(rounds, wires.pair())
+    situation = f"low {low}, high {high}, 12 sent"
+    try:
+        inlet.evbuf.set_read_watermarks(low, high)
+    except Exception as error:  # a loop may refuse in any way
+        observe.raised(error, of=situation)
+        return
+    inlet.evbuf.start()
+    inlet.send(12)
+    rounds.quiet()
+    told = "called" if rounds.count("read") else "not called"
+    observe(f"{told}, {inlet.level} bytes in the input", of=situation)
+
+
+@rule("levent.buffer.read-highwater")
+@pytest.mark.parametrize("marks", [(-1, 0), (0, -1), (1.5, 0), ("1", 0), (None, None)], ids=str)
+def test_odd_watermarks(
+    rounds: Rounds, wires: Wires, observe: Observation, marks: tuple[int, int]
+) -> None:
+    """Numbers that count no bytes."""
+    inlet = Inlet(rounds, wires.pair())
+    try:
+        inlet.evbuf.set_read_watermarks(*marks)
+    except Exception as error:  # a loop may refuse in any way
+        observe.raised(error, of=f"watermarks {marks}")
+    else:
+        observe("accepted", of=f"watermarks {marks}")

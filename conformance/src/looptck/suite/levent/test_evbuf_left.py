@@ -1,0 +1,113 @@
+"""levent, buffered events: what is left of one that nobody needs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import pattern
+from looptck.probes.leftovers import Census, alive, left_since
+from looptck.probes.wires import Wires, fill
+from looptck.profiles.levent import EvBuf, Levent
+
+
+class Callback:
+    """Something that can be called, and watched for whether anybody still holds it."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, *_arguments: object) -> None:
+        self.calls += 1
+
+
+def _used(
+    levent: Levent, near: Any, far: Any, state: str
+) -> tuple[list[weakref.ref[Callback]], Callable[[], None]]:
+    """The callbacks of a buffered event that has served, and what drops it with its base."""
+    base = levent.newbase()
+    callbacks = [Callback() for _ in range(3)]
+    evbuf = base.newevbuf(near.fileno(), *callbacks)
+    kept: list[object] = [base, evbuf]
+    evbuf.start()
+    far.send(b"data")
+    for _ in range(50):
+        base.loop(0)
+    assert callbacks[0].calls, "readcb did not run, so nothing is shown by what is left of it"
+    _bring(evbuf, near, far, state)
+    for _ in range(25):
+        base.loop(0)
+    evbuf.stop()
+    return [weakref.ref(each) for each in callbacks], kept.clear
+
+
+def _bring(evbuf: EvBuf, near: Any, far: Any, state: str) -> None:
+    """The state in which it is to be dropped; its input is not empty."""
+    if state == "output waits":
+        fill(near)
+        evbuf.write(pattern(1000))
+    elif state == "the file ended":
+        far.shutdown(socket.SHUT_WR)
+
+
+every_state = pytest.mark.parametrize("state", ["idle", "output waits", "the file ended"])
+
+
+@rule("levent.newevbuf.nothing-left")
+@every_state
+def test_nobody_holds_the_callbacks_of_what_was_dropped(
+    levent: Levent, wires: Wires, state: str
+) -> None:
+    """Five of them, one after the other; garbage is collected before it is looked."""
+    references: list[weakref.ref[Callback]] = []
+    for _ in range(5):
+        near, far = wires.pair()
+        made, drop = _used(levent, near, far, state)
+        references += made
+        drop()
+    left = alive(references)
+    assert not left, (
+        f"{left} of {len(references)} callbacks are still held, of buffered events that were "
+        "stopped and dropped with their bases"
+    )
+
+
+@rule("levent.newevbuf.nothing-left")
+@every_state
+def test_no_descriptor_is_left_of_what_was_dropped(
+    levent: Levent, wires: Wires, state: str
+) -> None:
+    """One is used up before the count, for what a process keeps once."""
+    pairs = [wires.pair() for _ in range(4)]
+    _, drop = _used(levent, *pairs[0], state)
+    drop()
+    before = Census.take()
+    for near, far in pairs[1:]:
+        _, drop = _used(levent, near, far, state)
+        drop()
+    left = left_since(before)
+    assert not left, (
+        f"left of buffered events that were dropped with their bases: {', '.join(left)}"
+    )
+
+
+@rule("levent.newevbuf.nothing-left")
+@every_state
+def test_the_file_stays_open_when_its_buffered_event_is_dropped(
+    levent: Levent, wires: Wires, state: str
+) -> None:
+    """It belongs to the program, which may go on with it."""
+    near, far = wires.pair()
+    _, drop = _used(levent, near, far, state)
+    drop()
+    alive([])
+    try:
+        os.fstat(near.fileno())
+    except OSError:
+        raise AssertionError("the file was closed with its buffered event") from None

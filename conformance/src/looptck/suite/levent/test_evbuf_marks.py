@@ -1,0 +1,151 @@
+"""levent, buffered events: each buffer has its own thresholds."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet, Outlet, unread
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+
+# More than any test here sends; whoever waits for it waits for ever.
+FAR = 1_000_000
+
+
+def _told(rounds: Rounds, inlet: Inlet, size: int, why: str) -> None:
+    before = rounds.count("read")
+    inlet.send(size)
+    assert rounds.until_count("read", before + 1), (
+        f"readcb did not run at {inlet.level} bytes, {why}"
+    )
+
+
+def _silent(rounds: Rounds, inlet: Inlet, size: int, why: str) -> None:
+    before = rounds.count("read")
+    inlet.send(size)
+    inlet.arrive()
+    assert rounds.count("read") == before, f"readcb ran at {inlet.level} bytes, {why}"
+
+
+@rule("levent.newevbuf.watermarks-exist")
+@pytest.mark.parametrize("when", ["before the start", "after it", "in a callback"])
+def test_a_low_watermark_is_followed_whenever_it_was_set(
+    rounds: Rounds, wires: Wires, when: str
+) -> None:
+    """Twenty bytes are far too few, and twenty more are far too many."""
+
+    def read(*_arguments: object) -> None:
+        if when == "in a callback":
+            inlet.evbuf.set_read_watermarks(30, 0)
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    if when == "before the start":
+        inlet.evbuf.set_read_watermarks(30, 0)
+    inlet.evbuf.start()
+    if when == "after it":
+        rounds.quiet(5)
+        inlet.evbuf.set_read_watermarks(30, 0)
+    if when == "in a callback":
+        _told(rounds, inlet, 5, "before a low watermark was set")
+        inlet.arrive()
+    _silent(rounds, inlet, 10, f"with a low watermark of 30, set {when}")
+    _told(rounds, inlet, 50, f"with a low watermark of 30, set {when}")
+
+
+@rule("levent.newevbuf.watermarks-exist")
+def test_the_last_watermark_holds(rounds: Rounds, wires: Wires) -> None:
+    """Up, down, up again and to 0, each before an arrival."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    inlet.evbuf.set_read_watermarks(FAR, 0)
+    _silent(rounds, inlet, 20, f"with a low watermark of {FAR}")
+    inlet.evbuf.set_read_watermarks(10, 0)
+    _told(rounds, inlet, 20, f"with a low watermark that was {FAR} and is 10")
+    inlet.evbuf.set_read_watermarks(FAR, 0)
+    _silent(rounds, inlet, 20, f"with a low watermark that was 10 and is {FAR}")
+    inlet.evbuf.set_read_watermarks(0, 0)
+    _told(rounds, inlet, 20, f"with a low watermark that was {FAR} and is 0")
+
+
+@rule("levent.newevbuf.watermarks-exist")
+@pytest.mark.parametrize("started", [False, True], ids=["before the start", "after it"])
+def test_the_watermarks_of_the_output_are_not_those_of_the_input(
+    rounds: Rounds, wires: Wires, started: bool
+) -> None:
+    """The one of the output is far above what is sent; readcb does not wait for it."""
+    inlet = Inlet(rounds, wires.pair())
+    if started:
+        inlet.evbuf.start()
+        rounds.quiet(5)
+    inlet.evbuf.set_write_watermarks(FAR, 0)
+    inlet.evbuf.start()
+    _told(rounds, inlet, 20, f"when a low watermark of {FAR} was set for the output only")
+    inlet.evbuf.set_read_watermarks(FAR, 0)
+    inlet.evbuf.set_write_watermarks(0, 0)
+    inlet.arrive()
+    _silent(rounds, inlet, 20, f"with a low watermark of {FAR}; the one of 0 is the output's")
+
+
+@rule("levent.newevbuf.watermarks-exist")
+def test_the_watermarks_of_the_input_are_not_those_of_the_output(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """The one of the input is far above the level; writecb waits for the output to be empty."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_read_watermarks(FAR, 0)
+    outlet.start()
+    outlet.write(50_000)
+    while not outlet.called_at:
+        above = outlet.level
+        if not rounds.until(lambda: outlet.drain() or outlet.called_at):
+            break
+    assert outlet.called_at, "all output left, and writecb did not run; its low watermark is 0"
+    assert outlet.called_at[0] < above or not above, "writecb ran though nothing had left"
+    assert outlet.called_at[0] == 0, (
+        f"writecb ran with {outlet.called_at[0]} bytes in the output; a low watermark of {FAR} was "
+        "set for the input only"
+    )
+
+
+@rule("levent.newevbuf.watermarks-exist")
+def test_a_high_watermark_of_the_output_does_not_limit_the_input(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """And that of one buffered event does not limit another."""
+    limited = Inlet(rounds, wires.pair(), name="limited")
+    free = Inlet(rounds, wires.pair())
+    limited.evbuf.set_read_watermarks(0, 5)
+    free.evbuf.set_write_watermarks(0, 5)
+    for inlet in (limited, free):
+        inlet.evbuf.start()
+        inlet.send(100)
+    rounds.until(lambda: not free.waiting)
+    rounds.quiet()
+    assert not unread(free.near), (
+        f"{free.waiting} of 100 bytes wait in the file; the only high watermarks are those of the "
+        "output, and of another buffered event"
+    )
+
+
+@rule("levent.newevbuf.watermarks-exist")
+@pytest.mark.parametrize("first", [True, False], ids=["set for the older", "set for the newer"])
+def test_the_watermarks_of_one_are_not_those_of_another(
+    rounds: Rounds, wires: Wires, first: bool
+) -> None:
+    """One waits for more than there will be, and the other one for nothing in particular."""
+    older = Inlet(rounds, wires.pair(), name="older")
+    newer = Inlet(rounds, wires.pair(), name="newer")
+    waits, serves = (older, newer) if first else (newer, older)
+    waits.evbuf.set_read_watermarks(FAR, 0)
+    for inlet in (older, newer):
+        inlet.evbuf.start()
+        inlet.send(20)
+        inlet.arrive()
+    names = {older: "older", newer: "newer"}
+    assert rounds.count(f"{names[serves]} read"), (
+        f"readcb did not run at 20 bytes; a low watermark of {FAR} was set for another one"
+    )
+    assert not rounds.count(f"{names[waits]} read"), (
+        f"readcb ran at 20 bytes with a low watermark of {FAR}; another one has none"
+    )

@@ -1,0 +1,270 @@
+"""levent, buffered events: taking bytes from the input."""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet, pattern, same
+from looptck.probes.observation import Observation
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+
+# Around what loops read at once, or copy at once.
+LARGE = [4095, 4096, 4097, 16383, 16384, 16385, 50_000, 65535, 65536, 65537, 99_999]
+
+HUGE = 1 << 30
+
+
+def _holding(rounds: Rounds, wires: Wires, data: bytes, pieces: int = 1) -> Inlet:
+    """A started buffered event with *data* in its input, in so many arrivals or more."""
+    rounds.allow(len(data) + 400)
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    for piece in range(pieces):
+        part = data[len(data) * piece // pieces : len(data) * (piece + 1) // pieces]
+        if part:
+            inlet.send_bytes(part)
+            inlet.arrive()
+    return inlet
+
+
+def _read(inlet: Inlet, size: int, expected: bytes) -> None:
+    """`read(size)` gives *expected*, whatever it makes of nothing."""
+    before = len(inlet.taken)
+    got = inlet.take(size)
+    there = len(inlet.sent) - before
+    assert len(got) == len(expected), (
+        f"read({size}) gave {len(got)} bytes when {there} were in the input"
+    )
+    same(got, expected, f"what read({size}) gave of {there} bytes")
+
+
+@rule("levent.bufevent.read-size")
+@pytest.mark.parametrize("size", [1, 2, 9, 10, 11, 20, HUGE])
+@pytest.mark.parametrize("pieces", [1, 2, 10])
+def test_as_much_is_read_as_was_asked_for_or_is_there(
+    rounds: Rounds, wires: Wires, size: int, pieces: int
+) -> None:
+    """Ten bytes; the rest of them stays, and is read after it."""
+    data = pattern(10)
+    inlet = _holding(rounds, wires, data, pieces)
+    _read(inlet, size, data[:size])
+    _read(inlet, HUGE, data[size:])
+    _read(inlet, 1, b"")
+
+
+@rule("levent.bufevent.read-size")
+@pytest.mark.parametrize("before", [0, 3, 10])
+def test_to_read_0_bytes_takes_nothing(rounds: Rounds, wires: Wires, before: int) -> None:
+    """0 is a size, and not a missing one; the input is full, partly read, empty."""
+    data = pattern(10)
+    inlet = _holding(rounds, wires, data)
+    if before:
+        _read(inlet, before, data[:before])
+    for _ in range(3):
+        _read(inlet, 0, b"")
+    _read(inlet, HUGE, data[before:])
+
+
+@rule("levent.bufevent.read-size")
+@pytest.mark.parametrize("size", [1, 3, 1000, 16384, 30_000, 65537])
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_repeated_reads_give_everything_in_order(
+    rounds: Rounds, wires: Wires, size: int, pieces: int
+) -> None:
+    """Whole portions, and at last what is left."""
+    data = pattern(size * 3 + size // 2 if size > 10 else 1000)
+    inlet = _holding(rounds, wires, data[:100_000], pieces)
+    for begin in range(0, len(inlet.sent), size):
+        _read(inlet, size, data[:100_000][begin : begin + size])
+    _read(inlet, size, b"")
+    same(inlet.taken, inlet.sent, f"what repeated calls of read({size}) gave")
+
+
+@rule("levent.bufevent.read-size")
+def test_every_byte_is_data(rounds: Rounds, wires: Wires) -> None:
+    """All 256 of them, zeros, carriage returns and line feeds included, cut at all places."""
+    data = bytes(range(256)) + b"\0\0\0\n\r\n\0\xff"
+    inlet = _holding(rounds, wires, data, 3)
+    at = 0
+    for size in (1, 9, 1, 2, 100, 30, 200):
+        _read(inlet, size, data[at : at + size])
+        at += size
+
+
+@rule("levent.bufevent.read-size")
+def test_reads_and_arrivals_alternate(rounds: Rounds, wires: Wires) -> None:
+    """More comes than is read at first, and then less."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    for number in range(60):
+        inlet.send(40 - number // 2)
+        inlet.arrive()
+        at = len(inlet.taken)
+        _read(inlet, 10 + number, bytes(inlet.sent[at : at + 10 + number]))
+    same(inlet.taken, inlet.sent[: len(inlet.taken)], "what was read between arrivals")
+
+
+@rule("levent.bufevent.read-size")
+def test_read_gives_as_much_in_a_callback(rounds: Rounds, wires: Wires) -> None:
+    """Two bytes, three, and what is left, in one call of readcb."""
+    got: list[bytes] = []
+
+    def read(*_arguments: object) -> None:
+        got.extend(inlet.take(size) for size in (2, 3, HUGE))
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.set_read_watermarks(10, 0)
+    inlet.evbuf.start()
+    inlet.send(10)
+    assert rounds.until_count("read"), "readcb did not run at 10 bytes, its low watermark"
+    data = pattern(10)
+    assert got == [data[:2], data[2:5], data[5:]], (
+        f"of {data!r} readcb read 2 bytes, 3 bytes and the rest: it got {got}"
+    )
+
+
+@rule("levent.bufevent.read-all")
+@pytest.mark.parametrize("size", [1, 2, 100, *LARGE])
+@pytest.mark.parametrize("asked", ["read()", "read(None)"])
+def test_read_without_a_size_gives_everything(
+    rounds: Rounds, wires: Wires, size: int, asked: str
+) -> None:
+    """It was sent at once; nothing is left."""
+    inlet = _holding(rounds, wires, pattern(size))
+    got = inlet.evbuf.read() if asked == "read()" else inlet.evbuf.read(None)
+    same(got or b"", inlet.sent, f"what {asked} gave")
+    again = inlet.evbuf.read()
+    assert not again, f"{asked} left {len(again or b'')} bytes in the input"
+
+
+@rule("levent.bufevent.read-all")
+@pytest.mark.parametrize("pieces", [2, 5, 50])
+@pytest.mark.parametrize("size", [50, 5000, 90_000])
+def test_read_without_a_size_gives_all_arrivals(
+    rounds: Rounds, wires: Wires, size: int, pieces: int
+) -> None:
+    """They came one after the other."""
+    inlet = _holding(rounds, wires, pattern(size), pieces)
+    same(inlet.take(), inlet.sent, f"what read() gave of {pieces} arrivals")
+    assert not inlet.take(), "read() left something in the input"
+
+
+@rule("levent.bufevent.read-all")
+def test_read_without_a_size_gives_more_than_the_kernel_holds(rounds: Rounds, wires: Wires) -> None:
+    """Half a megabyte, sent in portions while the loop runs."""
+    rounds.allow(500_000)
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    for _ in range(10):
+        inlet.send(50_000)
+        inlet.arrive()
+    same(inlet.take(), inlet.sent, "what read() gave of half a megabyte")
+
+
+@rule("levent.bufevent.read-all")
+@pytest.mark.parametrize("taken", [1, 999, 20_000])
+def test_read_without_a_size_gives_what_another_read_left(
+    rounds: Rounds, wires: Wires, taken: int
+) -> None:
+    """Some was taken before."""
+    inlet = _holding(rounds, wires, pattern(60_000), 2)
+    inlet.take(taken)
+    inlet.take()
+    same(inlet.taken, inlet.sent, f"what read({taken}) and read() gave")
+    inlet.send(10)
+    inlet.arrive()
+    same(inlet.take(), inlet.sent[60_000:], "what read() gave of an arrival after all was read")
+
+
+@rule("levent.bufevent.read-all")
+def test_read_without_a_size_gives_everything_in_a_callback(rounds: Rounds, wires: Wires) -> None:
+    """It was asked for a low watermark of all there is."""
+    rounds.allow(50_000)
+    got: list[bytes] = []
+    inlet = Inlet(rounds, wires.pair(), lambda *_: got.append(inlet.evbuf.read() or b""))
+    inlet.evbuf.set_read_watermarks(50_000, 0)
+    inlet.evbuf.start()
+    inlet.send(50_000)
+    inlet.pour(lambda: None)
+    assert rounds.until_count("read"), "readcb did not run at 50000 bytes, its low watermark"
+    same(got[0], inlet.sent, "what read() gave in readcb")
+
+
+@rule("levent.bufevent.read-buffer-only")
+@pytest.mark.parametrize("size", [None, 1, 10, HUGE])
+@pytest.mark.parametrize("started", [False, True], ids=["not started", "started"])
+def test_what_waits_in_the_file_is_not_read(
+    rounds: Rounds, wires: Wires, size: int | None, started: bool
+) -> None:
+    """It came when no loop ran."""
+    inlet = Inlet(rounds, wires.pair())
+    if started:
+        inlet.evbuf.start()
+        rounds.quiet(5)
+    inlet.send(10)
+    for _ in range(3):
+        got = inlet.evbuf.read(size)
+        assert not got, f"read({size}) gave {got!r}, which no loop had read from the file"
+    assert inlet.waiting == 10, f"read({size}) took {10 - inlet.waiting} bytes from the file"
+
+
+@rule("levent.bufevent.read-buffer-only")
+@pytest.mark.parametrize("size", [None, 5, 6, 20, HUGE])
+def test_what_is_missing_in_the_input_is_not_fetched_from_the_file(
+    rounds: Rounds, wires: Wires, size: int | None
+) -> None:
+    """Five bytes have arrived, and ten wait."""
+    inlet = _holding(rounds, wires, pattern(5))
+    inlet.send(10)
+    same(inlet.take(size), inlet.sent[:5], f"what read({size}) gave of an input of 5 bytes")
+    assert inlet.waiting == 10, f"read({size}) took {10 - inlet.waiting} bytes from the file"
+    assert not inlet.evbuf.read(size), "read() gave bytes that no loop had read from the file"
+
+
+@rule("levent.bufevent.read-buffer-only")
+def test_read_in_a_callback_does_not_fetch_what_came_meanwhile(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """The peer sends more in the middle of readcb."""
+    waiting: list[int] = []
+
+    def read(*_arguments: object) -> None:
+        if not waiting:
+            inlet.take()
+            inlet.send(10)
+            before = inlet.waiting
+            got = inlet.evbuf.read(20)
+            assert not got, f"read(20) gave {got!r}, which came in the middle of readcb"
+            waiting.append(before - inlet.waiting)
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.start()
+    inlet.send(10)
+    assert rounds.until_count("read"), "10 bytes came, and readcb did not run"
+    assert waiting == [0], f"read(20) took {waiting[0]} bytes from the file"
+
+
+@rule("levent.bufevent.read-negative")
+@pytest.mark.parametrize("size", [-1, -100, True, 2.9, "3", b"3"], ids=repr)
+def test_sizes_that_are_no_number_of_bytes(
+    rounds: Rounds, wires: Wires, observe: Observation, size: int
+) -> None:
+    """Ten bytes are in the input."""
+    inlet = _holding(rounds, wires, b"0123456789")
+    of = f"read({size!r})"
+    try:
+        got = inlet.evbuf.read(size)
+    except Exception as error:  # a loop may refuse in any way
+        observe.raised(error, of=of)
+        return
+    observe(f"gives {len(got or b'')} of 10 bytes", of=of)
+
+
+@rule("levent.bufevent.read-negative")
+def test_what_is_returned_for_nothing(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+    """An empty input."""
+    inlet = Inlet(rounds, wires.pair())
+    observe(repr(inlet.evbuf.read()), of="read() of nothing")
+    observe(repr(inlet.evbuf.read(5)), of="read(5) of nothing")

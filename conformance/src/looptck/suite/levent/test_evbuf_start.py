@@ -1,0 +1,166 @@
+"""levent, buffered events: nothing happens before the start, and everything after it.
+
+Little is asked here of what the other rules promise: that bytes come or go at
+all, but not which.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet, Outlet
+from looptck.probes.observation import Observation
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+
+_DATA = b"some bytes"
+
+
+@rule("levent.bufevent.start")
+@pytest.mark.parametrize("end", [False, True], ids=["data", "data and the end"])
+def test_nothing_is_read_and_nothing_called_before_the_start(
+    rounds: Rounds, wires: Wires, end: bool
+) -> None:
+    """Data waits in the file, and there is room for output."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.send_bytes(_DATA)
+    if end:
+        inlet.far.close()
+    rounds.quiet()
+    assert not rounds.trace, f"{rounds.trace[0]} was called before start()"
+    assert inlet.waiting == len(_DATA), (
+        f"{len(_DATA) - inlet.waiting} bytes were read from the file before start()"
+    )
+    assert not inlet.take(), "read() gave bytes before start()"
+
+
+@rule("levent.bufevent.start")
+@pytest.mark.parametrize("looped", [False, True], ids=["new base", "base that ran"])
+def test_what_is_not_started_keeps_no_loop_from_returning(
+    rounds: Rounds, wires: Wires, looped: bool
+) -> None:
+    """Data waits, so that a loop that serves it anyway calls, and is not silent for ever."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.send_bytes(_DATA)
+    if looped:
+        rounds.once()
+    rounds.once(None)
+    assert not rounds.trace, f"{rounds.trace[0]} was called before start()"
+
+
+@rule("levent.bufevent.start")
+def test_what_waited_in_the_file_arrives_after_the_start(rounds: Rounds, wires: Wires) -> None:
+    inlet = Inlet(rounds, wires.pair())
+    inlet.send_bytes(_DATA)
+    rounds.quiet(5)
+    inlet.evbuf.start()
+    assert rounds.until_count("read"), (
+        f"{len(_DATA)} bytes waited in the file, and after start() readcb did not run"
+    )
+    assert inlet.take(), "after start() readcb ran, and read() gave nothing"
+
+
+@rule("levent.bufevent.start")
+@pytest.mark.parametrize("idle", [0, 30])
+def test_what_comes_after_the_start_arrives(rounds: Rounds, wires: Wires, idle: int) -> None:
+    """At once, or when the loop has had nothing to do for some passes; and then again."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    for _ in range(3):
+        rounds.quiet(idle)
+        before = rounds.count("read")
+        inlet.send_bytes(_DATA)
+        assert rounds.until_count("read", before + 1), (
+            "data came after start(), and readcb did not run"
+        )
+        inlet.arrive()
+        assert inlet.take(), "readcb ran, and read() gave nothing"
+
+
+@rule("levent.bufevent.start")
+def test_output_leaves_after_the_start_and_is_told(rounds: Rounds, wires: Wires) -> None:
+    """The first call of writecb may come without output; it is let go by."""
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    outlet.write(100)
+    assert rounds.until(outlet.drain), "output was written after start(), and did not leave"
+    assert rounds.until(lambda: outlet.drain() or outlet.called_at), (
+        "output left after start(), and writecb did not run"
+    )
+
+
+@rule("levent.bufevent.start")
+def test_one_that_is_started_in_a_callback_is_served(rounds: Rounds, wires: Wires) -> None:
+    """Data for it has waited; the first one is served before."""
+    first = Inlet(rounds, wires.pair(), lambda *_: second.evbuf.start(), name="first")
+    second = Inlet(rounds, wires.pair(), name="second")
+    second.send_bytes(_DATA)
+    first.send_bytes(_DATA)
+    first.evbuf.start()
+    assert rounds.until_count("first read"), "a started buffered event was not served"
+    assert rounds.until_count("second read"), (
+        "a buffered event that was started in a callback was not served"
+    )
+
+
+@rule("levent.bufevent.start")
+def test_the_loop_does_not_return_as_long_as_one_is_started(rounds: Rounds, wires: Wires) -> None:
+    """Each of five has nothing to do until the one before it stops and sends to it."""
+
+    def pass_on(at: int) -> None:
+        inlets[at].evbuf.stop()
+        if at + 1 < len(inlets):
+            inlets[at + 1].send_bytes(_DATA)
+
+    inlets = [
+        Inlet(rounds, wires.pair(), lambda *_, at=at: pass_on(at), name=str(at)) for at in range(5)
+    ]
+    for inlet in inlets:
+        inlet.evbuf.start()
+    rounds.quiet(5)  # first calls of writecb
+    inlets[0].send_bytes(_DATA)
+    rounds.once(None)
+    for at in range(5):
+        assert rounds.count(f"{at} read"), (
+            f"loop() returned when {5 - at} buffered events were still started"
+        )
+
+
+@rule("levent.bufevent.start")
+@pytest.mark.parametrize("inside", [False, True], ids=["outside", "in a callback"])
+def test_to_start_again_changes_nothing(rounds: Rounds, wires: Wires, inside: bool) -> None:
+    """It is not served twice, and bytes that are there stay."""
+
+    def read(*_arguments: object) -> None:
+        if inside:
+            inlet.evbuf.start()
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.start()
+    inlet.evbuf.start()
+    inlet.send_bytes(_DATA)
+    inlet.arrive()
+    inlet.evbuf.start()
+    inlet.send_bytes(_DATA)
+    inlet.arrive()
+    got = inlet.take()
+    assert got == _DATA * 2, f"read() gave {got!r} of a buffered event that was started twice"
+
+
+@rule("levent.bufevent.start-without-readcb")
+@pytest.mark.parametrize("writecb", [True, False], ids=["with a writecb", "without any callback"])
+def test_bytes_that_nobody_is_told_of(
+    rounds: Rounds, wires: Wires, observe: Observation, writecb: bool
+) -> None:
+    near, far = wires.pair()
+    of = "only writecb" if writecb else "no callback"
+    callback = rounds.callback("write") if writecb else None
+    try:
+        evbuf = rounds.keep(rounds.base.newevbuf(near.fileno(), None, callback, None))
+        evbuf.start()
+        far.send(_DATA)
+        rounds.quiet()
+        observe("arrive" if evbuf.read() else "wait in the file", of=of)
+    except Exception as error:  # a loop may refuse in any way
+        observe.raised(error, of=of)

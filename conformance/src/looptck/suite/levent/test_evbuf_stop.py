@@ -1,0 +1,179 @@
+"""levent, buffered events: what is stopped is silent, and keeps its bytes."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet, Outlet, same
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import EvBuf
+
+REFUSALS = (TypeError, ValueError, OSError, RuntimeError)
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("end", [False, True], ids=["data", "data and the end"])
+def test_nothing_is_read_and_nothing_called_after_the_stop(
+    rounds: Rounds, wires: Wires, end: bool
+) -> None:
+    """It was served before; data comes after the stop, and there is room for output."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    inlet.send(10)
+    inlet.arrive()
+    inlet.evbuf.stop()
+    before = len(rounds.trace)
+    inlet.send(20)
+    if end:
+        inlet.far.close()
+    rounds.quiet()
+    assert len(rounds.trace) == before, f"{rounds.trace[-1]} was called after stop()"
+    assert inlet.waiting == 20, f"{20 - inlet.waiting} bytes were read from the file after stop()"
+
+
+@rule("levent.bufevent.stop")
+def test_what_is_stopped_keeps_no_loop_from_returning(rounds: Rounds, wires: Wires) -> None:
+    """Data waits in the file and output in the buffer, as much as at any time."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    inlet.send(10)
+    inlet.arrive()
+    inlet.evbuf.stop()
+    before = len(rounds.trace)
+    inlet.send(10)
+    inlet.evbuf.write(b"output")
+    rounds.once(None)
+    assert len(rounds.trace) == before, f"{rounds.trace[-1]} was called after stop()"
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("first", ["read", "write", "any"])
+def test_nothing_is_called_after_a_stop_in_a_callback(
+    rounds: Rounds, wires: Wires, first: str
+) -> None:
+    """Data, the end of the file and room come at once; whoever is called first stops it."""
+    stopped_in: list[str] = []
+
+    def act(name: str) -> None:
+        if not armed:
+            return
+        assert not stopped_in, f"{name} was called after stop() in {stopped_in[0]}"
+        if first in (name, "any"):
+            inlet.evbuf.stop()
+            stopped_in.append(name)
+
+    armed = False
+    inlet = Inlet(
+        rounds,
+        wires.pair(),
+        lambda *_: act("readcb" if first == "any" else "read"),
+        lambda *_: act("writecb" if first == "any" else "write"),
+        lambda *_: act("errorcb"),
+    )
+    inlet.evbuf.start()
+    rounds.quiet()
+    armed = True
+    inlet.evbuf.write(b"output")
+    inlet.send(10)
+    if first != "write":
+        inlet.far.shutdown(socket.SHUT_WR)
+    assert rounds.until(lambda: stopped_in), "neither readcb nor writecb ran"
+    rounds.quiet()
+
+
+class _Race:
+    """Of two, whoever is called first stops the other one; which is open."""
+
+    def __init__(self) -> None:
+        self.evbufs: list[EvBuf] = []
+        self.winner: int | None = None
+
+    def call(self, at: int) -> None:
+        if self.winner is None:
+            self.winner = at
+            self.evbufs[1 - at].stop()
+        assert at == self.winner, "a callback ran after another callback had stopped its event"
+
+
+@rule("levent.bufevent.stop")
+def test_a_reader_that_another_one_stops_is_not_called_in_the_same_pass(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """Data is there for both when the pass begins."""
+    race = _Race()
+    for at in range(2):
+        inlet = Inlet(rounds, wires.pair(), lambda *_, at=at: race.call(at), name=str(at))
+        race.evbufs.append(inlet.evbuf)
+        inlet.evbuf.start()
+        inlet.send(10)
+    assert rounds.until(lambda: race.winner is not None), "data was there, and no readcb ran"
+    rounds.quiet()
+
+
+@rule("levent.bufevent.stop")
+def test_a_writer_that_another_one_stops_is_not_called_in_the_same_pass(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """There is room for the output of both when the pass begins."""
+    race = _Race()
+    outlets = [Outlet(rounds, wires, lambda at=at: race.call(at)) for at in range(2)]
+    for outlet in outlets:
+        race.evbufs.append(outlet.evbuf)
+        outlet.start()
+    for outlet in outlets:
+        outlet.write(10)
+    assert rounds.until(lambda: race.winner is not None), "output left, and no writecb ran"
+    rounds.quiet()
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("stops", [2, 3])
+def test_to_stop_again_changes_nothing(rounds: Rounds, wires: Wires, stops: int) -> None:
+    """A loop may refuse it; one start() is enough after it."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    inlet.send(10)
+    inlet.arrive()
+    inlet.evbuf.stop()
+    for _ in range(stops - 1):
+        with suppress(*REFUSALS):
+            inlet.evbuf.stop()
+    inlet.send(10)
+    rounds.quiet(5)
+    inlet.evbuf.start()
+    inlet.arrive()
+    inlet.take()
+    same(inlet.taken, inlet.sent, f"what arrived with {stops} stop() and one start() between")
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("starts", [2, 3])
+def test_one_stop_is_enough_after_several_starts(rounds: Rounds, wires: Wires, starts: int) -> None:
+    inlet = Inlet(rounds, wires.pair())
+    for _ in range(starts):
+        inlet.evbuf.start()
+    rounds.quiet(5)
+    inlet.evbuf.stop()
+    before = len(rounds.trace)
+    inlet.send(10)
+    rounds.quiet()
+    assert len(rounds.trace) == before, (
+        f"{rounds.trace[-1]} was called after {starts} start() and a stop()"
+    )
+    assert inlet.waiting == 10, "the file was read after several start() and a stop()"
+
+
+@rule("levent.bufevent.stop")
+def test_a_stop_before_the_first_start_is_made_good_by_it(rounds: Rounds, wires: Wires) -> None:
+    """A loop may refuse to stop what is not started."""
+    inlet = Inlet(rounds, wires.pair())
+    with suppress(*REFUSALS):
+        inlet.evbuf.stop()
+    inlet.evbuf.start()
+    inlet.send(10)
+    assert rounds.until_count("read"), "data came after stop() and start(), and readcb did not run"

@@ -1,0 +1,242 @@
+"""levent, buffered events: the bytes of one that is stopped, and where it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet, Outlet, receive, same
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import EvBuf
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("read", ["while stopped", "after the start", "half and half"])
+def test_input_stays_and_what_comes_later_is_behind_it(
+    rounds: Rounds, wires: Wires, read: str
+) -> None:
+    """Ten bytes are in the input at the stop, ten more come before the start, ten after it."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    inlet.send(10)
+    inlet.arrive()
+    inlet.evbuf.stop()
+    if read != "after the start":
+        inlet.take(None if read == "while stopped" else 5)
+        same(inlet.taken, inlet.sent[: len(inlet.taken)], "what was read while stopped")
+        assert inlet.taken, "read() gave nothing of what was in the input at the stop"
+    inlet.send(10)
+    rounds.quiet(5)
+    inlet.evbuf.start()
+    inlet.arrive()
+    inlet.send(10)
+    inlet.arrive()
+    inlet.take()
+    same(inlet.taken, inlet.sent, "what arrived before the stop and after the start")
+
+
+@rule("levent.bufevent.stop")
+def test_data_that_waited_for_the_start_is_told(rounds: Rounds, wires: Wires) -> None:
+    """And so is what comes after it."""
+    inlet = Inlet(rounds, wires.pair(), lambda *_: inlet.take())
+    inlet.evbuf.start()
+    inlet.send(10)
+    inlet.arrive()
+    for _ in range(3):
+        inlet.evbuf.stop()
+        inlet.send(10)
+        rounds.quiet(5)
+        before = rounds.count("read")
+        inlet.evbuf.start()
+        assert rounds.until_count("read", before + 1), (
+            "data came while stopped, and readcb did not run after start()"
+        )
+        inlet.arrive()
+        before = rounds.count("read")
+        inlet.send(10)
+        assert rounds.until_count("read", before + 1), (
+            "data came after stop() and start(), and readcb did not run"
+        )
+        inlet.arrive()
+    same(inlet.taken, inlet.sent, "what was read in calls, with a stop between")
+
+
+@rule("levent.bufevent.stop")
+def test_what_is_in_the_input_at_the_stop_counts_for_the_low_watermark(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """Of ten that are waited for, nine are there before the start; the tenth comes after it."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(10, 0)
+    inlet.evbuf.start()
+    inlet.send(9)
+    inlet.arrive()
+    inlet.evbuf.stop()
+    inlet.evbuf.start()
+    rounds.quiet()
+    assert not rounds.count("read"), "readcb ran at 9 bytes after a stop; the low watermark is 10"
+    inlet.send(1)
+    assert rounds.until_count("read"), (
+        "readcb did not run at 10 bytes, its low watermark, of which 9 came before a stop"
+    )
+
+
+@rule("levent.bufevent.stop")
+def test_the_rest_and_the_end_come_after_the_start(rounds: Rounds, wires: Wires) -> None:
+    """Stopped in a call that takes ten bytes; the others and the end of the file wait."""
+    rounds.allow(5000)
+
+    def read(*_arguments: object) -> None:
+        inlet.take(10)
+        inlet.evbuf.stop()
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.start()
+    inlet.send(1000)
+    inlet.far.close()
+    for _ in range(60):
+        rounds.quiet(3)
+        inlet.evbuf.start()
+    rounds.until(lambda: not inlet.waiting)
+    inlet.take()
+    same(inlet.taken, inlet.sent, "what arrived with a stop in each call")
+
+
+def _take_all(evbuf: EvBuf) -> None:
+    evbuf.read()
+
+
+def _take_one(evbuf: EvBuf) -> None:
+    evbuf.read(1)
+
+
+def _take_line(evbuf: EvBuf) -> None:
+    evbuf.readline()
+
+
+def _lift(evbuf: EvBuf) -> None:
+    evbuf.set_read_watermarks(0, 0)
+
+
+def _write(evbuf: EvBuf) -> None:
+    evbuf.write(b"more")
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("act", [_take_all, _take_one, _take_line, _lift, _write])
+@pytest.mark.parametrize("high", [0, 5])
+def test_nothing_that_is_done_to_a_stopped_one_starts_it(
+    rounds: Rounds, wires: Wires, act: Callable[[EvBuf], None], high: int
+) -> None:
+    """Its input may be full, so that taking from it makes room."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(0, high)
+    inlet.evbuf.start()
+    inlet.send_bytes(b"12\n45")
+    rounds.quiet()
+    inlet.evbuf.stop()
+    inlet.send(20)
+    waiting, before = inlet.waiting, len(rounds.trace)
+    act(inlet.evbuf)
+    rounds.quiet()
+    what = act.__name__.strip("_").replace("_", " ")
+    assert inlet.waiting == waiting, f"a stopped event read its file after '{what}'"
+    assert len(rounds.trace) == before, f"{rounds.trace[-1]} was called after stop() and '{what}'"
+    assert not receive(inlet.far, 100), f"a stopped event sent something after '{what}'"
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("size", [10, 5000, 100_000])
+def test_output_that_waits_at_the_stop_leaves_after_the_start(
+    rounds: Rounds, wires: Wires, size: int
+) -> None:
+    """Some of it may have left before; the peer takes all that did, and there is room then."""
+    rounds.allow(size)
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    if size == 10:
+        outlet.stuff()
+    outlet.write(size)
+    rounds.quiet(3)
+    outlet.evbuf.stop()
+    outlet.drain()
+    level, calls = outlet.level, len(outlet.called_at)
+    rounds.quiet()
+    assert outlet.level == level, f"{level - outlet.level} bytes left after stop()"
+    assert len(outlet.called_at) == calls, "writecb ran after stop()"
+    outlet.evbuf.start()
+    outlet.finish()
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("before", [0, 1000])
+def test_what_is_written_while_stopped_leaves_after_the_start(
+    rounds: Rounds, wires: Wires, before: int
+) -> None:
+    """In several pieces, behind what waited already, and not before the start."""
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    outlet.stuff()
+    if before:
+        outlet.write(before)
+    outlet.evbuf.stop()
+    for _ in range(5):
+        outlet.write(100)
+    outlet.drain()
+    rounds.quiet()
+    assert outlet.level == before + 500, f"{before + 500 - outlet.level} bytes left while stopped"
+    outlet.evbuf.start()
+    outlet.finish()
+
+
+@rule("levent.bufevent.stop")
+def test_a_stop_in_writecb_keeps_what_it_wrote(rounds: Rounds, wires: Wires) -> None:
+    """Written, stopped; or stopped, written.  It leaves after the start, and in order."""
+
+    def more() -> None:
+        if len(outlet.written) < 1000:
+            outlet.write(100)
+            outlet.evbuf.stop()
+            outlet.write(100)
+
+    outlet = Outlet(rounds, wires, more)
+    outlet.start()
+    outlet.write(100)
+    for _ in range(20):
+        rounds.quiet(3)
+        outlet.drain()
+        outlet.evbuf.start()
+    assert len(outlet.written) >= 1000, "writecb was not called after a stop in writecb and a start"
+    outlet.finish()
+
+
+@rule("levent.bufevent.stop")
+def test_both_directions_survive_many_stops(rounds: Rounds, wires: Wires) -> None:
+    """Stopped and started at every other pass, between passes and in callbacks."""
+    rounds.allow(50_000)
+
+    def read(*_arguments: object) -> None:
+        inlet.take()
+        inlet.evbuf.stop()
+        inlet.evbuf.start()
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.start()
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    outlet.write(50_000)
+    for _ in range(40):
+        inlet.send(1000)
+        for evbuf in (inlet.evbuf, outlet.evbuf):
+            evbuf.stop()
+        rounds.once()
+        outlet.drain()
+        for evbuf in (inlet.evbuf, outlet.evbuf):
+            evbuf.start()
+        rounds.once()
+    inlet.arrive()
+    same(inlet.taken, inlet.sent, "what arrived with many stops between")
+    outlet.finish()

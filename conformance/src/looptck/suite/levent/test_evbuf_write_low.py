@@ -1,0 +1,252 @@
+"""levent, buffered events: the low watermark of the output.
+
+How much is left in the output is known from outside: what was written, less
+what the peer has or could have.  The way to the peer is narrow, and stuffed at
+first; what one send takes after it was cleared is tried out before on another
+one.  A loop that sends in other pieces comes to other levels, and is judged by
+those.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Outlet, room_of_a_stuffed_way
+from looptck.probes.observation import Observation
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+
+LOWS = [0, 1, 2, 100, 5000]
+
+
+def _none_above(outlet: Outlet, low: int) -> None:
+    """Every call of writecb since the start was at the watermark or below it."""
+    for level in outlet.called_at:
+        assert level <= low, (
+            f"writecb ran with {level} bytes in the output; the low watermark is {low}"
+        )
+
+
+def _drained(outlet: Outlet, low: int) -> None:
+    """The peer takes everything; writecb has run by then, and not above the watermark."""
+    outlet.finish()
+    assert outlet.told(), (
+        f"writecb did not run when all output had left; the low watermark is {low}"
+    )
+    _none_above(outlet, low)
+
+
+def _left(rounds: Rounds, outlet: Outlet, wires: Wires, size: int) -> None:
+    """Write so much that after one send *size* bytes are left, and let that send happen."""
+    room = room_of_a_stuffed_way(wires)
+    outlet.stuff()
+    outlet.write(room + size)
+    rounds.quiet()
+    outlet.make_room()
+    rounds.quiet()
+
+
+@rule("levent.buffer.write-lowwater")
+@pytest.mark.parametrize("low", [2, 100, 5000])
+def test_writecb_runs_one_byte_below_the_low_watermark(
+    rounds: Rounds, wires: Wires, low: int
+) -> None:
+    """The socket is full again then, so that no more leaves."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    _left(rounds, outlet, wires, low - 1)
+    assert outlet.level >= low or outlet.called_at, (
+        f"writecb did not run when {outlet.level} bytes were left; the low watermark is {low}"
+    )
+    _none_above(outlet, low)
+
+
+@rule("levent.buffer.write-lowwater")
+@pytest.mark.parametrize("low", LOWS)
+@pytest.mark.parametrize("more", [1, 2, 1000])
+def test_writecb_does_not_run_above_the_low_watermark(
+    rounds: Rounds, wires: Wires, low: int, more: int
+) -> None:
+    """A byte more is left than the watermark, or two, or many; then all the rest leaves."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    _left(rounds, outlet, wires, low + more)
+    _none_above(outlet, low)
+    _drained(outlet, low)
+
+
+@rule("levent.buffer.write-lowwater")
+@pytest.mark.parametrize("low", LOWS)
+def test_writecb_has_run_when_all_output_has_left(rounds: Rounds, wires: Wires, low: int) -> None:
+    """Exactly the watermark is left at first, for which a call is open."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    _left(rounds, outlet, wires, low)
+    _drained(outlet, low)
+
+
+@rule("levent.buffer.write-lowwater")
+@pytest.mark.parametrize("low", LOWS)
+@pytest.mark.parametrize("size", [1, 2, 99, 101, 5001])
+def test_output_that_leaves_at_once_is_told(
+    rounds: Rounds, wires: Wires, low: int, size: int
+) -> None:
+    """There is room for all of it, several times; it may have been below the watermark always."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    for _ in range(3):
+        before = len(outlet.called_at)
+        outlet.write(size)
+        assert rounds.until(lambda: outlet.level == 0), f"{outlet.level} bytes did not leave"
+        assert outlet.told(before), (
+            f"writecb did not run when {size} bytes had left and none was left; "
+            f"the low watermark is {low}"
+        )
+        _none_above(outlet, low)
+        outlet.drain()
+
+
+@rule("levent.buffer.write-lowwater")
+@pytest.mark.parametrize("low", [0, 1, 4096, 30_000])
+@pytest.mark.parametrize("step", [500, 5000, 40_000])
+def test_a_slow_peer_brings_no_call_above_the_low_watermark(
+    rounds: Rounds, wires: Wires, low: int, step: int
+) -> None:
+    """Much more was written than the watermark; the peer takes a little after each pass."""
+    rounds.allow(200_000)
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    outlet.write(60_000)
+    while outlet.level and rounds.until(lambda: outlet.drain(step)):
+        _none_above(outlet, low)
+        if low and outlet.level < low:
+            assert outlet.told(), (
+                f"writecb did not run when {outlet.level} bytes were left; "
+                f"the low watermark is {low}"
+            )
+    _drained(outlet, low)
+
+
+@rule("levent.buffer.write-lowwater")
+def test_a_low_watermark_that_was_raised_while_output_waits_counts(
+    rounds: Rounds, wires: Wires
+) -> None:
+    """It was 0; what is left after the next send is below the new one."""
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    room = room_of_a_stuffed_way(wires)
+    outlet.stuff()
+    outlet.write(room + 500)
+    rounds.quiet()
+    assert not outlet.called_at, "writecb ran when nothing had left; the low watermark is 0"
+    outlet.evbuf.set_write_watermarks(501, 0)
+    outlet.make_room()
+    rounds.quiet()
+    assert outlet.level > 500 or outlet.called_at, (
+        f"writecb did not run when {outlet.level} bytes were left, after the low watermark was "
+        "raised from 0 to 501"
+    )
+
+
+@rule("levent.buffer.write-lowwater")
+@pytest.mark.parametrize("low", [0, 499])
+def test_a_low_watermark_that_was_lowered_while_output_waits_counts(
+    rounds: Rounds, wires: Wires, low: int
+) -> None:
+    """The old one would be met by what is left after the next send, and the new one is not."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(501, 0)
+    outlet.start()
+    room = room_of_a_stuffed_way(wires)
+    outlet.stuff()
+    outlet.write(room + 500)
+    rounds.quiet()
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.make_room()
+    rounds.quiet()
+    _none_above(outlet, low)
+    _drained(outlet, low)
+
+
+@rule("levent.buffer.write-lowwater")
+@pytest.mark.parametrize("low", [0, 10])
+def test_a_full_file_is_no_reason_to_call(rounds: Rounds, wires: Wires, low: int) -> None:
+    """Nothing can leave, and more waits than the watermark."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    outlet.stuff()
+    outlet.write(1000)
+    rounds.quiet()
+    assert not outlet.called_at, (
+        f"writecb ran with {outlet.called_at[0]} bytes in the output and a peer that takes "
+        f"nothing; the low watermark is {low}"
+    )
+
+
+@rule("levent.buffer.write-lowwater")
+def test_what_is_added_meanwhile_counts_for_the_level(rounds: Rounds, wires: Wires) -> None:
+    """A little is written whenever something leaves, so that the output is never empty."""
+    rounds.allow(5000)
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    outlet.write(50_000)
+    for _ in range(30):
+        outlet.drain(3000)
+        outlet.write(2000)
+        rounds.once()
+        _none_above(outlet, 0)
+    _drained(outlet, 0)
+
+
+def _said(calls: int) -> str:
+    return {0: "no call", 1: "one call"}.get(calls, "called again and again")
+
+
+@rule("levent.buffer.write-initial")
+def test_calls_though_nothing_left(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+    """How often is seen in twenty passes for each."""
+    outlet = Outlet(rounds, wires)
+
+    def look(situation: str) -> None:
+        before = rounds.count("write")
+        rounds.quiet(20)
+        observe(_said(rounds.count("write") - before), of=situation)
+
+    outlet.evbuf.start()
+    look("started with nothing to send")
+    look("idle")
+    outlet.evbuf.stop()
+    outlet.evbuf.start()
+    look("stopped and started")
+    outlet.evbuf.set_write_watermarks(100, 0)
+    look("low raised above an empty output")
+    outlet.stuff()
+    outlet.write(10)
+    look("10 bytes that cannot leave, low 100")
+    outlet.evbuf.set_write_watermarks(5, 0)
+    outlet.evbuf.set_write_watermarks(100, 0)
+    look("low raised above what waits")
+
+
+@rule("levent.buffer.write-initial")
+@pytest.mark.parametrize("low", [1, 100, 5000])
+def test_calls_at_exactly_the_low_watermark(
+    rounds: Rounds, wires: Wires, observe: Observation, low: int
+) -> None:
+    """If the loop sends in other pieces than most, the level is another, and that is said."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    _left(rounds, outlet, wires, low)
+    situation = f"{low} bytes left, low {low}"
+    if outlet.level != low:
+        observe("the loop does not come to this level", of=situation)
+    else:
+        observe("called" if outlet.called_at else "no call", of=situation)
