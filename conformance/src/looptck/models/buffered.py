@@ -85,7 +85,7 @@ class BufferedModel:
         self.look(seen)
         if self.state is not State.STARTED:
             self.input.forgive()
-            self.output.forgive()
+            self.output.started()
             self.input.begin_turn()
             self.output.begin_turn()
         self.state = State.STARTED

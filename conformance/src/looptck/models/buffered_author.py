@@ -17,6 +17,9 @@ _Choice = tuple[int, Callable[[], Step]]
 _FEW = (1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 9)
 _MANY = (100, 1000, 4095, 4097, 20000)
 
+# More than a narrow line takes.
+_TOO_MANY = (1000, 3000, 6000)
+
 
 class BufferedAuthor:
     """Writes for levent."""
@@ -25,7 +28,10 @@ class BufferedAuthor:
         self.number, self.pick = chooser.number, chooser.pick
         self._features = features
         self._rounds = self.number(1, 4 if is_virtual else 2)
-        self._names = ["A", "B", "C"][: self.pick([1, 1, 1, 2, 2, 3])]
+        names = ["A", "B", "C"][: self.pick([1, 1, 1, 2, 2, 3])]
+        # {name: whether its line takes a few bytes only}
+        self._narrow = {name: not self.number(0, 2) for name in names}
+        self._names = names
         # in a scenario of few bytes none is more than a handful
         self._sizes = _FEW if self.number(0, 3) else (*_FEW, *_MANY)
         self._marks = self._make_marks()
@@ -33,7 +39,10 @@ class BufferedAuthor:
     def write(self) -> BufferedScenario:
         inner = self._swarm(self._inner())
         outer = self._swarm(self._outer())
-        actors = {name: self._actor(inner) for name in self._names}
+        actors = {
+            name: BufferedActor(is_narrow, self._calls(inner))
+            for name, is_narrow in self._narrow.items()
+        }
         steps = []
         for name in self._names:
             steps += self._some(self._marks, 2)
@@ -46,14 +55,14 @@ class BufferedAuthor:
             steps += [step("take all", name), step("receive all", name)]
         return BufferedScenario("levent", actors, tuple(steps))
 
-    def _actor(self, inner: list[_Choice]) -> BufferedActor:
+    def _calls(self, inner: list[_Choice]) -> tuple[tuple[Callback, Call], ...]:
         calls: list[tuple[Callback, Call]] = []
         for callback, most in ((Callback.READ, 4), (Callback.WRITE, 3), (Callback.ERROR, 1)):
             for _ in range(self.number(0, most)):
                 do = tuple(self._some(inner, self.pick([1, 1, 2, 3])))
                 if do:
                     calls.append((callback, Call(do, None, self.pick([1, 1, 1, 2, 16]))))
-        return BufferedActor(not self.number(0, 3), tuple(calls))
+        return tuple(calls)
 
     # ---- choices
 
@@ -73,7 +82,7 @@ class BufferedAuthor:
                 lines = Feature.LINES in self._features and not self.number(0, 3)
                 steps.append(step("send line" if lines else "send", name, self._size()))
             if Feature.PUT in self._features and not self.number(0, 2):
-                steps.append(step("put", self._size(), name))
+                steps.append(self._put(name))
         return steps
 
     def _turn(self) -> Step:
@@ -94,7 +103,7 @@ class BufferedAuthor:
         if Feature.LINES in self._features:
             choices += [(4, self._named("take line")), (2, self._counted("send line"))]
         if Feature.PUT in self._features:
-            choices += [(5, self._counted("put")), (2, self._counted("receive"))]
+            choices += [(5, lambda: self._put(self._name())), (2, self._counted("receive"))]
             choices += [(1, self._named("receive all"))]
         if Feature.STOP in self._features:
             choices += [(3, self._named("stop"))]
@@ -130,9 +139,12 @@ class BufferedAuthor:
             high = max(low, 1) + self.pick([0, 0, 1, 2, 5])
         return step("mark input", self._name(), low, high)
 
+    def _put(self, name: str) -> Step:
+        if self._narrow[name] and self.number(0, 1):
+            return step("put", self.pick(_TOO_MANY), name)
+        return step("put", self._size(), name)
+
     def _counted(self, verb: str) -> Callable[[], Step]:
-        if verb == "put":
-            return lambda: step("put", self._size(), self._name())
         if verb == "take":
             return lambda: step("take", self._size(), self._name())
         return lambda: step(verb, self._name(), self._size())

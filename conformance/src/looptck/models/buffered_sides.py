@@ -34,9 +34,9 @@ class Input:
         self._is_disturbed = False
         # it may have been full, and not empty since: whether it reads is open
         self.may_be_held = False
-        # what was done last, by its rule, and how much was moved then: a byte
-        # that is wrong before that is its fault
-        self._suspect = ("", 0)
+        # what was done last, by its rule, and the bytes that are its fault if
+        # they are wrong
+        self._suspect = ("", range(0))
 
     @property
     def level(self) -> int:
@@ -67,7 +67,7 @@ class Input:
     def stopped(self) -> None:
         self.forgive()
         if self.level:
-            self._suspect = self._rules.stop, self.moved
+            self._suspect = self._rules.stop, range(self.taken, self.moved)
 
     def forgive(self) -> None:
         self._told = self.moved
@@ -126,7 +126,7 @@ class Input:
         if line is None:
             if 0 <= at < self._floor:
                 raise RefusedError(self._rules.readline, what, [_shown(there)])
-            self._suspect = self._rules.readline_none, self.moved
+            self._suspect = self._rules.readline_none, range(self.taken, self.moved)
             return
         if at < 0:
             raise RefusedError(self._rules.readline_none, what, ["None: there is no line break"])
@@ -163,12 +163,15 @@ class Input:
 
     def _blame(self, at: int, rule: str) -> str:
         """The rule that is broken by a byte that is wrong."""
-        suspect, moved = self._suspect
-        return suspect if suspect and at < moved else rule
+        suspect, bytes_ = self._suspect
+        return suspect if at in bytes_ else rule
 
     def _take(self, end: int, rule: str) -> None:
-        if end > self.taken:
-            self._suspect = rule, self.moved
+        # what a reading returned and kept, or removed and did not return
+        is_line = rule == self._rules.readline
+        is_part = rule == self._rules.read_size and end < self.moved
+        if end > self.taken and (is_line or is_part):
+            self._suspect = rule, range(end, end + 1)
         self.taken = end
         self._know(end)
         self._is_disturbed = True
@@ -191,7 +194,9 @@ class Output:
         # what left up to here has had its call, or needs none (4)
         self._told = 0
         # there was a moment at which a call was due (2)
-        self.may_call = False
+        self._was_low = False
+        # it was started: one call, at any time, is free (4)
+        self._is_fresh = False
         # what was written last was written in the callback
         self._was_again = False
 
@@ -205,20 +210,28 @@ class Output:
         """So many bytes wait for the peer."""
         return self.left - self._received
 
+    def started(self) -> None:
+        self.forgive()
+        self._is_fresh = True
+
     def begin_turn(self) -> None:
-        self.may_call = self.level <= self.low
+        self._was_low = self.level <= self.low
+
+    @property
+    def may_call(self) -> bool:
+        return self._was_low or self._is_fresh
 
     def look(self, left: int) -> None:
         if left > len(self.stream):
             what = f"{left} bytes of {self._name} left, and only {len(self.stream)} were written"
             raise RefusedError(self._rules.write, what, ["each byte leaves once"])
         self.left = left
-        self.may_call |= self.level <= self.low
+        self._was_low |= self.level <= self.low
 
     def mark(self, low: int) -> None:
         self.forgive()
         self.low = low
-        self.may_call |= self.level <= low
+        self._was_low |= self.level <= low
 
     def forgive(self) -> None:
         self._told = self.left
@@ -240,6 +253,7 @@ class Output:
             expected = f"no call above the low watermark, {self.low}"
             raise RefusedError(self._rules.write_low, what, [expected])
         self._told = self.left
+        self._is_fresh &= self._was_low
 
     def owes(self, *, takes: bool) -> RefusedError | None:
         """What would be missing: bytes that leave, where the file *takes* some, or `writecb`."""
