@@ -5,6 +5,8 @@ Knows no profile and no rule.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 # What is shown of two payloads, around the place where they part.
 _SHOWN = 16
 
@@ -17,7 +19,7 @@ def payload(size: int, start: int = 0) -> bytes:
     """
     first = start // 4
     words = b"".join(
-        (at * 0x9E3779B1 & 0xFFFFFFFF).to_bytes(4, "big")
+        ((at + 1) * 0x9E3779B1 & 0xFFFFFFFF).to_bytes(4, "big")
         for at in range(first, first + size // 4 + 2)
     )
     return words[start % 4 : start % 4 + size]
@@ -27,6 +29,8 @@ def difference(expected: bytes, got: object) -> str:
     """In plain words, how *got* differs from the *expected* bytes; "" if it does not."""
     if got == expected:
         return ""
+    if isinstance(got, Exception):
+        return f"{len(expected)} bytes were expected, {_short(expected)}; it raised {got!r:.80}"
     if not isinstance(got, bytes | bytearray | memoryview):
         return f"{len(expected)} bytes were expected, {_short(expected)}; there came {got!r:.80}"
     came = bytes(got)
@@ -47,6 +51,14 @@ def assert_same(expected: bytes, got: object, when: str) -> None:
     """Raises AssertionError, which begins with *when*, unless *got* is the *expected* bytes."""
     if difference_found := difference(expected, got):
         raise AssertionError(f"{when}: {difference_found}")
+
+
+def outcome(call: Callable[..., object], *args: object) -> object:
+    """What `call(*args)` returned, or the exception that it raised, to be compared with bytes."""
+    try:
+        return call(*args)
+    except Exception as error:
+        return error
 
 
 def _origin(expected: bytes, came: bytes, at: int) -> str:

@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 
 from looptck.markers import rule
-from looptck.probes.payload import assert_same, payload
+from looptck.probes.payload import assert_same, outcome, payload
 from looptck.probes.polling import why_refused
 from looptck.probes.wires import Wires, drain
 from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
@@ -40,6 +40,16 @@ def _buffer(luaevent: LuaeventExtended, contents: bytes, way: str) -> Buffer:
     return buffer
 
 
+_FORMS: dict[str, Callable[[Buffer], bytes]] = {
+    "get_data()": lambda buffer: buffer.get_data(),
+    "get_data(4)": lambda buffer: buffer.get_data(4),
+    "get_data(9000)": lambda buffer: buffer.get_data(9000),
+    "get_data(2, 3)": lambda buffer: buffer.get_data(2, 3),
+    "get_data(1, 9000)": lambda buffer: buffer.get_data(1, 9000),
+    "get_data(-3, 2)": lambda buffer: buffer.get_data(-3, 2),
+    "bytes()": lambda buffer: bytes(buffer),
+}
+
 # {what is special: bytes added by one call after the other}
 _CONTENTS: dict[str, list[bytes]] = {
     "none": [],
@@ -67,7 +77,7 @@ def test_all_contents_are_returned_and_stay(
         buffer.add(piece)
     expected = b"".join(_CONTENTS[case])
     for time in ("first", "second", "third"):
-        got = buffer.get_data() if form == "get_data()" else bytes(buffer)
+        got = outcome(_FORMS[form], buffer)
         assert_same(expected, got, f"{form} with contents of {case}, the {time} time")
 
 
@@ -83,7 +93,7 @@ def test_what_was_drained_is_not_returned(luaevent: LuaeventExtended, form: str)
     for begin_and_length in ((1, 9), (9,), ()):
         with suppress(Exception):
             shown.add(buffer.get_data(*begin_and_length))
-    got = buffer.get_data() if form == "get_data()" else bytes(buffer)
+    got = outcome(_FORMS[form], buffer)
     if b"cdef" in shown:
         assert_same(b"cdef", got, f"{form} after 2 of the 6 bytes abcdef were drained")
 
@@ -93,10 +103,10 @@ def test_what_was_drained_is_not_returned(luaevent: LuaeventExtended, form: str)
 @pytest.mark.parametrize("size", [0, 1, 2, 9])
 def test_a_length_gives_the_first_bytes(luaevent: LuaeventExtended, way: str, size: int) -> None:
     """Every length from none to more than all."""
-    contents = payload(size)
+    contents = b"abcdefghi"[:size]
     buffer = _buffer(luaevent, contents, way)
     for n in [*range(size + 3), 1000, 2**31 - 1]:
-        got = buffer.get_data(n)
+        got = outcome(buffer.get_data, n)
         assert_same(contents[:n], got, f"get_data({n}) of {size} bytes, added {way}")
     assert_same(contents, buffer.get_data(), "all of it, afterwards")
 
@@ -106,7 +116,7 @@ def test_a_length_gives_the_first_bytes(luaevent: LuaeventExtended, way: str, si
 def test_a_length_may_reach_into_any_piece(luaevent: LuaeventExtended, n: int) -> None:
     """Three pieces so large that nobody joins them without need."""
     buffer = _buffer(luaevent, payload(210_000), "in three pieces")
-    assert_same(payload(n), buffer.get_data(n), f"get_data({n}) of 210000 bytes")
+    assert_same(payload(n), outcome(buffer.get_data, n), f"get_data({n}) of 210000 bytes")
 
 
 @rule("luaevent.buffer.get_data-len")
@@ -124,11 +134,11 @@ def test_a_negative_length_alone_cuts_nothing_in_two(luaevent: LuaeventExtended,
 @pytest.mark.parametrize("size", [0, 1, 2, 6])
 def test_begin_counts_from_one(luaevent: LuaeventExtended, way: str, size: int) -> None:
     """Every pair of a begin and a length, on and beyond all borders."""
-    contents = payload(size)
+    contents = b"abcdefghi"[:size]
     buffer = _buffer(luaevent, contents, way)
     for begin, n in product(range(1, size + 4), [*range(size + 3), 2**31 - 1]):
         expected = contents[begin - 1 : begin - 1 + n]
-        got = buffer.get_data(begin, n)
+        got = outcome(buffer.get_data, begin, n)
         assert_same(expected, got, f"get_data({begin}, {n}) of {contents!r}, added {way}")
     assert_same(contents, buffer.get_data(), "all of it, afterwards")
 
@@ -162,7 +172,9 @@ def test_bytes_of_any_piece_are_found(luaevent: LuaeventExtended, begin: int, n:
     contents = payload(210_000)
     buffer = _buffer(luaevent, contents, "in three pieces")
     expected = contents[begin - 1 : begin - 1 + n]
-    assert_same(expected, buffer.get_data(begin, n), f"get_data({begin}, {n}) of 210000 bytes")
+    assert_same(
+        expected, outcome(buffer.get_data, begin, n), f"get_data({begin}, {n}) of 210000 bytes"
+    )
 
 
 @rule("luaevent.buffer.get_data-negative")
@@ -172,11 +184,11 @@ def test_a_negative_begin_counts_from_the_end(
     luaevent: LuaeventExtended, way: str, size: int
 ) -> None:
     """Every begin from the last byte to the first, with every length."""
-    contents = payload(size)
+    contents = b"abcdefghi"[:size]
     buffer = _buffer(luaevent, contents, way)
     for back, n in product(range(1, size + 1), [*range(size + 3), 2**31 - 1]):
         expected = contents[size - back :][:n]
-        got = buffer.get_data(-back, n)
+        got = outcome(buffer.get_data, -back, n)
         assert_same(expected, got, f"get_data({-back}, {n}) of {contents!r}, added {way}")
     assert_same(contents, buffer.get_data(), "all of it, afterwards")
 
@@ -189,7 +201,9 @@ def test_the_end_may_be_in_another_piece(luaevent: LuaeventExtended, back: int) 
     buffer = _buffer(luaevent, contents, "in three pieces")
     for n in (1, back // 2, back, back + 1):
         expected = contents[210_000 - back :][:n]
-        assert_same(expected, buffer.get_data(-back, n), f"get_data({-back}, {n}) of 210000 bytes")
+        assert_same(
+            expected, outcome(buffer.get_data, -back, n), f"get_data({-back}, {n}) of 210000 bytes"
+        )
 
 
 @rule("luaevent.buffer.get_data-negative")
@@ -213,21 +227,11 @@ def _expect_a_part(luaevent: LuaeventExtended, begin: int, n: int) -> None:
         assert len(got[0]) <= n, f"get_data({begin}, {n}) returned {len(got[0])} bytes"
 
 
-_FORMS: dict[str, Callable[[Buffer], bytes]] = {
-    "get_data()": lambda buffer: buffer.get_data(),
-    "get_data(4)": lambda buffer: buffer.get_data(4),
-    "get_data(9000)": lambda buffer: buffer.get_data(9000),
-    "get_data(2, 3)": lambda buffer: buffer.get_data(2, 3),
-    "get_data(1, 9000)": lambda buffer: buffer.get_data(1, 9000),
-    "get_data(-3, 2)": lambda buffer: buffer.get_data(-3, 2),
-    "bytes()": lambda buffer: bytes(buffer),
-}
-
 _CHANGES: dict[str, Callable[[Buffer], object]] = {
     "add": lambda buffer: buffer.add(b"more"),
     "drain(2)": lambda buffer: buffer.drain(2),
-    "drain(-1)": lambda buffer: buffer.drain(-1),
-    "drain and add": lambda buffer: (buffer.drain(-1), buffer.add(b"x" * 100)),
+    "drain(5000)": lambda buffer: buffer.drain(5000),
+    "drain and add": lambda buffer: (buffer.drain(buffer.length()), buffer.add(b"x" * 100)),
     "readline": lambda buffer: buffer.readline(),
     "close": lambda buffer: buffer.close(),
 }
@@ -297,8 +301,11 @@ def test_the_length_is_that_of_the_contents_after_any_steps(
         buffer = luaevent.buffer.new()
         buffer.add(b"a\nb")
         for step in row:
-            _STEPS[step](luaevent, buffer, near, far)
-        _expect_length(buffer, len(buffer.get_data()), f"after {', '.join(row)}")
+            with suppress(Exception):  # what is refused is not counted
+                _STEPS[step](luaevent, buffer, near, far)
+        contents = outcome(buffer.get_data)
+        if isinstance(contents, bytes):
+            _expect_length(buffer, len(contents), f"after {', '.join(row)}")
         buffer.close()
         if "write" in row or "read" in row:
             drain(far)
