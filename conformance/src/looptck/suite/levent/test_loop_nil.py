@@ -42,7 +42,7 @@ def _reader(rounds: Rounds, name: str, end: End, *, calls: int = 1) -> Event:
 
 def _ready(rounds: Rounds, wires: Wires) -> Event:
     """An event with data, not started."""
-    near, far = wires.pair()
+    near, far = wires.pipe()
     far.send(b"x")
     return _reader(rounds, "event", near)
 
@@ -61,15 +61,6 @@ def _stopped(rounds: Rounds, wires: Wires) -> None:
     event.stop()
 
 
-def _stopped_for_good(rounds: Rounds, wires: Wires) -> None:
-    event = _ready(rounds, wires)
-    for _ in range(2):
-        event.start()
-        event.start()
-        event.stop()
-        event.stop()
-
-
 def _deleted(rounds: Rounds, wires: Wires) -> None:
     for event in (_ready(rounds, wires), _ready(rounds, wires)):
         event.start()
@@ -86,7 +77,6 @@ _NONE_ACTIVE: dict[str, Callable[[Rounds, Wires], None]] = {
     "no event": _none,
     "never started": _made,
     "stopped": _stopped,
-    "started and stopped twice each": _stopped_for_good,
     "deleted": _deleted,
     "served and stopped": _served,
 }
@@ -116,7 +106,7 @@ def test_loop_serves_an_event_again_and_again_until_it_stops(
     rounds: Rounds, wires: Wires, form: str
 ) -> None:
     """Each call reads its byte and sends the next one; the last one of five stops."""
-    near, far = wires.pair()
+    near, far = wires.pipe()
 
     def on_read(_file: object) -> None:
         drain(near)
@@ -142,7 +132,7 @@ def test_loop_waits_for_an_event_that_is_silent_for_long(
     rounds: Rounds, wires: Wires, form: str, attempt: int
 ) -> None:
     """Another thread sends, twice; three attempts, as a slow machine may hide an early return."""
-    near, far = wires.pair()
+    near, far = wires.pipe()
 
     def send() -> None:
         rounds.trace("sent")
@@ -167,7 +157,7 @@ def test_loop_waits_for_the_last_of_several_events(
     names = ["a", "b", "c"]
     order = names[first:] + names[:first]
     senders: list[Callable[[], object]] = []
-    pairs = {name: wires.pair() for name in names}
+    pairs = {name: wires.pipe() for name in names}
     for name in names:
         _reader(rounds, name, pairs[name][0]).start()
     pairs[order[0]][1].send(b"x")
@@ -189,8 +179,8 @@ def test_loop_returns_when_a_callback_ends_the_last_event(
     rounds: Rounds, wires: Wires, form: str, end: str, whose: str
 ) -> None:
     """What another one ends is silent, so that only its end can let the loop return."""
-    near, far = wires.pair()
-    silent, _ = wires.pair()
+    near, far = wires.pipe()
+    silent, _ = wires.pipe()
     other = rounds.event("other", silent.fileno(), "r")
     if whose != "its own":
         other.start()
@@ -217,7 +207,7 @@ def test_loop_serves_as_before_when_it_is_called_again(
     rounds: Rounds, wires: Wires, times: int
 ) -> None:
     """The same event is started again for each loop, and a loop without any comes in between."""
-    near, far = wires.pair()
+    near, far = wires.pipe()
 
     def on_read(_file: object) -> None:
         drain(near)
@@ -245,9 +235,9 @@ def test_an_event_started_in_a_callback_is_served(
     rounds: Rounds, wires: Wires, made: str, data: str, beside: str
 ) -> None:
     """With nothing beside it, the one that starts it has stopped, or stops at its next call."""
-    near, far = wires.pair()
-    fresh, sender = wires.pair()
-    quiet, _ = wires.pair()
+    near, far = wires.pipe()
+    fresh, sender = wires.pipe()
+    quiet, _ = wires.pipe()
     silent = rounds.event("silent", quiet.fileno(), "r")
 
     def on_fresh(_file: object) -> None:
@@ -290,7 +280,7 @@ def test_an_event_started_in_a_callback_is_served(
 def test_each_callback_may_start_the_next_event(rounds: Rounds, wires: Wires, stops: str) -> None:
     """Six in a row; each stops before it has started the next one, or after."""
     names = [f"event {each}" for each in range(6)]
-    pairs = [wires.pair() for _ in names]
+    pairs = [wires.pipe() for _ in names]
     for _, far in pairs:
         far.send(b"x")
 

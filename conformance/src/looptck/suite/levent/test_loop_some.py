@@ -20,12 +20,12 @@ def _loop(rounds: Rounds, howmany: int = 1) -> None:
 
 def _silent(rounds: Rounds, wires: Wires) -> None:
     """An active event for which nothing comes."""
-    rounds.event("silent", wires.pair()[0].fileno(), "r").start()
+    rounds.event("silent", wires.pipe()[0].fileno(), "r").start()
 
 
 def _always_ready(rounds: Rounds, wires: Wires) -> None:
     """An active event whose data is never read, and which starts itself again."""
-    near, far = wires.pair()
+    near, far = wires.pipe()
     far.send(b"x")
     event = rounds.event("event", near.fileno(), "r", lambda _: event.start())
     event.start()
@@ -43,7 +43,7 @@ def _serves_one_call(rounds: Rounds, wires: Wires, howmany: int) -> None:
 
 
 def _waits(rounds: Rounds, wires: Wires, howmany: int) -> None:
-    near, far = wires.pair()
+    near, far = wires.pipe()
 
     def on_read(_file: object) -> None:
         drain(near)
@@ -89,7 +89,7 @@ def test_loop_1_serves_each_of_several_events_in_the_end(
         _silent(rounds, wires)
 
     def add(name: str) -> None:
-        near, far = wires.pair()
+        near, far = wires.pipe()
         far.send(b"x")
         event = rounds.event(name, near.fileno(), "r", lambda _: event.stop())
         event.start()
@@ -131,7 +131,7 @@ def test_loop_1_waits_although_an_inactive_event_is_ready(
     rounds: Rounds, wires: Wires, past: str
 ) -> None:
     """A loop that was waked up for it has served nothing, and has to go on waiting."""
-    near, far = wires.pair()
+    near, far = wires.pipe()
     far.send(b"x")
     inactive = rounds.event("inactive", near.fileno(), "r")
     _INACTIVE[past](inactive)
@@ -143,7 +143,7 @@ def test_loop_1_waits_again_after_its_event_was_served_and_stopped(
     rounds: Rounds, wires: Wires
 ) -> None:
     """What the stopped one left unread is no event for the next call."""
-    near, far = wires.pair()
+    near, far = wires.pipe()
     far.send(b"x")
     event = rounds.event("stopped", near.fileno(), "r", lambda _: event.stop())
     event.start()
@@ -182,7 +182,7 @@ def test_loop_n_returns_with_fewer_events_or_more(
     _silent(rounds, wires)
 
     def add(name: str) -> None:
-        near, far = wires.pair()
+        near, far = wires.pipe()
         far.send(b"x")
         event = rounds.event(name, near.fileno(), "r", lambda _: event.stop())
         event.start()
