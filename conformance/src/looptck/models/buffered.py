@@ -219,6 +219,11 @@ class BufferedModel:
         is_served = self.state is State.STARTED and self._reads_for_certain
         return is_served and self.input.owes() is not None
 
+    @property
+    def size(self) -> int:
+        """How many bytes went either way, or are to."""
+        return len(self.input.stream) + len(self.output.stream)
+
     def may_happen(self) -> list[str]:
         """The outcomes that are allowed now, for people."""
         if self.state is not State.STARTED:

@@ -21,7 +21,7 @@ from looptck.probes.wires import drain
 from .buffered import BufferedEvents, BufferedModel, Callback, Seen, State
 from .buffered_rules import LEVENT
 from .buffered_scenario import BufferedActor, BufferedScenario
-from .lockstep import Play
+from .lockstep import MOST_CALLS, Play
 from .refused import RefusedError
 from .scenario import Step
 
@@ -138,6 +138,7 @@ class _Part:
 
 class BufferedPlay(Play[BufferedScenario, BufferedEvents]):
     rule_of_return = "levent.loop.howmany-zero"
+    rule_of_end = "levent.loop.howmany-zero-bounded"
     rules = LEVENT
 
     def __init__(self, scenario: BufferedScenario, bench: Bench, patience: float) -> None:
@@ -328,6 +329,9 @@ class BufferedPlay(Play[BufferedScenario, BufferedEvents]):
         self._base.loop(1)
 
     def _begin_turn(self) -> None:
+        # one for each byte, at most, and what is repeated
+        self.calls = 0
+        self.most_calls = MOST_CALLS + sum(part.model.size for part in self._parts.values())
         for part in self._parts.values():
             self._checked(part.model.begin_turn, part.seen())
 

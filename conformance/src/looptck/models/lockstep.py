@@ -15,6 +15,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from looptck.bench import Bench
@@ -30,7 +32,10 @@ from .timing import Timing
 PATIENCE = 2.0
 
 # Nothing that a scenario asks for makes so many calls.
-_MOST_CALLS = 400
+MOST_CALLS = 400
+
+# Of calls that are the same so many are shown one by one.
+_SHOWN = 3
 
 
 def timing(profile: str, *, is_virtual: bool) -> Timing:
@@ -60,10 +65,20 @@ class Difference:
     def text(self) -> str:
         lines = ["the scenario:", *indented(self.scenario.text().splitlines())]
         lines += ["", "what happened (time in units):"]
-        lines += [f"  {time:7.2f}  {'  ' * depth}{what}" for time, depth, what in self.timeline]
+        lines += self._moments()
         lines += ["", "expected one of:", *indented(self.expected)]
         lines += ["happened:", f"    {self.happened}", f"rule: {self.rule}"]
         return "\n".join(lines)
+
+    def _moments(self) -> Iterator[str]:
+        """The time line, with what comes again and again told once."""
+        for (depth, what), same in groupby(self.timeline, key=itemgetter(1, 2)):
+            times = [time for time, _, _ in same]
+            for time in times if len(times) <= _SHOWN + 1 else times[:_SHOWN]:
+                yield f"  {time:7.2f}  {'  ' * depth}{what}"
+            if len(times) > _SHOWN + 1:
+                more = len(times) - _SHOWN
+                yield f"  {times[-1]:7.2f}  {'  ' * depth}... and {more} times more"
 
 
 def indented(lines: list[str] | tuple[str, ...]) -> list[str]:
@@ -111,6 +126,8 @@ class Play(ABC, Generic[S, M]):
 
     # the rule that is broken by not coming back, or by raising
     rule_of_return = ""
+    # the rule that is broken by calling without end, if it is another one
+    rule_of_end = ""
 
     def __init__(self, scenario: S, bench: Bench, patience: float) -> None:
         self.scenario = scenario
@@ -123,7 +140,8 @@ class Play(ABC, Generic[S, M]):
         self._timeline: list[tuple[float, int, str]] = []
         self._depth = 0
         self._steps = 0
-        self._calls = 0
+        self.calls = 0
+        self.most_calls = MOST_CALLS
         self._difference: Difference | None = None
         self._fault: BaseException | None = None
         # the model whose outcomes are asked for when nothing comes
@@ -235,7 +253,7 @@ class Play(ABC, Generic[S, M]):
         if self.has_failed:
             raise Over
         self._steps += 1
-        self._calls += 1
+        self.calls += 1
         self.note(what)
         self._depth += 1
         try:
@@ -249,10 +267,9 @@ class Play(ABC, Generic[S, M]):
             raise
         finally:
             self._depth -= 1
-        if self._calls > _MOST_CALLS:
-            self.differ(
-                RefusedError(self.rule_of_return, f"more than {_MOST_CALLS} calls", ["an end"])
-            )
+        if self.calls > self.most_calls:
+            rule = self.rule_of_end or self.rule_of_return
+            self.differ(RefusedError(rule, f"more than {self.most_calls} calls", ["an end"]))
 
     def enter(
         self,

@@ -165,10 +165,10 @@ class LuahopPlay(WiredPlay[LuahopModel]):
         hop, model = self.loops[number], self.models[number]
         empty = 0
         while times and empty <= EMPTY_POLLS and not model.is_stuck:
-            calls = self._calls
+            calls = self.calls
             model.enter(self.now(), None)
             self.enter(model, f"poll {number}", lambda: hop.poll())
-            times, empty = (times - 1, 0) if self._calls > calls else (times, empty + 1)
+            times, empty = (times - 1, 0) if self.calls > calls else (times, empty + 1)
 
     def _poll_for(self, number: int, length: int) -> None:
         hop = self.loop(number)
