@@ -1,0 +1,294 @@
+"""luaevent, bufferevent: directions that are enabled, and disabled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import narrow_pair, pattern, receive, same, unread
+from looptck.probes.turns import Held, Script, Turns
+from looptck.probes.wires import Wires, fill
+
+disabled_ways = pytest.mark.parametrize("flags", ["read", "both"])
+
+
+def _nothing_read(turns: Turns, held: Held, near: Any, level: int, calls: int, when: str) -> None:
+    """Raises AssertionError if a disabled direction was served."""
+    assert held.level == level, (
+        f"{when}, reading is disabled, and {held.level - level} bytes were read"
+    )
+    late = turns.trace[calls:]
+    assert "read" not in late, f"{when}, reading is disabled, and read was called"
+    assert not any(call.startswith("error") for call in late), (
+        f"{when}, reading is disabled, and there came {', '.join(late)}"
+    )
+
+
+@rule("luaevent.bufferevent.enable")
+@pytest.mark.parametrize("waits", [True, False], ids=["data waits", "data comes later"])
+@pytest.mark.parametrize("closes", [False, True], ids=["stays open", "is closed"])
+def test_nothing_is_read_before_reading_is_enabled(
+    turns: Turns, wires: Wires, *, waits: bool, closes: bool
+) -> None:
+    """All that waited comes once it is enabled, and the end after it."""
+    near, far = wires.pair()
+
+    def script() -> Script:
+        if waits:
+            far.send(pattern(300))
+        held = turns.bufferevent(near)
+        yield from turns.quiet()
+        if not waits:
+            far.send(pattern(300))
+        if closes:
+            far.close()
+        yield from turns.quiet()
+        _nothing_read(turns, held, near, 0, 0, "at first")
+        held.enable(turns.read)
+        yield from turns.until(lambda: held.level == 300)
+        same(held.input.get_data(), pattern(300), "what is in the input once reading is enabled")
+        called = yield from turns.until(lambda: turns.count("read"))
+        assert called, "reading was enabled, 300 bytes came in, and read was not called"
+        if closes:
+            told = yield from turns.until(lambda: turns.errors)
+            assert told, "reading was enabled at the end of a stream, which was not reported"
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.enable")
+@disabled_ways
+@pytest.mark.parametrize("disabled_in", ["read", "another callback"])
+@pytest.mark.parametrize("high", [0, 1000])
+@pytest.mark.parametrize("times", [1, 2])
+def test_nothing_is_read_while_reading_is_disabled(
+    turns: Turns, wires: Wires, flags: str, disabled_in: str, high: int, times: int
+) -> None:
+    """What came before stays in the input; what comes meanwhile waits, and is read later."""
+    near, far = wires.pair()
+    which = turns.read if flags == "read" else turns.both
+
+    def disable(held: Held) -> None:
+        if disabled_in == "read" and held.level >= 100:
+            for _ in range(times):
+                held.disable(which)
+
+    def script() -> Script:
+        held = turns.bufferevent(near, read=disable)
+        held.set_read_watermarks(0, high)
+        held.enable(turns.read)
+        far.send(pattern(100))
+        yield from turns.until(lambda: held.level == 100)
+        if disabled_in != "read":
+            for _ in range(times):
+                held.disable(which)
+        yield from turns.quiet()
+        calls = len(turns.trace)
+        for sent in range(100, 200, 20):
+            far.send(pattern(20, sent))
+            yield from turns.quiet(8)
+        _nothing_read(turns, held, near, 100, calls, "after disable")
+        same(held.input.get_data(), pattern(100), "what is in the input while it is disabled")
+        held.take()
+        yield from turns.quiet()
+        _nothing_read(turns, held, near, 0, calls, "when the input is drained after disable")
+        for _ in range(times):
+            held.enable(turns.read)
+        yield from turns.until(lambda: held.level == 100)
+        held.take()
+        same(held.taken, pattern(200), "what was read before and after")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.enable")
+@disabled_ways
+@pytest.mark.parametrize("change", ["drain some", "drain all", "a higher watermark", "none"])
+def test_room_in_a_full_input_does_not_enable_what_is_disabled(
+    turns: Turns, wires: Wires, flags: str, change: str
+) -> None:
+    """Two reasons not to read: one of them goes, and the other one stays."""
+    near, far = wires.pair()
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        held.set_read_watermarks(0, 10)
+        held.enable(turns.read)
+        far.send(pattern(40))
+        yield from turns.until(lambda: held.level == 10)
+        held.disable(turns.read if flags == "read" else turns.both)
+        yield from turns.quiet()
+        calls = len(turns.trace)
+        if change.startswith("drain"):
+            held.take(4 if change == "drain some" else None)
+        elif change == "none":
+            held.set_read_watermarks(0, 0)
+        else:
+            held.set_read_watermarks(0, 30)
+        level = held.level
+        yield from turns.quiet()
+        _nothing_read(turns, held, near, level, calls, f"with room in the input ({change})")
+        held.enable(turns.read)
+        grown = yield from turns.until(lambda: held.level > level)
+        assert grown, f"with room in the input ({change}) reading was enabled, and nothing is read"
+        while unread(near):
+            yield from turns.until(lambda: held.level)
+            assert held.level, f"{unread(near)} bytes wait for an empty input, and are not read"
+            held.take()
+            yield from turns.quiet(5)
+        held.take()
+        same(held.taken, pattern(40), "what was read")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.enable")
+@pytest.mark.parametrize("size", [1, 5000])
+def test_writing_is_enabled_at_first(turns: Turns, wires: Wires, size: int) -> None:
+    """Nobody calls enable."""
+    near, far = wires.pair()
+    got = bytearray()
+
+    def came() -> bool:
+        got.extend(receive(far, size))
+        return len(got) >= size
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        yield from turns.quiet()
+        held.output.add(pattern(size))
+        yield from turns.until(came)
+        same(got, pattern(size), "what was sent without a call of enable")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.enable")
+@pytest.mark.parametrize("flags", ["write", "both"])
+@pytest.mark.parametrize("when", ["before it is added", "while it waits"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_nothing_is_sent_while_writing_is_disabled(
+    turns: Turns, wires: Wires, flags: str, when: str, times: int
+) -> None:
+    """It is kept, what is added meanwhile comes behind it, and all is sent once it is enabled."""
+    near, far = narrow_pair(wires)
+    which = turns.write if flags == "write" else turns.both
+    got = bytearray()
+
+    def came() -> bool:
+        if chunk := receive(far, 1 << 20):
+            turns.moved()
+        got.extend(chunk)
+        return len(got) >= stuffing + 600
+
+    stuffing = fill(near) if when == "while it waits" else 0
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        if when == "before it is added":
+            for _ in range(times):
+                held.disable(which)
+            yield from turns.quiet()
+        held.output.add(pattern(300))
+        yield from turns.quiet()
+        if when == "while it waits":
+            for _ in range(times):
+                held.disable(which)
+            yield from turns.quiet()
+            got.extend(receive(far, 1 << 20))
+        calls = len(turns.trace)
+        yield from turns.quiet()
+        held.output.add(pattern(300, 300))
+        yield from turns.quiet()
+        assert held.left == 600, (
+            f"600 bytes were added, none can have left while writing is disabled; "
+            f"{held.left} are in the output"
+        )
+        late = unread(far) + len(got) - stuffing
+        assert not late, f"writing is disabled, and {late} bytes were sent"
+        assert turns.trace[calls:] == [], (
+            f"writing is disabled, and there came {', '.join(turns.trace[calls:])}"
+        )
+        for _ in range(times):
+            held.enable(which)
+        yield from turns.until(came)
+        same(got[stuffing:], pattern(600), "what was sent once writing is enabled again")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.enable")
+@pytest.mark.parametrize("disabled", ["read", "write"])
+@pytest.mark.parametrize("again", [False, True], ids=["once", "back and forth"])
+def test_one_direction_leaves_the_other_alone(
+    turns: Turns, wires: Wires, disabled: str, *, again: bool
+) -> None:
+    """Bytes go in the direction that is enabled, and in no other."""
+    near, far = wires.pair()
+    which = turns.read if disabled == "read" else turns.write
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        held.enable(turns.both)
+        yield from turns.quiet()
+        held.disable(which)
+        if again:
+            held.enable(which)
+            held.disable(which)
+        yield from turns.quiet()
+        far.send(pattern(50))
+        held.output.add(pattern(50))
+        if disabled == "read":
+            went = yield from turns.until(lambda: unread(far) == 50)
+            assert went, "reading is disabled, and nothing is written"
+        else:
+            went = yield from turns.until(lambda: held.level == 50)
+            assert went, "writing is disabled, and nothing is read"
+        yield from turns.quiet()
+        stayed = held.level == 0 if disabled == "read" else unread(far) == 0
+        assert stayed, f"{disabled} is disabled, and bytes moved in that direction"
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.enable")
+@pytest.mark.parametrize("direction", ["read", "write"])
+@pytest.mark.parametrize("flags", ["that", "both"])
+@pytest.mark.parametrize("when", ["at first", "later"])
+def test_a_disabled_direction_has_no_timeout(
+    turns: Turns, wires: Wires, direction: str, flags: str, when: str
+) -> None:
+    """It would come several times over in the time that passes."""
+    near, far = narrow_pair(wires)
+    fill(near)
+    which = {"read": turns.read, "write": turns.write}[direction] if flags == "that" else turns.both
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        if when == "at first":
+            held.disable(which)
+        held.set_timeouts(*((0.02, 0) if direction == "read" else (0, 0.02)))
+        held.output.add(b"waits")
+        if when == "later":
+            held.enable(turns.both)
+            held.disable(which)
+        for _ in range(5):
+            yield 0.02
+        assert not turns.errors, (
+            f"{direction} is disabled, and its timeout came: {', '.join(turns.trace)}"
+        )
+
+    turns.play(script)
+    far.close()
+
+
+@rule("luaevent.bufferevent.enable")
+@pytest.mark.parametrize("function", ["enable", "disable"])
+def test_the_directions_must_be_named(turns: Turns, wires: Wires, function: str) -> None:
+    """Neither means everything when it is given nothing."""
+    held = turns.bufferevent(wires.pair()[0])
+    with pytest.raises((TypeError, ValueError, OSError, RuntimeError)):
+        getattr(held, function)()
+    held.end()

@@ -1,0 +1,320 @@
+"""luaevent, bufferevent: timeouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from looptck.clocks import Clock
+from looptck.markers import rule
+from looptck.probes.flows import make_room, narrow_pair, receive
+from looptck.probes.stopwatch import assert_not_early
+from looptck.probes.turns import Held, Script, Turns
+from looptck.probes.wires import Wires, fill
+
+# What a loop that goes by a coarse clock may be early, in seconds.
+_SLACK = 0.005
+
+# More than one send takes, in bytes.
+_MUCH = 30_000
+
+every_direction = pytest.mark.parametrize("direction", ["read", "write"])
+
+
+class Idler:
+    """A bufferevent in which nothing moves, and the moments at which that was told."""
+
+    def __init__(self, turns: Turns, wires: Wires, clock: Clock) -> None:
+        self.turns = turns
+        self.near, self.far = narrow_pair(wires)
+        self.told: dict[str, list[float]] = {"read": [], "write": []}
+        self._clock = clock
+        flags = turns.luaevent
+        self._directions = {"read": flags.EVBUFFER_READ, "write": flags.EVBUFFER_WRITE}
+        # done whenever a timeout was told
+        self.then: Callable[[str], object] = lambda _direction: None
+        self.held: Held = turns.bufferevent(self.near, error=self._on_error)
+
+    def wait(self, *directions: str) -> None:
+        """There is nothing to read, or no room to write, from now on."""
+        if "read" in directions:
+            self.held.enable(self.turns.read)
+        if "write" in directions:
+            fill(self.near)
+            self.held.output.add(bytes(_MUCH))
+
+    def set(self, direction: str, timeout: float, other: float = 0) -> None:
+        """*timeout* for that direction, *other* for the other one."""
+        if direction == "read":
+            self.held.set_timeouts(timeout, other)
+        else:
+            self.held.set_timeouts(other, timeout)
+
+    def move(self, direction: str) -> Script:
+        """One byte at least is read, or written."""
+        if direction == "read":
+            before = self.held.level
+            self.far.send(b"x")
+            moved = yield from self.turns.until(lambda: self.held.level > before)
+            assert moved, "a byte came and was not read"
+        else:
+            self.held.output.add(bytes(_MUCH))  # there is no room for it yet
+            before = self.held.left
+            make_room(self.near, lambda: len(receive(self.far, 512)))
+            moved = yield from self.turns.until(lambda: self.held.left < before)
+            assert moved, "there was room to write and nothing was written"
+
+    def _on_error(self, _held: Held) -> None:
+        flags, what = self.turns.luaevent, self.turns.errors[-1]
+        if what & flags.EVBUFFER_TIMEOUT:
+            for direction, flag in self._directions.items():
+                if what & flag:
+                    self.told[direction].append(self._clock.now())
+                    self.then(direction)
+
+
+@pytest.fixture
+def idler(turns: Turns, wires: Wires, clock: Clock) -> Idler:
+    return Idler(turns, wires, clock)
+
+
+@rule("luaevent.bufferevent.set_timeouts")
+@every_direction
+@pytest.mark.parametrize("timeout", [0.02, 0.045])
+@pytest.mark.parametrize("other", [0, 60], ids=["the other none", "the other far"])
+@pytest.mark.parametrize("first", ["set", "waits"])
+def test_a_timeout_comes_and_not_early(
+    turns: Turns, clock: Clock, idler: Idler, direction: str, timeout: float, other: int, first: str
+) -> None:
+    """Both directions wait; only one of them has a timeout that passes."""
+
+    def script() -> Script:
+        start = clock.now()
+        if first == "set":
+            idler.set(direction, timeout, other)
+        idler.wait("read", "write")
+        if first != "set":
+            idler.set(direction, timeout, other)
+        came = yield from turns.in_time(lambda: idler.told[direction])
+        assert came, f"no {direction} timeout came, which was due after {timeout * 1000:.0f} ms"
+        assert_not_early(idler.told[direction][0] - start, timeout, slack=_SLACK)
+        wrong = "write" if direction == "read" else "read"
+        assert not idler.told[wrong], f"a {direction} timeout was set, and a {wrong} timeout came"
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.set_timeouts")
+@pytest.mark.parametrize("read, write", [(0.02, 0.06), (0.06, 0.02), (0.03, 0.03)])
+def test_each_direction_has_its_own_timeout(
+    turns: Turns, clock: Clock, idler: Idler, read: float, write: float
+) -> None:
+    """Both pass; a loop that keeps one time for both is early with one or never comes."""
+
+    def script() -> Script:
+        start = clock.now()
+        idler.held.set_timeouts(read, write)
+        idler.wait("read", "write")
+        yield from turns.in_time(lambda: all(idler.told.values()))
+        for direction, timeout in (("read", read), ("write", write)):
+            assert idler.told[direction], f"the {direction} timeout did not come"
+            assert_not_early(idler.told[direction][0] - start, timeout, slack=_SLACK)
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.set_timeouts")
+@every_direction
+@pytest.mark.parametrize("low", [0, 50_000])
+def test_each_byte_that_moves_starts_the_timeout_anew(
+    turns: Turns, wires: Wires, clock: Clock, direction: str, low: int
+) -> None:
+    """Below the low watermark as above it.  Where the machine stands still for as long as the
+    timeout, a timeout is right; then it is tried again, a few times.
+    """
+    timeout = 0.06
+
+    def attempt() -> bool:
+        """Whether it counts."""
+        idler = Idler(turns, wires, clock)
+        fair = True
+
+        def moves() -> Script:
+            nonlocal fair
+            idler.held.set_read_watermarks(low, 0)
+            idler.held.set_write_watermarks(low, 0)
+            idler.set(direction, timeout)
+            idler.wait(direction)
+            last = clock.now()
+            for _ in range(6):
+                yield timeout / 3
+                before = clock.now()
+                yield from idler.move(direction)
+                fair &= clock.now() - last < timeout - 2 * _SLACK
+                last = before
+            if idler.told[direction] and not fair:
+                return
+            assert not idler.told[direction], (
+                f"a byte moved every {timeout / 3 * 1000:.0f} ms, and the {direction} timeout of "
+                f"{timeout * 1000:.0f} ms came"
+            )
+            came = yield from turns.in_time(lambda: idler.told[direction])
+            assert came, f"bytes moved, and then none; the {direction} timeout did not come"
+            assert_not_early(idler.told[direction][0] - last, timeout, slack=_SLACK)
+
+        turns.play(moves)
+        return fair
+
+    for _ in range(3):
+        if attempt():
+            return
+        turns = Turns(turns.luaevent, wires)
+
+
+@rule("luaevent.bufferevent.set_timeouts")
+@every_direction
+def test_bytes_in_one_direction_do_not_put_off_the_other(
+    turns: Turns, idler: Idler, direction: str
+) -> None:
+    """The timeout comes in spite of them."""
+    other = "write" if direction == "read" else "read"
+
+    def script() -> Script:
+        idler.set(direction, 0.05)
+        idler.wait("read", "write")
+        for _ in range(20):
+            if idler.told[direction]:
+                return
+            yield 0.01
+            yield from idler.move(other)
+        raise AssertionError(
+            f"the {direction} timeout of 50 ms did not come in 200 ms, while bytes moved in the "
+            "other direction"
+        )
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.set_timeouts")
+@pytest.mark.parametrize(
+    "first, then",
+    [
+        (None, (0, 0)),
+        (None, (60, 60)),
+        (None, (0, 60)),
+        ((0.02, 0.02), (0, 0)),
+        ((0.02, 0), (0, 0)),
+        ((0, 0.02), (0, 0)),
+        ((0.02, 0.02), (60, 60)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("waits", ["before", "after"])
+def test_none_and_far_timeouts_do_not_come(
+    turns: Turns,
+    idler: Idler,
+    first: tuple[float, float] | None,
+    then: tuple[float, float],
+    waits: str,
+) -> None:
+    """Those that were set first are taken back before they pass."""
+
+    def script() -> Script:
+        if waits == "before":
+            idler.wait("read", "write")
+        if first is not None:
+            idler.held.set_timeouts(*first)
+        idler.held.set_timeouts(*then)
+        if waits == "after":
+            idler.wait("read", "write")
+        for _ in range(5):
+            yield 0.02
+        told = [direction for direction, moments in idler.told.items() if moments]
+        assert not told, f"the timeouts are {then}, and after 100 ms that of {told[0]} has come"
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.set_timeouts")
+@every_direction
+@pytest.mark.parametrize("before, after", [(0.02, 0.06), (60, 0.03), (0, 0.03)])
+@pytest.mark.parametrize("changed", ["at once", "later"])
+def test_a_changed_timeout_is_the_one_that_counts(
+    turns: Turns,
+    clock: Clock,
+    idler: Idler,
+    direction: str,
+    before: float,
+    after: float,
+    changed: str,
+) -> None:
+    """A shorter one is not early, and a longer one is not kept."""
+
+    def script() -> Script:
+        start = clock.now()
+        idler.set(direction, before)
+        idler.wait(direction)
+        if changed == "later":
+            yield from turns.quiet(5)
+        fair = clock.now() - start < 0.015 or before > after
+        idler.set(direction, after)
+        came = yield from turns.in_time(lambda: idler.told[direction])
+        assert came, f"the {direction} timeout was changed from {before} to {after}, and none came"
+        if fair:
+            assert_not_early(idler.told[direction][0] - start, after, slack=_SLACK)
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.set_timeouts")
+def test_time_without_anything_to_send_does_not_count(
+    turns: Turns, clock: Clock, idler: Idler
+) -> None:
+    """Twice as long as the timeout goes by before something is added that cannot leave."""
+
+    def script() -> Script:
+        idler.set("write", 0.04)
+        yield 0.08
+        start = clock.now()
+        idler.wait("write")
+        came = yield from turns.in_time(lambda: idler.told["write"])
+        assert came, "output waits for room, and the write timeout did not come"
+        assert_not_early(idler.told["write"][0] - start, 0.04, slack=_SLACK)
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.set_timeouts")
+@every_direction
+@pytest.mark.parametrize("enabled_in", ["error", "another callback"])
+def test_a_direction_that_is_enabled_again_times_out_again(
+    turns: Turns, clock: Clock, idler: Idler, direction: str, enabled_in: str
+) -> None:
+    """A timeout may disable its direction, or not; enabling it is right either way."""
+    flag = turns.read if direction == "read" else turns.write
+    timeout = 0.03
+
+    def again(_direction: str) -> None:
+        if enabled_in == "error":
+            idler.held.enable(flag)
+
+    def script() -> Script:
+        idler.then = again
+        idler.set(direction, timeout)
+        idler.wait(direction)
+        for times in range(1, 4):
+            yield from turns.in_time(lambda: len(idler.told[direction]) >= times)  # noqa: B023  looked at before it changes
+            count = len(idler.told[direction])
+            assert count >= times, (
+                f"the {direction} timeout came {count} times, and once more was due after its "
+                "direction was enabled again"
+            )
+            if enabled_in != "error":
+                idler.held.enable(flag)
+        moments = idler.told[direction]
+        for last, this in pairwise(moments):
+            assert_not_early(this - last, timeout, slack=_SLACK)
+
+    turns.play(script)

@@ -1,0 +1,177 @@
+"""luaevent, bufferevent: the watermarks of the output."""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import narrow_pair, pattern, receive, same
+from looptck.probes.stalls import Stall, judge_low
+from looptck.probes.turns import Held, Script, Turns
+from looptck.probes.wires import Wires, fill
+
+
+@rule("luaevent.bufferevent.write-low")
+@pytest.mark.parametrize("low", [0, 1, 2, 10, 1000])
+@pytest.mark.parametrize("beside", [-2, -1, 0, 1, 2, 300])
+def test_write_is_called_below_the_low_watermark_and_not_above(
+    turns: Turns, wires: Wires, low: int, beside: int
+) -> None:
+    """The output is held up beside the watermark; exactly at it a call may come or not."""
+    stall = Stall(turns, wires)
+
+    def script() -> Script:
+        stall.held.set_write_watermarks(low, 0)
+        yield from stall.add(max(low + beside, 0))
+        yield from stall.give_way()
+        judge_low(stall.held, low, stall.called_at, stall.added - stall.held.left)
+        yield from stall.finish()
+        judge_low(stall.held, low, stall.called_at, stall.added)
+        same(stall.got, pattern(stall.added), "what the peer got")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.write-low")
+@pytest.mark.parametrize("before, after", [(0, 60), (60, 0), (40, 60), (60, 40), (1000, 49)])
+def test_a_changed_low_watermark_counts_for_what_is_sent_next(
+    turns: Turns, wires: Wires, before: int, after: int
+) -> None:
+    """It is changed while the output waits, with 50 bytes more than the next send takes."""
+    stall = Stall(turns, wires)
+
+    def script() -> Script:
+        stall.held.set_write_watermarks(before, 0)
+        yield from stall.add(50)
+        stall.held.set_write_watermarks(after, 0)
+        stall.called_at.clear()
+        waiting = stall.held.left
+        yield from stall.give_way()
+        judge_low(stall.held, after, stall.called_at, waiting - stall.held.left)
+        yield from stall.finish()
+        judge_low(stall.held, after, stall.called_at, waiting)
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.write-low")
+@pytest.mark.parametrize("low", [0, 1, 5, 100_000])
+@pytest.mark.parametrize("size", [1, 5, 3000])
+@pytest.mark.parametrize("read", ["", "read"], ids=["writes", "reads and writes"])
+def test_what_write_adds_is_sent_and_brings_the_next_call(
+    turns: Turns, wires: Wires, low: int, size: int, read: str
+) -> None:
+    """Twenty times in a row; each time all of it can be sent at once."""
+    near, far = wires.pair()
+    got = bytearray()
+    added = 0
+
+    def add(held: Held) -> None:
+        nonlocal added
+        if added < 20 * size:
+            data = pattern(size, added)
+            added += size
+            held.output.add(data)
+
+    def on_write(held: Held) -> None:
+        if added:
+            add(held)
+
+    def script() -> Script:
+        yield from turns.quiet()
+        held = turns.bufferevent(near, write=on_write)
+        held.set_write_watermarks(low, 0)
+        if read:
+            held.enable(turns.read)
+        yield from turns.quiet()
+        add(held)
+        for times in range(1, 21):
+            yield from turns.until(partial(_has, turns, far, got, times * size))
+        yield from turns.quiet()
+        got.extend(receive(far, size))
+        assert added == 20 * size, (
+            f"write was to be called whenever its output is sent, 20 times; after {len(got)} of "
+            f"{added} bytes were received it is not called any more"
+        )
+        same(got, pattern(20 * size), "what the peer got")
+
+    turns.play(script)
+
+
+def _has(turns: Turns, far: socket.socket, got: bytearray, size: int) -> bool:
+    chunk = receive(far, 1 << 20)
+    if chunk:
+        turns.moved()
+    got.extend(chunk)
+    return len(got) >= size
+
+
+@rule("luaevent.bufferevent.write-low")
+@pytest.mark.parametrize("low", [0, 1, 100, 30_000])
+@pytest.mark.parametrize("portion", [900, 20_000], ids="reads {} bytes a turn".format)
+@pytest.mark.parametrize("high", [0, 50])
+def test_write_is_not_called_while_a_slow_peer_leaves_too_much(
+    turns: Turns, wires: Wires, low: int, portion: int, high: int
+) -> None:
+    """The level falls in steps, each of which may bring a call or not; below it one must come."""
+    near, far = narrow_pair(wires)
+    levels: list[int] = []
+    got = bytearray()
+
+    def script() -> Script:
+        held = turns.bufferevent(near, write=lambda held: levels.append(held.left))
+        held.set_write_watermarks(low, high)
+        yield from turns.quiet()
+        levels.clear()
+        held.output.add(pattern(40_000))
+
+        def all_came() -> bool:
+            chunk = receive(far, portion)
+            if chunk:
+                turns.moved()
+            got.extend(chunk)
+            return len(got) >= 40_000
+
+        yield from turns.until(all_came)
+        yield from turns.quiet()
+        judge_low(held, low, levels, len(got))
+        same(got, pattern(40_000), "what the peer got")
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.write-high")
+@pytest.mark.parametrize("low, high", [(0, 1), (0, 2), (0, 5), (5, 2), (3, 3), (0, 1000), (0, 0)])
+@pytest.mark.parametrize("pieces", [[5], [1] * 5, [1, 5000, 3], [30_000]], ids=str)
+@pytest.mark.parametrize("set_when", ["before", "while it waits"])
+def test_the_high_watermark_of_the_output_limits_nothing(
+    turns: Turns, wires: Wires, low: int, high: int, pieces: list[int], set_when: str
+) -> None:
+    """The way is stuffed, so that everything is in the output at once."""
+    near, far = narrow_pair(wires)
+    got = bytearray()
+    total = sum(pieces)
+
+    def script() -> Script:
+        stuffing = fill(near)
+        held = turns.bufferevent(near)
+        if set_when == "before":
+            held.set_write_watermarks(low, high)
+        added = 0
+        for size in pieces:
+            held.output.add(pattern(size, added))
+            added += size
+        if set_when != "before":
+            held.set_write_watermarks(low, high)
+        yield from turns.quiet()
+        assert held.left == total, (
+            f"{total} bytes were added and cannot leave; {held.left} are in the output, whose high "
+            f"watermark {high} is to limit nothing"
+        )
+        yield from turns.until(partial(_has, turns, far, got, stuffing + total))
+        same(got[stuffing:], pattern(total), "what the peer got")
+
+    turns.play(script)
