@@ -18,8 +18,12 @@ Why the code is the way it is
 
 4. Who asks for a line after each arrival must not pay for the bytes that were
    searched before.  So it is remembered up to where there is certainly no line
-   break.  Positions are counted from the first byte that ever came in: taking
-   does not move them.
+   break.  Positions are counted from the first byte of the head, taken or not:
+   taking does not move them until the next piece becomes the head.
+
+5. Mostly all that is there came in at once, and goes out at once.  Then there
+   is a head and nothing else to know, and `plain` says so: who finds it True
+   may put a `bytes` into the empty head, or take all of the head, by himself.
 """
 
 from __future__ import annotations
@@ -47,7 +51,7 @@ _CR = 13
 class Buffer:
     """Bytes that came in and were not taken yet."""
 
-    __slots__ = ("_end", "_gathering", "_no_cr", "_no_lf", "_pos", "_rest", "_start", "head")
+    __slots__ = ("_behind", "_gathering", "_no_cr", "_no_lf", "_pos", "_rest", "head", "plain")
 
     def __init__(self) -> None:
         # the front (1); empty only if all is empty, which is the cheap way to ask
@@ -57,15 +61,17 @@ class Buffer:
         # what follows the head, and () rather than an empty deque: that is
         # half a kilobyte, and an idle connection has two buffers
         self._rest: deque[bytes | bytearray] | tuple[()] = ()
+        # how many bytes are in the rest
+        self._behind = 0
         # the last of the rest, if small pieces may still be added to it (2)
         self._gathering: bytearray | None = None
-        # how many bytes were ever taken, and put in
-        self._start = self._end = 0
         # before these positions there is no line feed, no carriage return (4)
         self._no_lf = self._no_cr = 0
+        # all of the above is as it is here, but for the head (5)
+        self.plain = True
 
     def __len__(self) -> int:
-        return self._end - self._start
+        return len(self.head) - self._pos + self._behind
 
     # ---- in
 
@@ -73,11 +79,11 @@ class Buffer:
         """*data* is at the end.  A `bytes` is kept as it is, all else copied."""
         if type(data) is not bytes:
             data = bytes(memoryview(data))  # bytes() alone would take a number
-        size = len(data)
-        if self._start == self._end:
+        if not self.head:
             self.head = data
-            self._pos = 0
-        elif size >= _SMALL:
+            return
+        size = len(data)
+        if size >= _SMALL:
             self._gathering = None
             self._put(data)
         elif (gathering := self._gathering) is None:
@@ -88,7 +94,7 @@ class Buffer:
             gathering += data
             if len(gathering) >= _FULL:
                 self._gathering = None
-        self._end += size
+        self._behind += size
 
     def move(self, other: Buffer) -> int:
         """All of *other* is at the end of this, and *other* is empty; how much it was."""
@@ -107,11 +113,6 @@ class Buffer:
         changed then.
         """
         data = os.read(fd, size)
-        if self._start == self._end:
-            self.head = data
-            self._pos = 0
-            self._end += (size := len(data))
-            return size
         self.append(data)
         return len(data)
 
@@ -121,38 +122,36 @@ class Buffer:
         """Remove and return the first *size* bytes, all if there are fewer or for None."""
         head, pos = self.head, self._pos
         if size is None:
-            size = self._end - self._start
+            size = len(self)
         elif size < 0:
             raise ValueError(f"the size to take is 0 or more, not {size!r}")
         end = pos + size
         if end < len(head):
             data = head[pos:end]
             self._pos = end
-            self._start += size
+            self.plain = False
             if end > _WORTH_IT and end * 2 > len(head):
                 self._shrink()
             return data
         if not self._rest:
-            self._start = self._end
-            self.head = b""
-            self._pos = 0
+            self._clear()
             return head[pos:] if pos else head
         return self._take_across(size)
 
     def drain(self, size: int | None = None) -> int:
         """Remove the first *size* bytes, all if there are fewer or for None; how many."""
-        if size is None or size >= self._end - self._start:
-            size = self._end - self._start
+        there = len(self)
+        if size is None or size >= there:
             self._clear()
-            return size
+            return there
         if size < 0:
             raise ValueError(f"the size to drain is 0 or more, not {size!r}")
-        self._start += size
         left = size
         while left >= (here := len(self.head) - self._pos):
             left -= here
             self._next()
         self._pos += left
+        self.plain = False
         if self._pos > _WORTH_IT and self._pos * 2 > len(self.head):
             self._shrink()
         return size
@@ -163,17 +162,16 @@ class Buffer:
         A line ends with a line feed, or with carriage return and line feed.
         However the bytes came in, the lines are the same.
         """
-        head, pos, start = self.head, self._pos, self._start
-        known = self._no_lf - start
-        found = head.find(b"\n", pos + known if known > 0 else pos)
+        head, pos, known = self.head, self._pos, self._no_lf
+        found = head.find(b"\n", known if known > pos else pos)
         if found < 0:
             return self._take_line_across()
         end = found + 1
-        self._start = start + end - pos
         if end == len(head):
             self._next()
         else:
             self._pos = end
+            self.plain = False
             if end > _WORTH_IT and end * 2 > len(head):
                 self._shrink()
         if found > pos and head[found - 1] == _CR:
@@ -186,9 +184,8 @@ class Buffer:
         A break at the very end counts at once; if the other half of a pair
         comes in later, that is an empty line.
         """
-        head, pos, start = self.head, self._pos, self._start
-        known = self._no_lf - start
-        found = head.find(b"\n", pos + known if known > 0 else pos)
+        head, pos, known = self.head, self._pos, self._no_lf
+        found = head.find(b"\n", known if known > pos else pos)
         end = found + 1
         if not 0 < end < len(head):
             return self._take_any_line_across()
@@ -200,11 +197,11 @@ class Buffer:
             found = returned
         else:
             return self._take_any_line_across()
-        self._start = start + end - pos
         if end == len(head):
             self._next()
         else:
             self._pos = end
+            self.plain = False
             if end > _WORTH_IT and end * 2 > len(head):
                 self._shrink()
         return head[pos:found]
@@ -222,10 +219,6 @@ class Buffer:
             sent = os.write(fd, memoryview(head)[self._pos :])
         else:
             sent = os.write(fd, head)
-            if sent == len(head):
-                self._start = self._end
-                self.head = b""
-                return sent
         self.drain(sent)
         return sent
 
@@ -260,8 +253,8 @@ class Buffer:
             raise ValueError(f"one byte is looked for, not {byte!r}")
         if start < 0:
             raise ValueError(f"start is 0 or more, not {start!r}")
-        position = self._seek(byte, self._start + start)
-        return position - self._start if position < self._end else -1
+        position = self._seek(byte, self._pos + start)
+        return position - self._pos if position < len(self.head) + self._behind else -1
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self)} bytes>"
@@ -269,6 +262,7 @@ class Buffer:
     # ---- inside
 
     def _put(self, piece: bytes | bytearray) -> None:
+        self.plain = False
         if self._rest:
             self._rest.append(piece)
         else:
@@ -276,67 +270,77 @@ class Buffer:
 
     def _next(self) -> None:
         """The head is used up: the next piece takes its place."""
-        self._pos = 0
         if not self._rest:
-            self.head = b""
+            self._clear()
             return
+        self._forget(len(self.head))
         piece = self._rest.popleft()
         if not self._rest:
             self._rest = ()
             self._gathering = None
+        self._behind -= len(piece)
         self.head = bytes(piece)
 
     def _clear(self) -> None:
-        self._start = self._end
         self.head = b""
-        self._pos = 0
-        self._rest = ()
-        self._gathering = None
+        if not self.plain:
+            self._pos = self._behind = self._no_lf = self._no_cr = 0
+            self._rest = ()
+            self._gathering = None
+            self.plain = True
 
     def _shrink(self) -> None:
         self.head = self.head[self._pos :]
+        self._forget(self._pos)
+
+    def _forget(self, size: int) -> None:
+        """The first *size* bytes of the head, all of them taken, are no part of it any more."""
         self._pos = 0
+        self._no_lf = max(0, self._no_lf - size)
+        self._no_cr = max(0, self._no_cr - size)
 
     def _pieces(self) -> Iterator[memoryview]:
-        if self._start < self._end:
+        if self.head:
             yield memoryview(self.head)[self._pos :]
             for piece in self._rest:
                 yield memoryview(piece)
 
     def _take_across(self, size: int) -> bytes:
-        size = min(size, self._end - self._start)
+        size = min(size, len(self))
         taken = self.peek(size)
         self.drain(size)
         return taken
 
     def _take_line_across(self) -> bytes | None:
         # None of it is in the head, or what is left of the head begins after it.
-        position = self._no_lf = self._seek(b"\n", max(self._start, self._no_lf))
-        if position >= self._end:
+        self.plain = False
+        position = self._no_lf = self._seek(b"\n", max(self._pos, self._no_lf))
+        if position >= len(self.head) + self._behind:
             return None
-        line = self.take(position + 1 - self._start)
+        line = self.take(position + 1 - self._pos)
         return line[:-2] if line.endswith(b"\r\n") else line[:-1]
 
     def _take_any_line_across(self) -> bytes | None:
-        self._no_lf = self._seek(b"\n", max(self._start, self._no_lf))
-        self._no_cr = self._seek(b"\r", max(self._start, self._no_cr))
+        self.plain = False
+        self._no_lf = self._seek(b"\n", max(self._pos, self._no_lf))
+        self._no_cr = self._seek(b"\r", max(self._pos, self._no_cr))
         position = min(self._no_lf, self._no_cr)
-        if position >= self._end:
+        if position >= len(self.head) + self._behind:
             return None
-        line = self.take(position - self._start)
+        line = self.take(position - self._pos)
         pair = self.peek(2)
         self.drain(2 if pair in (b"\r\n", b"\n\r") else 1)
         return line
 
     def _seek(self, byte: bytes, since: int) -> int:
         """The position of the first *byte* at or after *since*; the end if there is none."""
-        if since >= self._end:
-            return self._end
-        found = -1
-        head_end = self._start + len(self.head) - self._pos
-        if self._rest and self._end - since < since - self._start:
+        head_end = len(self.head)
+        end = head_end + self._behind
+        if since >= end:
+            return end
+        if self._rest and end - since < since - self._pos:
             # Most of it is known: from the end back, over the new pieces only.
-            position, piece_end = self._end, self._end
+            position = piece_end = end
             for piece in reversed(self._rest):
                 piece_start = piece_end - len(piece)
                 found = piece.find(byte, max(0, since - piece_start))
@@ -345,12 +349,12 @@ class Buffer:
                 if piece_start <= since:
                     return position
                 piece_end = piece_start
-            found = self.head.find(byte, max(0, since - self._start) + self._pos)
-            return position if found < 0 else self._start + found - self._pos
+            found = self.head.find(byte, since)
+            return position if found < 0 else found
         if since < head_end:
-            found = self.head.find(byte, since - self._start + self._pos)
+            found = self.head.find(byte, since)
             if found >= 0:
-                return self._start + found - self._pos
+                return found
         piece_start = head_end
         for piece in self._rest:
             piece_end = piece_start + len(piece)
@@ -359,4 +363,4 @@ class Buffer:
                 if found >= 0:
                     return piece_start + found
             piece_start = piece_end
-        return self._end
+        return end

@@ -46,7 +46,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from fcntl import ioctl
 from math import inf
+from sys import byteorder
+from termios import FIONREAD
 from typing import Any, Final
 
 from .buffer import Buffer, Bytes
@@ -62,6 +65,9 @@ from .pollers.api import BOTH, NOTHING, READ, WRITE
 
 # the most that one read asks for
 _CHUNK = 65536
+# What it asks for until so much came at once: a `bytes` below half a kilobyte is
+# made of memory that Python keeps, a larger one of the C library's.
+_SIP = 256
 
 
 class Hold:
@@ -77,7 +83,6 @@ class Hold:
 _read, _write = os.read, os.write
 
 _FULL = Hold.FULL
-_EMPTY = Hold.EMPTY
 
 
 class BufferedEvent(Event):
@@ -92,7 +97,10 @@ class BufferedEvent(Event):
     """
 
     __slots__ = (
+        "_announcing",
+        "_bounded",
         "_file",
+        "_gulp",
         "_keeper",
         "_on_error",
         "_on_read",
@@ -140,9 +148,11 @@ class BufferedEvent(Event):
         self.output = Buffer()
         # the last error of the system
         self.error: OSError | None = None
-        # sets of `Hold`
+        # sets of `Hold`, without EMPTY
         self._read_held: int = Hold.DISABLED
-        self._write_held: int = Hold.DISABLED | Hold.EMPTY
+        self._write_held: int = Hold.DISABLED
+        # `on_write` is to be called though there is nothing to send (BUF-4)
+        self._announcing = False
         # high watermarks: 0 is none
         self._read_low = self._read_high = self._write_low = self._write_high = 0
         # lengths; None is none
@@ -150,6 +160,10 @@ class BufferedEvent(Event):
         self._write_timeout: float | None = None
         # points on the loop's clock; while nothing is waited for, never
         self._read_until = self._write_until = inf
+        # whether an arrival has to be looked at: watermarks and timeout of reading
+        self._bounded = False
+        # how much a read asks for; 0: as much as the high watermark leaves room for
+        self._gulp = _SIP if _is_stream(self.fd) else _CHUNK
         # in the middle of `ready` or `due`: interest is settled at its end
         self._serving = False
 
@@ -161,10 +175,9 @@ class BufferedEvent(Event):
         Never reads from the descriptor.
         """
         queue = self.input
-        if size is None and not queue._rest and not queue._pos:  # BUF-9
+        if size is None and queue.plain:  # BUF-9
             data = queue.head
             queue.head = b""
-            queue._start = queue._end
         else:
             data = queue.take(size)
         if self._read_held & _FULL:
@@ -181,15 +194,12 @@ class BufferedEvent(Event):
     def write(self, data: Bytes) -> None:
         """Queue *data*; the loop sends it, when writing is enabled."""
         queue = self.output
-        if type(data) is bytes and data and not queue.head:  # BUF-9
+        if type(data) is bytes and not queue.head:  # BUF-9
             queue.head = data
-            queue._end += len(data)
-            self._write_held &= ~_EMPTY
-            if not self._serving:
-                self._settle()
         else:
             queue.append(data)
-            self.queued()
+        if not self._serving:
+            self._settle()
 
     def drained(self) -> None:
         """To be called after taking from `input` directly."""
@@ -200,10 +210,8 @@ class BufferedEvent(Event):
 
     def queued(self) -> None:
         """To be called after appending to `output` directly."""
-        if self._write_held & _EMPTY and self.output.head:
-            self._write_held &= ~_EMPTY
-            if not self._serving:
-                self._settle()
+        if not self._serving:
+            self._settle()
 
     def enable(self, directions: int = BOTH, *, announce: bool = True) -> None:
         """From now on data moves in these *directions*; after an end, again.
@@ -212,19 +220,19 @@ class BufferedEvent(Event):
         send, unless not to *announce* it.  OSError, and nothing has changed,
         if the descriptor cannot be watched.
         """
-        before = self._read_held, self._write_held
+        before = self._read_held, self._write_held, self._announcing
         lifted = ~(Hold.DISABLED | Hold.ENDED)
         if directions & READ:
             self._read_held &= lifted
         if directions & WRITE:
             self._write_held &= lifted
             if announce and self._on_write is not None:
-                self._write_held &= ~_EMPTY
+                self._announcing = True
         try:
             if not self._serving:
                 self._settle()
         except OSError:
-            self._read_held, self._write_held = before
+            self._read_held, self._write_held, self._announcing = before
             raise
 
     def disable(self, directions: int = BOTH) -> None:
@@ -236,8 +244,7 @@ class BufferedEvent(Event):
             self._read_held |= Hold.DISABLED
         if directions & WRITE:
             self._write_held |= Hold.DISABLED
-            if not self.output.head:
-                self._write_held |= _EMPTY
+            self._announcing = False
         if not self._serving:
             self._settle()
 
@@ -247,6 +254,8 @@ class BufferedEvent(Event):
         What is in the input already stays, and does not bring a call.
         """
         self._read_low, self._read_high = _marks(low, high)
+        self._gulp = 0 if high else _CHUNK
+        self._bound()
         if high and len(self.input) >= high:
             self._read_held |= _FULL
         else:
@@ -274,6 +283,7 @@ class BufferedEvent(Event):
         if any(length is not None and length <= 0 for length in lengths):
             raise ValueError(f"a timeout is more than 0 seconds, or None; not {read!r}, {write!r}")
         self._read_timeout, self._write_timeout = lengths
+        self._bound()
         self._wait_anew(BOTH)
 
     @property
@@ -284,7 +294,8 @@ class BufferedEvent(Event):
     @property
     def write_held(self) -> int:
         """For which reasons nothing is sent: a set of `Hold`."""
-        return self._write_held
+        empty = not self.output.head and not self._announcing
+        return self._write_held | Hold.EMPTY if empty else self._write_held
 
     @property
     def closed(self) -> bool:
@@ -315,52 +326,49 @@ class BufferedEvent(Event):
         self._serving = True
         try:
             if ready & READ:
-                queue = self.input
-                high = self._read_high
                 try:
-                    # BUF-2
-                    data = _read(self.fd, min(_CHUNK, high - len(queue)) if high else _CHUNK)
+                    data = _read(self.fd, self._gulp or self._room())
+                    if len(data) == _SIP:
+                        data = self._read_on(data)
                 except BlockingIOError:
                     pass
                 except OSError as error:
                     self._end(READ, EVBUFFER_ERROR, error)
                 else:
                     if data:
+                        queue = self.input
                         if queue.head:
                             queue.append(data)
                         else:  # BUF-9
                             queue.head = data
-                            queue._end += len(data)
-                        if high and len(queue) >= high:
-                            self._read_held |= _FULL
-                        if self._read_timeout is not None:
-                            self._wait_anew(READ)
-                        on_read, low = self._on_read, self._read_low
-                        if on_read and (not low or len(queue) >= low):
-                            on_read(self._subject)  # BUF-3
+                        # BUF-3
+                        enough = not self._bounded or self._is_enough()
+                        if enough and (on_read := self._on_read) is not None:
+                            on_read(self._subject)
                     else:
                         self._end(READ, EVBUFFER_EOF, None)  # BUF-5
             # BUF-7: or what the callback wrote, if it need not wait for its turn
-            if not self._write_held and (ready & WRITE or not self.want & WRITE):
+            if ready & WRITE or (self.output.head and not self.want & WRITE):
                 self._send()
         finally:
             self._serving = False
-            if self._read_held or not self._write_held or self.want != READ:
+            if self._read_held or self.output.head or self._announcing or self.want != READ:
                 self._settle()
 
     def due(self, now: float) -> None:
+        passed = NOTHING
         self._serving = True
         try:
             if self._read_until <= now:
-                self._read_until = inf
+                passed = READ
                 self._end(READ, EVBUFFER_TIMEOUT, None)
             if self._write_until <= now:
-                self._write_until = inf
+                passed |= WRITE
                 self._end(WRITE, EVBUFFER_TIMEOUT, None)
         finally:
             self._serving = False
             self._settle()
-            self._set_deadline()
+            self._wait_anew(passed)  # if the callback enabled it again, its interest is as before
 
     def lost(self, want: int) -> bool:
         called = self._on_error is not None
@@ -381,19 +389,49 @@ class BufferedEvent(Event):
 
     # ---- inside
 
+    def _room(self) -> int:
+        """BUF-2: what a read may ask for."""
+        return min(_CHUNK, self._read_high - len(self.input))
+
+    def _read_on(self, data: bytes) -> bytes:
+        """*data*, and what a sip left of the same arrival; no more sips from now on."""
+        if self._gulp != _SIP:
+            return data
+        self._gulp = _CHUNK
+        try:
+            # Asked for: a read that met an error would take it away from the next one.
+            left = int.from_bytes(ioctl(self.fd, FIONREAD, bytes(4)), byteorder)
+        except OSError:
+            return data
+        return data + _read(self.fd, min(left, _CHUNK - _SIP)) if left else data
+
+    def _is_enough(self) -> bool:
+        """Something came in: whether `on_read` is to be called; see to the bounds."""
+        size = len(self.input)
+        if self._read_high and size >= self._read_high:
+            self._read_held |= _FULL
+        if self._read_timeout is not None:
+            self._wait_anew(READ)
+        return size >= self._read_low
+
+    def _bound(self) -> None:
+        limits = self._read_low, self._read_high, self._read_timeout
+        self._bounded = limits != (0, 0, None)
+
     def _send(self) -> None:
+        if self._write_held:
+            return
         queue = self.output
-        if queue.head:
+        if head := queue.head:
             try:
-                if queue._rest or queue._pos:
-                    queue.write_to(self.fd)
-                else:  # BUF-9
-                    sent = _write(self.fd, queue.head)
-                    if sent == len(queue.head):
+                if queue.plain:  # BUF-9
+                    sent = _write(self.fd, head)
+                    if sent == len(head):
                         queue.head = b""
-                        queue._start = queue._end
                     else:
                         queue.drain(sent)
+                else:
+                    queue.write_to(self.fd)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -402,7 +440,7 @@ class BufferedEvent(Event):
             if self._write_timeout is not None:
                 self._wait_anew(WRITE)
         if not queue.head:
-            self._write_held |= _EMPTY
+            self._announcing = False
         on_write = self._on_write
         if on_write is not None and (not queue.head or len(queue) <= self._write_low):
             on_write(self._subject)  # BUF-4
@@ -422,7 +460,7 @@ class BufferedEvent(Event):
     def _settle(self) -> None:
         """BUF-1: watch what nothing holds."""
         want = NOTHING if self._read_held else READ
-        if not self._write_held:
+        if not self._write_held and (self.output.head or self._announcing):
             want |= WRITE
         if want != self.want:
             changed = want ^ self.want
@@ -448,6 +486,19 @@ class BufferedEvent(Event):
             self._keeper.set_deadline(self, until)
         else:
             self._keeper.cancel_deadline(self)
+
+
+def _is_stream(fd: int) -> bool:
+    """Whether a read that asks for less than there is leaves the rest for the next one."""
+    import socket  # here, since a program without sockets has no use for it
+
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError:  # a pipe may keep packets apart, and a device does what it likes
+        return False
+    stream = sock.type == socket.SOCK_STREAM
+    sock.detach()
+    return stream
 
 
 def _marks(low: int, high: int) -> tuple[int, int]:
