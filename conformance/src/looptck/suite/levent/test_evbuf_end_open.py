@@ -17,7 +17,7 @@ def _calls(rounds: Rounds) -> str:
     """The calls but those of writecb; one of readcb and several are the same."""
     called: list[str] = []
     for entry in rounds.trace:
-        if entry != "write" and called[-1:] != ["read"] * (entry == "read"):
+        if entry != "write" and (entry != "read" or called[-1:] != ["read"]):
             called.append(entry)
     return ", ".join(called) or "no call"
 
