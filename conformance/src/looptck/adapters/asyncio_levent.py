@@ -7,10 +7,10 @@ Why the code is the way it is
    low is compared here.  It asks for room before it reads (BufferedProtocol):
    with a high watermark it is given what is left of it, and reading is paused
    at that level.  Whether the loop keeps to that is for it to show.
-2. The output queue is the transport's, and so are its levels: its upper and
-   lower limit are both the low watermark, so that writing is paused above it
-   and resumed at it.  A write that stays below pauses nothing; then the loop
-   is asked to call `writecb` soon.
+2. The output queue is the transport's, and so are its levels.  It tells once
+   when it has fallen to a mark, and nothing below that.  So the mark is the low
+   watermark while more is waiting, and then 0.  What a transport takes without
+   waiting crosses no mark; then `writecb` is called after the write.
 3. A transport has no word for "not yet" and none for "stop sending".  It is
    made at the first `start`.  What is written goes to it in the next pass of
    the loop, and waits here while stopped.
@@ -310,7 +310,8 @@ class LeventEvBuf:
     def set_write_watermarks(self, low: int, high: int) -> None:
         self._check()
         self._write_low = low
-        self._set_limits()
+        if self._transport is not None:
+            self._set_mark()
 
     # What the transport says, through the protocol.
 
@@ -320,7 +321,7 @@ class LeventEvBuf:
             return
         self._transport = transport
         self._is_reading = True  # a transport is, from its start
-        self._set_limits()
+        self._set_mark()
         self._settle()
         self._flush_soon()
 
@@ -348,9 +349,8 @@ class LeventEvBuf:
 
     def writing(self, *, is_paused: bool) -> None:
         self._is_paused = is_paused
-        self._settle()
         if not is_paused:
-            self._base.call(self._writecb, self._file)
+            self._tell_level()
 
     # What the transport is told.
 
@@ -366,9 +366,18 @@ class LeventEvBuf:
         is_open = not self._is_lost and (not self._has_ended or has_output)
         self._base.settle(self._token, is_live=self._is_started and is_open)
 
-    def _set_limits(self) -> None:
-        if self._transport is not None:
-            self._transport.set_write_buffer_limits(high=self._write_low, low=self._write_low)
+    def _set_mark(self) -> int:
+        """Have the transport tell of the next level that matters; what waits in it now."""
+        size: int = self._transport.get_write_buffer_size()
+        mark = self._write_low if size > self._write_low else 0
+        self._transport.set_write_buffer_limits(high=mark, low=mark)
+        return size
+
+    def _tell_level(self) -> None:
+        size = self._set_mark()
+        self._settle()
+        if size <= self._write_low and not self._transport.is_closing():
+            self._base.call(self._writecb, self._file)
 
     def _flush_soon(self) -> None:
         if self._held and self._is_started and self._transport is not None:
@@ -380,9 +389,7 @@ class LeventEvBuf:
             return
         held, self._held = self._held, []
         self._transport.writelines(held)
-        self._settle()
-        if not self._is_paused and not self._transport.is_closing():
-            self._base.call(self._writecb, self._file)  # 2
+        self._tell_level()  # 2
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._input[:count])
