@@ -75,7 +75,6 @@ def test_everything_that_was_sent_arrives_before_the_end(
     rounds: Rounds, wires: Wires, wire: str, end: str, size: int
 ) -> None:
     """Data and end are there before the loop first looks."""
-    rounds.allow(size)
     reader = Reader(rounds, WIRES[wire](wires))
     reader.send(size)
     ENDS[end](reader.far)
@@ -95,7 +94,6 @@ def test_the_last_bytes_arrive_with_the_end(
     rounds: Rounds, wires: Wires, end: str, size: int
 ) -> None:
     """Some have arrived, and the last ones come together with the end."""
-    rounds.allow(size)
     reader = Reader(rounds, wires.pair())
     reader.evbuf.start()
     reader.send(100)
@@ -114,7 +112,6 @@ def test_the_last_bytes_arrive_with_the_end(
 @every_end
 def test_what_nobody_took_is_there_after_the_end(rounds: Rounds, wires: Wires, end: str) -> None:
     """The callbacks take nothing; everything is read when all is over."""
-    rounds.allow(50_000)
     inlet = Inlet(rounds, wires.pair())
     inlet.evbuf.start()
     inlet.send(50_000)
@@ -161,7 +158,6 @@ def test_a_lot_passes_through_a_high_watermark(
     rounds: Rounds, wires: Wires, low: int, high: int
 ) -> None:
     """More than the loop takes at once, with the end behind it."""
-    rounds.allow(100_000)
     reader = Reader(rounds, wires.pair(), low=low, high=high)
     reader.send(100_000)
     reader.far.close()
@@ -222,7 +218,6 @@ def test_a_high_watermark_that_is_lifted_lets_the_rest_in(
 @rule("levent.newevbuf.data-before-eof")
 def test_many_small_pieces_are_one_row_of_bytes(rounds: Rounds, wires: Wires) -> None:
     """Sent one by one while the loop runs, and taken now and then, now some, now all."""
-    rounds.allow(5000)
     inlet = Inlet(rounds, wires.pair())
     inlet.evbuf.start()
     for number in range(300):
@@ -241,7 +236,6 @@ def test_many_small_pieces_are_one_row_of_bytes(rounds: Rounds, wires: Wires) ->
 @rule("levent.newevbuf.data-before-eof")
 def test_a_portion_a_call_leaves_the_rest_for_later(rounds: Rounds, wires: Wires) -> None:
     """Each call takes ten bytes, however many there are; what is left is read at the end."""
-    rounds.allow(5000)
     reader = Reader(rounds, wires.pair(), most=10)
     reader.evbuf.start()
     for _ in range(20):

@@ -40,7 +40,6 @@ def test_how_much_is_taken_in_of_a_lot(
     rounds: Rounds, wires: Wires, observe: Observation, high: int
 ) -> None:
     """A hundred thousand bytes, in as many passes as the loop wants."""
-    rounds.allow(100_000)
     inlet = _started(rounds, wires, 0, high)
     inlet.send(100_000)
     inlet.pour(lambda: None)

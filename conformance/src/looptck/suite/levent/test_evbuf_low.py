@@ -209,7 +209,6 @@ def test_a_low_watermark_above_what_is_read_at_once_is_reached_all_the_same(
     rounds: Rounds, wires: Wires, low: int
 ) -> None:
     """Sent in four parts, while the loop runs; the last byte comes alone."""
-    rounds.allow(low)
     inlet = _inlet(rounds, wires, low)
     parts = [low // 4, low // 4, low // 4, low - 1 - 3 * (low // 4)]
     for part in parts:

@@ -18,7 +18,6 @@ HUGE = 1 << 30
 
 def _holding(rounds: Rounds, wires: Wires, data: bytes, pieces: int = 1) -> Inlet:
     """A started buffered event with *data* in its input, in so many arrivals or more."""
-    rounds.allow(len(data) + 400)
     inlet = Inlet(rounds, wires.pair())
     inlet.evbuf.start()
     for piece in range(pieces):
@@ -154,7 +153,6 @@ def test_read_without_a_size_gives_all_arrivals(
 @rule("levent.bufevent.read-all")
 def test_read_without_a_size_gives_more_than_the_kernel_holds(rounds: Rounds, wires: Wires) -> None:
     """Half a megabyte, sent in portions while the loop runs."""
-    rounds.allow(500_000)
     inlet = Inlet(rounds, wires.pair())
     inlet.evbuf.start()
     for _ in range(10):
@@ -181,7 +179,6 @@ def test_read_without_a_size_gives_what_another_read_left(
 @rule("levent.bufevent.read-all")
 def test_read_without_a_size_gives_everything_in_a_callback(rounds: Rounds, wires: Wires) -> None:
     """It was asked for a low watermark of all there is."""
-    rounds.allow(50_000)
     got: list[bytes] = []
     inlet = Inlet(rounds, wires.pair(), lambda *_: got.append(inlet.evbuf.read() or b""))
     inlet.evbuf.set_read_watermarks(50_000, 0)

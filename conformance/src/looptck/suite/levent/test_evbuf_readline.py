@@ -110,7 +110,6 @@ def test_a_line_that_comes_one_byte_at_a_time_is_whole(rounds: Rounds, wires: Wi
 @pytest.mark.parametrize("length", [1023, 4096, 16383, 16384, 16385, 65535, 65536, 65537, 99_000])
 def test_a_long_line_is_whole(rounds: Rounds, wires: Wires, length: int) -> None:
     """A short one is before it and behind it."""
-    rounds.allow(100_000)
     long = pattern(length).replace(b"\n", b"-").replace(b"\r", b"-")
     inlet = _started(rounds, wires)
     inlet.send_bytes(b"short\n" + long + b"\nlast\n")
@@ -124,7 +123,6 @@ def test_a_long_line_is_whole(rounds: Rounds, wires: Wires, length: int) -> None
 @rule("levent.bufevent.readline")
 def test_a_long_line_that_comes_in_pieces_is_whole(rounds: Rounds, wires: Wires) -> None:
     """It is looked for after each, in vain until the last."""
-    rounds.allow(300_000)
     long = pattern(250_000).replace(b"\n", b"-").replace(b"\r", b"-")
     inlet = _started(rounds, wires)
     for at in range(0, len(long), 50_000):
@@ -140,7 +138,6 @@ def test_a_long_line_that_comes_in_pieces_is_whole(rounds: Rounds, wires: Wires)
 @pytest.mark.parametrize("lines", [100, 5000])
 def test_many_lines_are_read_in_order(rounds: Rounds, wires: Wires, lines: int) -> None:
     """Numbered, so that a line that is lost or doubled shows."""
-    rounds.allow(100_000)
     sent = [b"line %d" % number for number in range(lines)]
     inlet = _started(rounds, wires)
     inlet.send_bytes(b"".join(line + b"\n" for line in sent))
@@ -230,7 +227,6 @@ def test_what_has_no_break_is_not_drained(
     rounds: Rounds, wires: Wires, text: bytes, times: int
 ) -> None:
     """However often it is asked; then a break comes, and the line is whole."""
-    rounds.allow(100_000)
     inlet = _started(rounds, wires)
     inlet.send_bytes(text)
     inlet.arrive()
@@ -250,7 +246,6 @@ def test_what_has_no_break_is_not_drained(
 )
 def test_read_gives_what_readline_did_not(rounds: Rounds, wires: Wires, text: bytes) -> None:
     """Nothing was removed; after a line, too."""
-    rounds.allow(100_000)
     inlet = _started(rounds, wires)
     inlet.send_bytes(b"line\n" + text)
     inlet.arrive()

@@ -87,7 +87,6 @@ def test_what_is_in_the_input_at_the_stop_counts_for_the_low_watermark(
 @rule("levent.bufevent.stop")
 def test_the_rest_and_the_end_come_after_the_start(rounds: Rounds, wires: Wires) -> None:
     """Stopped in a call that takes ten bytes; the others and the end of the file wait."""
-    rounds.allow(5000)
 
     def read(*_arguments: object) -> None:
         inlet.take(10)
@@ -154,7 +153,6 @@ def test_output_that_waits_at_the_stop_leaves_after_the_start(
     rounds: Rounds, wires: Wires, size: int
 ) -> None:
     """Some of it may have left before; the peer takes all that did, and there is room then."""
-    rounds.allow(size)
     outlet = Outlet(rounds, wires)
     outlet.start()
     if size == 10:
@@ -216,7 +214,6 @@ def test_a_stop_in_writecb_keeps_what_it_wrote(rounds: Rounds, wires: Wires) -> 
 @rule("levent.bufevent.stop")
 def test_both_directions_survive_many_stops(rounds: Rounds, wires: Wires) -> None:
     """Stopped and started at every other pass, between passes and in callbacks."""
-    rounds.allow(50_000)
 
     def read(*_arguments: object) -> None:
         inlet.take()

@@ -20,7 +20,6 @@ def test_one_piece_leaves_completely(
     rounds: Rounds, wires: Wires, size: int, stuffed: bool
 ) -> None:
     """The peer takes what has come, pass after pass."""
-    rounds.allow(size)
     outlet = Outlet(rounds, wires)
     outlet.start()
     if stuffed:
@@ -50,7 +49,6 @@ def test_pieces_leave_in_the_order_in_which_they_were_written(
     rounds: Rounds, wires: Wires, sizes: list[int], passes: int
 ) -> None:
     """The way is narrow and at first full, so that all kinds of rests are left."""
-    rounds.allow(sum(sizes))
     outlet = Outlet(rounds, wires)
     outlet.start()
     outlet.stuff()
@@ -67,7 +65,6 @@ def test_pieces_leave_in_the_order_in_which_they_were_written(
 def test_a_slow_peer_gets_everything(rounds: Rounds, wires: Wires, step: int) -> None:
     """It takes a little between passes, and so does the kernel."""
     size = max(200 * step, 20_000) if step < 3000 else 300_000
-    rounds.allow(size)
     outlet = Outlet(rounds, wires)
     outlet.start()
     outlet.write(size)
@@ -80,7 +77,6 @@ def test_a_slow_peer_gets_everything(rounds: Rounds, wires: Wires, step: int) ->
 @rule("levent.bufevent.write")
 def test_write_returns_though_the_peer_takes_nothing(rounds: Rounds, wires: Wires) -> None:
     """A megabyte, into a way that is full; later the peer takes it."""
-    rounds.allow(1_000_000)
     outlet = Outlet(rounds, wires)
     outlet.start()
     outlet.stuff()
@@ -97,7 +93,6 @@ def test_write_returns_though_the_peer_takes_nothing(rounds: Rounds, wires: Wire
 @pytest.mark.parametrize("high", [0, 10, 5000])
 def test_no_watermark_keeps_output_from_leaving(rounds: Rounds, wires: Wires, high: int) -> None:
     """A high one of the output limits nothing, and a low one is for writecb alone."""
-    rounds.allow(50_000)
     outlet = Outlet(rounds, wires)
     outlet.evbuf.set_write_watermarks(min(high, 100), high)
     outlet.start()
@@ -143,7 +138,6 @@ def test_what_readcb_writes_leaves(rounds: Rounds, wires: Wires, times: int) -> 
 @rule("levent.bufevent.write")
 def test_output_leaves_while_input_arrives(rounds: Rounds, wires: Wires) -> None:
     """A lot goes both ways at the same time."""
-    rounds.allow(200_000)
     inlet = Inlet(rounds, wires.pair(), lambda *_: inlet.take())
     inlet.evbuf.start()
     outlet_bytes = bytes(range(256)) * 200

@@ -54,7 +54,6 @@ def test_what_writecb_writes_leaves_and_brings_another_call(
     rounds: Rounds, wires: Wires, sizes: list[int], low: int
 ) -> None:
     """Small and large pieces; some are more than the file takes at once."""
-    rounds.allow(sum(sizes))
     outlet = _writer(rounds, wires, sizes, low)
     _all_leaves(rounds, outlet, sizes)
 
@@ -63,7 +62,6 @@ def test_what_writecb_writes_leaves_and_brings_another_call(
 def test_a_long_row_of_pieces_is_written_in_calls(rounds: Rounds, wires: Wires) -> None:
     """Three hundred, each when the one before it has left."""
     sizes = [1 + number % 50 for number in range(300)]
-    rounds.allow(5000)
     outlet = _writer(rounds, wires, sizes)
     _all_leaves(rounds, outlet, sizes)
 
@@ -71,7 +69,6 @@ def test_a_long_row_of_pieces_is_written_in_calls(rounds: Rounds, wires: Wires) 
 @rule("levent.buffer.write-more-in-cb")
 def test_several_pieces_written_in_one_call_leave_in_order(rounds: Rounds, wires: Wires) -> None:
     """Three in each of ten calls, larger and larger."""
-    rounds.allow(40_000)
     rest = list(range(10))
 
     def more() -> None:
