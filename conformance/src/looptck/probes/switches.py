@@ -70,7 +70,7 @@ def act_in(situation: Situation, rounds: Rounds, wires: Wires, act: Act) -> None
             "opener",
             wires.pair()[0].fileno(),
             "w",
-            lambda _: (opener.stop(), act() if situation is Situation.INSIDE else None),
+            lambda *_: (opener.stop(), act() if situation is Situation.INSIDE else None),
         )
         opener.start()
         assert rounds.until_count("opener"), "an event for a writable file was not called"

@@ -29,7 +29,7 @@ def _loop(rounds: Rounds, form: str) -> None:
 def _reader(rounds: Rounds, name: str, end: End, *, calls: int = 1) -> Event:
     """An event that reads all there is and stops at its last call."""
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         drain(end)
         if rounds.count(name) < calls:
             event.start()
@@ -108,7 +108,7 @@ def test_loop_serves_an_event_again_and_again_until_it_stops(
     """Each call reads its byte and sends the next one; the last one of five stops."""
     near, far = wires.pipe()
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         drain(near)
         far.send(b"x")
         if rounds.count("event") < 5:
@@ -185,7 +185,7 @@ def test_loop_returns_when_a_callback_ends_the_last_event(
     if whose != "its own":
         other.start()
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         if whose == "both":
             event.start()
         if whose != "its own":
@@ -209,7 +209,7 @@ def test_loop_serves_as_before_when_it_is_called_again(
     """The same event is started again for each loop, and a loop without any comes in between."""
     near, far = wires.pipe()
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         drain(near)
         event.stop()
 
@@ -240,7 +240,7 @@ def test_an_event_started_in_a_callback_is_served(
     quiet, _ = wires.pipe()
     silent = rounds.event("silent", quiet.fileno(), "r")
 
-    def on_fresh(_file: object) -> None:
+    def on_fresh(*_: object) -> None:
         new[0].stop()
         silent.stop()
 
@@ -249,7 +249,7 @@ def test_an_event_started_in_a_callback_is_served(
 
     new = [make()] if made == "before" else []
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         if data == "ready" or rounds.count("starter") == 2:
             sender.send(b"x")
         if rounds.count("starter") == 1:
@@ -285,7 +285,7 @@ def test_each_callback_may_start_the_next_event(rounds: Rounds, wires: Wires, st
         far.send(b"x")
 
     def add(at: int) -> None:
-        def on_read(_file: object) -> None:
+        def on_read(*_: object) -> None:
             if stops == "before":
                 event.stop()
             if at + 1 < len(names):

@@ -48,7 +48,7 @@ def _reader(rounds: Rounds, wires: Wires, name: str, *, calls: int = 1) -> None:
     near, far = wires.pair()
     far.send(b"x")
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         if rounds.count(name) < calls:
             event.start()
         else:
@@ -178,7 +178,7 @@ def test_observe_loop_in_a_callback_of_its_own_base(
         far.send(b"x")
         told: list[str] = []
 
-        def on_read(_file: object) -> None:
+        def on_read(*_: object) -> None:
             drain(near)
             outer.stop()
             _reader(rounds, wires, "inner")
@@ -193,7 +193,7 @@ def test_observe_loop_in_a_callback_of_its_own_base(
             last.start()
 
         outer = rounds.event("outer", near.fileno(), "r", on_read)
-        last = rounds.event("last", late.fileno(), "r", lambda _: last.stop())
+        last = rounds.event("last", late.fileno(), "r", lambda *_: last.stop())
         outer.start()
         try:
             rounds.once(None)

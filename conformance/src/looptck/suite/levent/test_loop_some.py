@@ -27,7 +27,7 @@ def _always_ready(rounds: Rounds, wires: Wires) -> None:
     """An active event whose data is never read, and which starts itself again."""
     near, far = wires.pipe()
     far.send(b"x")
-    event = rounds.event("event", near.fileno(), "r", lambda _: event.start())
+    event = rounds.event("event", near.fileno(), "r", lambda *_: event.start())
     event.start()
 
 
@@ -45,7 +45,7 @@ def _serves_one_call(rounds: Rounds, wires: Wires, howmany: int) -> None:
 def _waits(rounds: Rounds, wires: Wires, howmany: int) -> None:
     near, far = wires.pipe()
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         drain(near)
         event.start()
 
@@ -91,7 +91,7 @@ def test_loop_1_serves_each_of_several_events_in_the_end(
     def add(name: str) -> None:
         near, far = wires.pipe()
         far.send(b"x")
-        event = rounds.event(name, near.fileno(), "r", lambda _: event.stop())
+        event = rounds.event(name, near.fileno(), "r", lambda *_: event.stop())
         event.start()
 
     names = {f"event {each}" for each in range(ready)}
@@ -145,7 +145,7 @@ def test_loop_1_waits_again_after_its_event_was_served_and_stopped(
     """What the stopped one left unread is no event for the next call."""
     near, far = wires.pipe()
     far.send(b"x")
-    event = rounds.event("stopped", near.fileno(), "r", lambda _: event.stop())
+    event = rounds.event("stopped", near.fileno(), "r", lambda *_: event.stop())
     event.start()
     _loop(rounds)
     assert rounds.trace == ["stopped"], "loop(1) did not call the one event that was ready"
@@ -184,7 +184,7 @@ def test_loop_n_returns_with_fewer_events_or_more(
     def add(name: str) -> None:
         near, far = wires.pipe()
         far.send(b"x")
-        event = rounds.event(name, near.fileno(), "r", lambda _: event.stop())
+        event = rounds.event(name, near.fileno(), "r", lambda *_: event.stop())
         event.start()
 
     for each in range(ready):

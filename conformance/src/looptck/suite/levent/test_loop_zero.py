@@ -12,7 +12,7 @@ from looptck.markers import rule
 from looptck.probes.returning import returning
 from looptck.probes.rounds import Rounds
 from looptck.probes.stopwatch import Stopwatch, assert_prompt
-from looptck.probes.wires import End, Wires, drain
+from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.levent import Event, Levent
 
 # A pass may be late for what became ready just before it.
@@ -40,7 +40,7 @@ def _passes_until(rounds: Rounds, condition: Callable[[], object]) -> None:
 
 def _ending(rounds: Rounds, name: str, end: End) -> Event:
     """A started reader that stops itself when it is called."""
-    event = rounds.event(name, end.fileno(), "r", lambda _: event.stop())
+    event = rounds.event(name, end.fileno(), "r", lambda *_: event.stop())
     event.start()
     return event
 
@@ -74,10 +74,12 @@ def test_every_ready_event_is_called_and_no_other_is(
 def test_what_becomes_ready_later_is_served_by_a_later_pass(
     rounds: Rounds, wires: Wires, wire: str
 ) -> None:
-    """Between the arrivals there are passes that find nothing."""
+    """Between the arrivals there are passes that find nothing, and no room either."""
     near, far = _WIRES[wire](wires)
+    if wire != "pipe":
+        fill(near)
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         drain(near)
         event.start()
 
@@ -110,7 +112,7 @@ def _several_idle(rounds: Rounds, wires: Wires) -> None:
 def _idle_again(rounds: Rounds, wires: Wires) -> None:
     near, far = wires.pipe()
 
-    def on_read(_file: object) -> None:
+    def on_read(*_: object) -> None:
         drain(near)
         event.start()
 
@@ -161,7 +163,7 @@ def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
         near, far = wires.pipe()
         far.send(b"x")
 
-        def on_read(_file: object) -> None:
+        def on_read(*_: object) -> None:
             if data == "comes anew":
                 drain(near)
                 far.send(b"x")
@@ -194,7 +196,7 @@ def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
     one, two = wires.pair()
 
     def add(name: str, end: End) -> None:
-        def on_read(_file: object) -> None:
+        def on_read(*_: object) -> None:
             end.send(drain(end))
             event.start()
 
@@ -222,7 +224,7 @@ def test_events_that_make_new_ones_do_not_keep_a_pass_going(levent: Levent, wire
     far.send(b"x")
 
     def add() -> None:
-        def on_read(_file: object) -> None:
+        def on_read(*_: object) -> None:
             event.stop()
             if rounds.count("event") < most:
                 add()

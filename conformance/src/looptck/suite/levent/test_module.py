@@ -18,7 +18,7 @@ from looptck.profiles.levent import LOOP_NAMES, Levent
 
 def _reader(rounds: Rounds, name: str, fd: int) -> None:
     """A started event that stops when it is called."""
-    event = rounds.event(name, fd, "r", lambda _: event.stop())
+    event = rounds.event(name, fd, "r", lambda *_: event.stop())
     event.start()
 
 
@@ -145,7 +145,12 @@ def test_fdfromfile_gives_the_number_of_an_open_file(
     file = _FILES[kind](wires)
     wires.keep(file.close)
     for _ in range(2):
-        number = levent.fdfromfile(file)
+        try:
+            number = levent.fdfromfile(file)
+        except Exception as error:
+            raise AssertionError(
+                f"fdfromfile refused an open file ({kind}) with {type(error).__name__}"
+            ) from error
         assert isinstance(number, int), f"fdfromfile gave {type(number).__name__}, not an int"
         assert number == file.fileno(), (
             f"fdfromfile gave another number than that of the file: {kind}"
@@ -158,7 +163,9 @@ def test_fdfromfile_tells_files_apart(levent: Levent) -> None:
     """Of one name and type, open at the same time; each file closed leaves its number free."""
     files = [open(__file__, "rb") for _ in range(4)]  # noqa: SIM115  # closed in the middle of the test
     try:
-        assert [levent.fdfromfile(file) for file in files] == [file.fileno() for file in files]
+        assert [levent.fdfromfile(file) for file in files] == [file.fileno() for file in files], (
+            "four files of one name are open, and their numbers were mistaken"
+        )
         for at in (2, 0):
             files[at].close()
             with tempfile.TemporaryFile() as fresh:
