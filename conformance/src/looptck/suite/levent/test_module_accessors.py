@@ -61,10 +61,13 @@ def _number(file: Any) -> int:
 def _is_watched(
     rounds: Rounds, file: File, right: socket.socket, *wrong: socket.socket
 ) -> str | None:
-    """None if an event for *file* is called for what *right* sends alone; else what happened."""
+    """None if an event for *file* is called for what *right* sends alone; else what is wrong."""
     rounds.trace.clear()
-    event = rounds.event("event", file, "r", lambda _: event.stop())
-    event.start()
+    try:
+        event = rounds.event("event", file, "r", lambda _: event.stop())
+        event.start()
+    except Exception as error:
+        return f"it was refused with {type(error).__name__}"
     for each in wrong:
         each.send(b"x")
     rounds.quiet(3)
@@ -72,6 +75,16 @@ def _is_watched(
         return "it was called for another file"
     right.send(b"x")
     return None if rounds.until_count("event") else "it was not called for its file"
+
+
+def _told(levent: Levent, file: File) -> int:
+    """What fdfromvalue gives; that it raises is told in plain words."""
+    try:
+        return levent.fdfromvalue(file)
+    except Exception as error:
+        raise AssertionError(
+            f"fdfromvalue refused an object whose type has an accessor, with {type(error).__name__}"
+        ) from error
 
 
 @rule("levent.setfdaccessor")
@@ -98,7 +111,12 @@ def test_a_buffered_event_takes_an_object_of_a_type_with_an_accessor(
 ) -> None:
     """Whether it serves the file is for levent.newevbuf.creates."""
     levent.setfdaccessor(Plain, _number)
-    assert rounds.evbuf(Plain(wires.pair()[0].fileno())) is not None
+    try:
+        rounds.evbuf(Plain(wires.pair()[0].fileno()))
+    except Exception as error:
+        raise AssertionError(
+            f"newevbuf refused an object whose type has an accessor, with {type(error).__name__}"
+        ) from error
 
 
 @rule("levent.setfdaccessor")
@@ -238,7 +256,7 @@ def test_an_accessor_is_asked_anew_for_the_same_object(
     rounds.end()
     file.number = new[0].fileno()
     if way == "fdfromvalue":
-        assert levent.fdfromvalue(file) == file.number, "fdfromvalue gave the old descriptor"
+        assert _told(levent, file) == file.number, "fdfromvalue gave the old descriptor"
     else:
         wrong = _is_watched(rounds, file, new[1], old[1])
         assert wrong is None, f"an event was made for the object's new descriptor; {wrong}"
@@ -300,6 +318,16 @@ def _opened(wires: Wires, fd: int, mode: str) -> IO[Any]:
     return file
 
 
+def _tell_of(levent: Levent, kind: type[Any]) -> None:
+    """The document's example, for files of this type."""
+    try:
+        levent.setfdaccessor(kind, levent.fdfromfile)
+    except Exception as error:
+        raise AssertionError(
+            f"setfdaccessor({kind.__name__}, fdfromfile) raised {type(error).__name__}"
+        ) from error
+
+
 @rule("levent.setfdaccessor-example")
 @every_mode
 @pytest.mark.parametrize("opened", ["before", "after"])
@@ -310,7 +338,7 @@ def test_file_objects_are_files_with_fdfromfile_as_their_accessor(
     example = _opened(wires, wires.pair()[0].fileno(), mode)
     near, far = wires.pair()
     file = _opened(wires, near.fileno(), mode) if opened == "before" else None
-    levent.setfdaccessor(type(example), levent.fdfromfile)
+    _tell_of(levent, type(example))
     file = file or _opened(wires, near.fileno(), mode)
     wrong = _is_watched(rounds, file, far)
     assert wrong is None, f"an event was made for a file object ({mode}); {wrong}"
@@ -324,8 +352,8 @@ def test_fdfromvalue_knows_file_objects_by_the_example(
     """Several files of the type, standard input's descriptor 0 among them."""
     numbers = [wires.pair()[0].fileno(), 0, wires.pair()[0].fileno()]
     files = [_opened(wires, number, mode) for number in numbers]
-    levent.setfdaccessor(type(files[0]), levent.fdfromfile)
-    assert [levent.fdfromvalue(file) for file in files] == numbers, (
+    _tell_of(levent, type(files[0]))
+    assert [_told(levent, file) for file in files] == numbers, (
         f"fdfromvalue gave other numbers than the files have ({mode})"
     )
 
@@ -340,7 +368,7 @@ def test_fdfromvalue_gives_what_the_accessor_returns(
     near, far = wires.pair()
     high = wires.numbered(near, 700).fileno()
     for number in (near.fileno(), far.fileno(), 0, high, near.fileno()):
-        told = levent.fdfromvalue(kind(number))
+        told = _told(levent, kind(number))
         assert isinstance(told, int), f"fdfromvalue gave {type(told).__name__}, not an int"
         assert told == number, f"the accessor returned {number}, fdfromvalue gave {told}"
 
@@ -359,7 +387,7 @@ def test_fdfromvalue_asks_the_accessor_of_the_values_own_type(
     ]
     for kind, accessor in told[::order]:
         levent.setfdaccessor(kind, accessor)
-    given = [levent.fdfromvalue(kind(-1)) for kind in (Plain, Derived, Slotted)]
+    given = [_told(levent, kind(-1)) for kind in (Plain, Derived, Slotted)]
     assert given == numbers, "of three types with accessors, one was asked for another"
 
 
@@ -369,6 +397,6 @@ def test_fdfromvalue_asks_the_accessor_that_was_set_last(levent: Levent, wires: 
     old, new = (end.fileno() for end in wires.pair())
     file = Plain(-1)
     levent.setfdaccessor(Plain, lambda _: old)
-    assert levent.fdfromvalue(file) == old, "fdfromvalue did not give the accessor's number"
+    assert _told(levent, file) == old, "fdfromvalue did not give the accessor's number"
     levent.setfdaccessor(Plain, lambda _: new)
-    assert levent.fdfromvalue(file) == new, "fdfromvalue asked an accessor that was replaced"
+    assert _told(levent, file) == new, "fdfromvalue asked an accessor that was replaced"
