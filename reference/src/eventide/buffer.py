@@ -100,6 +100,10 @@ class Buffer:
         """All of *other* is at the end of this, and *other* is empty; how much it was."""
         if other is self:
             raise ValueError("a buffer cannot be moved into itself")
+        if other.plain:
+            head, other.head = other.head, b""
+            self.append(head)
+            return len(head)
         moved = len(other)
         for piece in other._pieces():
             self.append(piece)
@@ -140,7 +144,7 @@ class Buffer:
 
     def drain(self, size: int | None = None) -> int:
         """Remove the first *size* bytes, all if there are fewer or for None; how many."""
-        there = len(self)
+        there = len(self.head) - self._pos + self._behind
         if size is None or size >= there:
             self._clear()
             return there
@@ -229,6 +233,8 @@ class Buffer:
 
         Fewer if there are fewer, all for None.
         """
+        if size is None and not start and self.plain:
+            return self.head
         if start < 0 or (size is not None and size < 0):
             raise ValueError(f"start and size are 0 or more, not {start!r} and {size!r}")
         available = max(0, len(self) - start)

@@ -22,6 +22,10 @@ __all__ = ["Buffer", "Module", "new"]
 # what one read asks for when it is not told how much
 _MUCH = 65536
 
+# what can be added besides buffers; a tuple, since a union would be made anew
+# for each question
+_BYTES = (bytes, bytearray, memoryview)
+
 
 class Module(Protocol):
     """What the entry object calls `buffer`: this module."""
@@ -45,21 +49,23 @@ class Buffer:
         TypeError, ValueError or ClosedError, and nothing has changed.
         """
         mine = self._to_fill()
-        for part in (first, *more):
-            if part is self:
-                raise ValueError("a buffer cannot be added to itself")
+        parts = (first, *more)
+        for part in parts:
             if isinstance(part, Buffer):
+                if part is self:
+                    raise ValueError("a buffer cannot be added to itself")
                 part._to_take()
-            elif not isinstance(part, bytes | bytearray | memoryview):
+            elif not isinstance(part, _BYTES):
                 raise TypeError(f"bytes or a buffer can be added, not {part!r}")
-        before = len(mine)
-        for part in (first, *more):
+        added = 0
+        for part in parts:
             if isinstance(part, Buffer):
-                mine.move(part._to_take())
+                added += mine.move(part._to_take())
                 part._taken()
             else:
-                mine.append(part)
-        added = len(mine) - before
+                data = part if type(part) is bytes else bytes(memoryview(part))
+                mine.append(data)
+                added += len(data)
         self._filled()
         return added
 
@@ -84,10 +90,12 @@ class Buffer:
         counts from 1, or from the end if negative.  A negative length is all.
         """
         mine = self._open()
+        if not begin_and_length:
+            return mine.peek()
         begin, length = 1, -1
         if len(begin_and_length) == 1:
             [length] = begin_and_length
-        elif begin_and_length:
+        else:
             begin, length = begin_and_length
         if not isinstance(begin, int) or not isinstance(length, int):
             raise TypeError(f"begin and length are whole numbers, not {begin_and_length!r}")
@@ -146,11 +154,8 @@ class Buffer:
             raise ClosedError("this buffer is closed; make a new one")
         return self._queue
 
-    def _to_fill(self) -> queue.Buffer:
-        return self._open()
-
-    def _to_take(self) -> queue.Buffer:
-        return self._open()
+    # the same function, not a call of it: this is on the way of every byte
+    _to_fill = _to_take = _open
 
     def _filled(self) -> None:
         """Something was put in."""
