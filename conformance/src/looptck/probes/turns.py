@@ -297,7 +297,7 @@ class Turns:
             return luaevent.LEAVE
 
         if wait is None:
-            event = self.base.addevent(self._room, luaevent.EV_WRITE, on_room)
+            event = self.base.addevent(self._room.fileno(), luaevent.EV_WRITE, on_room)
         else:
             event = self.base.addevent(None, luaevent.EV_TIMEOUT, on_time, wait)
         self._events.append(event)
