@@ -9,7 +9,7 @@ import looptck.models
 from looptck.catalogue import shipped
 from looptck.models.choosing import Feature
 
-_RULE = re.compile(r'f?"(lua(?:event|hop)\.[a-z]+\.[^"]*)"')
+_RULE = re.compile(r'f?"((?:luaevent|luahop|levent)\.[a-z]+\.[^"]*)"')
 _CHOICE = re.compile(r"{'([a-z-]+)' if [^}]* else '([a-z-]+)'}")
 
 

@@ -9,20 +9,27 @@ import pytest
 from hypothesis import given, settings
 
 from looptck.catalogue import shipped
+from looptck.models.buffered_scenario import BufferedScenario
 from looptck.models.choosing import Dice, Feature
-from looptck.models.frozen import frozen
+from looptck.models.frozen import MODELLED, frozen
 from looptck.models.generating import made_up, scenarios
 from looptck.models.reading import AnyScenario, from_data, parse
 from looptck.models.reducing import reduce
 from looptck.models.scenario import NotAScenarioError
 
 EVERYTHING = frozenset(Feature)
-PROFILES = ("luaevent", "luahop")
+PROFILES = MODELLED
 
 
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(scenarios("luaevent", EVERYTHING))
 def test_the_text_of_a_luaevent_scenario_parses_back(scenario: AnyScenario) -> None:
+    assert parse(scenario.text()) == scenario
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(scenarios("levent", EVERYTHING))
+def test_the_text_of_a_levent_scenario_parses_back(scenario: AnyScenario) -> None:
     assert parse(scenario.text()) == scenario
 
 
@@ -56,6 +63,7 @@ def test_a_frozen_scenario_names_a_judged_rule_and_says_why(profile: str) -> Non
         ("luahop\nwire 2: pair\nbegin", "numbered from 1"),
         ("luahop\nthe weather: fine\nbegin", "neither a wire"),
         ("luahop\nbegin\nhope for the best", "is no step"),
+        ("levent\nA: buffer\nbegin", "neither a buffered event nor a call"),
     ],
 )
 def test_what_is_no_scenario_is_refused_with_the_line(text: str, complaint: str) -> None:
@@ -82,4 +90,32 @@ def test_reducing_keeps_what_is_interesting_and_nothing_else() -> None:
         "A: reader on wire 1",
         "begin",
         "fill wire 1",
+    ]
+
+
+def test_reducing_takes_apart_what_callbacks_do_and_lowers_numbers_together() -> None:
+    scenario = parse(
+        "levent\n"
+        "A: buffered event on a narrow line\n"
+        "    3 times readcb: take 2 from A; write 70 to B\n"
+        "    writecb: input of A: low 8, high 9\n"
+        "B: buffered event\n"
+        "begin\nstart A\nstart B\npeer of A sends 8\npeer of B sends 100\npass"
+    )
+
+    def sends_the_low_watermark(smaller: AnyScenario) -> bool:
+        lows = [each.args[1] for each in smaller.steps if each.verb == "mark input"]
+        sent = [each.args[1] for each in smaller.steps if each.verb == "send"]
+        if isinstance(smaller, BufferedScenario):
+            inner = [call.do for actor in smaller.actors.values() for _, call in actor.calls]
+            lows += [each.args[1] for do in inner for each in do if each.verb == "mark input"]
+        return bool(lows) and lows[0] in sent
+
+    smallest = reduce(scenario, sends_the_low_watermark, seconds=5)
+    assert smallest.text().splitlines() == [
+        "levent",
+        "A: buffered event",
+        "begin",
+        "input of A: low 1, high 0",
+        "peer of A sends 1",
     ]
