@@ -347,9 +347,25 @@ class BufferedEvent(Event):
                             on_read(self._subject)
                     else:
                         self._end(READ, EVBUFFER_EOF, None)  # BUF-5
+            queue = self.output
             # BUF-7: or what the callback wrote, if it need not wait for its turn
-            if ready & WRITE or (self.output.head and not self.want & WRITE):
-                self._send()
+            if (ready & WRITE or (queue.head and not self.want & WRITE)) and not self._write_held:
+                try:
+                    if queue.plain and queue.head:  # BUF-9
+                        sent = _write(self.fd, queue.head)
+                        if sent == len(queue.head):
+                            queue.head = b""
+                        else:
+                            queue.drain(sent)
+                    elif queue.head:
+                        queue.write_to(self.fd)
+                except BlockingIOError:
+                    pass
+                except OSError as error:
+                    self._end(WRITE, EVBUFFER_ERROR, error)
+                else:
+                    if self._on_write is not None or self._write_timeout is not None:
+                        self._tell_written()
         finally:
             self._serving = False
             if self._read_held or self.output.head or self._announcing or self.want != READ:
@@ -418,32 +434,14 @@ class BufferedEvent(Event):
         limits = self._read_low, self._read_high, self._read_timeout
         self._bounded = limits != (0, 0, None)
 
-    def _send(self) -> None:
-        if self._write_held:
-            return
-        queue = self.output
-        if head := queue.head:
-            try:
-                if queue.plain:  # BUF-9
-                    sent = _write(self.fd, head)
-                    if sent == len(head):
-                        queue.head = b""
-                    else:
-                        queue.drain(sent)
-                else:
-                    queue.write_to(self.fd)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._end(WRITE, EVBUFFER_ERROR, error)
-                return
-            if self._write_timeout is not None:
-                self._wait_anew(WRITE)
-        if not queue.head:
+    def _tell_written(self) -> None:
+        """What the descriptor took has left the output."""
+        if self._write_timeout is not None:
+            self._wait_anew(WRITE)
+        if not self.output.head:
             self._announcing = False
-        on_write = self._on_write
-        if on_write is not None and (not queue.head or len(queue) <= self._write_low):
-            on_write(self._subject)  # BUF-4
+        if self._on_write is not None and len(self.output) <= self._write_low:
+            self._on_write(self._subject)  # BUF-4
 
     def _end(self, direction: int, what: int, error: OSError | None) -> None:
         """BUF-5"""
