@@ -790,5 +790,25 @@ def test_a_buffered_event_and_its_model_agree(poller: str) -> None:
     )
 
 
+def test_writing_enabled_in_on_write_is_announced(poller: str, pair: Pairs) -> None:
+    """What was sent in the same step leaves nothing to watch for, but the call is owed."""
+    near, far = pair()
+    with Loop(poller) as loop:
+        recorder = Recorder(loop, near)
+        left = 2
+
+        def again(event: BufferedEvent) -> None:
+            nonlocal left
+            if left:
+                left -= 1
+                event.enable(WRITE)
+
+        recorder.then = {"read": lambda event: event.write(event.take()), "write": again}
+        far.send(b"x")
+        turns(loop)
+        assert far.recv(10) == b"x"
+    assert recorder.calls == [("read", 1), ("write", 0), ("write", 0), ("write", 0)]
+
+
 def test_they_are_where_a_program_looks_for_them() -> None:
     assert eventide.BufferedEvent is BufferedEvent
