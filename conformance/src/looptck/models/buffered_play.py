@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import random
 import select
 import socket
-import struct
-import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVarTuple
 
 from looptck.bench import Bench
+from looptck.probes.flows import unread
 from looptck.probes.wires import drain
 
 from .buffered import BufferedEvents, BufferedModel, Callback, Seen, State
@@ -66,9 +64,9 @@ class _Line:
 
     def seen(self) -> Seen:
         takes = bool(select.select([], [self.near], [], 0)[1])
-        moved = self._sent - _unread(self.near)
+        moved = self._sent - unread(self.near)
         if not self._is_gone:
-            self._left = self._received + _unread(self.far)
+            self._left = self._received + unread(self.far)
         return Seen(moved, self._left, takes)
 
     def send(self, data: bytes) -> bytes:
@@ -102,13 +100,6 @@ class _Line:
     def close(self) -> None:
         self.near.close()
         self.far.close()
-
-
-def _unread(end: socket.socket) -> int:
-    """How many bytes wait to be read from *end*."""
-    packed = fcntl.ioctl(end, termios.FIONREAD, struct.pack("i", 0))
-    (count,) = struct.unpack("i", packed)
-    return int(count)
 
 
 @dataclass(eq=False)

@@ -1,0 +1,97 @@
+"""levent, buffered events: lines, however the bytes are cut and whatever is read between."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires
+from looptck.profiles.levent import Levent
+
+_FEW = settings(
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    # each example has a base and a file of its own, and stops what it made
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+# No carriage returns: what they mean is open.
+_TEXTS = st.lists(
+    st.sampled_from([b"\n", b"\n", b"a", b"bc", b"\0", b"\xff", b"a piece that is longer"]),
+    max_size=16,
+).map(b"".join)
+
+_CUTS = st.lists(st.integers(0, 40), max_size=5)
+
+
+def _pieces(text: bytes, cuts: list[int]) -> list[bytes]:
+    """*text* cut at these positions, without empty pieces."""
+    places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    return [text[begin:end] for begin, end in pairwise(places) if begin < end]
+
+
+@rule("levent.bufevent.readline")
+@_FEW
+@given(text=_TEXTS, cuts=_CUTS, asked=st.lists(st.integers(0, 3), min_size=6, max_size=6))
+def test_any_split_of_the_input_gives_the_same_lines(
+    levent: Levent, wires: Wires, text: bytes, cuts: list[int], asked: list[int]
+) -> None:
+    """Between two pieces some of the lines that are there are asked for, none or too many."""
+    rounds = Rounds(levent)
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    lines: list[bytes] = []
+    pieces = _pieces(text, cuts)
+    for piece, times in zip(pieces, asked, strict=False):
+        inlet.send_bytes(piece)
+        inlet.arrive()
+        lines += [line for _ in range(times) if (line := inlet.evbuf.readline()) is not None]
+    while len(lines) <= len(text) and (line := inlet.evbuf.readline()) is not None:
+        lines.append(line)
+    lines.append(inlet.take())
+    rounds.end()
+    assert lines == text.split(b"\n"), f"the input came in the pieces {pieces}"
+
+
+@rule("levent.bufevent.readline")
+@_FEW
+@given(
+    text=_TEXTS,
+    cuts=_CUTS,
+    sizes=st.lists(st.none() | st.integers(0, 5), min_size=12, max_size=12),
+)
+def test_lines_and_bytes_may_be_read_in_turns(
+    levent: Levent, wires: Wires, text: bytes, cuts: list[int], sizes: list[int | None]
+) -> None:
+    """What one of them takes is gone for the other; None in place of a size asks for a line."""
+    rounds = Rounds(levent)
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.start()
+    there = b""
+    waiting = list(sizes)
+    for piece in _pieces(text, cuts):
+        inlet.send_bytes(piece)
+        inlet.arrive()
+        there += piece
+        for size in (waiting.pop(), waiting.pop()):
+            there = _read(inlet, size, there)
+    assert inlet.take() == there
+    rounds.end()
+
+
+def _read(inlet: Inlet, size: int | None, there: bytes) -> bytes:
+    """Read so many bytes, or a line, of what is *there*; what is left of that."""
+    if size is not None:
+        assert inlet.take(size) == there[:size], f"read({size}) with {there!r} in the input"
+        return there[size:]
+    line, found, rest = there.partition(b"\n")
+    expected = line if found else None
+    assert inlet.evbuf.readline() == expected, f"readline() with {there!r} in the input"
+    return rest if found else there
