@@ -1,6 +1,6 @@
 """The adapter of the real luaevent translates and does not mend.
 
-What crashes is in conformance/tests/test_real_luaevent.py, in processes that
+What crashes is in conformance/tests/test_real_libraries.py, in processes that
 may.
 """
 
@@ -124,6 +124,75 @@ def test_a_dropped_base_gives_its_descriptors_back(core: Any) -> None:
 
 def test_a_base_has_no_close_as_luaevent_has_none(core: Any) -> None:
     assert not hasattr(core.new(), "close")
+
+
+def test_a_base_has_what_luaevent_has_beyond_its_document(core: Any) -> None:
+    base = core.new()
+    assert base.method() in ("epoll", "poll", "select")
+    kept = base.addevent(None, core.EV_TIMEOUT, lambda _flags: None, 3600)
+    base.loopexit(0.001)
+    assert base.loop() == 0
+    del kept
+
+
+# ---- the complete library
+
+
+@pytest.fixture
+def extended() -> Any:
+    try:
+        return find(SPEC).profiles["luaevent-extended"](MonotonicClock())
+    except AdapterError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+def test_bytes_are_the_strings_of_lua(extended: Any) -> None:
+    buffer = extended.buffer.new()
+    every = bytes(range(256))
+    assert buffer.add(every, b"") == 256
+    assert (buffer.get_data(), bytes(buffer), len(buffer)) == (every, every, 256)
+    assert buffer.readline() == every[:10].partition(b"\0")[0]  # cut by luaevent
+
+
+@pytest.mark.parametrize("wrong", ["text", None, bytearray(b"bytes"), [b"bytes"]])
+def test_what_is_no_string_of_lua_is_for_luaevent_to_refuse(extended: Any, wrong: Any) -> None:
+    buffer = extended.buffer.new()
+    with pytest.raises(TypeError, match="bad argument"):
+        buffer.add(b"good", wrong)
+    assert len(buffer) == 0
+
+
+def test_a_buffer_may_be_added_to_another(extended: Any) -> None:
+    """An empty one too, although lupa finds it false."""
+    first, second, empty = (extended.buffer.new() for _ in range(3))
+    second.add(b"two")
+    assert first.add(b"one ", second, empty) == 7
+    assert (bytes(first), bytes(second)) == (b"one two", b"")
+
+
+def test_the_buffers_of_a_bufferevent_are_the_same_each_time(extended: Any) -> None:
+    """In a process of its own, as the library frees them twice."""
+    program = (
+        "import os, socket\n"
+        "from looptck.implementation import find\n"
+        f"entry = find({SPEC!r}).profiles['luaevent-extended'](None)\n"
+        "near, far = socket.socketpair()\n"
+        "base = entry.new()\n"
+        "made = entry.bufferevent.new(base, near, None, None, print)\n"
+        "assert made.get_read() is not made.get_write()\n"
+        "one = made.get_read()\n"
+        "assert made.get_read() is one\n"
+        "os._exit(0)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+
+
+# ---- what is missing
 
 
 # {what is missing: how to make it so}

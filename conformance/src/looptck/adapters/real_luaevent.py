@@ -24,6 +24,9 @@ from .real_luaevent_buffers import BufferEvents, Buffers
 # Where luaevent's Lua part is.
 _SCRIPTS = ("/usr/share/lua/5.1", "/usr/local/share/lua/5.1")
 
+# What the documents know or a version has, and another version has not.
+_MAY_HAVE = ("close", "loopexit", "method")
+
 
 class Luaevent:
     """`luaevent.core` of a Lua state of its own."""
@@ -81,10 +84,11 @@ class Base:
             self._lua.collect()
 
     def __getattr__(self, name: str) -> Any:
-        """`close`, if luaevent has one: 0.4.6 has not."""
-        if name != "close" or self._lua.on["has"](self.userdata, name) is None:
+        """A method that luaevent may have or not: 0.4.6 has no `close`."""
+        if name not in _MAY_HAVE or self._lua.on["has"](self.userdata, name) is None:
             raise AttributeError(f"a base of luaevent has no {name!r}")
-        return lambda: self._lua.call(self._lua.on["close"], self.userdata)
+        ask = self._lua.on["ask"]
+        return lambda *arguments: self._lua.call(ask, self.userdata, name, *arguments)
 
 
 class Event:
