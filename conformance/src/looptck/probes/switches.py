@@ -36,6 +36,15 @@ class Switch:
     def number(self) -> int:
         return self.near.fileno()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody else has closed it."""
+        try:
+            os.fstat(self.number)
+        except OSError:
+            return False
+        return True
+
     def on(self, evtype: str = "") -> None:
         """Ready for *evtype*, its own if none is given; for "rw" in both directions."""
         evtype = evtype or self.evtype

@@ -41,7 +41,7 @@ def test_a_deleted_event_is_never_called(
 ) -> None:
     """Its file is ready in every pass, and the program keeps the object."""
     switch = Switch(wires, evtype, on=True)
-    event = rounds.event("event", switch.number, evtype, lambda *_: event.start())
+    event = rounds.event("event", switch.number, evtype)
 
     def act() -> None:
         _with_past(past if situation is not Situation.INSIDE else "active", rounds, event)
@@ -50,6 +50,7 @@ def test_a_deleted_event_is_never_called(
     act_in(situation, rounds, wires, act)
     rounds.quiet()
     assert not rounds.trace, f"an event that was {past} was deleted, and is called"
+    assert switch.is_open, "delete has closed the file of its event"
 
 
 @rule("levent.event.delete")

@@ -139,8 +139,10 @@ def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
 
     def make() -> None:
         for at in range(3):
-            other = rounds.event(f"other {at}", shared.number, evtype)
-            others[f"other {at}"] = other
+            name = f"other {at}"
+            others[name] = rounds.event(
+                name, shared.number, evtype, lambda *_, n=name: others[n].stop()
+            )
 
     if made == "before":
         make()

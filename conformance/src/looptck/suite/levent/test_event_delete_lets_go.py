@@ -201,7 +201,7 @@ def test_the_file_of_a_deleted_event_stays_open(
 ) -> None:
     """Bytes go both ways afterwards, so that a file that is open but dead shows as well."""
     switch = Switch(wires, evtype, on=True)
-    event = rounds.event("event", switch.number, evtype, lambda *_: event.start())
+    event = rounds.event("event", switch.number, evtype)
     if past != "new":
         event.start()
     if past == "called":

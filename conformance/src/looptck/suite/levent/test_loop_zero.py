@@ -74,18 +74,12 @@ def test_every_ready_event_is_called_and_no_other_is(
 def test_what_becomes_ready_later_is_served_by_a_later_pass(
     rounds: Rounds, wires: Wires, wire: str
 ) -> None:
-    """Between the arrivals there are passes that find nothing, and no room either."""
-    near, far = _WIRES[wire](wires)
-    if wire != "pipe":
-        fill(near)
-
-    def on_read(*_: object) -> None:
-        drain(near)
-        event.start()
-
-    event = rounds.event("read", near.fileno(), "r", on_read)
-    event.start()
+    """Passes before it find nothing, and no room either; each event serves one arrival."""
     for arrival in range(1, 4):
+        near, far = _WIRES[wire](wires)
+        if wire != "pipe":
+            fill(near)
+        _ending(rounds, "read", near)
         for _ in range(_PASSES):
             _pass(rounds)
         assert rounds.count("read") == arrival - 1, "loop(0) called an event without any data"
@@ -94,6 +88,7 @@ def test_what_becomes_ready_later_is_served_by_a_later_pass(
         assert rounds.count("read") == arrival, (
             f"arrival {arrival} was not served by {_PASSES} calls of loop(0)"
         )
+        drain(near)
 
 
 def _none(_rounds: Rounds, _wires: Wires) -> None:
