@@ -119,11 +119,13 @@ def test_a_high_watermark_of_the_output_does_not_limit_the_input(
     free.evbuf.set_write_watermarks(0, 5)
     for inlet in (limited, free):
         inlet.evbuf.start()
-        inlet.send(100)
-    rounds.until(lambda: not free.waiting)
-    rounds.quiet()
+    limited.send(100)
+    for _ in range(3):
+        free.send(100)
+        rounds.until(lambda: not free.waiting)
+        rounds.quiet(5)
     assert not unread(free.near), (
-        f"{free.waiting} of 100 bytes wait in the file; the only high watermarks are those of the "
+        f"{free.waiting} of 300 bytes wait in the file; the only high watermarks are those of the "
         "output, and of another buffered event"
     )
 

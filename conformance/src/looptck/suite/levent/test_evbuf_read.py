@@ -107,21 +107,21 @@ def test_reads_and_arrivals_alternate(rounds: Rounds, wires: Wires) -> None:
 
 @rule("levent.bufevent.read-size")
 def test_read_gives_as_much_in_a_callback(rounds: Rounds, wires: Wires) -> None:
-    """Two bytes, three, and what is left, in one call of readcb."""
-    got: list[bytes] = []
+    """Two bytes, three, and what is left, in each call of readcb."""
+    left: list[bytes | None] = []
 
     def read(*_arguments: object) -> None:
-        got.extend(inlet.take(size) for size in (2, 3, HUGE))
+        for size in (2, 3, HUGE):
+            inlet.take(size)
+        left.append(inlet.evbuf.read(1))
 
     inlet = Inlet(rounds, wires.pair(), read)
-    inlet.evbuf.set_read_watermarks(10, 0)
     inlet.evbuf.start()
     inlet.send(10)
-    assert rounds.until_count("read"), "readcb did not run at 10 bytes, its low watermark"
-    data = pattern(10)
-    assert got == [data[:2], data[2:5], data[5:]], (
-        f"of {data!r} readcb read 2 bytes, 3 bytes and the rest: it got {got}"
-    )
+    inlet.arrive()
+    assert rounds.count("read"), "10 bytes came, and readcb did not run"
+    same(inlet.taken, inlet.sent, "what readcb read: 2 bytes, 3 bytes and the rest")
+    assert not any(left), f"read({HUGE}) of 10 bytes left {left[0]!r} in the input"
 
 
 @rule("levent.bufevent.read-all")
@@ -178,15 +178,19 @@ def test_read_without_a_size_gives_what_another_read_left(
 
 @rule("levent.bufevent.read-all")
 def test_read_without_a_size_gives_everything_in_a_callback(rounds: Rounds, wires: Wires) -> None:
-    """It was asked for a low watermark of all there is."""
-    got: list[bytes] = []
-    inlet = Inlet(rounds, wires.pair(), lambda *_: got.append(inlet.evbuf.read() or b""))
-    inlet.evbuf.set_read_watermarks(50_000, 0)
+    """In as many calls as there are arrivals; after each nothing is left."""
+    left: list[bytes | None] = []
+
+    def read(*_arguments: object) -> None:
+        inlet.take()
+        left.append(inlet.evbuf.read())
+
+    inlet = Inlet(rounds, wires.pair(), read)
     inlet.evbuf.start()
     inlet.send(50_000)
-    inlet.pour(lambda: None)
-    assert rounds.until_count("read"), "readcb did not run at 50000 bytes, its low watermark"
-    same(got[0], inlet.sent, "what read() gave in readcb")
+    inlet.arrive()
+    same(inlet.taken, inlet.sent, "what read() gave in readcb")
+    assert not any(left), "read() left something in the input"
 
 
 @rule("levent.bufevent.read-buffer-only")

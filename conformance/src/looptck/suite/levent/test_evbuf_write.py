@@ -96,9 +96,9 @@ def test_no_watermark_keeps_output_from_leaving(rounds: Rounds, wires: Wires, hi
     outlet = Outlet(rounds, wires)
     outlet.evbuf.set_write_watermarks(min(high, 100), high)
     outlet.start()
-    outlet.write(high + 1)
-    outlet.write(20_000)
-    outlet.finish()
+    for size in (1, high + 1, 20_000, 1):
+        outlet.write(size)
+        outlet.finish()
 
 
 @rule("levent.bufevent.write")
