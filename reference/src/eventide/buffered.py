@@ -39,6 +39,9 @@ BUF-8   Interest is settled once, after the callbacks: who takes and refills a
 
 BUF-9   Where the queue is empty before or after, what it would do is written
         out here: a call of Python costs as much as all the rest of a step.
+
+BUF-10  One step reads all of an arrival, up to 64 KiB.  A stream that never had
+        much is asked for little, and once more if that was not all.
 """
 
 from __future__ import annotations
@@ -410,7 +413,7 @@ class BufferedEvent(Event):
         return min(_CHUNK, self._read_high - len(self.input))
 
     def _read_on(self, data: bytes) -> bytes:
-        """*data*, and what a sip left of the same arrival; no more sips from now on."""
+        """*data*, and what a sip left of the same arrival; no more sips from now on (BUF-10)."""
         if self._gulp != _SIP:
             return data
         self._gulp = _CHUNK
