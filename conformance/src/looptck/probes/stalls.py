@@ -9,7 +9,7 @@ with another number, so a test goes by `Held.left`.
 from __future__ import annotations
 
 from .flows import make_room, narrow_pair, pattern, receive, room_of_a_stuffed_way
-from .turns import Held, Script, Turns
+from .turns import Held, Script, Turns, flags_in
 from .wires import Wires, fill
 
 # What the peer takes at a time: not more than one portion of what filled the way.
@@ -34,7 +34,7 @@ class Stall:
             turns.luaevent.bufferevent.new(
                 turns.base,
                 self.near.fileno(),
-                None,
+                turns.callback(lambda *_: None),
                 turns.callback(self._on_write),
                 turns.callback(lambda *_: None),
             )
@@ -72,9 +72,9 @@ class Stall:
         self.got += data[mere:]
         return len(data)
 
-    def _on_write(self, _bufferevent: object, what: int, *_more: object) -> None:
+    def _on_write(self, *arguments: object) -> None:
         self.called_at.append(self.held.left)
-        self.told.append(what)
+        self.told.append(flags_in(arguments))
 
 
 def judge_low(held: Held, low: int, called_at: list[int], moved: int) -> None:

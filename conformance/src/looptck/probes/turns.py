@@ -12,6 +12,7 @@ and again, and that it does not keep the others from being served.
 from __future__ import annotations
 
 import math
+import socket
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -55,11 +56,12 @@ _WHAT = ("EOF", "ERROR", "TIMEOUT", "READ", "WRITE")
 class Held:
     """A bufferevent and the only reference to it: `drop` lets go."""
 
-    def __init__(self, made: Any, both: int) -> None:
+    def __init__(self, made: Any, both: int, wire: End | None = None) -> None:
         self.made = made
         # what was taken from the input so far
         self.taken = bytearray()
         self._both = both
+        self._wire = wire
 
     def __getattr__(self, name: str) -> Any:
         """A function of the bufferevent."""
@@ -96,10 +98,16 @@ class Held:
         return argument is behind(self.made)
 
     def end(self) -> None:
-        """Nothing is enabled any more, and nothing is held."""
+        """Nothing is enabled any more, and nothing is held.
+
+        A loop that holds it all the same is given an end of the stream to let go of.
+        """
         with suppress(Exception):
             self.made.disable(self._both)
         self.drop()
+        with suppress(Exception):
+            if isinstance(self._wire, socket.socket):
+                self._wire.shutdown(socket.SHUT_RDWR)
 
     def drop(self) -> None:
         self.made = None
@@ -146,7 +154,7 @@ class Turns:
     ) -> Held:
         """A new bufferevent with three callbacks, each of which notes its calls."""
         prefix = f"{name} " if name else ""
-        held = Held(None, self.both)
+        held = Held(None, self.both, end)
 
         def on_read(*_arguments: Any) -> None:
             self.trace(f"{prefix}read")
@@ -158,7 +166,8 @@ class Turns:
             if write is not None:
                 write(held)
 
-        def on_error(_bufferevent: Any, what: int, *_more: Any) -> None:
+        def on_error(*arguments: Any) -> None:
+            what = flags_in(arguments)
             self.trace(f"{prefix}error {said(self.luaevent, what)}")
             self.errors.append(what)
             if error is not None:
@@ -306,6 +315,11 @@ class Turns:
         if self._error is None:
             self._error = error
         self.end()
+
+
+def flags_in(arguments: tuple[Any, ...]) -> int:
+    """The flags among what a callback got."""
+    return next((each for each in arguments if isinstance(each, int)), 0)
 
 
 def said(luaevent: LuaeventExtended, what: int) -> str:

@@ -35,7 +35,9 @@ def _reported(turns: Turns, times: int) -> bool:
 
 
 def _once(turns: Turns, when: str) -> None:
-    row = ", ".join(turns.trace) or "none"
+    row = ", ".join(turns.trace[:4]) or "none"
+    if len(turns.trace) > 4:
+        row += f" and {len(turns.trace) - 4} more"
     assert _ends(turns) == 1, f"the end is reported once {when}; the calls were {row}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -42,7 +43,8 @@ def _prepare(turns: Turns, held: Held, near: socket.socket, far: socket.socket, 
 def _happen(near: socket.socket, far: socket.socket, case: str) -> None:
     """What comes after it."""
     if case in ("data comes later", "more data comes"):
-        far.send(b"more")
+        with suppress(OSError):  # its end may be gone, which is asked elsewhere
+            far.send(b"more")
     elif case == "room comes":
         drain(far)
     elif case in ("the end", "the peer goes while output waits"):
@@ -113,7 +115,7 @@ def test_a_bufferevent_lost_in_its_own_callback_is_not_called_again(
         collect()
         before = len(turns.trace)
         assert before, f"{callback} was not called"
-        if callback != "error":
+        with suppress(OSError):  # its end may be gone, which is asked elsewhere
             far.send(b"more")
         far.close()
         yield from turns.quiet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,27 @@ from looptck.probes.wires import Wires
 from looptck.profiles.luaevent_extended import LuaeventExtended
 
 REFUSALS = (TypeError, ValueError, OSError, RuntimeError, AttributeError)
+
+
+def refused(make: Callable[[], object], what: str) -> None:
+    """Raises AssertionError unless *make* raises, as it must for *what*."""
+    try:
+        make()
+    except REFUSALS:
+        return
+    raise AssertionError(f"new() took {what}, and did not raise")
+
+
+def _play(turns: Turns, script: Callable[[], Script], given: str) -> None:
+    """Raises AssertionError for whatever comes out of the script and the loop."""
+    try:
+        turns.play(script)
+    except AssertionError:
+        raise
+    except Exception as error:
+        raise AssertionError(
+            f"with {given} there came a {type(error).__name__}: {error}"
+        ) from error
 
 
 @rule("luaevent.bufferevent.new")
@@ -60,16 +82,18 @@ def test_a_bufferevent_is_not_served_by_another_base(
         held.enable(own.read)
         far.send(b"x")
         yield from running.quiet()
+        served = ", ".join(own.trace)
+        read = unread(near) != 1
+        if served or read:
+            held.end()
+        assert not served, f"a base made {made} the one it was given served a bufferevent: {served}"
+        assert not read, "a base that a bufferevent was not made with read its descriptor"
 
     def at_home() -> Script:
         called = yield from own.until(lambda: own.count("read"))
         assert called, "its own base ran, and read was not called"
 
     running.play(elsewhere)
-    assert not own.trace, (
-        f"a base made {made} the one it was given served a bufferevent: {', '.join(own.trace)}"
-    )
-    assert unread(near) == 1, "a base that a bufferevent was not made with read its descriptor"
     own.play(at_home)
 
 
@@ -80,8 +104,10 @@ def test_a_bufferevent_needs_a_base(turns: Turns, wires: Wires, wrong: Any) -> N
     near, _ = wires.pair()
     new: Any = turns.luaevent.bufferevent.new
     arguments = (near.fileno(), print, print, print)
-    with pytest.raises(REFUSALS):
-        turns.keep(new(*arguments) if wrong == "missing" else new(wrong, *arguments))
+    refused(
+        lambda: new(*arguments) if wrong == "missing" else new(wrong, *arguments),
+        f"{wrong!r} in place of a base" if wrong != "missing" else "a missing base",
+    )
 
 
 @rule("luaevent.bufferevent.new-nil")
@@ -121,7 +147,7 @@ def test_bytes_move_without_callbacks(turns: Turns, wires: Wires, given: str, si
         same(sent, pattern(size, begin=8), "what came to the peer")
         assert given == "neither" or given in calls, f"{given}, the only callback, was not called"
 
-    turns.play(script)
+    _play(turns, script, f"{given} as the only callback")
 
 
 @rule("luaevent.bufferevent.new-nil")
@@ -154,7 +180,7 @@ def test_the_end_is_reported_without_the_other_callbacks(
         yield from turns.until(lambda: errors)
         assert errors, f"without {missing} the end of the stream is not reported"
 
-    turns.play(script)
+    _play(turns, script, f"None for {missing}")
 
 
 @rule("luaevent.bufferevent.new-nil")
@@ -168,8 +194,10 @@ def test_the_error_callback_must_be_callable(
     new: Any = turns.luaevent.bufferevent.new
     callbacks = (print, print) if others else (None, None)
     arguments = (turns.base, near.fileno(), *callbacks)
-    with pytest.raises(REFUSALS):
-        turns.keep(new(*arguments) if wrong == "missing" else new(*arguments, wrong))
+    refused(
+        lambda: new(*arguments) if wrong == "missing" else new(*arguments, wrong),
+        f"{wrong!r} as error callback" if wrong != "missing" else "a missing error callback",
+    )
 
 
 @rule("luaevent.bufferevent.callback-input")

@@ -8,7 +8,7 @@ import pytest
 
 from looptck.markers import rule
 from looptck.probes.flows import narrow_pair, pattern
-from looptck.probes.turns import Held, Script, Turns, said
+from looptck.probes.turns import Held, Script, Turns, flags_in, said
 from looptck.probes.wires import Wires, drain, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
 
@@ -18,7 +18,7 @@ def _new(turns: Turns, end: Any, **acts: Any) -> Held:
 
     def passing(name: str) -> Any:
         act = acts.get(name, lambda _what: None)
-        return turns.callback(lambda _bufferevent, what, *_: act(what))
+        return turns.callback(lambda *arguments: act(flags_in(arguments)))
 
     made = turns.luaevent.bufferevent.new(
         turns.base, end.fileno(), passing("read"), passing("write"), passing("error")
@@ -182,7 +182,8 @@ def test_error_comes_with_what_happened_and_one_direction(
             held.set_timeouts(0 if writes else 0.02, 0.02 if writes else 0)
         if writes:
             held.output.add(b"out")
-        yield from turns.in_time(lambda: wanted in told)
+        wait = turns.in_time if "TIMEOUT" in happens else turns.until
+        yield from wait(lambda: wanted in told)
         row = ", ".join(said(luaevent, what) for what in told) or "nothing"
         assert wanted in told, f"{happens} was to be reported; there came {row}"
         odd = [what for what in told if what not in allowed]

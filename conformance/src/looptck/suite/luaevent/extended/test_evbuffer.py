@@ -9,7 +9,7 @@ import pytest
 from looptck.markers import rule
 from looptck.probes.flows import pattern, same, unread
 from looptck.probes.stalls import Stall, judge_low
-from looptck.probes.turns import Held, Script, Turns, said
+from looptck.probes.turns import Held, Script, Turns, flags_in, said
 from looptck.probes.wires import Wires, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
 
@@ -39,8 +39,8 @@ def test_evbuffer_read_tells_of_input_above_the_low_watermark(
             luaevent.bufferevent.new(
                 turns.base,
                 near.fileno(),
-                turns.callback(lambda _bufferevent, what, *_: told.append(what)),
-                None,
+                turns.callback(lambda *arguments: told.append(flags_in(arguments))),
+                turns.callback(lambda *_: None),
                 turns.callback(lambda *_: None),
             )
         )
