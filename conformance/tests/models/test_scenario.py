@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from looptck.catalogue import shipped
-from looptck.models.buffered_scenario import BufferedScenario
+from looptck.models.levent_scenario import LeventScenario
 from looptck.models.choosing import Dice, Feature
 from looptck.models.frozen import MODELLED, frozen
 from looptck.models.generating import made_up, scenarios
@@ -106,7 +106,7 @@ def test_reducing_takes_apart_what_callbacks_do_and_lowers_numbers_together() ->
     def sends_the_low_watermark(smaller: AnyScenario) -> bool:
         lows = [each.args[1] for each in smaller.steps if each.verb == "mark input"]
         sent = [each.args[1] for each in smaller.steps if each.verb == "send"]
-        if isinstance(smaller, BufferedScenario):
+        if isinstance(smaller, LeventScenario):
             inner = [call.do for actor in smaller.actors.values() for _, call in actor.calls]
             lows += [each.args[1] for do in inner for each in do if each.verb == "mark input"]
         return bool(lows) and lows[0] in sent

@@ -267,17 +267,3 @@ class BufferedModel:
 
     def _no(self, rule: str, happened: str, *expected: str) -> RefusedError:
         return RefusedError(rule, happened, [*expected, *self.may_happen()])
-
-
-class BufferedEvents:
-    """All buffered events of one base."""
-
-    def __init__(self) -> None:
-        self.all: list[BufferedModel] = []
-
-    def returned(self, now: float) -> None:
-        """Nothing is demanded of a single call of `loop`."""
-
-    def may_happen(self) -> list[str]:
-        """The outcomes that are allowed now, for people."""
-        return [*(may for each in self.all for may in each.may_happen()), "loop returns"]

@@ -12,7 +12,8 @@ class BufferedRules:
     start: str
     stop: str
     delete: str
-    # the watermarks of the input, and the low one of the output
+    # what has watermarks at all; the watermarks of the input, and the low one of the output
+    marks: str
     read_low: str
     read_high: str
     write_low: str
@@ -31,6 +32,7 @@ LEVENT = BufferedRules(
     start="levent.bufevent.start",
     stop="levent.bufevent.stop",
     delete="levent.bufevent.delete",
+    marks="levent.newevbuf.watermarks-exist",
     read_low="levent.buffer.read-lowwater",
     read_high="levent.buffer.read-highwater",
     write_low="levent.buffer.write-lowwater",

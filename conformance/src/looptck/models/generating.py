@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from .buffered_author import BufferedAuthor
 from .choosing import Chooser, Dice, Drawn, Feature, features_of
+from .levent_author import LeventAuthor
 from .loop_authors import EventAuthor, HopAuthor
 from .reading import AnyScenario
 
 # {profile: who writes for it}
-_AUTHORS: dict[str, type[EventAuthor | HopAuthor | BufferedAuthor]] = {
+_AUTHORS: dict[str, type[EventAuthor | HopAuthor | LeventAuthor]] = {
     "luaevent": EventAuthor,
     "luahop": HopAuthor,
-    "levent": BufferedAuthor,
+    "levent": LeventAuthor,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from looptck.bench import Bench
 from looptck.implementation import Implementation
 
-from .buffered_play import BufferedPlay
+from .levent_play import LeventPlay
 from .lockstep import PATIENCE, Difference, Play, Played
 from .luaevent_play import LuaeventPlay
 from .luahop_play import LuahopPlay
@@ -18,7 +18,7 @@ from .reading import AnyScenario
 _PLAYS: dict[str, Callable[[Any, Bench, float], Play[Any, Any]]] = {
     "luaevent": LuaeventPlay,
     "luahop": LuahopPlay,
-    "levent": BufferedPlay,
+    "levent": LeventPlay,
 }
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from . import buffered_scenario, scenario
-from .buffered_scenario import BUFFERED, BufferedScenario
+from . import levent_scenario, scenario
+from .levent_scenario import BUFFERED, LeventScenario
 from .scenario import Scenario
 
-AnyScenario: TypeAlias = Scenario | BufferedScenario
+AnyScenario: TypeAlias = Scenario | LeventScenario
 
 
 def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> AnyScenario:  # noqa: A002  its name in the file
     """The scenario that *text* writes out; raises NotAScenarioError."""
     profile = text.partition("\n")[0]
-    read = buffered_scenario.parse if profile in BUFFERED else scenario.parse
+    read = levent_scenario.parse if profile in BUFFERED else scenario.parse
     return read(text, id=id, rule=rule, why=why)
 
 

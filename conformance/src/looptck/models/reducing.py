@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from .buffered_reducing import smaller_buffered
-from .buffered_scenario import BufferedScenario
+from .levent_reducing import smaller_levent
+from .levent_scenario import LeventScenario
 from .reading import AnyScenario
 from .scenario import VERBS, Actor, Call, Role, Scenario, Step
 from .world import Kind
@@ -32,8 +32,8 @@ def reduce(
 
 def _smaller(scenario: AnyScenario) -> Iterator[AnyScenario]:
     """Scenarios that are a little simpler, the greatest steps first."""
-    if isinstance(scenario, BufferedScenario):
-        return smaller_buffered(scenario)
+    if isinstance(scenario, LeventScenario):
+        return smaller_levent(scenario)
     return _smaller_wired(scenario)
 
 

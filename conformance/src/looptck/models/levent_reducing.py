@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
-from .buffered_scenario import BufferedActor, BufferedScenario
+from .levent_scenario import BufferedActor, LeventScenario
 from .scenario import Call, Step
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ T = TypeVar("T")
 _MARKS = ("mark input", "mark output")
 
 
-def smaller_buffered(scenario: BufferedScenario) -> Iterator[BufferedScenario]:
+def smaller_levent(scenario: LeventScenario) -> Iterator[LeventScenario]:
     """Scenarios that are a little simpler, the greatest steps first."""
     for name in reversed(list(scenario.actors)):
         if len(scenario.actors) > 1:
@@ -39,7 +39,7 @@ def _fewer(parts: Sequence[T]) -> Iterator[Sequence[T]]:
         size //= 2
 
 
-def _without_actor(scenario: BufferedScenario, name: str) -> BufferedScenario:
+def _without_actor(scenario: LeventScenario, name: str) -> LeventScenario:
     """The same without the buffered event and all that is done to it."""
 
     def others(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -68,7 +68,7 @@ def _simpler_calls(call: Call) -> Iterator[Call]:
             yield replace(call, do=tuple(do))
 
 
-def _lower(scenario: BufferedScenario) -> Iterator[BufferedScenario]:
+def _lower(scenario: LeventScenario) -> Iterator[LeventScenario]:
     """With lower numbers: one of them wherever it stands, or in one place."""
     inner = (call.do for actor in scenario.actors.values() for _, call in actor.calls)
     everywhere = list(chain(scenario.steps, *inner))
@@ -102,7 +102,7 @@ def _with(steps: tuple[Step, ...], number: int | str, lower: int) -> tuple[Step,
     )
 
 
-def _told_outside(scenario: BufferedScenario) -> Iterator[BufferedScenario]:
+def _told_outside(scenario: LeventScenario) -> Iterator[LeventScenario]:
     """With what a callback does done from outside."""
     for name, actor in scenario.actors.items():
         for at, (_, call) in enumerate(actor.calls):
@@ -114,8 +114,8 @@ def _told_outside(scenario: BufferedScenario) -> Iterator[BufferedScenario]:
 
 
 def _each_steps(
-    scenario: BufferedScenario, change: Callable[[tuple[Step, ...]], tuple[Step, ...]]
-) -> BufferedScenario:
+    scenario: LeventScenario, change: Callable[[tuple[Step, ...]], tuple[Step, ...]]
+) -> LeventScenario:
     """The same with the steps changed, inside of callbacks and outside."""
     actors = {
         name: replace(

@@ -57,7 +57,7 @@ class BufferedActor:
 
 
 @dataclass(frozen=True, slots=True)
-class BufferedScenario:
+class LeventScenario:
     """A story: who is there and what happens."""
 
     profile: str
@@ -91,7 +91,7 @@ _ACTOR = re.compile(r"([A-Z][A-Za-z0-9]*): buffered event( on a narrow line)?")
 _CALL = re.compile(r"    (?:(\d+) times )?(readcb|writecb|errorcb): (.*)")
 
 
-def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> BufferedScenario:  # noqa: A002  its name in the file
+def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> LeventScenario:  # noqa: A002  its name in the file
     """The scenario that *text* writes out; raises NotAScenarioError."""
     profile, *lines = text.splitlines()
     before, after = split_at_begin(lines)
@@ -110,4 +110,4 @@ def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> Buffered
             raise NotAScenarioError(f"{line!r} is neither a buffered event nor a call")
     actors = {name: BufferedActor(narrow[name], tuple(calls[name])) for name in narrow}
     steps = tuple(read_step(line) for line in after)
-    return BufferedScenario(profile, actors, steps, id=id, rule=rule, why=why)
+    return LeventScenario(profile, actors, steps, id=id, rule=rule, why=why)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .buffered import Callback
-from .buffered_scenario import BufferedActor, BufferedScenario
 from .choosing import Chooser, Feature
+from .levent_scenario import BufferedActor, LeventScenario
 from .scenario import Call, Step, step
 
 # How steps are made, and how often in proportion to the others.
@@ -21,7 +21,7 @@ _MANY = (100, 1000, 4095, 4097, 20000)
 _TOO_MANY = (1000, 3000, 6000)
 
 
-class BufferedAuthor:
+class LeventAuthor:
     """Writes for levent."""
 
     def __init__(self, chooser: Chooser, features: frozenset[Feature], *, is_virtual: bool) -> None:
@@ -36,7 +36,7 @@ class BufferedAuthor:
         self._sizes = _FEW if self.number(0, 3) else (*_FEW, *_MANY)
         self._marks = self._make_marks()
 
-    def write(self) -> BufferedScenario:
+    def write(self) -> LeventScenario:
         inner = self._swarm(self._inner())
         outer = self._swarm(self._outer())
         actors = {
@@ -53,7 +53,7 @@ class BufferedAuthor:
         for name in self._names:
             steps += self.pick([[], [step("settle")], [step("end", name), step("settle")]])
             steps += [step("take all", name), step("receive all", name)]
-        return BufferedScenario("levent", actors, tuple(steps))
+        return LeventScenario("levent", actors, tuple(steps))
 
     def _calls(self, inner: list[_Choice]) -> tuple[tuple[Callback, Call], ...]:
         calls: list[tuple[Callback, Call]] = []

@@ -1,0 +1,166 @@
+"""Plays scenarios of levent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVarTuple
+
+from looptck.bench import Bench
+
+from .levent_parts import BufferedPart, Part
+from .levent_scenario import LeventScenario
+from .lockstep import MOST_CALLS, Play
+from .refused import RefusedError
+from .scenario import Step
+
+Ts = TypeVarTuple("Ts")
+
+# So many passes in which nothing moves show that nothing will, and in real
+# time they last so long in seconds.
+_STILL = 40
+_STILL_FOR = 0.4
+
+# So many more are made when nothing is expected, to see what should not come.
+_MORE = 3
+
+
+class Stage:
+    """All that is on one base, as the model of what a call of `loop` may do."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Part] = {}
+
+    def returned(self, now: float) -> None:
+        """What is demanded of a call of `loop` depends on how it was called."""
+
+    def may_happen(self) -> list[str]:
+        """The outcomes that are allowed now, for people."""
+        return [*(call for each in self.parts.values() for call in each.may_call), "loop returns"]
+
+
+class LeventPlay(Play[LeventScenario, Stage]):
+    rule_of_return = "levent.loop.howmany-zero"
+    rule_of_end = "levent.loop.howmany-zero-bounded"
+
+    def __init__(self, scenario: LeventScenario, bench: Bench, patience: float) -> None:
+        super().__init__(scenario, bench, patience)
+        self._stage = Stage()
+        self._base: Any = None
+        self._still_for = 0.0 if self.timing.is_virtual else _STILL_FOR
+
+    @property
+    def _parts(self) -> list[Part]:
+        return list(self._stage.parts.values())
+
+    def play(self) -> None:
+        self._base = self.ask("newbase()", self.entry.newbase, "levent.newbase")
+        for name, actor in self.scenario.actors.items():
+            part = self._stage.parts[name] = BufferedPart(self, name, actor)
+            part.make(self._base)
+        super().play()
+
+    # ---- steps
+
+    def meaning(self, each: Step, inside: Any) -> Callable[[], object] | None:
+        if not each.args:
+            return None if inside is not None else self._meaning_for_loop(each.verb)
+        names = [arg for arg in each.args if isinstance(arg, str)]
+        part = self._stage.parts.get(names[0]) if names else None
+        if part is None:
+            return None
+        return part.meaning(each.verb, [arg for arg in each.args if isinstance(arg, int)])
+
+    def _meaning_for_loop(self, verb: str) -> Callable[[], object] | None:
+        match verb:
+            case "turn":
+                return lambda: self._enter("pass", self._turn)
+            case "settle":
+                return self._settle
+            case "wait" if any(part.must_be_called for part in self._parts):
+                return lambda: self._enter("loop(1)", self._wait, "levent.loop.howmany-positive")
+            case "run" if all(rules := [part.rule_of_rest for part in self._parts]):
+                return lambda: self._enter("loop()", lambda: self._base.loop(), max(rules))
+        return None
+
+    def _settle(self) -> None:
+        self._enter("passes", self._pass_until_still)
+        for part in self._parts:
+            self.tell(part.settled)
+
+    def _pass_until_still(self) -> None:
+        """Pass after pass until nothing moves and nothing is to come, or has come for too long."""
+        last: list[object] = []
+        still, since = 0, time.monotonic()
+        while not self.has_failed:
+            self._turn()
+            moved: list[object] = [part.moved for part in self._parts]
+            if moved != last:
+                last, still, since = moved, 0, time.monotonic()
+                continue
+            still += 1
+            if still >= _MORE and not any(part.owes() for part in self._parts):
+                return
+            if still >= _STILL and time.monotonic() - since >= self._still_for:
+                return
+
+    def _turn(self) -> None:
+        self._begin_turn()
+        self._base.loop(0)
+        if not self.has_failed:
+            for part in self._parts:
+                self.tell(part.end_turn)
+
+    def _wait(self) -> None:
+        self._begin_turn()
+        self._base.loop(1)
+
+    def _begin_turn(self) -> None:
+        # one for each byte, at most, and what is repeated
+        self.calls = 0
+        self.most_calls = MOST_CALLS + sum(part.size for part in self._parts)
+        for part in self._parts:
+            self.tell(part.begin_turn)
+
+    # ---- for the parts
+
+    def look(self) -> None:
+        """Tell every model how things look.  Raises RefusedError."""
+        for part in self._parts:
+            part.look()
+
+    def tell(self, tell: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Tell a model; differ if it refuses."""
+        try:
+            tell(*args)
+        except RefusedError as refused:
+            self.differ(refused)
+
+    def ask_by(self, rule: str, what: str, call: Callable[[], Any]) -> Any:
+        """Call a function of the profile, which by *rule* comes back and does not raise."""
+        with self._broken_by(rule):
+            return self.ask(what, call, rule)
+
+    # ---- inside
+
+    def _enter(self, what: str, call: Callable[[], Any], rule: str = "") -> None:
+        with self._broken_by(rule or self.rule_of_return):
+            self.enter(self._stage, what, call)
+        self.tell(self.look)
+
+    @contextmanager
+    def _broken_by(self, rule: str) -> Iterator[None]:
+        """What does not come back inside breaks *rule*."""
+        former, self.rule_of_return = self.rule_of_return, rule
+        yield
+        self.rule_of_return = former  # only if it came back
+
+    def clean_up(self) -> None:
+        for part in self._parts:
+            part.clean_up()
+        self._base = None
+
+    def put_away(self) -> None:
+        for part in self._parts:
+            part.put_away()
