@@ -124,9 +124,15 @@ class Inlet:
 
     def take(self, size: int | None = None) -> bytes:
         """What `read` gives, as bytes, and noted as taken."""
-        got = self.evbuf.read(size) or b""
+        got = (self.evbuf.read() if size is None else self.evbuf.read(size)) or b""
         self.taken += got
         return got
+
+    def take_whatever(self) -> None:
+        """Take all there is, however little one `read` gives of it."""
+        for _ in range(len(self.sent) + 1):
+            if not self.take():
+                break
 
     @property
     def waiting(self) -> int:
