@@ -63,7 +63,7 @@ def test_a_frozen_scenario_names_a_judged_rule_and_says_why(profile: str) -> Non
         ("luahop\nwire 2: pair\nbegin", "numbered from 1"),
         ("luahop\nthe weather: fine\nbegin", "neither a wire"),
         ("luahop\nbegin\nhope for the best", "is no step"),
-        ("levent\nA: buffer\nbegin", "neither a buffered event nor a call"),
+        ("levent\nA: buffer\nbegin", "neither an event nor a call"),
     ],
 )
 def test_what_is_no_scenario_is_refused_with_the_line(text: str, complaint: str) -> None:

@@ -38,6 +38,11 @@ class Feature(Enum):
     PUT = ("levent.bufevent.write",)
     LINES = ("levent.bufevent.readline", "levent.bufevent.readline-none")
     END = ("levent.newevbuf.data-before-eof",)
+    EVENT_WRITE = ("levent.newevent.evtype-w",)
+    EVENT_BOTH = ("levent.newevent.evtype-rw",)
+    EVENT_STOP = ("levent.event.stop",)
+    EVENT_DELETE = ("levent.event.delete", "levent.event.delete-invalid")
+    SAME_FILE = ("levent.newevent.creates",)
     WAIT = ("levent.loop.howmany-positive",)
     RUN = ("levent.loop.nil",)
 

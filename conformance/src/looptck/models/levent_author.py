@@ -1,4 +1,4 @@
-"""The author of scenarios about buffered events."""
+"""The author of scenarios of levent."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from .buffered import Callback
 from .choosing import Chooser, Feature
-from .levent_scenario import BufferedActor, LeventScenario
+from .levent_scenario import EVENT, LeventActor, LeventScenario
 from .scenario import Call, Step, step
+from .world import Way
 
 # How steps are made, and how often in proportion to the others.
 _Choice = tuple[int, Callable[[], Step]]
@@ -22,16 +23,19 @@ _TOO_MANY = (1000, 3000, 6000)
 
 
 class LeventAuthor:
-    """Writes for levent."""
+    """Writes for levent: buffered events, events, and the running of loops."""
 
     def __init__(self, chooser: Chooser, features: frozenset[Feature], *, is_virtual: bool) -> None:
         self.number, self.pick = chooser.number, chooser.pick
         self._features = features
         self._rounds = self.number(1, 4 if is_virtual else 2)
-        names = ["A", "B", "C"][: self.pick([1, 1, 1, 2, 2, 3])]
+        buffered, events = self.pick(
+            [(1, 0), (1, 0), (2, 0), (3, 0), (0, 1), (0, 2), (0, 3), (1, 2)]
+        )
+        self._buffered = ["A", "B", "C"][:buffered]
+        self._events = ["D", "E", "F"][:events]
         # {name: whether its line takes a few bytes only}
-        self._narrow = {name: not self.number(0, 2) for name in names}
-        self._names = names
+        self._narrow = {name: not self.number(0, 2) for name in self._buffered}
         # in a scenario of few bytes none is more than a handful
         self._sizes = _FEW if self.number(0, 3) else (*_FEW, *_MANY)
         self._marks = self._make_marks()
@@ -40,29 +44,58 @@ class LeventAuthor:
         inner = self._swarm(self._inner())
         outer = self._swarm(self._outer())
         actors = {
-            name: BufferedActor(is_narrow, self._calls(inner))
+            name: LeventActor(is_narrow=is_narrow, calls=self._calls(inner))
             for name, is_narrow in self._narrow.items()
         }
+        for name in self._events:
+            actors[name] = self._event(name, inner)
         steps = []
-        for name in self._names:
+        for name in actors:
             steps += self._some(self._marks, 2)
             if self.number(0, 7):
                 steps.append(step("start", name))
         for _ in range(self._rounds):
             steps += [*self._some(outer, 4), *self._crowd(), self._turn()]
-        for name in self._names:
+        for name in self._buffered:
             steps += self.pick([[], [step("settle")], [step("end", name), step("settle")]])
             steps += [step("take all", name), step("receive all", name)]
         return LeventScenario("levent", actors, tuple(steps))
 
-    def _calls(self, inner: list[_Choice]) -> tuple[tuple[Callback, Call], ...]:
-        calls: list[tuple[Callback, Call]] = []
+    # ---- actors
+
+    def _calls(self, inner: list[_Choice]) -> tuple[tuple[str, Call], ...]:
+        calls: list[tuple[str, Call]] = []
         for callback, most in ((Callback.READ, 4), (Callback.WRITE, 3), (Callback.ERROR, 1)):
             for _ in range(self.number(0, most)):
                 do = tuple(self._some(inner, self.pick([1, 1, 2, 3])))
                 if do:
-                    calls.append((callback, Call(do, None, self.pick([1, 1, 1, 2, 16]))))
+                    calls.append((callback.value, Call(do, None, self._times())))
         return tuple(calls)
+
+    def _event(self, name: str, inner: list[_Choice]) -> LeventActor:
+        ways = [Way.READ, Way.READ]
+        ways += [Way.WRITE] * (Feature.EVENT_WRITE in self._features)
+        ways += [Way.BOTH] * (Feature.EVENT_BOTH in self._features)
+        line = ""
+        if Feature.SAME_FILE in self._features and not self.number(0, 3):
+            line = self.pick(self._events)
+        calls = [(EVENT, self._event_call(name, inner)) for _ in range(self.number(0, 4))]
+        return LeventActor(self.pick(ways), "" if line == name else line, calls=tuple(calls))
+
+    def _event_call(self, name: str, inner: list[_Choice]) -> Call:
+        """More often than not it takes what came, and says whether it goes on."""
+        do = self._some(inner, self.pick([0, 0, 1, 2]))
+        if self.number(0, 2):
+            do.insert(0, self.pick([step("take all", name), step("take", 1, name)]))
+        ends = ["start", "start", "start", ""]
+        ends += ["stop", "stop"] * (Feature.EVENT_STOP in self._features)
+        ends += ["delete"] * (Feature.EVENT_DELETE in self._features)
+        if end := self.pick(ends):
+            do.append(step(end, name))
+        return Call(tuple(do or [step("start", name)]), None, self._times())
+
+    def _times(self) -> int:
+        return self.pick([1, 1, 1, 2, 16])
 
     # ---- choices
 
@@ -77,10 +110,11 @@ class LeventAuthor:
     def _crowd(self) -> list[Step]:
         """What comes before a turn, so that there is something to do in it."""
         steps = []
-        for name in self._names:
+        for name in (*self._buffered, *self._events):
             if self.number(0, 3):
                 lines = Feature.LINES in self._features and not self.number(0, 3)
                 steps.append(step("send line" if lines else "send", name, self._size()))
+        for name in self._buffered:
             if Feature.PUT in self._features and not self.number(0, 2):
                 steps.append(self._put(name))
         return steps
@@ -93,24 +127,34 @@ class LeventAuthor:
 
     def _inner(self) -> list[_Choice]:
         """What callbacks may do."""
-        choices = [
+        choices: list[_Choice] = [
             (6, self._counted("take")),
             (6, self._named("take all")),
             (2, self._counted("send")),
             (2, self._named("start")),
-            *self._marks,
         ]
-        if Feature.LINES in self._features:
-            choices += [(4, self._named("take line")), (2, self._counted("send line"))]
-        if Feature.PUT in self._features:
-            choices += [(5, lambda: self._put(self._name())), (2, self._counted("receive"))]
-            choices += [(1, self._named("receive all"))]
-        if Feature.STOP in self._features:
+        if self._buffered:
+            choices += self._inner_of_buffered()
+        if self._events:
+            choices += [(2, self._named("stuff")), (2, self._named("receive all"))]
+        if {Feature.STOP, Feature.EVENT_STOP} <= self._features:
             choices += [(3, self._named("stop"))]
-        if Feature.DELETE in self._features and not self.number(0, 4):
+        if {Feature.DELETE, Feature.EVENT_DELETE} <= self._features and not self.number(0, 4):
             choices += [(1, self._named("delete"))]
         if Feature.END in self._features and not self.number(0, 2):
             choices += [(1, self._named("end")), (1, self._named("leave"))]
+        return choices
+
+    def _inner_of_buffered(self) -> list[_Choice]:
+        choices = [*self._marks]
+        if Feature.LINES in self._features:
+            choices += [(4, self._named("take line")), (2, self._counted("send line"))]
+        if Feature.PUT in self._features:
+            choices += [
+                (5, lambda: self._put(self.pick(self._buffered))),
+                (2, self._counted("receive")),
+                (1, self._named("receive all")),
+            ]
         return choices
 
     def _outer(self) -> list[_Choice]:
@@ -124,10 +168,10 @@ class LeventAuthor:
 
     def _make_marks(self) -> list[_Choice]:
         choices: list[_Choice] = []
-        if Feature.MARKS in self._features:
+        if self._buffered and Feature.MARKS in self._features:
             choices.append((2, self._mark_input))
             if Feature.WRITE_MARK in self._features:
-                choices.append((2, lambda: step("mark output", self._name(), self._low())))
+                choices.append((2, self._mark_output))
         return choices
 
     # ---- steps
@@ -137,7 +181,10 @@ class LeventAuthor:
         high = 0
         if Feature.HIGH_MARK in self._features and self.number(0, 1):
             high = max(low, 1) + self.pick([0, 0, 1, 2, 5])
-        return step("mark input", self._name(), low, high)
+        return step("mark input", self.pick(self._buffered), low, high)
+
+    def _mark_output(self) -> Step:
+        return step("mark output", self.pick(self._buffered), self._low())
 
     def _put(self, name: str) -> Step:
         if self._narrow[name] and self.number(0, 1):
@@ -153,7 +200,7 @@ class LeventAuthor:
         return lambda: step(verb, self._name())
 
     def _name(self) -> str:
-        return self.pick(self._names)
+        return self.pick([*self._buffered, *self._events])
 
     def _size(self) -> int:
         return self.pick(self._sizes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .buffered import BufferedModel, Callback, Seen, State
 from .buffered_rules import LEVENT
 from .levent_lines import BufferedLine, Source
-from .levent_scenario import BufferedActor
+from .levent_scenario import LeventActor
 from .refused import RefusedError
 from .scenario import Step
 
@@ -33,8 +33,8 @@ class Part(ABC):
         """Make it, on *base*."""
 
     @abstractmethod
-    def meaning(self, verb: str, counts: list[int]) -> Act:
-        """What to do for a step about it; None where it makes no sense."""
+    def meaning(self, verb: str, counts: list[int], inside: Part | None) -> Act:
+        """What to do for a step about it, *inside* a callback; None where it makes no sense."""
 
     @abstractmethod
     def look(self) -> None:
@@ -77,6 +77,16 @@ class Part(ABC):
         """Whether a call is to come for certain."""
 
     @property
+    def ends_itself(self) -> bool:
+        """Whether its next call comes for certain, and is its last one for certain."""
+        return False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether `loop` must wait for it; for certain."""
+        return False
+
+    @property
     def size(self) -> int:
         """How many bytes went either way, or are to."""
         return 0
@@ -96,7 +106,7 @@ class BufferedPart(Part):
 
     rules = LEVENT
 
-    def __init__(self, play: LeventPlay, name: str, actor: BufferedActor) -> None:
+    def __init__(self, play: LeventPlay, name: str, actor: LeventActor) -> None:
         super().__init__(play, name)
         self._actor = actor
         self._line = BufferedLine(is_narrow=actor.is_narrow)
@@ -119,7 +129,7 @@ class BufferedPart(Part):
 
     # ---- steps
 
-    def meaning(self, verb: str, counts: list[int]) -> Act:
+    def meaning(self, verb: str, counts: list[int], _inside: Part | None) -> Act:
         if verb in ("send", "send line", "receive", "receive all", "end", "leave"):
             return self._meaning_for_peer(verb, counts)
         model, handle = self._model, self.handle
@@ -281,7 +291,7 @@ class BufferedPart(Part):
 
     def _next_call(self, callback: Callback) -> tuple[Step, ...]:
         self._counts[callback] += 1
-        return self._actor.call(callback, self._counts[callback])
+        return self._actor.call(callback.value, self._counts[callback])
 
     # ---- inside
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVarTuple
 
 from looptck.bench import Bench
 
+from .levent_event_part import EventLine, EventPart
 from .levent_parts import BufferedPart, Part
-from .levent_scenario import LeventScenario
+from .levent_scenario import LeventActor, LeventScenario
 from .lockstep import MOST_CALLS, Play
 from .refused import RefusedError
 from .scenario import Step
@@ -47,6 +48,8 @@ class LeventPlay(Play[LeventScenario, Stage]):
     def __init__(self, scenario: LeventScenario, bench: Bench, patience: float) -> None:
         super().__init__(scenario, bench, patience)
         self._stage = Stage()
+        # {whose it is: a file that events are about}
+        self._lines: dict[str, EventLine] = {}
         self._base: Any = None
         self._still_for = 0.0 if self.timing.is_virtual else _STILL_FOR
 
@@ -57,9 +60,17 @@ class LeventPlay(Play[LeventScenario, Stage]):
     def play(self) -> None:
         self._base = self.ask("newbase()", self.entry.newbase, "levent.newbase")
         for name, actor in self.scenario.actors.items():
-            part = self._stage.parts[name] = BufferedPart(self, name, actor)
+            part = self._stage.parts[name] = self._part(name, actor)
             part.make(self._base)
         super().play()
+
+    def _part(self, name: str, actor: LeventActor) -> Part:
+        if actor.is_buffered:
+            return BufferedPart(self, name, actor)
+        owner = actor.line or name
+        if owner not in self._lines:
+            self._lines[owner] = EventLine(owner)
+        return EventPart(self, name, actor, self._lines[owner])
 
     # ---- steps
 
@@ -70,7 +81,8 @@ class LeventPlay(Play[LeventScenario, Stage]):
         part = self._stage.parts.get(names[0]) if names else None
         if part is None:
             return None
-        return part.meaning(each.verb, [arg for arg in each.args if isinstance(arg, int)])
+        counts = [arg for arg in each.args if isinstance(arg, int)]
+        return part.meaning(each.verb, counts, inside)
 
     def _meaning_for_loop(self, verb: str) -> Callable[[], object] | None:
         match verb:
@@ -82,7 +94,17 @@ class LeventPlay(Play[LeventScenario, Stage]):
                 return lambda: self._enter("loop(1)", self._wait, "levent.loop.howmany-positive")
             case "run" if all(rules := [part.rule_of_rest for part in self._parts]):
                 return lambda: self._enter("loop()", lambda: self._base.loop(), max(rules))
+            case "run" if all(part.rule_of_rest or part.ends_itself for part in self._parts):
+                return self._run_to_the_end
         return None
+
+    def _run_to_the_end(self) -> None:
+        rule = "levent.loop.nil"
+        self._begin_turn()
+        self._enter("loop()", lambda: self._base.loop(), rule)
+        if left := [part.name for part in self._parts if part.is_active]:
+            what = f"loop() returned, although {left[0]} is active"
+            self.differ(RefusedError(rule, what, [f"{left[0]} called"]))
 
     def _settle(self) -> None:
         self._enter("passes", self._pass_until_still)
@@ -115,6 +137,14 @@ class LeventPlay(Play[LeventScenario, Stage]):
     def _wait(self) -> None:
         self._begin_turn()
         self._base.loop(1)
+        if (
+            not self.calls
+            and not self.has_failed
+            and not any(isinstance(part, BufferedPart) for part in self._parts)
+        ):
+            what = "loop(1) returned before an event was called"
+            rule = "levent.loop.howmany-positive"
+            self.differ(RefusedError(rule, what, self._stage.may_happen()[:-1]))
 
     def _begin_turn(self) -> None:
         # one for each byte, at most, and what is repeated

@@ -1,4 +1,4 @@
-"""Smaller scenarios about buffered events."""
+"""Smaller scenarios of levent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
-from .levent_scenario import BufferedActor, LeventScenario
+from .levent_scenario import LeventActor, LeventScenario
 from .scenario import Call, Step
+from .world import Way
 
 T = TypeVar("T")
 
@@ -49,7 +50,11 @@ def _without_actor(scenario: LeventScenario, name: str) -> LeventScenario:
     return _each_steps(replace(scenario, actors=kept), others)
 
 
-def _simpler(actor: BufferedActor) -> Iterator[BufferedActor]:
+def _simpler(actor: LeventActor) -> Iterator[LeventActor]:
+    if actor.line:
+        yield replace(actor, line="")
+    if actor.way is Way.BOTH:
+        yield replace(actor, way=Way.READ)
     if actor.is_narrow:
         yield replace(actor, is_narrow=False)
     calls = actor.calls

@@ -1,8 +1,9 @@
-"""Scenarios about buffered events, as data and as text.  Does no I/O.
+"""Scenarios of levent, as data and as text.  Does no I/O.
 
-A scenario names its buffered events, with what their callbacks do, call by
-call, and the steps that are taken from outside.  Each one has a line of its
-own, with a peer at the other end.  Written out:
+A scenario names its events, buffered or not, with what their callbacks do,
+call by call, and the steps that are taken from outside.  Each one has a line
+of its own, with a peer at the other end, unless it shares that of another
+event.  Written out:
 
     levent
     A: buffered event on a narrow line
@@ -10,6 +11,9 @@ own, with a peer at the other end.  Written out:
         2 times readcb: take all from A
         errorcb: stop A
     B: buffered event
+    C: event for read
+        call: take all from C; start C
+    D: event for read and write on the line of C
     begin
     input of A: low 3, high 10
     start A
@@ -25,35 +29,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .buffered import Callback
 from .scenario import Call, NotAScenarioError, Step, read_call, read_step, split_at_begin
+from .world import Way
 
-# The profiles of these scenarios.
-BUFFERED = ("levent",)
+# The one callback of an event that is not buffered.
+EVENT = "call"
+
+_WAYS = {way.words(): way for way in (Way.READ, Way.WRITE, Way.BOTH)}
 
 
 @dataclass(frozen=True, slots=True)
-class BufferedActor:
-    """One buffered event, and what its callbacks do."""
+class LeventActor:
+    """One event, and what its callbacks do."""
 
+    # what it waits for; a buffered event has no choice
+    way: Way = Way.NEITHER
+    # whose line it shares; its own if that is empty
+    line: str = ""
     is_narrow: bool = False
     # [(callback, what one of its calls does)], those of each in their order
-    calls: tuple[tuple[Callback, Call], ...] = ()
+    calls: tuple[tuple[str, Call], ...] = ()
 
-    def call(self, callback: Callback, count: int) -> tuple[Step, ...]:
+    @property
+    def is_buffered(self) -> bool:
+        return self.way is Way.NEITHER
+
+    def call(self, callback: str, count: int) -> tuple[Step, ...]:
         """What the *count*-th call of *callback* does, counted from 1."""
         for whose, call in self.calls:
-            if whose is callback:
+            if whose == callback:
                 if count <= call.times:
                     return call.do
                 count -= call.times
         return ()
 
     def text(self) -> str:
-        return "buffered event" + (" on a narrow line" if self.is_narrow else "")
+        if self.is_buffered:
+            return "buffered event" + (" on a narrow line" if self.is_narrow else "")
+        line = f" on the line of {self.line}" if self.line else ""
+        return f"event for {self.way.words()}{line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +78,7 @@ class LeventScenario:
     """A story: who is there and what happens."""
 
     profile: str
-    actors: Mapping[str, BufferedActor]
+    actors: Mapping[str, LeventActor]
     steps: tuple[Step, ...]
     # for a frozen one: its id, the rule it stands for, and why it is here
     id: str = field(default="", compare=False)
@@ -77,7 +94,7 @@ class LeventScenario:
             yield f"{name}: {actor.text()}"
             for callback, call in actor.calls:
                 times = "" if call.times == 1 else f"{call.times} times "
-                yield f"    {times}{callback.value}: {call.text()}"
+                yield f"    {times}{callback}: {call.text()}"
         yield "begin"
         for each in self.steps:
             yield each.text()
@@ -87,27 +104,31 @@ class LeventScenario:
         return {"id": self.id, "rule": self.rule, "why": self.why, "steps": list(self._lines())}
 
 
-_ACTOR = re.compile(r"([A-Z][A-Za-z0-9]*): buffered event( on a narrow line)?")
-_CALL = re.compile(r"    (?:(\d+) times )?(readcb|writecb|errorcb): (.*)")
+_NAME = "[A-Z][A-Za-z0-9]*"
+_BUFFERED = re.compile(rf"({_NAME}): buffered event( on a narrow line)?")
+_EVENT = re.compile(
+    rf"({_NAME}): event for (read and write|read|write)(?: on the line of ({_NAME}))?"
+)
+_CALL = re.compile(r"    (?:(\d+) times )?(readcb|writecb|errorcb|call): (.*)")
 
 
 def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> LeventScenario:  # noqa: A002  its name in the file
     """The scenario that *text* writes out; raises NotAScenarioError."""
     profile, *lines = text.splitlines()
     before, after = split_at_begin(lines)
-    narrow: dict[str, bool] = {}
-    calls: dict[str, list[tuple[Callback, Call]]] = {}
+    made: dict[str, LeventActor] = {}
     last = ""
     for line in before:
         if (match := _CALL.fullmatch(line)) and last:
-            call = read_call(match[3], int(match[1] or 1))
-            calls[last].append((Callback(match[2]), call))
-        elif match := _ACTOR.fullmatch(line):
+            call = match[2], read_call(match[3], int(match[1] or 1))
+            made[last] = replace(made[last], calls=(*made[last].calls, call))
+        elif match := _BUFFERED.fullmatch(line):
             last = match[1]
-            narrow[last] = match[2] is not None
-            calls[last] = []
+            made[last] = LeventActor(is_narrow=match[2] is not None)
+        elif match := _EVENT.fullmatch(line):
+            last = match[1]
+            made[last] = LeventActor(_WAYS[match[2]], match[3] or "")
         else:
-            raise NotAScenarioError(f"{line!r} is neither a buffered event nor a call")
-    actors = {name: BufferedActor(narrow[name], tuple(calls[name])) for name in narrow}
+            raise NotAScenarioError(f"{line!r} is neither an event nor a call")
     steps = tuple(read_step(line) for line in after)
-    return LeventScenario(profile, actors, steps, id=id, rule=rule, why=why)
+    return LeventScenario(profile, made, steps, id=id, rule=rule, why=why)

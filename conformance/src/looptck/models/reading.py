@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from . import levent_scenario, scenario
-from .levent_scenario import BUFFERED, LeventScenario
+from .levent_scenario import LeventScenario
 from .scenario import Scenario
 
 AnyScenario: TypeAlias = Scenario | LeventScenario
@@ -15,7 +15,7 @@ AnyScenario: TypeAlias = Scenario | LeventScenario
 def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> AnyScenario:  # noqa: A002  its name in the file
     """The scenario that *text* writes out; raises NotAScenarioError."""
     profile = text.partition("\n")[0]
-    read = levent_scenario.parse if profile in BUFFERED else scenario.parse
+    read = levent_scenario.parse if profile == "levent" else scenario.parse
     return read(text, id=id, rule=rule, why=why)
 
 

@@ -86,6 +86,7 @@ VERBS = {
     "send line": "peer of {name} sends a line of {n}",
     "receive": "peer of {name} takes {n}",
     "receive all": "peer of {name} takes all",
+    "stuff": "fill the line of {name}",
     "end": "peer of {name} ends",
     "leave": "peer of {name} is closed",
     "turn": "pass",
