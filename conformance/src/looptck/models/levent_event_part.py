@@ -190,7 +190,7 @@ class EventPart(Part):
     def _called(self, *arguments: object) -> None:
         with self.play.calling(f"{self.name} called"):
             self.play.look()
-            self._model.called()
+            self._model.called(self.play.rule_of_end)
             if arguments != (self._line.number,):
                 what = f"{self.name} called with {len(arguments)} arguments, or another file"
                 raise RefusedError("levent.newevent.callback-arg", what, ["the file alone"])

@@ -117,8 +117,11 @@ class EventModel:
         self._ready |= self.wire.readiness().perhaps & self.way
         self._is_steady &= self.is_due
 
-    def called(self) -> None:
-        """Its callback begins.  Raises RefusedError."""
+    def called(self, rule_of_end: str) -> None:
+        """Its callback begins; by that rule not again in this call of `loop`.
+
+        Raises RefusedError.
+        """
         what = f"{self.name} called"
         if self.rule_of_rest:
             raise RefusedError(
@@ -129,8 +132,8 @@ class EventModel:
             raise RefusedError(_BY_WAY[self.way], what, ["it is not called"])
         most = 2 if self._ready is Way.BOTH else 1
         if self.calls >= most:
-            what = f"{what} more than {'once' if most == 1 else 'twice'} in one pass"
-            raise RefusedError("levent.loop.howmany-zero-bounded", what, ["the pass ends"])
+            what = f"{what} more than {'once' if most == 1 else 'twice'} before loop returned"
+            raise RefusedError(rule_of_end, what, ["loop returns"])
         self.calls += 1
         self.calls_due += self.active is Active.YES
         self.active = Active.PERHAPS

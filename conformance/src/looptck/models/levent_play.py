@@ -91,7 +91,7 @@ class LeventPlay(Play[LeventScenario, Stage]):
             case "settle":
                 return self._settle
             case "wait" if any(part.must_be_called for part in self._parts):
-                return lambda: self._enter("loop(1)", self._wait, "levent.loop.howmany-positive")
+                return self._wait
             case "run" if all(rules := [part.rule_of_rest for part in self._parts]):
                 return lambda: self._enter("loop()", lambda: self._base.loop(), max(rules))
             case "run" if all(part.rule_of_rest or part.ends_itself for part in self._parts):
@@ -135,15 +135,14 @@ class LeventPlay(Play[LeventScenario, Stage]):
                 self.tell(part.end_turn)
 
     def _wait(self) -> None:
+        rule = "levent.loop.howmany-positive"
         self._begin_turn()
-        self._base.loop(1)
-        if (
-            not self.calls
-            and not self.has_failed
-            and not any(isinstance(part, BufferedPart) for part in self._parts)
-        ):
+        former, self.rule_of_end = self.rule_of_end, rule
+        self._enter("loop(1)", lambda: self._base.loop(1), rule)
+        self.rule_of_end = former
+        # what counts as an event of a buffered one is open
+        if not self.calls and all(isinstance(part, EventPart) for part in self._parts):
             what = "loop(1) returned before an event was called"
-            rule = "levent.loop.howmany-positive"
             self.differ(RefusedError(rule, what, self._stage.may_happen()[:-1]))
 
     def _begin_turn(self) -> None:
