@@ -130,13 +130,18 @@ def _write(evbuf: EvBuf) -> None:
 def test_nothing_that_is_done_to_a_stopped_one_starts_it(
     rounds: Rounds, wires: Wires, act: Callable[[EvBuf], None], high: int
 ) -> None:
-    """Its input may be full, so that taking from it makes room."""
-    inlet = Inlet(rounds, wires.pair())
+    """Its input may be full, so that taking from it makes room; it stops when all is there."""
+
+    def read(*_arguments: object) -> None:
+        if inlet.level == len(inlet.sent):
+            inlet.evbuf.stop()
+
+    inlet = Inlet(rounds, wires.pair(), read)
     inlet.evbuf.set_read_watermarks(0, high)
     inlet.evbuf.start()
     inlet.send_bytes(b"12\n45")
-    rounds.quiet()
-    inlet.evbuf.stop()
+    assert rounds.until(lambda: inlet.level == len(inlet.sent)), "5 bytes came and did not arrive"
+    rounds.quiet(5)
     inlet.send(20)
     waiting, before = inlet.waiting, len(rounds.trace)
     act(inlet.evbuf)
