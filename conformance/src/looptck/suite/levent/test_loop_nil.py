@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -26,11 +29,19 @@ def _loop(rounds: Rounds, form: str) -> None:
             rounds.once(None)
 
 
-def _reader(rounds: Rounds, name: str, end: End, *, calls: int = 1) -> Event:
-    """An event that reads all there is and stops at its last call."""
+# What another thread waits for comes at once, or never, in seconds.
+_SOON = 1.0
+
+
+def _reader(
+    rounds: Rounds, name: str, end: End, *, calls: int = 1, served: threading.Event | None = None
+) -> Event:
+    """An event that reads all there is, tells *served*, and stops at its last call."""
 
     def on_read(*_: object) -> None:
         drain(end)
+        if served is not None:
+            served.set()
         if rounds.count(name) < calls:
             event.start()
         else:
@@ -134,12 +145,19 @@ def test_loop_waits_for_an_event_that_is_silent_for_long(
     """Another thread sends, twice; three attempts, as a slow machine may hide an early return."""
     near, far = wires.pipe()
 
+    served = threading.Event()
+
     def send() -> None:
         rounds.trace("sent")
         far.send(b"x")
 
-    _reader(rounds, "event", near, calls=2).start()
-    with meanwhile(send, send):
+    def send_again() -> None:
+        # what is sent before the first call is read by the first call
+        served.wait(_SOON)
+        send()
+
+    _reader(rounds, "event", near, calls=2, served=served).start()
+    with meanwhile(send, send_again):
         _loop(rounds, form)
     assert rounds.trace == ["sent", "event", "sent", "event"], (
         f"{form} with an event that is active up to its second call: "
@@ -156,13 +174,17 @@ def test_loop_waits_for_the_last_of_several_events(
     """Three events: one is ready at once, the others later, each after the one before ended."""
     names = ["a", "b", "c"]
     order = names[first:] + names[:first]
-    senders: list[Callable[[], object]] = []
     pairs = {name: wires.pipe() for name in names}
+    served = {name: threading.Event() for name in names}
     for name in names:
-        _reader(rounds, name, pairs[name][0]).start()
+        _reader(rounds, name, pairs[name][0], served=served[name]).start()
     pairs[order[0]][1].send(b"x")
-    for name in order[1:]:
-        senders.append(lambda name=name: pairs[name][1].send(b"x"))  # type: ignore[misc]  # mypy infers no lambda with a default
+
+    def send(name: str, former: str) -> None:
+        served[former].wait(_SOON)
+        pairs[name][1].send(b"x")
+
+    senders = [partial(send, name, former) for former, name in pairwise(order)]
     with meanwhile(*senders):
         _loop(rounds, form)
     assert rounds.trace == order, (
