@@ -1,4 +1,4 @@
-"""A plain loop with buffered events, right in itself, and loops that are wrong in one way each."""
+"""A plain loop of levent, right in itself, and loops that are wrong in one way each."""
 
 from __future__ import annotations
 
@@ -96,26 +96,65 @@ class PlainEvBuf:
             self.writecb()
 
 
+class PlainEvent:
+    """An event that stays active until it is stopped."""
+
+    def __init__(self, fd: int, callback: _Callback, evtype: str) -> None:
+        self.fd = fd
+        self.callback = callback
+        self.evtype = evtype
+        self.is_started = self.is_deleted = False
+
+    def start(self) -> None:
+        self.check()
+        self.is_started = True
+
+    def stop(self) -> None:
+        self.check()
+        self.is_started = False
+
+    def delete(self) -> None:
+        self.is_started, self.is_deleted = False, True
+
+    def check(self) -> None:
+        if self.is_deleted:
+            raise ValueError("it is deleted")
+
+    def wants_read(self) -> bool:
+        return self.is_started and "r" in self.evtype
+
+    def wants_write(self) -> bool:
+        return self.is_started and "w" in self.evtype
+
+
 class PlainLevent:
     """The entry object, and the only base it makes."""
 
-    kind = PlainEvBuf
+    buffered = PlainEvBuf
+    event = PlainEvent
 
     def __init__(self, _clock: Clock) -> None:
-        self.all: list[PlainEvBuf] = []
+        self.all: list[PlainEvBuf | PlainEvent] = []
+        self.was_served = False
 
     def newbase(self) -> PlainLevent:
         return type(self)(None)  # type: ignore[arg-type]  # it reads no clock
 
     def newevbuf(self, fd: int, *callbacks: _Callback) -> PlainEvBuf:
-        made = self.kind(fd, *callbacks)
+        made = self.buffered(fd, *callbacks)
+        self.all.append(made)
+        return made
+
+    def newevent(self, fd: int, callback: _Callback, evtype: str) -> PlainEvent:
+        made = self.event(fd, callback, evtype)
         self.all.append(made)
         return made
 
     def loop(self, howmany: int | None = None) -> None:
         while any(each.is_started for each in self.all):
+            self.was_served = False
             self.turn()
-            if howmany is not None:
+            if howmany == 0 or (howmany and self.was_served):
                 return
 
     def turn(self) -> None:
@@ -125,11 +164,16 @@ class PlainLevent:
         for each in self.all:
             self.serve(each, each.fd in read, each.fd in write)
 
-    def serve(self, each: PlainEvBuf, readable: bool, writable: bool) -> None:
-        if readable and each.wants_read():
-            each.readable()
-        if writable and each.wants_write():
-            each.writable()
+    def serve(self, each: PlainEvBuf | PlainEvent, readable: bool, writable: bool) -> None:
+        readable, writable = readable and each.wants_read(), writable and each.wants_write()
+        self.was_served |= readable or writable
+        if isinstance(each, PlainEvBuf):
+            if readable:
+                each.readable()
+            if writable and each.wants_write():
+                each.writable()
+        elif readable or writable:
+            each.callback(each.fd)
 
 
 # ---- wrong in one way each
@@ -249,13 +293,75 @@ class CountsTheArrival(PlainEvBuf):
 class CallsAfterStop(PlainLevent):
     """Who is stopped in the middle of a turn is served all the same."""
 
-    def serve(self, each: PlainEvBuf, readable: bool, writable: bool) -> None:
+    def serve(self, each: PlainEvBuf | PlainEvent, readable: bool, writable: bool) -> None:
+        if isinstance(each, PlainEvent):
+            super().serve(each, readable, writable)
+            return
+        self.was_served |= readable or writable
         if readable:
             each.readable()
         if writable:
             each.writable()
 
 
-def of(wrong: type[PlainEvBuf]) -> type[PlainLevent]:
-    """The loop whose buffered events are of that kind."""
-    return type(wrong.__name__, (PlainLevent,), {"kind": wrong})
+class EventsAfterStop(PlainLevent):
+    """The same for events that are not buffered."""
+
+    def serve(self, each: PlainEvBuf | PlainEvent, readable: bool, writable: bool) -> None:
+        if isinstance(each, PlainEvent) and (readable or writable):
+            self.was_served = True
+            each.callback(each.fd)
+        else:
+            super().serve(each, readable, writable)
+
+
+class ServesOne(PlainLevent):
+    """Of several that are ready loop(0) serves the first."""
+
+    def serve(self, each: PlainEvBuf | PlainEvent, readable: bool, writable: bool) -> None:
+        if not self.was_served:
+            super().serve(each, readable, writable)
+
+
+class ReadsOnly(PlainEvent):
+    """Waits for data, whatever else it was made for."""
+
+    def wants_write(self) -> bool:
+        return super().wants_write() and self.evtype == "w"
+
+
+class IsNeverInvalid(PlainEvent):
+    """Can be started when it is deleted."""
+
+    def check(self) -> None:
+        """Whatever it is, it is right."""
+
+
+class EventsAreBornStarted(PlainEvent):
+    """Active as soon as it is made."""
+
+    def __init__(self, fd: int, callback: _Callback, evtype: str) -> None:
+        super().__init__(fd, callback, evtype)
+        self.is_started = True
+
+
+class StopsForGood(PlainEvent):
+    """Who was stopped once is not served again."""
+
+    was_stopped = False
+
+    def stop(self) -> None:
+        super().stop()
+        self.was_stopped = True
+
+    def wants_read(self) -> bool:
+        return super().wants_read() and not self.was_stopped
+
+    def wants_write(self) -> bool:
+        return super().wants_write() and not self.was_stopped
+
+
+def of(wrong: type[PlainEvBuf | PlainEvent]) -> type[PlainLevent]:
+    """The loop whose events of one kind are those."""
+    kind = "buffered" if issubclass(wrong, PlainEvBuf) else "event"
+    return type(wrong.__name__, (PlainLevent,), {kind: wrong})

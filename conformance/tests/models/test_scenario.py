@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 
 from looptck.catalogue import shipped
-from looptck.models.levent_scenario import LeventScenario
 from looptck.models.choosing import Dice, Feature
 from looptck.models.frozen import MODELLED, frozen
 from looptck.models.generating import made_up, scenarios
+from looptck.models.levent_scenario import LeventScenario
 from looptck.models.reading import AnyScenario, from_data, parse
 from looptck.models.reducing import reduce
 from looptck.models.scenario import NotAScenarioError

@@ -141,9 +141,9 @@ class EventPart(Part):
     def begin_turn(self) -> None:
         self._model.begin_turn()
 
-    def end_turn(self) -> None:
-        others = (each for each in self._line.users if each is not self._model)
-        self._model.end_turn(is_shared=any(each.calls for each in others))
+    def end_turn(self, *, is_served: bool) -> None:
+        same_file = any(each.calls for each in self._line.users)
+        self._model.end_turn(is_served=is_served and not same_file)
 
     def settled(self) -> None:
         if (missing := self._model.owes()) is not None:

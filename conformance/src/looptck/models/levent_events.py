@@ -138,10 +138,10 @@ class EventModel:
         self.calls_due += self.active is Active.YES
         self.active = Active.PERHAPS
 
-    def end_turn(self, *, is_shared: bool) -> None:
-        """`loop(0)` returned; another event of the file was called in it, or not."""
+    def end_turn(self, *, is_served: bool) -> None:
+        """`loop(0)` returned; events of other files, and only those, were called in it, or not."""
         self.look()
-        if not self._is_steady or self.calls or is_shared:
+        if not self._is_steady or not is_served:
             self._passed_over = 0
             return
         self._passed_over += 1

@@ -45,8 +45,8 @@ class Part(ABC):
         """A call of `loop` begins."""
 
     @abstractmethod
-    def end_turn(self) -> None:
-        """It has returned, and was to serve all that was ready."""
+    def end_turn(self, *, is_served: bool) -> None:
+        """It has returned, and was to serve all that was ready; somebody was called, or not."""
 
     @abstractmethod
     def settled(self) -> None:
@@ -241,7 +241,7 @@ class BufferedPart(Part):
     def begin_turn(self) -> None:
         self._model.begin_turn(self._seen())
 
-    def end_turn(self) -> None:
+    def end_turn(self, *, is_served: bool) -> None:
         self.look()
 
     def settled(self) -> None:

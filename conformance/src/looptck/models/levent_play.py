@@ -26,6 +26,9 @@ _STILL_FOR = 0.4
 # So many more are made when nothing is expected, to see what should not come.
 _MORE = 3
 
+# The rule of loop(1).
+_WAITS = "levent.loop.howmany-positive"
+
 
 class Stage:
     """All that is on one base, as the model of what a call of `loop` may do."""
@@ -131,19 +134,25 @@ class LeventPlay(Play[LeventScenario, Stage]):
         self._begin_turn()
         self._base.loop(0)
         if not self.has_failed:
+            is_served = self.calls > 0
             for part in self._parts:
-                self.tell(part.end_turn)
+                self.tell(lambda part: part.end_turn(is_served=is_served), part)
+
+    def rule_when_hung(self) -> str:
+        """By what it does not call, where it waits for that and called nobody."""
+        missing = [owed for part in self._parts if (owed := part.owes()) is not None]
+        waits = self.rule_of_end == _WAITS and not self.calls
+        return missing[0].rule if waits and missing else self.rule_of_return
 
     def _wait(self) -> None:
-        rule = "levent.loop.howmany-positive"
         self._begin_turn()
-        former, self.rule_of_end = self.rule_of_end, rule
-        self._enter("loop(1)", lambda: self._base.loop(1), rule)
+        former, self.rule_of_end = self.rule_of_end, _WAITS
+        self._enter("loop(1)", lambda: self._base.loop(1), _WAITS)
         self.rule_of_end = former
         # what counts as an event of a buffered one is open
         if not self.calls and all(isinstance(part, EventPart) for part in self._parts):
             what = "loop(1) returned before an event was called"
-            self.differ(RefusedError(rule, what, self._stage.may_happen()[:-1]))
+            self.differ(RefusedError(_WAITS, what, self._stage.may_happen()[:-1]))
 
     def _begin_turn(self) -> None:
         # one for each byte, at most, and what is repeated

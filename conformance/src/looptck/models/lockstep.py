@@ -184,6 +184,10 @@ class Play(ABC, Generic[S, M]):
     def meaning(self, each: Step, inside: Any) -> Callable[[], object] | None:
         """What to do for a step, inside the callback of somebody; None where it makes no sense."""
 
+    def rule_when_hung(self) -> str:
+        """The rule that is broken by not coming back from where it is."""
+        return self.rule_of_return
+
     def take(self, act: Callable[[], object]) -> None:
         """Take a step."""
         act()
@@ -303,7 +307,7 @@ class Play(ABC, Generic[S, M]):
         expected = model.may_happen() if model is not None else ["the call returns"]
         what = "nothing came any more: it hangs"
         with suppress(Over):
-            self.differ(RefusedError(self.rule_of_return, what, expected))
+            self.differ(RefusedError(self.rule_when_hung(), what, expected))
 
     def _clean_up(self) -> None:
         with suppress(Exception, Over, TooLong), alarm(self._patience):
