@@ -234,11 +234,11 @@ def test_a_terminator_at_the_end_counts_at_once(
 
 @rule("luaevent.buffer.readline-split")
 def test_the_lines_depend_on_pieces_at_their_ends_only(luaevent: LuaeventExtended) -> None:
-    """Every row of six letters and line ends, in all pieces that can be made of it.
+    """Every row of five letters and line ends, in all pieces that can be made of it.
 
     Where terminators follow each other in what is there at one time, it is another rule's business.
     """
-    for word in _words(6):
+    for word in _words(5):
         for cuts in product((False, True), repeat=max(0, len(word) - 1)):
             pieces = _pieces(word, cuts)
             if not _are_apart(pieces):
