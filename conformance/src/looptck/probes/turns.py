@@ -90,8 +90,8 @@ class Held:
     def take(self, size: int | None = None) -> None:
         """Take the first *size* bytes of the input, or all, and note them as taken."""
         data = self.input.get_data()[:size]
+        self.taken += data  # first, since a loop may read on at once
         self.input.drain(len(data))
-        self.taken += data
 
     def is_(self, argument: object) -> bool:
         """Whether *argument* is the object that `new` returned."""

@@ -89,7 +89,8 @@ def test_what_write_adds_is_sent_and_brings_the_next_call(
         yield from turns.quiet()
         add(held)
         for times in range(1, 21):
-            yield from turns.until(partial(_has, turns, far, got, times * size))
+            if not (yield from turns.until(partial(_has, turns, far, got, times * size))):
+                break
         yield from turns.quiet()
         got.extend(receive(far, size))
         assert added == 20 * size, (
@@ -162,7 +163,13 @@ def test_the_high_watermark_of_the_output_limits_nothing(
             held.set_write_watermarks(low, high)
         added = 0
         for size in pieces:
-            held.output.add(pattern(size, added))
+            try:
+                held.output.add(pattern(size, added))
+            except Exception as error:
+                raise AssertionError(
+                    f"add of {size} bytes to an output of {added} raised {error!r}; its high "
+                    f"watermark {high} is to limit nothing"
+                ) from error
             added += size
         if set_when != "before":
             held.set_write_watermarks(low, high)

@@ -268,7 +268,10 @@ def test_a_peer_that_is_gone_is_an_error_of_writing(
             f"{', '.join(turns.trace) or 'none'}"
         )
 
-    turns.play(script)
+    try:
+        turns.play(script)
+    except OSError as error:
+        raise AssertionError(f"a write failed, and out of loop() came {error!r}") from error
 
 
 @rule("luaevent.constants.evbuffer-error")
