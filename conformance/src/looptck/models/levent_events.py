@@ -137,6 +137,7 @@ class EventModel:
         self.calls += 1
         self.calls_due += self.active is Active.YES
         self.active = Active.PERHAPS
+        self._is_steady = False
 
     def end_turn(self, *, is_served: bool) -> None:
         """`loop(0)` returned; events of other files, and only those, were called in it, or not."""
