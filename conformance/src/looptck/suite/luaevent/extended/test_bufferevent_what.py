@@ -126,7 +126,7 @@ def test_write_comes_with_its_flag(turns: Turns, wires: Wires, case: str, low: i
             held.disable(turns.write)
             held.enable(turns.write)
             yield from turns.quiet()
-        size = {"100 bytes": 100, "more than there is room for": 40_000}.get(case, 1)
+        size = {"100 bytes": 100, "more than there is room for": 20_000}.get(case, 1)
         held.output.add(pattern(size))
         called = yield from turns.until(received)
         assert called, f"{size} bytes were added and received, and write was not called"
