@@ -44,18 +44,18 @@ class LeventAuthor:
         inner = self._swarm(self._inner())
         outer = self._swarm(self._outer())
         actors = {
-            name: LeventActor(is_narrow=is_narrow, calls=self._calls(inner))
+            name: LeventActor(is_narrow=is_narrow, calls=self._calls(name, inner))
             for name, is_narrow in self._narrow.items()
         }
         for name in self._events:
             actors[name] = self._event(name, inner)
         steps = []
         for name in actors:
-            steps += self._some(self._marks, 2)
+            steps += self._first_marks(name)
             if self.number(0, 7):
                 steps.append(step("start", name))
         for _ in range(self._rounds):
-            steps += [*self._some(outer, 4), *self._crowd(), self._turn()]
+            steps += [*self._some(outer, 4), *self._crowd(), self._turn(), *self._flow()]
         for name in self._buffered:
             steps += self.pick([[], [step("settle")], [step("end", name), step("settle")]])
             steps += [step("take all", name), step("receive all", name)]
@@ -63,14 +63,22 @@ class LeventAuthor:
 
     # ---- actors
 
-    def _calls(self, inner: list[_Choice]) -> tuple[tuple[str, Call], ...]:
+    def _calls(self, name: str, inner: list[_Choice]) -> tuple[tuple[str, Call], ...]:
         calls: list[tuple[str, Call]] = []
         for callback, most in ((Callback.READ, 4), (Callback.WRITE, 3), (Callback.ERROR, 1)):
             for _ in range(self.number(0, most)):
-                do = tuple(self._some(inner, self.pick([1, 1, 2, 3])))
+                do = [*self._usual(callback, name), *self._some(inner, self.pick([0, 1, 2, 3]))]
                 if do:
-                    calls.append((callback.value, Call(do, None, self._times())))
+                    calls.append((callback.value, Call(tuple(do), None, self._times())))
         return tuple(calls)
+
+    def _usual(self, callback: Callback, name: str) -> list[Step]:
+        """What such a callback is for, more often than not."""
+        if callback is Callback.READ and self.number(0, 2):
+            return [self.pick([step("take all", name), step("take", self._size(), name)])]
+        if callback is Callback.WRITE and Feature.PUT in self._features and self.number(0, 1):
+            return [self._put(name)]
+        return []
 
     def _event(self, name: str, inner: list[_Choice]) -> LeventActor:
         ways = [Way.READ, Way.READ]
@@ -117,6 +125,16 @@ class LeventAuthor:
         for name in self._buffered:
             if Feature.PUT in self._features and not self.number(0, 2):
                 steps.append(self._put(name))
+        return steps
+
+    def _flow(self) -> list[Step]:
+        """What lets the output of narrow lines go on, in parts and altogether."""
+        steps = []
+        for name, is_narrow in self._narrow.items():
+            if is_narrow and Feature.PUT in self._features and self.number(0, 1):
+                for _ in range(self.number(1, 3)):
+                    some = step("receive", name, self.pick(_TOO_MANY))
+                    steps += [self.pick([some, step("receive all", name)]), step("settle")]
         return steps
 
     def _turn(self) -> Step:
@@ -174,6 +192,17 @@ class LeventAuthor:
                 choices.append((2, self._mark_output))
         return choices
 
+    def _first_marks(self, name: str) -> list[Step]:
+        """Watermarks that are set before the start, more often than not."""
+        if name not in self._buffered or not self._marks:
+            return []
+        steps = self._some(self._marks, 1)
+        if self.number(0, 1):
+            steps.append(step("mark input", name, self._low(), 0))
+        if Feature.WRITE_MARK in self._features and self.number(0, 1):
+            steps.append(self._mark_output_of(name))
+        return steps
+
     # ---- steps
 
     def _mark_input(self) -> Step:
@@ -184,7 +213,13 @@ class LeventAuthor:
         return step("mark input", self.pick(self._buffered), low, high)
 
     def _mark_output(self) -> Step:
-        return step("mark output", self.pick(self._buffered), self._low())
+        return self._mark_output_of(self.pick(self._buffered))
+
+    def _mark_output_of(self, name: str) -> Step:
+        """Around what is left when a narrow line takes no more."""
+        if self._narrow[name]:
+            return step("mark output", name, self.pick([0, 2, 500, 2000, 4000]))
+        return step("mark output", name, self._low())
 
     def _put(self, name: str) -> Step:
         if self._narrow[name] and self.number(0, 1):
@@ -206,4 +241,6 @@ class LeventAuthor:
         return self.pick(self._sizes)
 
     def _low(self) -> int:
+        if self._sizes is not _FEW and not self.number(0, 5):
+            return self.pick([4097, 5000])
         return self.pick([0, 1, 2, 3, 3, 4, 5, 8])
