@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -305,3 +306,30 @@ def _filled(luaevent: LuaeventExtended, contents: bytes) -> Buffer:
     if contents:
         buffer.add(contents)
     return buffer
+
+
+# Copying so much for each addition takes ten times as long as is allowed for
+# all of them; adding to a queue takes a hundredth of it.
+_HELD = 32 * 1024 * 1024
+_ADDITIONS = 400
+_ALLOWED = 0.25
+
+
+@rule("luaevent.buffer.linear")
+def test_adding_costs_the_same_whatever_the_buffer_holds(luaevent: LuaeventExtended) -> None:
+    """Counted is the time of this thread alone, which a busy machine does not lengthen.
+
+    It is given up as soon as it has taken too long.
+    """
+    buffer = luaevent.buffer.new()
+    buffer.add(bytes(_HELD))
+    buffer.add(b"x")  # whatever is done once, for a buffer so large
+    began = time.thread_time()
+    for added in range(_ADDITIONS):
+        buffer.add(b"x")
+        took = time.thread_time() - began
+        assert took < _ALLOWED, (
+            f"a buffer holds {_HELD >> 20} MiB; adding {added + 1} single bytes to it took "
+            f"{took:.2f} s of the processor, {took / (added + 1) * 1e6:.0f} us each"
+        )
+    assert buffer.length() == _HELD + 1 + _ADDITIONS
