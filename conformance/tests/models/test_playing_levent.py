@@ -25,7 +25,9 @@ WRONG: dict[type[PlainEvBuf | PlainEvent], str] = {
     plain_levent.NeedsOneLess: "levent.buffer.read-lowwater",
     plain_levent.CountsTheArrival: "levent.buffer.read-lowwater",
     plain_levent.StaysFull: "levent.buffer.read-lowwater",
-    plain_levent.LosesWhatIsTooMuch: "levent.bufevent.read-size",
+    plain_levent.LosesWhatIsTooMuch: (
+        "levent.newevbuf.data-before-eof levent.bufevent.read-size levent.bufevent.readline-none"
+    ),
     plain_levent.EndsBeforeTheData: "levent.newevbuf.data-before-eof",
     plain_levent.TakesThePartOfALine: "levent.bufevent.readline-none",
     plain_levent.LeavesTheBreak: "levent.bufevent.readline",

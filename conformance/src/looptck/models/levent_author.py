@@ -55,11 +55,20 @@ class LeventAuthor:
             if self.number(0, 7):
                 steps.append(step("start", name))
         for _ in range(self._rounds):
-            steps += [*self._some(outer, 4), *self._crowd(), self._turn(), *self._flow()]
+            steps += [*self._some(outer, 4), *self._crowd(), self._turn()]
+            steps += [*self._flow(), *self._stories()]
         for name in self._buffered:
-            steps += self.pick([[], [step("settle")], [step("end", name), step("settle")]])
+            steps += self._end(name)
             steps += [step("take all", name), step("receive all", name)]
         return LeventScenario("levent", actors, tuple(steps))
+
+    def _end(self, name: str) -> list[Step]:
+        """How it comes to its end: as it is, or with the end of what its peer sends."""
+        ways = [[], [step("settle")]]
+        if Feature.END in self._features:
+            ways += [[step("end", name), step("settle")]]
+            ways += [[step("receive all", name), step("leave", name), step("settle")]]
+        return self.pick(ways)
 
     # ---- actors
 
@@ -121,7 +130,7 @@ class LeventAuthor:
         for name in (*self._buffered, *self._events):
             if self.number(0, 3):
                 lines = Feature.LINES in self._features and not self.number(0, 3)
-                steps.append(step("send line" if lines else "send", name, self._size()))
+                steps.append(self._line(name) if lines else step("send", name, self._size()))
         for name in self._buffered:
             if Feature.PUT in self._features and not self.number(0, 2):
                 steps.append(self._put(name))
@@ -136,6 +145,26 @@ class LeventAuthor:
                     some = step("receive", name, self.pick(_TOO_MANY))
                     steps += [self.pick([some, step("receive all", name)]), step("settle")]
         return steps
+
+    def _stories(self) -> list[Step]:
+        """What shows little unless it comes in a row."""
+        if not self._buffered:
+            return []
+        name = self.pick(self._buffered)
+        story = self.number(0, 7)
+        if story == 0 and Feature.STOP in self._features:
+            between = [self._put(name)] if Feature.PUT in self._features else []
+            stops = [step("stop", name)] * self.pick([1, 1, 2])
+            starts = [step("start", name), step("send", name, self._size()), step("settle")]
+            return [*stops, *self.pick([between, [step("settle")]]), *starts]
+        if story == 1 and Feature.LINES in self._features:
+            part = step("send", name, self._size())
+            takes = [step("take line", name), step("take", self.pick((0, *_FEW)), name)]
+            asks = [self.pick(takes) for _ in range(self.number(1, 3))]
+            lines = [self._line(name) for _ in range(self.number(1, 3))]
+            more = [step("take line", name)] * 3
+            return [part, step("settle"), *asks, *lines, step("settle"), *more]
+        return []
 
     def _turn(self) -> Step:
         turns = ["turn", "settle", "settle", "settle"]
@@ -166,7 +195,7 @@ class LeventAuthor:
     def _inner_of_buffered(self) -> list[_Choice]:
         choices = [*self._marks]
         if Feature.LINES in self._features:
-            choices += [(4, self._named("take line")), (2, self._counted("send line"))]
+            choices += [(4, self._named("take line")), (2, lambda: self._line(self._name()))]
         if Feature.PUT in self._features:
             choices += [
                 (5, lambda: self._put(self.pick(self._buffered))),
@@ -179,7 +208,7 @@ class LeventAuthor:
         """What is done between turns; more comes than in callbacks."""
         more: list[_Choice] = [(8, self._counted("send")), (2, self._named("start"))]
         if Feature.LINES in self._features:
-            more.append((3, self._counted("send line")))
+            more.append((3, lambda: self._line(self._name())))
         if Feature.PUT in self._features:
             more.append((4, self._named("receive all")))
         return [*self._inner(), *more]
@@ -226,9 +255,12 @@ class LeventAuthor:
             return step("put", self.pick(_TOO_MANY), name)
         return step("put", self._size(), name)
 
+    def _line(self, name: str) -> Step:
+        return step("send line", name, self.pick((0, 0, *self._sizes)))
+
     def _counted(self, verb: str) -> Callable[[], Step]:
         if verb == "take":
-            return lambda: step("take", self._size(), self._name())
+            return lambda: step("take", self.pick((0, *self._sizes)), self._name())
         return lambda: step(verb, self._name(), self._size())
 
     def _named(self, verb: str) -> Callable[[], Step]:

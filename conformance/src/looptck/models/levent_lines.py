@@ -16,7 +16,8 @@ from .buffered import Seen
 _NARROW = 2048
 
 # Carriage returns break lines in some loops, line feeds are written on purpose.
-_NO_BREAKS = bytes.maketrans(b"\r\n", b"\xfe\xff")
+# Zero bytes and spaces, which text functions take for an end, are frequent.
+_NO_BREAKS = bytes(0 if byte < 16 else ord(" ") if byte < 32 else byte for byte in range(256))
 
 
 class Source:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 Act = Callable[[], object] | None
 
 
+# Hidden in the text of a scenario: other ways to say the same, by name.
+_SAY_NONE = ("B",)
+_HIGH_OF_OUTPUT = {"B": 1}
+
+
 class Part(ABC):
     """One event, buffered or not."""
 
@@ -138,8 +143,8 @@ class BufferedPart(Part):
         match verb:
             case "start":
                 return self._start
-            case "stop" if model.state is State.STARTED:
-                return self._stop
+            case "stop":
+                return self._stop if model.state is State.STARTED else self._stop_again
             case "delete" if hasattr(handle, "delete"):
                 return self._delete
             case "take" | "take all":
@@ -190,13 +195,19 @@ class BufferedPart(Part):
         self._ask(self.rules.stop, "stop()", self.handle.stop)
         self._tell(self._model.stop, self._seen())
 
+    def _stop_again(self) -> None:
+        """It is not active: that this is no error is not promised."""
+        with suppress(Exception):
+            self.handle.stop()
+        self.play.tell(self.look)
+
     def _delete(self) -> None:
         self._ask(self.rules.delete, "delete()", self.handle.delete)
         self._model.delete()
 
     def _read(self, size: int | None) -> None:
         rule = self.rules.read_all if size is None else self.rules.read_size
-        arguments = () if size is None else (size,)
+        arguments = () if size is None and self.name not in _SAY_NONE else (size,)
         before = self._seen()
         what = f"read({'' if size is None else size})"
         data = self._ask(rule, what, lambda: self.handle.read(*arguments))
@@ -227,10 +238,11 @@ class BufferedPart(Part):
 
     def _mark_output(self, low: int) -> None:
         self._tell(self._model.mark_output, low, self._seen())
+        high = _HIGH_OF_OUTPUT.get(self.name, 0)
         self._ask(
             self.rules.marks,
-            f"set_write_watermarks({low}, 0)",
-            lambda: self.handle.set_write_watermarks(low, 0),
+            f"set_write_watermarks({low}, {high})",
+            lambda: self.handle.set_write_watermarks(low, high),
         )
 
     # ---- the loop
