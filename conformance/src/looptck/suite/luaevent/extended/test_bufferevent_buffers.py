@@ -235,7 +235,7 @@ def test_what_is_added_is_sent_once_and_in_order(
         return bool(size)
 
     def on_read(held: Held) -> None:
-        held.input.drain(-1)
+        held.input.drain(held.level)
         while add(held):
             pass
 

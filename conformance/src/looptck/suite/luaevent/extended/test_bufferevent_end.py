@@ -53,7 +53,7 @@ def test_the_end_is_reported_once(
     near, far = _pair(wires, end)
 
     def take(held: Held) -> None:
-        held.take()
+        held.input.drain(held.level)
 
     def script() -> Script:
         held = turns.bufferevent(
@@ -67,10 +67,10 @@ def test_the_end_is_reported_once(
         _end(far, end)
         while not (yield from turns.until(lambda: _ends(turns))):
             assert held.level, "the input ended, and the end was not reported"
-            held.take()
+            held.input.drain(held.level)
         yield from turns.quiet()
         _once(turns, "while nothing is done")
-        held.take()
+        held.input.drain(held.level)
         yield from turns.quiet()
         _once(turns, "when the input is drained after it")
         held.set_read_watermarks(0, 50)
