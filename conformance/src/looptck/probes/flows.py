@@ -16,11 +16,9 @@ import struct
 import termios
 from collections.abc import Callable
 
+from .payload import assert_same
 from .rounds import Act, Rounds
 from .wires import End, Wires, fill
-
-# Enough of a pattern to find the place where it comes from.
-_CLUE = 12
 
 # The number that the pattern begins with: four bytes that differ.
 _FIRST = int.from_bytes(b"abcd", "big")
@@ -43,40 +41,9 @@ def pattern(size: int, begin: int = 0) -> bytes:
     return row[begin - first * 4 :][:size]
 
 
-def difference(got: bytes, sent: bytes) -> str:
-    """In plain words how *got* differs from *sent*, a pattern; empty if it does not."""
-    if got == sent:
-        return ""
-    at = _first_difference(got, sent)
-    said = f"{len(got)} bytes of {len(sent)}; "
-    if at == len(got):
-        return said + f"the last {len(sent) - at} are missing"
-    if at == len(sent):
-        return said + f"{len(got) - at} too many after the last one"
-    found = sent.find(got[at : at + _CLUE])
-    if found > at:
-        return said + f"at position {at} there are {found - at} missing, or reordered"
-    if found >= 0:
-        return said + f"at position {at} what was sent at {found} comes again, or reordered"
-    return said + f"at position {at} is {got[at : at + 8]!r}, and {sent[at : at + 8]!r} was sent"
-
-
 def same(got: bytes | bytearray, sent: bytes | bytearray, what: str) -> None:
     """Raises AssertionError unless *got*, which the message calls *what*, is what was *sent*."""
-    if said := difference(bytes(got), bytes(sent)):
-        raise AssertionError(f"{what} is not what was sent: {said}")
-
-
-def _first_difference(got: bytes, sent: bytes) -> int:
-    """The length of what both begin with."""
-    low, high = 0, min(len(got), len(sent))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if got[:middle] == sent[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    assert_same(bytes(sent), bytes(got), f"{what} is not what was sent")
 
 
 def allow_calls(rounds: Rounds, size: int) -> None:
