@@ -7,7 +7,6 @@ alone: a reader's file is never writable, a writer's never readable.
 from __future__ import annotations
 
 import os
-import socket
 
 import pytest
 
@@ -86,16 +85,3 @@ def act_in(situation: Situation, rounds: Rounds, wires: Wires, act: Act) -> None
         rounds.trace.remove("opener")
     if situation is not Situation.INSIDE:
         act()
-
-
-def at_zero(wires: Wires, end: socket.socket) -> int:
-    """Have descriptor 0 stand for *end* until the end of the test."""
-    saved = os.dup(0)
-
-    def restore() -> None:
-        os.dup2(saved, 0)
-        os.close(saved)
-
-    wires.keep(restore)
-    os.dup2(end.fileno(), 0)
-    return 0

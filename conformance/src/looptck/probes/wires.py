@@ -169,6 +169,19 @@ def drain(end: End) -> bytes:
     return b"".join(chunks)
 
 
+def at_zero(wires: Wires, end: socket.socket) -> int:
+    """Have descriptor 0 stand for *end* until the end of the test."""
+    saved = os.dup(0)
+
+    def restore() -> None:
+        os.dup2(saved, 0)
+        os.close(saved)
+
+    wires.keep(restore)
+    os.dup2(end.fileno(), 0)
+    return 0
+
+
 def reset(end: socket.socket) -> None:
     """Close a TCP socket so that its peer meets ECONNRESET."""
     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

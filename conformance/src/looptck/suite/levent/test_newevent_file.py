@@ -10,8 +10,8 @@ import pytest
 from looptck.markers import rule
 from looptck.probes.polling import why_refused
 from looptck.probes.rounds import Rounds
-from looptck.probes.switches import Switch, at_zero, either_evtype, every_evtype
-from looptck.probes.wires import Wires, drain, fill
+from looptck.probes.switches import Switch, either_evtype, every_evtype
+from looptck.probes.wires import Wires, at_zero, drain, fill
 from looptck.profiles.levent import Event, Levent
 
 

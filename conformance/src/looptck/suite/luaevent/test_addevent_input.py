@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,7 +14,7 @@ from looptck.probes.situations import Situation, everywhere, luaevent_in
 from looptck.probes.stage import Stage
 from looptck.probes.stopwatch import Stopwatch
 from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain, fill
+from looptck.probes.wires import Wires, at_zero, drain, fill
 from looptck.profiles.luaevent import Event, Luaevent
 
 # A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
@@ -140,7 +138,7 @@ def test_a_descriptor_of_any_number_is_watched(
     if direction == "read":
         far.send(b"x")
         fill(near)
-    watched = _at_zero(wires, near) if number == 0 else wires.numbered(near, number).fileno()
+    watched = at_zero(wires, near) if number == 0 else wires.numbered(near, number).fileno()
     event = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
     stage = Stage(luaevent)
     stage.run(lambda: stage.add("event", watched, event, luaevent.LEAVE), situation)
@@ -155,7 +153,7 @@ def test_only_the_descriptor_of_that_number_is_watched(luaevent: Luaevent, wires
         near, far = wires.pair()
         far.send(b"x")
         fill(near)
-    watched = _at_zero(wires, silent)
+    watched = at_zero(wires, silent)
     stage = Stage(luaevent)
     stage.add("silent", watched, luaevent.EV_READ, luaevent.LEAVE)
     stage.after("end", LISTEN, stage.end)
@@ -494,19 +492,6 @@ def test_each_call_of_addevent_returns_an_object_of_its_own(
         f"of three events with the same arguments one was closed; two calls were due, {calls} came"
         f"{stage.excuse}"
     )
-
-
-def _at_zero(wires: Wires, end: socket.socket) -> int:
-    """Have descriptor 0 stand for *end* until the end of the test."""
-    saved = os.dup(0)
-
-    def restore() -> None:
-        os.dup2(saved, 0)
-        os.close(saved)
-
-    wires.keep(restore)
-    os.dup2(end.fileno(), 0)
-    return 0
 
 
 def _row(names: object) -> str:
