@@ -101,6 +101,32 @@ def test_bytes_and_buffers_may_be_mixed(luaevent: LuaeventExtended, order: str, 
     assert_same(expected, buffer.get_data(), f"after add of {order}, to {old!r}")
 
 
+# {what has become of the bytes that were in the buffer first: does it}
+_HISTORY: dict[str, Callable[[LuaeventExtended, Buffer], object]] = {
+    "drain(3)": lambda _, buffer: buffer.drain(3),
+    "drain(-1)": lambda _, buffer: buffer.drain(-1),
+    "readline": lambda _, buffer: buffer.readline(),
+    "being added to another": lambda entry, buffer: entry.buffer.new().add(buffer),
+    "get_data(2)": lambda _, buffer: buffer.get_data(2),
+}
+
+
+@rule("luaevent.buffer.add")
+@pytest.mark.parametrize("history", _HISTORY)
+@pytest.mark.parametrize("size", [6, 5000])
+def test_what_happened_before_does_not_matter_to_add(
+    luaevent: LuaeventExtended, history: str, size: int
+) -> None:
+    """What is there is looked at before each `add`: what should have left is another rule's."""
+    buffer = luaevent.buffer.new()
+    buffer.add(b"line\n" + payload(size))
+    for _ in range(3):
+        outcome(_HISTORY[history], luaevent, buffer)
+        before = buffer.get_data() or b""
+        buffer.add(b"new", b"er")
+        assert_same(before + b"newer", buffer.get_data(), f"after {history} and add")
+
+
 @rule("luaevent.buffer.add-output")
 @pytest.mark.parametrize("case", _ARGUMENTS)
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import pytest
@@ -137,6 +137,37 @@ def test_the_first_terminator_counts_whatever_its_kind(
     assert_same(b"six", buffer.get_data(), "left after five lines")
 
 
+# {what happens to contents in which no line was found: what is left of them}
+_LEAVING: dict[str, tuple[Callable[[LuaeventExtended, Buffer], object], bytes]] = {
+    "nothing": (lambda _, buffer: None, b"unended"),
+    "drain(3)": (lambda _, buffer: buffer.drain(3), b"nded"),
+    "drain(-1)": (lambda _, buffer: buffer.drain(-1), b""),
+    "add to another": (lambda entry, buffer: entry.buffer.new().add(buffer), b""),
+}
+
+
+@rule("luaevent.buffer.readline")
+@pytest.mark.parametrize("leaving", _LEAVING)
+@pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
+def test_a_line_is_found_wherever_the_search_ended_before(
+    luaevent: LuaeventExtended, leaving: str, terminator: bytes
+) -> None:
+    """No line was found in seven bytes; the new line's end is among the seven first, and later."""
+    leave, left = _LEAVING[leaving]
+    for line in (b"", b"x", b"six...", b"seven..", b"more than seven"):
+        buffer = luaevent.buffer.new()
+        buffer.add(b"unended")
+        outcome(buffer.readline)
+        outcome(leave, luaevent, buffer)
+        if outcome(buffer.get_data) not in (left, left or None):
+            return  # that it does not leave is another rule's business
+        buffer.add(line + terminator + b"rest")
+        got = _without_end(buffer.readline())
+        what = f"the line after readline of b'unended' and {leaving}"
+        assert_same(left + line, got, what)
+        assert_same(b"rest", buffer.get_data(), f"left after {what}")
+
+
 # {what is special: contents without a terminator}
 _UNENDED: dict[str, bytes] = {
     "nothing": b"",
@@ -183,7 +214,7 @@ def test_a_line_that_was_asked_for_too_early_is_whole_later(luaevent: LuaeventEx
             f"readline of {b'whole'[: at + 1]!r}: expected None, there came {line!r:.80}"
         )
     buffer.add(b" line\nrest")
-    line = buffer.readline()
+    line = _without_end(buffer.readline())
     assert line == b"whole line", f"a line was asked for too early; when it was whole: {line!r}"
     line = outcome(buffer.readline)
     assert line is None, (

@@ -11,7 +11,7 @@ import pytest
 from looptck.markers import rule
 from looptck.probes.flows import narrow_pair, pattern, receive, same, unread
 from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires, reset
+from looptck.probes.wires import Wires, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.witness import behind
 
@@ -28,7 +28,9 @@ any_portions = pytest.mark.parametrize("portions", PORTIONS)
 @rule("luaevent.bufferevent.get_read")
 @pytest.mark.parametrize("which", ["input", "output"])
 def test_the_input_is_one_object(turns: Turns, wires: Wires, which: str) -> None:
-    """Before anything came, after, and after it was drained; the output is another one."""
+    """Before anything came, after, after it was drained, while output waits, and at the end; the
+    output is another one.
+    """
     near, far = wires.pair()
     seen: list[object] = []
 
@@ -38,6 +40,16 @@ def test_the_input_is_one_object(turns: Turns, wires: Wires, which: str) -> None
         held.enable(turns.read)
         far.send(b"in")
         yield from turns.until(lambda: len(seen) > 1)
+        held.take()
+        seen.append(held.input)
+        fill(near)
+        held.output.add(b"waits")
+        seen.append(held.input)
+        held.set_read_watermarks(1, 10)
+        far.send(b"last")
+        far.shutdown(socket.SHUT_WR)
+        yield from turns.until(lambda: turns.errors)
+        seen.append(held.input)
         held.take()
         seen.append(held.input)
         assert all(each is seen[0] for each in seen), "get_read() gave different objects"

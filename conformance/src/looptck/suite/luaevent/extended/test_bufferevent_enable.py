@@ -60,6 +60,31 @@ def test_nothing_is_read_before_reading_is_enabled(
 
 
 @rule("luaevent.bufferevent.enable")
+@pytest.mark.parametrize("direction", ["read", "write"])
+def test_a_loop_does_not_return_while_bytes_can_move(
+    turns: Turns, wires: Wires, direction: str
+) -> None:
+    """Nothing but the bufferevent keeps the loop; its own callback disables it."""
+    near, far = wires.pair()
+
+    def stop(held: Held) -> None:
+        held.disable(turns.both)
+
+    held = turns.bufferevent(near, read=stop, write=stop if direction == "write" else None)
+    if direction == "read":
+        held.enable(turns.read)
+        far.send(pattern(10))
+    else:
+        held.output.add(pattern(10))
+    turns.base.loop()
+    if direction == "read":
+        same(held.input.get_data(), pattern(10), "what was read before loop() returned")
+    else:
+        same(receive(far, 20), pattern(10), "what was sent before loop() returned")
+    held.end()
+
+
+@rule("luaevent.bufferevent.enable")
 @disabled_ways
 @pytest.mark.parametrize("disabled_in", ["read", "another callback"])
 @pytest.mark.parametrize("high", [0, 1000])

@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 
 from looptck.markers import rule
-from looptck.probes.flows import receive, same
+from looptck.probes.flows import narrow_pair, pattern, receive, same
 from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires
+from looptck.probes.wires import Wires, fill
 
 every_end = pytest.mark.parametrize("end", ["close", "shutdown", "shutdown of TCP"])
 
@@ -138,6 +138,38 @@ def test_writing_goes_on_after_the_end(turns: Turns, wires: Wires, enabled_in: s
         yield from turns.until(arrived)
         same(received, answer, "the answer that came to a peer which shut its own side")
 
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.eof-once")
+@pytest.mark.parametrize("size", [10, 20_000])
+def test_what_waits_when_the_end_comes_is_sent(turns: Turns, wires: Wires, size: int) -> None:
+    """The way is blocked until the end was reported; the write callback comes afterwards, too."""
+    near, far = narrow_pair(wires)
+    received = bytearray()
+
+    def arrived() -> bool:
+        chunk = receive(far, 65536)
+        received.extend(chunk)
+        if chunk:
+            turns.moved()
+        return len(received) >= blocked + size
+
+    def script() -> Script:
+        held = turns.bufferevent(near)
+        held.enable(turns.read)
+        held.output.add(pattern(size, blocked))
+        yield from turns.quiet()
+        far.shutdown(socket.SHUT_WR)
+        yield from turns.until(lambda: _ends(turns))
+        _once(turns, "while output waits")
+        before = turns.count("write")
+        yield from turns.until(arrived)
+        same(received[blocked:], pattern(size, blocked), "output that waited when the end came")
+        called = yield from turns.until(lambda: turns.count("write") > before)
+        assert called, "output that waited when the end came was sent, and write was not called"
+
+    blocked = fill(near)
     turns.play(script)
 
 

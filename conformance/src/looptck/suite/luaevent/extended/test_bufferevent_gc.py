@@ -26,15 +26,19 @@ OCCASIONS = (
 )
 
 
+# Long enough for some turns before it, in seconds.
+_TIMEOUT = 0.03
+
+
 def _prepare(turns: Turns, held: Held, near: socket.socket, far: socket.socket, case: str) -> None:
     """What comes before the reference is dropped."""
     if case in ("room comes", "a write timeout", "the peer goes while output waits"):
         fill(near)
         held.output.add(b"out")
     if case == "a read timeout":
-        held.set_timeouts(0.01, 0)
+        held.set_timeouts(_TIMEOUT, 0)
     if case == "a write timeout":
-        held.set_timeouts(0, 0.01)
+        held.set_timeouts(0, _TIMEOUT)
     held.enable(turns.read)
     if case == "data waits":
         far.send(b"in")
@@ -67,14 +71,16 @@ def test_a_collected_bufferevent_calls_nobody(
         if case == "more data comes":
             far.send(b"some")
             yield from turns.until(lambda: turns.count("read"))
-        if case not in ("data waits", "a read timeout", "a write timeout"):
+        if case.endswith("timeout"):
+            yield from turns.quiet(2)  # in which it may begin to count
+        elif case != "data waits":
             yield from turns.quiet()
         before = len(turns.trace)
         held.drop()
         collect()
         _happen(near, far, case)
         yield from turns.quiet()
-        yield 0.05
+        yield 2 * _TIMEOUT
         yield from turns.quiet()
         late = turns.trace[before:]
         assert not late, f"{case}: a collected bufferevent called {', '.join(late)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 
 from looptck.markers import rule
 from looptck.probes.flows import pattern, receive, same, unread
-from looptck.probes.turns import Script, Turns
-from looptck.probes.wires import Wires
+from looptck.probes.turns import Held, Script, Turns, flags_in, said
+from looptck.probes.wires import Wires, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
 
 REFUSALS = (TypeError, ValueError, OSError, RuntimeError, AttributeError)
@@ -98,6 +99,42 @@ def test_a_bufferevent_is_not_served_by_another_base(
 
 
 @rule("luaevent.bufferevent.new")
+@pytest.mark.parametrize("made", ["before the loop", "while it runs", "in a callback of another"])
+def test_every_bufferevent_of_a_base_is_served(turns: Turns, wires: Wires, made: str) -> None:
+    """The first and the last one made are among them, with data for all of them at once."""
+    pairs = [wires.pair() for _ in range(4)]
+
+    def make(_held: Held | None = None) -> None:
+        for at, (near, _) in enumerate(pairs):
+            turns.bufferevent(near, name=f"{at}").enable(turns.read)
+
+    def script() -> Script:
+        if made == "before the loop":
+            make()
+        elif made == "while it runs":
+            yield from turns.quiet()
+            make()
+        else:
+            near, far = wires.pair()
+            turns.bufferevent(near, name="maker", read=make).enable(turns.read)
+            yield from turns.quiet()
+            far.send(b"x")
+            called = yield from turns.until(lambda: turns.count("maker read"))
+            assert called, "data arrived at an enabled bufferevent, and read was not called"
+        for _, far in pairs:
+            far.send(b"x")
+        wanted = [f"{at} read" for at in range(len(pairs))]
+        yield from turns.until(lambda: all(map(turns.count, wanted)))
+        served = [name for name in wanted if turns.count(name)]
+        assert served == wanted, (
+            f"data arrived at four bufferevents of a base, made {made}; read was called of these: "
+            f"{', '.join(name.split()[0] for name in served) or 'none'} (0 was made first)"
+        )
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("wrong", ["missing", None, 0, "base", object()], ids=str)
 def test_a_bufferevent_needs_a_base(turns: Turns, wires: Wires, wrong: Any) -> None:
     """Neither the descriptor nor a callback may be taken for one."""
@@ -116,10 +153,13 @@ def test_a_bufferevent_needs_a_base(turns: Turns, wires: Wires, wrong: Any) -> N
 def test_bytes_move_without_callbacks(turns: Turns, wires: Wires, given: str, size: int) -> None:
     """Bytes go both ways, so a direction that is only watched for a callback shows."""
     near, far = wires.pair()
-    calls: list[str] = []
+    calls: list[int] = []
+    flag = getattr(turns.luaevent, f"EVBUFFER_{'WRITE' if given == 'write' else 'READ'}")
 
     def noting(name: str) -> Any:
-        return turns.callback(lambda *_: calls.append(name)) if given == name else None
+        if given != name:
+            return None
+        return turns.callback(lambda *arguments: calls.append(flags_in(arguments)))
 
     def script() -> Script:
         held = turns.keep(
@@ -145,7 +185,11 @@ def test_bytes_move_without_callbacks(turns: Turns, wires: Wires, given: str, si
         yield from turns.quiet()
         same(held.input.get_data(), pattern(size), "what is in the input without a callback")
         same(sent, pattern(size, begin=8), "what came to the peer")
-        assert given == "neither" or given in calls, f"{given}, the only callback, was not called"
+        assert given == "neither" or calls, f"{given}, the only callback, was not called"
+        strange = [what for what in calls if not what & flag]
+        assert not strange, (
+            f"{given}, the only callback, was called with {said(turns.luaevent, strange[0])}"
+        )
 
     _play(turns, script, f"{given} as the only callback")
 
@@ -200,19 +244,23 @@ def test_the_error_callback_must_be_callable(
     )
 
 
+_ERRORS = ("error at the end", "error of a reset", "error of a timeout", "error of both timeouts")
+
+
 @rule("luaevent.bufferevent.callback-input")
-@pytest.mark.parametrize("wanted", ["read", "write", "error"])
+@pytest.mark.parametrize("wanted", ["read", "write", *_ERRORS])
 @pytest.mark.parametrize("others", [0, 2], ids=["alone", "beside others"])
 def test_a_callback_gets_the_bufferevent_and_what_happened(
     turns: Turns, wires: Wires, wanted: str, others: int
 ) -> None:
     """The others of the base are older and younger than the one that is called."""
-    near, far = wires.pair()
+    near, far = wires.tcp_pair()
     given: list[tuple[Any, ...]] = []
     flags = turns.luaevent
+    callback = wanted.split()[0]
 
     def noting(name: str) -> Any:
-        return turns.callback(lambda *arguments: given.append(arguments) if name == wanted else 0)
+        return turns.callback(lambda *arguments: given.append(arguments) if name == callback else 0)
 
     def another() -> None:
         for _ in range(others // 2):
@@ -230,21 +278,32 @@ def test_a_callback_gets_the_bufferevent_and_what_happened(
         far.send(b"in")
         held.output.add(b"out")
         yield from turns.quiet()
-        if wanted == "error":
-            far.close()
-        yield from turns.until(lambda: given)
-        assert given, f"{wanted} was not called"
+        wait = turns.until
+        if wanted == "error at the end":
+            far.shutdown(socket.SHUT_WR)
+        elif wanted == "error of a reset":
+            reset(far)
+        elif callback == "error":
+            if "both" in wanted:
+                fill(near)
+                held.output.add(b"more")
+            held.set_timeouts(0.02, 0.02)
+            wait = turns.in_time
+        yield from wait(lambda: given)
+        if "timeout" not in wanted:  # which have a rule of their own
+            assert given, f"{callback} was not called ({wanted})"
+        yield from turns.quiet()
         for arguments in given:
             assert len(arguments) == 2, (
-                f"{wanted} is to get the bufferevent and the flags; it got "
-                f"{len(arguments)} arguments"
+                f"{callback} is to get the bufferevent and the flags; it got "
+                f"{len(arguments)} arguments ({wanted})"
             )
             assert held.is_(arguments[0]), (
-                f"{wanted} is to get the bufferevent that new returned; it got another object, "
-                f"a {type(arguments[0]).__name__}"
+                f"{callback} is to get the bufferevent that new returned; it got another object, "
+                f"a {type(arguments[0]).__name__} ({wanted})"
             )
             assert isinstance(arguments[1], int), (
-                f"{wanted} is to get flags; it got a {type(arguments[1]).__name__}"
+                f"{callback} is to get flags; it got a {type(arguments[1]).__name__}"
             )
         given.clear()
 

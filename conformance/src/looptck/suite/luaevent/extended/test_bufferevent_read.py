@@ -68,7 +68,7 @@ def test_the_level_counts_and_not_what_was_seen_before(
 
     def take(held: Held) -> None:
         nonlocal takes
-        if takes and taken_in == "read":
+        if takes and taken_in == "read" and held.level >= above:
             takes = False
             held.input.drain(above if taken is None else taken)
 

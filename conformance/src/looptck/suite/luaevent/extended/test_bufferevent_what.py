@@ -96,6 +96,60 @@ def test_read_heeds_a_low_watermark_that_was_changed(
     turns.play(script)
 
 
+def _play_both_ways(turns: Turns, wires: Wires, wanted: str, *, taken: bool) -> None:
+    """Bytes come, room comes, both come in one turn, and the end comes with the last bytes."""
+    near, far = narrow_pair(wires)
+    flag = getattr(turns.luaevent, f"EVBUFFER_{wanted.upper()}")
+    told: list[int] = []
+
+    def read(what: int) -> None:
+        if wanted == "read":
+            told.append(what)
+        if taken:
+            held.input.drain(held.level)
+
+    held = _new(turns, near, read=read, write=told.append if wanted == "write" else lambda _: None)
+
+    def script() -> Script:
+        held.enable(turns.both)
+        for size in (1, 9000, 100, 20_000):
+            far.send(b"in")
+            held.output.add(pattern(size))
+            for _ in range(8):
+                drain(far)
+                yield None
+                far.send(b"x")
+                yield None
+        far.send(b"last")
+        far.close()
+        yield from turns.quiet()
+        odd = [what for what in told if what != flag]
+        assert not odd, (
+            f"the {wanted} callback is to get EVBUFFER_{wanted.upper()} alone; while bytes went "
+            f"both ways it got {said(turns.luaevent, odd[0])} ({odd[0]}; the flag is {flag})"
+        )
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.what-read")
+@pytest.mark.parametrize("taken", [True, False], ids=["taken", "left"])
+def test_read_has_its_own_flag_while_bytes_go_both_ways(
+    turns: Turns, wires: Wires, *, taken: bool
+) -> None:
+    """Neither the room nor the end that comes in the same turn is told to it."""
+    _play_both_ways(turns, wires, "read", taken=taken)
+
+
+@rule("luaevent.bufferevent.what-write")
+@pytest.mark.parametrize("taken", [True, False], ids=["taken", "left"])
+def test_write_has_its_own_flag_while_bytes_go_both_ways(
+    turns: Turns, wires: Wires, *, taken: bool
+) -> None:
+    """Neither the data nor the end that comes in the same turn is told to it."""
+    _play_both_ways(turns, wires, "write", taken=taken)
+
+
 @rule("luaevent.bufferevent.what-write")
 @pytest.mark.parametrize("case", ["1 byte", "100 bytes", "more than there is room for", "enabled"])
 @pytest.mark.parametrize("low", [0, 10, 50_000])
