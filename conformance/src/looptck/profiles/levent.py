@@ -2,7 +2,8 @@
 
 A *file* is an int, which is a descriptor, or an object of a type that
 `setfdaccessor` was told of; what the document calls a metatable is the type.
-Data is bytes.  The document knows no time, and its loop no timers.
+Data is bytes.  The document knows no time, and its loop no timers.  What is
+called *best* here is left open by the document: it is observed, never judged.
 
 Each buffer of a buffered event has a low and a high watermark, in bytes, 0 at
 first.  The document names no function to set them; a loop that is to be judged
@@ -31,7 +32,7 @@ class Event(Protocol):
         """
 
     def stop(self) -> object:
-        """After this returns, the callback is not called, not even this turn, until `start`."""
+        """After this returns, the callback is not called, not even in this pass, until `start`."""
 
     def delete(self) -> object:
         """Stopped for ever, and the callback is let go; `start` and `stop` raise from now on."""
@@ -65,10 +66,10 @@ class EvBuf(Protocol):
         """*data* is at the end of the output buffer; `loop` sends it while started."""
 
     def delete(self) -> object:
-        """Nothing is called again, and every other method raises."""
+        """Best: nothing is called again, and every other method raises.  A loop may lack this."""
 
     def set_read_watermarks(self, low: int, high: int) -> object:
-        """`readcb` needs *low* bytes of input; *high* are buffered at most, 0: any number."""
+        """`readcb` needs *low* bytes of input; best, *high* are buffered at most, 0: any number."""
 
     def set_write_watermarks(self, low: int, high: int) -> object:
         """`writecb` is called below *low* bytes of output, or at none; *high* limits nothing."""
@@ -80,7 +81,8 @@ class Base(Protocol):
     def newevent(self, file: File, callback: Callable[[File], object], evtype: str = "r") -> Event:
         """A new event, not active yet: *callback* is to get *file* when it is ready.
 
-        *evtype* is ``"r"``, ``"w"`` or ``"rw"``.  A file of an unknown type raises.
+        *evtype* is ``"r"``, ``"w"`` or ``"rw"``; without one it is best ``"r"``.  A
+        file of an unknown type raises.
         """
 
     def newevbuf(
@@ -92,9 +94,10 @@ class Base(Protocol):
     ) -> EvBuf:
         """A new buffered event, not active yet, with two empty buffers.
 
-        What the callbacks are given is open; the suite's take anything.  A
-        loop may leave it to the program to put the descriptor into
-        non-blocking mode, or do it itself; the suite's are.
+        What the callbacks are given is open; the suite's take anything.  Whether
+        any of them may be missing is open; best each may.  A loop may leave it
+        to the program to put the descriptor into non-blocking mode, or do it
+        itself; the suite's are.
         """
 
     def loop(self, howmany: int | None = None) -> object:
@@ -112,10 +115,10 @@ class Levent(Protocol):
         """A fresh base, independent of every other one."""
 
     def fdfromfile(self, file: object) -> int:
-        """The descriptor of an open file object of Python; anything else raises."""
+        """The descriptor of an open file object of Python; best raises for anything else."""
 
     def setfdaccessor(self, metatable: type, fdaccessor: Callable[[Any], int]) -> object:
         """Objects of this type are files from now on; ``fdaccessor(object)`` is the descriptor."""
 
     def fdfromvalue(self, value: File) -> int:
-        """The descriptor of *value*, by its type's accessor; raises without one."""
+        """The descriptor of *value*, by its type's accessor; best raises without one."""
