@@ -108,7 +108,9 @@ def test_every_byte_arrives_once_and_in_order(
 
 
 @rule("luaevent.bufferevent.get_read")
-@pytest.mark.parametrize("happens", ["the end", "an error", "a timeout", "disabling"])
+@pytest.mark.parametrize(
+    "happens", ["the end", "an error", "an error of writing", "a timeout", "disabling"]
+)
 @pytest.mark.parametrize("low, high", [(0, 0), (500, 0), (0, 100)])
 def test_what_arrived_stays_until_it_is_taken(
     luaevent: LuaeventExtended, turns: Turns, wires: Wires, happens: str, low: int, high: int
@@ -126,6 +128,11 @@ def test_what_arrived_stays_until_it_is_taken(
             far.close()
         elif happens == "an error":
             reset(far)
+        elif happens == "an error of writing":
+            held.disable(turns.read)
+            yield from turns.quiet()
+            reset(far)
+            held.output.add(b"out")
         elif happens == "a timeout":
             held.set_timeouts(0.01, 0)
         else:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from looptck.markers import rule
 from looptck.probes.flows import pattern, receive, same, unread
+from looptck.probes.leftovers import collect
 from looptck.probes.turns import Held, Script, Turns, flags_in, said
 from looptck.probes.wires import Wires, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
@@ -130,6 +132,33 @@ def test_every_bufferevent_of_a_base_is_served(turns: Turns, wires: Wires, made:
             f"data arrived at four bufferevents of a base, made {made}; read was called of these: "
             f"{', '.join(name.split()[0] for name in served) or 'none'} (0 was made first)"
         )
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.new")
+@pytest.mark.parametrize("enabled", [True, False], ids=["it was enabled", "it was disabled"])
+def test_a_descriptor_may_have_had_a_bufferevent_before(
+    turns: Turns, wires: Wires, *, enabled: bool
+) -> None:
+    """That one was collected.  A base that remembers its descriptor would not take the next one."""
+    near, far = wires.pair()
+
+    def script() -> Script:
+        for time in ("first", "second", "third"):
+            held = turns.bufferevent(near, name=time)
+            held.enable(turns.read)
+            far.send(b"x")
+            called = yield from turns.until(partial(turns.count, f"{time} read"))
+            assert called, (
+                f"data arrived at an enabled bufferevent, the {time} one of its descriptor, and "
+                "read was not called"
+            )
+            if not enabled:
+                held.disable(turns.both)
+            held.drop()
+            collect()
+            yield from turns.quiet(3)
 
     turns.play(script)
 

@@ -71,43 +71,6 @@ def test_evbuffer_read_tells_of_input_above_the_low_watermark(
     turns.play(script)
 
 
-@rule("luaevent.constants.evbuffer-read")
-@pytest.mark.parametrize("low", [0, 1, 10])
-def test_evbuffer_read_does_not_come_to_an_empty_input(
-    turns: Turns, wires: Wires, low: int
-) -> None:
-    """Bytes go out, directions and watermarks change, and the end comes, with nothing to read."""
-    near, far = wires.pair()
-    empty = False
-
-    def read(held: Held) -> None:
-        assert not empty, "read was called with an empty input, and nothing had arrived"
-        held.input.drain(held.level)
-
-    def script() -> Script:
-        nonlocal empty
-        held = turns.bufferevent(near, read=read)
-        held.set_read_watermarks(low, 0)
-        held.enable(turns.read)
-        far.send(bytes(low + 1))
-        yield from turns.until(lambda: turns.count("read"))
-        yield from turns.quiet()
-        held.input.drain(held.level)
-        empty = True
-        for flags in (turns.read, turns.write, turns.both):
-            held.output.add(b"out")
-            yield from turns.quiet(5)
-            held.disable(flags)
-            yield from turns.quiet(5)
-            held.enable(flags)
-            held.set_read_watermarks(low, 100)
-            yield from turns.quiet(5)
-        far.shutdown(socket.SHUT_WR)
-        yield from turns.quiet()
-
-    turns.play(script)
-
-
 @rule("luaevent.constants.evbuffer-write")
 @pytest.mark.parametrize("low", [0, 1, 2, 10, 1000])
 @pytest.mark.parametrize("beside", [-1, 1, 100])
