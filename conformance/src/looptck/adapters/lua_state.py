@@ -135,6 +135,21 @@ class LuaState:
         return call
 
 
+class Dropped:
+    """A userdata of luaevent's, dropped when this object is."""
+
+    def __init__(self, lua: LuaState, userdata: Any) -> None:
+        self._lua = lua
+        self.userdata = userdata
+
+    def __del__(self) -> None:
+        del self.userdata
+        self._lua.collect()
+
+    def _ask(self, name: str, *arguments: object) -> Any:
+        return self._lua.call(self._lua.on["ask"], self.userdata, name, *arguments)
+
+
 def fd_number(fd: object) -> object:
     """The number behind an object with `fileno()`; any other object as it is."""
     fileno = getattr(fd, "fileno", None)

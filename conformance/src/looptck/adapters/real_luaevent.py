@@ -9,6 +9,7 @@ class, become a Python one.  How Lua is run is in `lua_state`.
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from looptck.implementation import Implementation
 from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import CONSTANTS, EventCallback
 
-from .lua_state import NEEDS, LuaError, LuaState, fd_number
+from .lua_state import NEEDS, Dropped, LuaError, LuaState, fd_number
 from .real_luaevent_buffers import BufferEvents, Buffers
 
 # Where luaevent's Lua part is.
@@ -53,16 +54,8 @@ class LuaeventExtended(Luaevent):
         self.bufferevent = BufferEvents(self._lua)
 
 
-class Base:
-    """A base of luaevent's, dropped when this object is."""
-
-    def __init__(self, lua: LuaState, userdata: Any) -> None:
-        self._lua = lua
-        self.userdata = userdata
-
-    def __del__(self) -> None:
-        del self.userdata
-        self._lua.collect()
+class Base(Dropped):
+    """A base of luaevent's."""
 
     def addevent(
         self,
@@ -87,23 +80,14 @@ class Base:
         """A method that luaevent may have or not: 0.4.6 has no `close`."""
         if name not in _MAY_HAVE or self._lua.on["has"](self.userdata, name) is None:
             raise AttributeError(f"a base of luaevent has no {name!r}")
-        ask = self._lua.on["ask"]
-        return lambda *arguments: self._lua.call(ask, self.userdata, name, *arguments)
+        return functools.partial(self._ask, name)
 
 
-class Event:
-    """An event of luaevent's, dropped when this object is."""
-
-    def __init__(self, lua: LuaState, userdata: Any) -> None:
-        self._lua = lua
-        self._userdata = userdata
-
-    def __del__(self) -> None:
-        del self._userdata
-        self._lua.collect()
+class Event(Dropped):
+    """An event of luaevent's."""
 
     def close(self) -> None:
-        self._lua.call(self._lua.on["close"], self._userdata)
+        self._lua.call(self._lua.on["close"], self.userdata)
         self._lua.collect()
 
 

@@ -13,22 +13,7 @@ from typing import Any
 from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent_extended import BufferEventCallback
 
-from .lua_state import LuaState, as_bytes, as_no_string, fd_number
-
-
-class _Dropped:
-    """A userdata of luaevent's, dropped when this object is."""
-
-    def __init__(self, lua: LuaState, userdata: Any) -> None:
-        self._lua = lua
-        self.userdata = userdata
-
-    def __del__(self) -> None:
-        del self.userdata
-        self._lua.collect()
-
-    def _ask(self, name: str, *arguments: object) -> Any:
-        return self._lua.call(self._lua.on["ask"], self.userdata, name, *arguments)
+from .lua_state import Dropped, LuaState, as_bytes, as_no_string, fd_number
 
 
 class Buffers:
@@ -41,7 +26,7 @@ class Buffers:
         return Buffer(self._lua, self._lua.call(self._lua.core["buffer"]["new"]))
 
 
-class Buffer(_Dropped):
+class Buffer(Dropped):
     """A buffer of luaevent's."""
 
     def add(self, *parts: Any) -> int:
@@ -116,7 +101,7 @@ class BufferEvents:
         return self._lua.function_for(call if callable(callback) else callback)
 
 
-class BufferEvent(_Dropped):
+class BufferEvent(Dropped):
     """A bufferevent of luaevent's."""
 
     def __init__(self, lua: LuaState, userdata: Any) -> None:
