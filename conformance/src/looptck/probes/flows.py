@@ -95,11 +95,15 @@ class Inlet:
         self.taken += got
         return got
 
-    def take_whatever(self) -> None:
-        """Take all there is, however little one `read` gives of it."""
-        for _ in range(len(self.sent) + 1):
-            if not self.take():
-                break
+    def take_whatever(self) -> bytes:
+        """Take all there is, however little one `read` gives of it; what that was.
+
+        Nothing is read from an input that must be empty.
+        """
+        before = len(self.taken)
+        while self.level > 0 and self.take():
+            pass
+        return bytes(self.taken[before:])
 
     @property
     def waiting(self) -> int:

@@ -251,20 +251,3 @@ def test_the_end_of_the_file_is_no_reason_to_call_below_the_low_watermark(
     assert not rounds.count("read"), (
         f"readcb ran at the end of the file with {low - 1} bytes; the low watermark is {low}"
     )
-
-
-@rule("levent.buffer.read-lowwater")
-def test_two_buffered_events_have_each_its_low_watermark(rounds: Rounds, wires: Wires) -> None:
-    """Five bytes for each; only one of them waits for no more."""
-    few = Inlet(rounds, wires.pair(), name="few")
-    many = Inlet(rounds, wires.pair(), name="many")
-    few.evbuf.set_read_watermarks(5, 0)
-    many.evbuf.set_read_watermarks(6, 0)
-    for inlet in (few, many):
-        inlet.evbuf.start()
-        inlet.send(5)
-        inlet.arrive()
-    assert rounds.count("few read"), "readcb did not run at 5 bytes, its low watermark"
-    assert not rounds.count("many read"), "readcb ran at 5 bytes; its low watermark is 6"
-    many.send(1)
-    assert rounds.until_count("many read"), "readcb did not run at 6 bytes, its low watermark"

@@ -149,3 +149,122 @@ def test_the_watermarks_of_one_are_not_those_of_another(
     assert not rounds.count(f"{names[waits]} read"), (
         f"readcb ran at 20 bytes with a low watermark of {FAR}; another one has none"
     )
+
+
+def _told_above_none(rounds: Rounds, outlet: Outlet, why: str) -> None:
+    """More is written than can leave, before the peer takes some of it, and after it.
+
+    What leaves within `write` may be told or not, having never been in the output.
+    """
+    before = len(outlet.called_at)
+    outlet.write(50_000)
+    told = outlet.told(before) or (outlet.drain() and outlet.told(before))
+    assert told, f"writecb did not run with {outlet.level} bytes left, {why}"
+    outlet.finish()
+    rounds.quiet(5)
+
+
+def _told_at_none(rounds: Rounds, outlet: Outlet, why: str) -> None:
+    """No call as long as the peer takes nothing, whatever has left."""
+    before = len(outlet.called_at)
+    outlet.write(50_000)
+    rounds.quiet()
+    assert len(outlet.called_at) == before, (
+        f"writecb ran with {outlet.called_at[-1]} bytes in the output, {why}"
+    )
+    outlet.finish()
+    rounds.quiet(5)
+
+
+@rule("levent.newevbuf.watermarks-exist")
+@pytest.mark.parametrize("when", ["before the start", "after it", "in a callback"])
+def test_a_low_watermark_of_the_output_is_followed_whenever_it_was_set(
+    rounds: Rounds, wires: Wires, when: str
+) -> None:
+    """It is above all that is ever written, so that each piece that leaves brings a call."""
+
+    def write() -> None:
+        if when == "in a callback":
+            outlet.evbuf.set_write_watermarks(FAR, 0)
+
+    outlet = Outlet(rounds, wires, write)
+    if when == "before the start":
+        outlet.evbuf.set_write_watermarks(FAR, 0)
+    outlet.start()
+    if when == "after it":
+        outlet.evbuf.set_write_watermarks(FAR, 0)
+    if when == "in a callback":
+        outlet.write(10)
+        outlet.finish()
+        rounds.quiet(5)
+    _told_above_none(rounds, outlet, f"with a low watermark of {FAR}, set {when}")
+
+
+@rule("levent.newevbuf.watermarks-exist")
+def test_the_last_watermark_of_the_output_holds(rounds: Rounds, wires: Wires) -> None:
+    """Up, down and up again, each before something is written."""
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    _told_at_none(rounds, outlet, "with a low watermark that nobody has set")
+    outlet.evbuf.set_write_watermarks(FAR, 0)
+    _told_above_none(rounds, outlet, f"with a low watermark of {FAR}")
+    outlet.evbuf.set_write_watermarks(0, 0)
+    _told_at_none(rounds, outlet, f"with a low watermark that was {FAR} and is 0")
+    outlet.evbuf.set_write_watermarks(FAR, 0)
+    _told_above_none(rounds, outlet, f"with a low watermark that was 0 and is {FAR}")
+
+
+@rule("levent.newevbuf.watermarks-exist")
+@pytest.mark.parametrize("first", [True, False], ids=["set for the older", "set for the newer"])
+def test_the_watermarks_of_one_output_are_not_those_of_another(
+    rounds: Rounds, wires: Wires, first: bool
+) -> None:
+    """One is told of each piece that leaves, and the other one when nothing is left."""
+    older, newer = Outlet(rounds, wires), Outlet(rounds, wires)
+    high, none = (older, newer) if first else (newer, older)
+    high.evbuf.set_write_watermarks(FAR, 0)
+    for outlet in (older, newer):
+        outlet.start()
+    _told_at_none(rounds, none, f"without a watermark; another one has a low one of {FAR}")
+    _told_above_none(rounds, high, f"with a low watermark of {FAR}; another one has none")
+
+
+@rule("levent.newevbuf.watermarks-exist")
+def test_the_watermarks_of_the_input_outlast_a_stop(rounds: Rounds, wires: Wires) -> None:
+    """Stopped and started twice, between two passes and without one."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(30, 0)
+    for passes in (5, 0):
+        inlet.evbuf.start()
+        rounds.quiet(passes)
+        inlet.evbuf.stop()
+    inlet.evbuf.start()
+    _silent(rounds, inlet, 10, "after a stop; its low watermark was set to 30 before")
+    _told(rounds, inlet, 50, "after a stop; its low watermark was set to 30 before")
+
+
+@rule("levent.newevbuf.watermarks-exist")
+def test_the_watermarks_of_the_output_outlast_a_stop(rounds: Rounds, wires: Wires) -> None:
+    """Stopped and started twice, between two passes and without one."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(FAR, 0)
+    for passes in (5, 0):
+        outlet.evbuf.start()
+        rounds.quiet(passes)
+        outlet.evbuf.stop()
+    outlet.start()
+    _told_above_none(rounds, outlet, f"after a stop; its low watermark was set to {FAR} before")
+
+
+@rule("levent.newevbuf.watermarks-exist")
+def test_a_low_watermark_beside_a_high_one_is_the_low_one(rounds: Rounds, wires: Wires) -> None:
+    """Of the input, the first number is for calls; of the output too."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(10, 1000)
+    inlet.evbuf.start()
+    _silent(rounds, inlet, 5, "with a low watermark of 10 and a high one of 1000")
+    _told(rounds, inlet, 50, "with a low watermark of 10 and a high one of 1000")
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(0, FAR)
+    outlet.start()
+    _told_at_none(rounds, outlet, f"with a low watermark of 0 and a high one of {FAR}")

@@ -121,6 +121,20 @@ def test_a_long_line_is_whole(rounds: Rounds, wires: Wires, length: int) -> None
 
 
 @rule("levent.bufevent.readline")
+@pytest.mark.parametrize(
+    "size", [2, 16, 32, 64, 100, 128, 256, 512, 1000, 1024, 4096, 16384, 65536]
+)
+def test_a_break_is_found_where_the_input_ends(rounds: Rounds, wires: Wires, size: int) -> None:
+    """One line and nothing else; with its break, that is a size that buffers may have."""
+    inlet = _started(rounds, wires)
+    inlet.send_bytes(b"x" * (size - 1) + b"\n")
+    inlet.arrive()
+    line = inlet.evbuf.readline()
+    assert line is not None, f"readline gave None for a line of {size} bytes, its break included"
+    same(line, b"x" * (size - 1), "the only line")
+
+
+@rule("levent.bufevent.readline")
 def test_a_long_line_that_comes_in_pieces_is_whole(rounds: Rounds, wires: Wires) -> None:
     """It is looked for after each, in vain until the last."""
     long = pattern(250_000).replace(b"\n", b"-").replace(b"\r", b"-")
@@ -199,6 +213,7 @@ def test_lines_are_read_in_readcb(rounds: Rounds, wires: Wires) -> None:
     for piece in (b"on", b"e\ntw", b"o\n\nthr", b"ee\nfour", b"\n", b"\nsix\n"):
         inlet.send_bytes(piece)
         inlet.arrive()
+    got += _lines(inlet)  # what no call told of
     assert got == [b"one", b"two", b"", b"three", b"four", b"", b"six"], (
         f"readcb read the lines {got}, not one, two, nothing, three, four, nothing, six"
     )
@@ -252,7 +267,7 @@ def test_read_gives_what_readline_did_not(rounds: Rounds, wires: Wires, text: by
     inlet.evbuf.readline()
     got = inlet.evbuf.readline()
     assert got is None, f"readline gave {got[:20]!r} of {len(text)} bytes without a break"
-    left = inlet.take()
+    left = inlet.take_whatever()
     assert len(left) == len(text), f"readline gave None and left {len(left)} bytes of {len(text)}"
     same(left, text, "what readline left")
 
@@ -260,17 +275,57 @@ def test_read_gives_what_readline_did_not(rounds: Rounds, wires: Wires, text: by
 @rule("levent.bufevent.readline-none")
 @pytest.mark.parametrize("end", ["close", "nothing"])
 def test_the_end_of_the_file_breaks_no_line(rounds: Rounds, wires: Wires, end: str) -> None:
-    """The line will never be finished; its bytes can be read."""
+    """The line will never be finished; its bytes can be read.
+
+    If they are gone when no line was asked for, the end took them.
+    """
+
+    def ended() -> Inlet:
+        inlet = _started(rounds, wires)
+        inlet.send_bytes(b"two")
+        inlet.arrive()
+        if end == "close":
+            inlet.far.close()
+        rounds.quiet()
+        return inlet
+
+    if ended().take_whatever() == b"two":
+        inlet = ended()
+        got = inlet.evbuf.readline()
+        assert got is None, f"readline gave {got!r}, which has no break, at the end of the file"
+        left = inlet.take_whatever()
+        assert left == b"two", f"read() gave {left!r} of the unfinished line b'two'"
+
+
+@rule("levent.bufevent.readline-none")
+def test_a_stop_breaks_no_line(rounds: Rounds, wires: Wires) -> None:
+    """The line may be finished after a start."""
     inlet = _started(rounds, wires)
-    inlet.send_bytes(b"one\ntwo")
-    if end == "close":
-        inlet.far.close()
-    rounds.quiet()
-    assert inlet.evbuf.readline() == b"one", "readline did not give the line before the end"
+    inlet.send_bytes(b"abc")
+    inlet.arrive()
+    inlet.evbuf.stop()
     got = inlet.evbuf.readline()
-    assert got is None, f"readline gave {got!r}, which has no break, at the end of the file"
-    left = inlet.take()
-    assert left == b"two", f"read() gave {left!r} of the unfinished line b'two'"
+    assert got is None, f"readline gave {got!r}, which has no break, of one that was stopped"
+
+
+@rule("levent.bufevent.readline-none")
+@pytest.mark.parametrize("high", [1, 5, 4096])
+def test_a_full_input_breaks_no_line(rounds: Rounds, wires: Wires, high: int) -> None:
+    """Its high watermark is reached, and no line can ever be whole; the program takes it then."""
+    lines: list[bytes | None] = []
+
+    def read(*_arguments: object) -> None:
+        lines.append(inlet.evbuf.readline())
+        if inlet.level >= high:
+            inlet.take_whatever()
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.set_read_watermarks(0, high)
+    inlet.evbuf.start()
+    inlet.send_bytes(b"x" * high)
+    rounds.quiet()
+    got = next((line for line in lines if line is not None), None)
+    assert got is None, f"readline gave {got[:20]!r} of {high} bytes without a break"
 
 
 @rule("levent.bufevent.readline-none")

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet
+from looptck.probes.flows import Inlet, Outlet, unread
 from looptck.probes.observation import Observation
 from looptck.probes.rounds import Rounds
 from looptck.probes.wires import Wires
@@ -37,6 +37,21 @@ def test_nothing_is_read_and_nothing_called_before_the_start(
     assert inlet.waiting == len(_DATA), (
         f"{len(_DATA) - inlet.waiting} bytes were read from the file before start()"
     )
+
+
+@rule("levent.bufevent.start")
+@pytest.mark.parametrize("file", ["data", "data and the end"])
+def test_nothing_is_read_when_it_is_made(rounds: Rounds, wires: Wires, file: str) -> None:
+    """What it might read was there before."""
+    near, far = wires.pair()
+    far.send(_DATA)
+    if file == "data and the end":
+        far.close()
+    rounds.evbuf(near.fileno())
+    assert unread(near) == len(_DATA), "newevbuf() read from the file"
+    rounds.quiet(5)
+    assert not rounds.trace, f"{rounds.trace[0]} was called before start()"
+    assert unread(near) == len(_DATA), "the file was read before start()"
 
 
 @rule("levent.bufevent.start")
@@ -165,6 +180,44 @@ def test_to_start_again_changes_nothing(rounds: Rounds, wires: Wires, inside: bo
     assert inlet.taken == inlet.sent, (
         f"{bytes(inlet.sent)!r} was sent to a buffered event that was started twice, and "
         f"{bytes(inlet.taken)!r} was read"
+    )
+
+
+@rule("levent.bufevent.start")
+@pytest.mark.parametrize("starts", [2, 3])
+def test_to_start_again_serves_nobody_twice(rounds: Rounds, wires: Wires, starts: int) -> None:
+    """Each call takes everything, so that another one would find less than it waits for."""
+    empty: list[int] = []
+
+    def read(*_arguments: object) -> None:
+        if inlet.level < 1:
+            empty.append(inlet.level)
+        inlet.take_whatever()
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.set_read_watermarks(1, 0)
+    for _ in range(starts):
+        inlet.evbuf.start()
+    for _ in range(3):
+        inlet.send(10)
+        inlet.arrive()
+    assert not empty, (
+        f"after {starts} start(), readcb ran again when it had taken all; its low watermark is 1"
+    )
+
+
+@rule("levent.bufevent.start")
+def test_to_start_again_keeps_the_output(rounds: Rounds, wires: Wires) -> None:
+    """Output waits for a peer that takes nothing."""
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    outlet.stuff()
+    outlet.write(100)
+    rounds.quiet(5)
+    outlet.evbuf.start()
+    rounds.until(lambda: outlet.drain() and len(outlet.received) >= 100)
+    assert len(outlet.received) >= 100, (
+        f"{len(outlet.received)} of 100 bytes left that waited when start() was called again"
     )
 
 

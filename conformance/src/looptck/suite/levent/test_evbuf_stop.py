@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 
 from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, same
+from looptck.probes.flows import Inlet, Outlet, gather, receive, same
 from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.probes.wires import Wires, fill
 from looptck.profiles.levent import EvBuf
 
 REFUSALS = (TypeError, ValueError, OSError, RuntimeError)
@@ -82,7 +82,8 @@ def test_nothing_is_called_after_a_stop_in_a_callback(
     inlet.send(10)
     if first != "write":
         inlet.far.shutdown(socket.SHUT_WR)
-    assert rounds.until(lambda: stopped_in), "neither readcb nor writecb ran"
+    rounds.until(lambda: stopped_in)  # that one is called is for other rules
+    inlet.evbuf.stop()
     rounds.quiet()
 
 
@@ -139,16 +140,25 @@ def test_to_stop_again_changes_nothing(rounds: Rounds, wires: Wires, stops: int)
     inlet.evbuf.start()
     inlet.send(10)
     inlet.arrive()
+    fill(inlet.near)
+    inlet.evbuf.write(b"output")
     inlet.evbuf.stop()
     for _ in range(stops - 1):
         with suppress(*REFUSALS):
             inlet.evbuf.stop()
+    before = len(rounds.trace)
     inlet.send(10)
     rounds.quiet(5)
+    assert len(rounds.trace) == before, f"{rounds.trace[-1]} was called after {stops} stop()"
+    assert inlet.waiting == 10, f"the file was read after {stops} stop()"
     inlet.evbuf.start()
     inlet.arrive()
-    inlet.take()
+    inlet.take_whatever()
     same(inlet.taken, inlet.sent, f"what arrived with {stops} stop() and one start() between")
+    came = bytearray()
+    while not came.endswith(b"output") and rounds.until(lambda: gather(inlet.far, came)):
+        pass
+    assert came.endswith(b"output"), f"what waited in the output was lost by {stops} stop()"
 
 
 @rule("levent.bufevent.stop")
@@ -177,3 +187,63 @@ def test_a_stop_before_the_first_start_is_made_good_by_it(rounds: Rounds, wires:
     inlet.evbuf.start()
     inlet.send(10)
     assert rounds.until_count("read"), "data came after stop() and start(), and readcb did not run"
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("size", [10, 50_000, 100_000])
+@pytest.mark.parametrize("room", [True, False], ids=["with output", "without output"])
+def test_nothing_moves_after_a_stop_in_a_callback(
+    rounds: Rounds, wires: Wires, size: int, room: bool
+) -> None:
+    """The first call stops it, whichever it is; what is in the file then stays there."""
+    waiting: list[int] = []
+
+    def act(*_arguments: object) -> None:
+        if armed and not waiting:
+            inlet.evbuf.stop()
+            waiting.append(inlet.waiting)
+
+    armed = False
+    inlet = Inlet(rounds, wires.pair(), act, act)
+    inlet.evbuf.start()
+    rounds.quiet(5)
+    armed = True
+    if room:
+        inlet.evbuf.write(b"output")
+    inlet.send(size)
+    rounds.until(lambda: waiting)  # that one is called is for other rules
+    rounds.quiet()
+    assert not waiting or inlet.waiting == waiting[0], (
+        f"{waiting[0] - inlet.waiting} of {waiting[0]} bytes that were in the file were read after "
+        "stop() in a callback"
+    )
+
+
+@rule("levent.bufevent.stop")
+@pytest.mark.parametrize("callback", ["readcb", "writecb"])
+def test_a_start_after_the_stop_in_the_same_callback_holds(
+    rounds: Rounds, wires: Wires, callback: str
+) -> None:
+    """The last word counts, in the pass that is going on and later."""
+
+    def act(name: str) -> None:
+        if name == callback:
+            inlet.evbuf.stop()
+            inlet.evbuf.start()
+            called.append(name)
+
+    called: list[str] = []
+    inlet = Inlet(rounds, wires.pair(), lambda *_: act("readcb"), lambda *_: act("writecb"))
+    rounds.allow(100_000)
+    inlet.evbuf.start()
+    for _ in range(3):
+        inlet.evbuf.write(b"output")
+        inlet.send(10)
+        rounds.quiet(10)
+    if called:
+        assert not inlet.waiting, (
+            f"{inlet.waiting} bytes still wait in the file of one that was stopped and started in "
+            f"{callback}"
+        )
+        came = receive(inlet.far, 100)
+        assert came == b"output" * 3, f"{came!r} left of one stopped and started in {callback}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, gather, receive, same
+from looptck.probes.flows import Inlet, Outlet, gather, pattern, receive, same
 from looptck.probes.observation import Observation
 from looptck.probes.rounds import Rounds
 from looptck.probes.wires import Wires
@@ -76,15 +76,15 @@ def test_a_slow_peer_gets_everything(rounds: Rounds, wires: Wires, step: int) ->
 
 @rule("levent.bufevent.write")
 def test_write_returns_though_the_peer_takes_nothing(rounds: Rounds, wires: Wires) -> None:
-    """A megabyte, into a way that is full; later the peer takes it."""
+    """More than a megabyte, into a way that is full; later the peer takes it."""
     outlet = Outlet(rounds, wires)
     outlet.start()
     outlet.stuff()
     for _ in range(4):
-        outlet.write(250_000)
+        outlet.write(300_000)
     rounds.quiet(5)
-    assert outlet.level == 1_000_000, (
-        f"{1_000_000 - outlet.level} bytes left into a way that was full"
+    assert outlet.level == 1_200_000, (
+        f"{1_200_000 - outlet.level} bytes left into a way that was full"
     )
     outlet.finish()
 
@@ -121,7 +121,7 @@ def test_what_readcb_writes_leaves(rounds: Rounds, wires: Wires, times: int) -> 
     """An echo: what comes back is what was sent, piece by piece."""
 
     def echo(*_arguments: object) -> None:
-        data = inlet.take()
+        data = inlet.take_whatever()
         for at in range(times):
             inlet.evbuf.write(data[len(data) * at // times : len(data) * (at + 1) // times])
 
@@ -138,7 +138,7 @@ def test_what_readcb_writes_leaves(rounds: Rounds, wires: Wires, times: int) -> 
 @rule("levent.bufevent.write")
 def test_output_leaves_while_input_arrives(rounds: Rounds, wires: Wires) -> None:
     """A lot goes both ways at the same time."""
-    inlet = Inlet(rounds, wires.pair(), lambda *_: inlet.take())
+    inlet = Inlet(rounds, wires.pair(), lambda *_: inlet.take_whatever())
     inlet.evbuf.start()
     outlet_bytes = bytes(range(256)) * 200
     inlet.evbuf.write(outlet_bytes)
@@ -150,6 +150,59 @@ def test_output_leaves_while_input_arrives(rounds: Rounds, wires: Wires) -> None
     while len(came) < len(outlet_bytes) and rounds.until(lambda: gather(inlet.far, came)):
         pass
     same(came, outlet_bytes, "what the peer got while it sent")
+
+
+@rule("levent.bufevent.write")
+def test_output_leaves_though_the_input_is_full(rounds: Rounds, wires: Wires) -> None:
+    """A loop that calls again has its input emptied at the fourth call; others leave it full."""
+    calls: list[int] = []
+
+    def read(*_arguments: object) -> None:
+        calls.append(inlet.level)
+        if len(calls) > 3:
+            inlet.take_whatever()
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.set_read_watermarks(0, 5)
+    inlet.evbuf.start()
+    inlet.send(20)
+    rounds.quiet(5)
+    inlet.evbuf.write(pattern(1000))
+    came = bytearray()
+    while len(came) < 1000 and rounds.until(lambda: gather(inlet.far, came)):
+        pass
+    same(came, pattern(1000), "what the peer got while the input was at its high watermark of 5")
+
+
+@rule("levent.bufevent.write")
+@pytest.mark.parametrize("passes", [0, 1])
+def test_each_peer_gets_what_was_written_for_it(rounds: Rounds, wires: Wires, passes: int) -> None:
+    """Three at a time, in turns; the way to the first one is full at first."""
+    outlets = [Outlet(rounds, wires) for _ in range(3)]
+    for outlet in outlets:
+        outlet.start()
+    outlets[0].stuff()
+    for size in (10, 3000, 1, 20_000):
+        for number, outlet in enumerate(outlets):
+            outlet.write(size + number)
+            rounds.quiet(passes)
+    for outlet in reversed(outlets):
+        outlet.finish()
+
+
+@rule("levent.bufevent.write")
+def test_what_the_callback_of_another_one_writes_leaves(rounds: Rounds, wires: Wires) -> None:
+    """What arrives at one is written to the other, as a proxy does."""
+    source = Inlet(rounds, wires.pair(), lambda *_: outlet.evbuf.write(source.take_whatever()))
+    outlet = Inlet(rounds, wires.pair(), name="outlet")
+    source.evbuf.start()
+    outlet.evbuf.start()
+    came = bytearray()
+    for size in (3, 1000, 50_000, 1):
+        source.send(size)
+        while len(came) < len(source.sent) and rounds.until(lambda: gather(outlet.far, came)):
+            pass
+        same(came, source.sent, "what one got and wrote to another one")
 
 
 @rule("levent.bufevent.write-inactive")

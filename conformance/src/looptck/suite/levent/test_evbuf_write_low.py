@@ -15,7 +15,7 @@ from looptck.markers import rule
 from looptck.probes.flows import Outlet, room_of_a_stuffed_way
 from looptck.probes.observation import Observation
 from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.probes.wires import Wires, fill
 
 LOWS = [0, 1, 2, 100, 5000]
 
@@ -186,6 +186,58 @@ def test_a_full_file_is_no_reason_to_call(rounds: Rounds, wires: Wires, low: int
         f"writecb ran with {outlet.called_at[0]} bytes in the output and a peer that takes "
         f"nothing; the low watermark is {low}"
     )
+
+
+@rule("levent.buffer.write-lowwater")
+def test_what_cannot_leave_is_no_reason_to_call(rounds: Rounds, wires: Wires) -> None:
+    """Less than the watermark was written, and none of it left; there were calls before."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(100, 0)
+    outlet.start()
+    outlet.write(10)
+    outlet.finish()
+    rounds.quiet()
+    fill(outlet.near)
+    before = len(outlet.called_at)
+    outlet.write(10)
+    rounds.quiet()
+    assert len(outlet.called_at) == before, (
+        "writecb ran when 10 bytes had been written and none had left; the low watermark is 100"
+    )
+
+
+@rule("levent.buffer.write-lowwater")
+@pytest.mark.parametrize("low", [0, 100])
+def test_output_that_waited_through_a_stop_is_told(rounds: Rounds, wires: Wires, low: int) -> None:
+    """It leaves after the start; a first call after a start may have gone by before."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    outlet.stuff()
+    outlet.write(10)
+    outlet.evbuf.stop()
+    outlet.evbuf.start()
+    rounds.quiet()
+    before = len(outlet.called_at)
+    outlet.finish()
+    assert outlet.told(before), "writecb did not run when what waited through a stop had left"
+
+
+@rule("levent.buffer.write-lowwater")
+def test_output_is_told_while_input_arrives(rounds: Rounds, wires: Wires) -> None:
+    """Data is there when the pass begins, as well as room."""
+    outlet = Outlet(rounds, wires)
+    outlet.start()
+    for _ in range(3):
+        before = len(outlet.called_at)
+        outlet.write(10)
+        outlet.far.send(b"data")
+        assert outlet.told(before), (
+            "writecb did not run when all output had left; there was something to read as well"
+        )
+        outlet.finish()
+        rounds.quiet(5)
+        outlet.evbuf.read()
 
 
 @rule("levent.buffer.write-lowwater")

@@ -1,0 +1,139 @@
+"""levent, buffered events: the low watermark of the input, and what else happens meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.flows import Inlet
+from looptck.probes.rounds import Rounds
+from looptck.probes.wires import Wires, fill
+
+# In seconds; a loop() that has not ended by then has nothing more to do.
+_PATIENCE = 1.0
+
+
+def _run(rounds: Rounds, wires: Wires) -> None:
+    """One `loop()`, which a callback of the test ends by `rounds.end`, or this one in the end."""
+    near, far = wires.pair()
+    rounds.event("too late", near.fileno(), "r", lambda *_: rounds.end()).start()
+    timer = threading.Timer(_PATIENCE, lambda: far.send(b"!"))
+    timer.start()
+    try:
+        rounds.once(None)
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+@rule("levent.buffer.read-lowwater")
+@pytest.mark.parametrize("number", [2, 3, 10])
+@pytest.mark.parametrize("low", [0, 5])
+def test_each_of_those_that_are_ready_at_once_is_told(
+    rounds: Rounds, wires: Wires, number: int, low: int
+) -> None:
+    """All have what they wait for when the pass begins; twice."""
+    inlets = [Inlet(rounds, wires.pair(), name=str(at)) for at in range(number)]
+    for inlet in inlets:
+        inlet.evbuf.set_read_watermarks(low, 0)
+        inlet.evbuf.start()
+    for _ in range(2):
+        before = [rounds.count(f"{at} read") for at in range(number)]
+        for inlet in inlets:
+            inlet.send(5)
+        for at in range(number):
+            assert rounds.until_count(f"{at} read", before[at] + 1), (
+                f"{number} buffered events got 5 bytes each, and the readcb of number {at + 1} did "
+                f"not run; its low watermark is {low}"
+            )
+        rounds.quiet(5)
+
+
+@rule("levent.buffer.read-lowwater")
+@pytest.mark.parametrize("full", [False, True], ids=["that can leave", "that cannot leave"])
+def test_input_is_told_while_there_is_output(rounds: Rounds, wires: Wires, full: bool) -> None:
+    """Some is written before each arrival."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(5, 0)
+    inlet.evbuf.start()
+    rounds.quiet(5)
+    if full:
+        fill(inlet.near)
+    for _ in range(3):
+        before = rounds.count("read")
+        inlet.evbuf.write(b"output")
+        inlet.send(5)
+        assert rounds.until_count("read", before + 1), (
+            "readcb did not run at 5 bytes, its low watermark, while there was output"
+        )
+        rounds.quiet(5)
+
+
+@rule("levent.buffer.read-lowwater")
+def test_lines_that_were_taken_do_not_count(rounds: Rounds, wires: Wires) -> None:
+    """A line, and then the rest; of ten bytes that are waited for, nine come again."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(10, 0)
+    inlet.evbuf.start()
+    inlet.send_bytes(b"12345678\n0")
+    assert rounds.until_count("read"), "readcb did not run at 10 bytes, its low watermark"
+    with suppress(Exception):  # that is for the rules of readline
+        inlet.evbuf.readline()
+    inlet.evbuf.read()
+    rounds.quiet(5)
+    before = rounds.count("read")
+    inlet.send_bytes(b"123456789")
+    inlet.arrive()
+    assert rounds.count("read") == before, (
+        "readcb ran at 9 bytes, when a line and the rest had been taken; the low watermark is 10"
+    )
+    inlet.send_bytes(b"0")
+    assert rounds.until_count("read", before + 1), "readcb did not run at 10 bytes"
+
+
+@rule("levent.buffer.read-lowwater")
+def test_what_arrived_before_a_stop_counts(rounds: Rounds, wires: Wires) -> None:
+    """Nine of ten come before it, and the last one after the start."""
+    inlet = Inlet(rounds, wires.pair())
+    inlet.evbuf.set_read_watermarks(10, 0)
+    inlet.evbuf.start()
+    inlet.send(9)
+    inlet.arrive()
+    inlet.evbuf.stop()
+    rounds.quiet(5)
+    inlet.evbuf.start()
+    rounds.quiet()
+    assert not rounds.count("read"), "readcb ran at 9 bytes; its low watermark is 10"
+    inlet.send(1)
+    assert rounds.until_count("read"), (
+        "readcb did not run at 10 bytes, its low watermark; 9 of them came before a stop"
+    )
+
+
+@rule("levent.buffer.read-lowwater")
+@pytest.mark.parametrize("low", [0, 1, 10])
+def test_every_arrival_is_told_in_a_loop_that_waits(rounds: Rounds, wires: Wires, low: int) -> None:
+    """One loop(); each call takes everything and lets the peer send the next portion."""
+    portions = 6
+
+    def read(*_arguments: object) -> None:
+        assert inlet.level >= low, f"readcb ran at {inlet.level} bytes; its low watermark is {low}"
+        if not inlet.take_whatever():
+            return
+        if len(inlet.sent) < portions * 10:
+            inlet.send(10)
+        elif len(inlet.taken) == len(inlet.sent):
+            rounds.end()
+
+    inlet = Inlet(rounds, wires.pair(), read)
+    inlet.evbuf.set_read_watermarks(low, 0)
+    inlet.evbuf.start()
+    inlet.send(10)
+    _run(rounds, wires)
+    assert not rounds.count("too late"), (
+        f"10 bytes came in the middle of each call, {portions} times in one loop(), and after "
+        f"{rounds.count('read')} calls readcb did not run again; its low watermark is {low}"
+    )
