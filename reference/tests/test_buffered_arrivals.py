@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable
+from fcntl import ioctl
 
 import pytest
 
@@ -114,3 +115,23 @@ def test_a_reset_is_told_after_what_came_before_it(
         for _ in range(3):
             loop.turn(0)
     assert told == [size, EVBUFFER_READ | EVBUFFER_ERROR]
+
+
+def test_a_sip_is_kept_though_somebody_else_took_the_rest(
+    pair: Pairs, told: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the question how much is left and the read: another process that has the socket."""
+    near, far = pair()
+    near.setblocking(False)
+
+    def ask(fd: int, request: int, argument: bytes) -> bytes:
+        left = ioctl(fd, request, argument)
+        near.recv(_CHUNK)
+        return left
+
+    monkeypatch.setattr("eventide.buffered.ioctl", ask)
+    with Loop() as loop:
+        watched(loop, near, told)
+        far.sendall(bytes(_SIP + 1))
+        loop.turn(0)
+    assert told == [_SIP]

@@ -49,6 +49,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from fcntl import ioctl
 from math import inf
 from sys import byteorder
@@ -417,12 +418,12 @@ class BufferedEvent(Event):
         if self._gulp != _SIP:
             return data
         self._gulp = _CHUNK
-        try:
-            # Asked for: a read that met an error would take it away from the next one.
+        # Asked for: a read that met an error would take it away from the next one.
+        with suppress(OSError):  # whatever comes of the rest, the sip is not lost by it
             left = int.from_bytes(ioctl(self.fd, FIONREAD, bytes(4)), byteorder)
-        except OSError:
-            return data
-        return data + _read(self.fd, min(left, _CHUNK - _SIP)) if left else data
+            if left:
+                return data + _read(self.fd, min(left, _CHUNK - _SIP))
+        return data
 
     def _is_enough(self) -> bool:
         """Something came in: whether `on_read` is to be called; see to the bounds."""
