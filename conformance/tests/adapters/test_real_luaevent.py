@@ -22,13 +22,16 @@ from looptck.implementation import find
 
 SPEC = "looptck.adapters.real_luaevent:implementation"
 
+# CI installs it where there is a package of it.
+IS_REQUIRED = "CI" in os.environ and sys.platform == "linux"
+
 
 @pytest.fixture
 def core() -> Any:
     try:
         implementation = find(SPEC)
     except AdapterError as error:
-        if os.environ.get("CI"):
+        if IS_REQUIRED:
             raise
         pytest.skip(str(error))
     return implementation.profiles["luaevent"](MonotonicClock())
@@ -143,7 +146,7 @@ def extended() -> Any:
     try:
         return find(SPEC).profiles["luaevent-extended"](MonotonicClock())
     except AdapterError as error:
-        if os.environ.get("CI"):
+        if IS_REQUIRED:
             raise
         pytest.skip(str(error))
 
