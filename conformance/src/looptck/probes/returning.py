@@ -39,15 +39,15 @@ def returning(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def meanwhile(*acts: Callable[[], object]) -> Iterator[None]:
-    """Another thread does *acts*, each a while after the one before, while the block runs."""
+def meanwhile(*acts: Callable[[], object], after: float = _MEANWHILE) -> Iterator[None]:
+    """Another thread does *acts*, each *after* seconds from the last, while the block runs."""
     done = threading.Event()
 
     def run() -> None:
         # the alarm above has to interrupt the thread that waits, which is the other one
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
         for act in acts:
-            if done.wait(_MEANWHILE):
+            if done.wait(after):
                 return
             act()
 

@@ -186,3 +186,27 @@ def test_deleting_an_event_twice_changes_nothing(
         f"{', '.join(rounds.trace) or 'none'}"
     )
     _assert_refused(event, "start", f"{past}, several times")
+
+
+@rule("levent.event.delete-invalid")
+@either_evtype
+@every_past
+@every_verb
+def test_a_deleted_event_does_not_stand_for_one_made_after_it(
+    rounds: Rounds, wires: Wires, evtype: str, past: str, verb: str
+) -> None:
+    """Three are made after it, for files that are ready: two are new, the last one is active."""
+    event = _deleted(rounds, Switch(wires, evtype, on=True).number, evtype, past)
+    made: list[Event] = []
+    for at in range(3):
+        number = Switch(wires, evtype, on=True).number
+        made.append(rounds.event(f"new {at}", number, evtype, lambda *_, n=at: made[n].stop()))
+    made[2].start()
+    for _ in range(3):
+        _assert_refused(event, verb, past)
+    rounds.until_count("new 2")
+    rounds.quiet(3)
+    assert rounds.trace == ["new 2"], (
+        f"{verb}() of a deleted event; of three that were made after it one was active, and "
+        f"called were {', '.join(rounds.trace) or 'none'}"
+    )

@@ -264,3 +264,30 @@ def test_an_event_is_served_after_many_starts_and_stops(
             "an event that was started and stopped many times was called more than once for an "
             "arrival"
         )
+
+
+@rule("levent.event.start")
+@pytest.mark.parametrize("evtypes", ["r r", "w w", "r w", "w r", "rw r", "w rw"])
+@pytest.mark.parametrize("where", ["before loop", "between passes", "in a callback"])
+def test_starting_an_event_leaves_another_of_its_file_active(
+    rounds: Rounds, wires: Wires, evtypes: str, where: str
+) -> None:
+    """The other one was started first; both stop when they are called, and both are ready."""
+    first, second = evtypes.split()
+    switch = Switch(wires, "".join(sorted(set(first + second))))
+    other = rounds.event("other", switch.number, first, lambda *_: other.stop())
+    event = rounds.event("event", switch.number, second, lambda *_: event.stop())
+    other.start()
+    if where != "before loop":
+        rounds.quiet(3)
+    if where == "in a callback":
+        act_in(Situation.INSIDE, rounds, wires, lambda *_: event.start())
+    else:
+        event.start()
+    rounds.quiet(3)
+    switch.on()
+    rounds.until(lambda: len(set(rounds.trace)) == 2)
+    assert sorted(rounds.trace) == ["event", "other"], (
+        f'an event for "{second}" was started {where} while one for "{first}" of the same file '
+        f"was active; when it was ready, {', '.join(rounds.trace) or 'neither'} was called"
+    )

@@ -9,14 +9,18 @@ import pytest
 
 from looptck.clocks import Clock
 from looptck.markers import rule
+from looptck.probes.polling import wait_readable
 from looptck.probes.returning import returning
 from looptck.probes.rounds import Rounds
 from looptck.probes.stopwatch import Stopwatch, assert_prompt
+from looptck.probes.switches import Switch
 from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.levent import Event, Levent
 
-# A pass may be late for what became ready just before it.
+# A pass may be late for what became ready just before it, and a poller tells of
+# so many files at a time.
 _PASSES = 3
+_FEW = 5
 
 _WIRES: dict[str, Callable[[Wires], tuple[End, End]]] = {
     "socket pair": lambda wires: wires.pair(),
@@ -38,9 +42,9 @@ def _passes_until(rounds: Rounds, condition: Callable[[], object]) -> None:
             return
 
 
-def _ending(rounds: Rounds, name: str, end: End) -> Event:
-    """A started reader that stops itself when it is called."""
-    event = rounds.event(name, end.fileno(), "r", lambda *_: event.stop())
+def _ending(rounds: Rounds, name: str, end: End, evtype: str = "r") -> Event:
+    """A started event that stops itself when it is called."""
+    event = rounds.event(name, end.fileno(), evtype, lambda *_: event.stop())
     event.start()
     return event
 
@@ -50,7 +54,7 @@ def _ending(rounds: Rounds, name: str, end: End) -> Event:
 def test_every_ready_event_is_called_and_no_other_is(
     rounds: Rounds, wires: Wires, ready: int, idle: int
 ) -> None:
-    """Forty are more than the passes that are allowed can serve a few at a time."""
+    """Few are called by one pass; forty are more than three passes serve a few at a time."""
     for each in range(max(ready, idle)):
         if each < ready:
             near, far = wires.pipe()
@@ -58,15 +62,43 @@ def test_every_ready_event_is_called_and_no_other_is(
             _ending(rounds, f"ready {each}", near)
         if each < idle:
             _ending(rounds, f"idle {each}", wires.pipe()[0])
-    _passes_until(rounds, lambda: len(set(rounds.trace)) == ready)
+    if ready <= _FEW:
+        _pass(rounds)
+    else:
+        _passes_until(rounds, lambda: len(set(rounds.trace)) == ready)
     called = set(rounds.trace)
+    calls = "one call" if ready <= _FEW else f"{_PASSES} calls"
     assert len(called) >= ready, (
-        f"of {ready} events that were ready, {_PASSES} calls of loop(0) served {len(called)}"
+        f"of {ready} events that were ready, {calls} of loop(0) served {len(called)}"
     )
     for _ in range(_PASSES):
         _pass(rounds)
     others = sorted(name for name in rounds.trace if name.startswith("idle"))
     assert not others, f"loop(0) called {others[0]}, for which there was nothing"
+
+
+@rule("levent.loop.howmany-zero")
+@pytest.mark.parametrize("evtypes", ["r w", "w r", "rw r w", "r r w w"])
+@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+def test_readers_and_writers_that_are_ready_are_called_by_one_pass(
+    rounds: Rounds, wires: Wires, evtypes: str, wire: str
+) -> None:
+    """Each has a file of its own, on which nothing but what it asks for is ready."""
+    names = []
+    for at, evtype in enumerate(evtypes.split()):
+        near, far = _WIRES[wire](wires)
+        if "r" in evtype:
+            far.send(b"x")
+            wait_readable([near])
+        if "w" not in evtype:
+            fill(near)
+        names.append(f"{evtype} {at}")
+        _ending(rounds, names[-1], near, evtype)
+    _pass(rounds)
+    assert sorted(rounds.trace) == sorted(names), (
+        f"of {len(names)} events that were ready ({', '.join(names)}), one loop(0) called "
+        f"{', '.join(rounds.trace) or 'none'}"
+    )
 
 
 @rule("levent.loop.howmany-zero")
@@ -148,23 +180,23 @@ def _took(rounds: Rounds, before: int) -> list[str]:
 
 @rule("levent.loop.howmany-zero-bounded")
 @pytest.mark.parametrize("data", ["is left", "comes anew"])
+@pytest.mark.parametrize("evtype", ["r", "w"])
 @pytest.mark.parametrize("events", [1, 3])
 def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
-    rounds: Rounds, wires: Wires, data: str, events: int
+    rounds: Rounds, wires: Wires, data: str, evtype: str, events: int
 ) -> None:
     """Each callback starts its event again; a loop that never ends is ended by the count."""
 
     def add(name: str) -> None:
-        near, far = wires.pipe()
-        far.send(b"x")
+        switch = Switch(wires, evtype, on=True)
 
-        def on_read(*_: object) -> None:
+        def on_ready(*_: object) -> None:
             if data == "comes anew":
-                drain(near)
-                far.send(b"x")
+                switch.off()
+                switch.on()
             event.start()
 
-        event = rounds.event(name, near.fileno(), "r", on_read)
+        event = rounds.event(name, switch.number, evtype, on_ready)
         event.start()
 
     names = [f"event {each}" for each in range(events)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 import pytest
@@ -49,8 +50,23 @@ class Derived(Plain):
     """Of a type whose base class may have an accessor too."""
 
 
+class Misleading(Plain):
+    """Gives descriptor 0 to whoever does not ask its accessor."""
+
+    fd = 0
+
+    def fileno(self) -> int:
+        return 0
+
+    def __int__(self) -> int:
+        return 0
+
+    def __index__(self) -> int:
+        return 0
+
+
 # Objects that are files once their type has an accessor.
-_TYPES: list[type[Any]] = [Plain, Slotted, Alike, Empty]
+_TYPES: list[type[Any]] = [Plain, Slotted, Alike, Empty, Misleading]
 
 
 def _number(file: Any) -> int:
@@ -136,6 +152,23 @@ def test_each_type_has_its_own_accessor(
     levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
     wrong = _is_watched(rounds, Slotted(-1), right[1], left[1])
     assert wrong is None, f"two types have accessors, an event was made for the second; {wrong}"
+
+
+@rule("levent.setfdaccessor")
+def test_types_of_one_name_each_have_their_own_accessor(
+    levent: Levent, rounds: Rounds, wires: Wires
+) -> None:
+    """Two modules may both have a `File`; each has a type of that name."""
+    left, right = wires.pair(), wires.pair()
+    one, other = (type("File", (), {}) for _ in range(2))
+    levent.setfdaccessor(one, lambda _: left[0].fileno())
+    levent.setfdaccessor(other, lambda _: right[0].fileno())
+    wrong = _is_watched(rounds, one(), left[1], right[1])
+    assert wrong is None, f"two types have the same name, an event was made for the first; {wrong}"
+    drain(left[0])
+    drain(right[0])
+    wrong = _is_watched(rounds, other(), right[1], left[1])
+    assert wrong is None, f"two types have the same name, an event was made for the second; {wrong}"
 
 
 @rule("levent.setfdaccessor")
@@ -302,6 +335,31 @@ def test_an_accessor_that_fails_registers_nothing(
         f"after a file was refused loop() called {', '.join(rounds.trace) or 'nothing'}; "
         "one other event was active and ready"
     )
+
+
+@rule("levent.setfdaccessor-contract")
+@every_way
+@pytest.mark.parametrize("fault", _FAILING)
+def test_an_accessor_that_failed_is_asked_again(
+    levent: Levent, rounds: Rounds, wires: Wires, way: str, fault: str
+) -> None:
+    """It fails for one object; that says nothing of others of its type, nor of this one later."""
+    near, far = wires.pair()
+    bad, good = Plain(-1), Plain(near.fileno())
+    levent.setfdaccessor(
+        Plain, lambda file: _FAILING[fault](file) if file.number < 0 else _number(file)
+    )
+    for _ in range(2):
+        with suppress(Exception):
+            _WAYS[way](levent, rounds, bad)
+    rounds.end()
+    for file in (good, bad):
+        file.number = near.fileno()
+        wrong = _is_watched(rounds, file, far)
+        assert wrong is None, (
+            f"an accessor that {fault} for one object was asked again, which was to work; {wrong}"
+        )
+        drain(near)
 
 
 _MODES: dict[str, dict[str, Any]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from looptck.markers import rule
+from looptck.probes.polling import why_refused
 from looptck.probes.rounds import Rounds
 from looptck.probes.situations import Situation, everywhere
 from looptck.probes.switches import Switch, act_in, either_evtype
@@ -87,6 +88,56 @@ def test_each_event_of_a_file_is_called(
     assert sorted(rounds.trace) == ["0", "1"], (
         f"of two events on one file, which is ready for both, these were called: "
         f"{', '.join(rounds.trace) or 'none'}"
+    )
+
+
+@rule("levent.newevent.creates")
+@pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("rw", "rw"), ("rw", "r")])
+def test_each_event_of_a_file_is_called_though_the_file_stays_ready(
+    rounds: Rounds, wires: Wires, evtypes: tuple[str, str]
+) -> None:
+    """All three go on after each call and take nothing, so that none can live on the rest."""
+    switch = Switch(wires, "".join(sorted(set("".join(evtypes)))), on=True)
+    names = [f"event {at}" for at in range(3)]
+    events: dict[str, Event] = {}
+    for name, evtype in zip(names, (*evtypes, evtypes[0]), strict=True):
+        events[name] = rounds.event(
+            name, switch.number, evtype, lambda *_, n=name: events[n].start()
+        )
+    for event in events.values():
+        event.start()
+    rounds.quiet()
+    rare = min(names, key=rounds.count)
+    assert rounds.count(rare) > 2, (
+        f"three events of one file go on after each call, and the file stays ready; of "
+        f"{len(rounds.trace)} calls {rounds.count(rare)} were for {rare}"
+    )
+
+
+@rule("levent.newevent.creates")
+@either_evtype
+@one_file_or_two
+@pytest.mark.parametrize("verb", ["delete", "stop"])
+def test_an_event_made_after_others_were_deleted_is_none_of_them(
+    rounds: Rounds, wires: Wires, evtype: str, files: str, verb: str
+) -> None:
+    """A loop that uses deleted objects again lets go of the new event with the old one."""
+    deleted = _two(rounds, wires, evtype, files)
+    for event in deleted:
+        event.start()
+        event.delete()
+    switch = Switch(wires, evtype)
+    names = ["new 0", "new 1", "new 2"]
+    for name in names:
+        _stopping(rounds, name, switch.number, evtype).start()
+    rounds.quiet(3)
+    for event in deleted:
+        why_refused(getattr(event, verb))
+    switch.on()
+    rounds.until(lambda: set(names) <= set(rounds.trace))
+    assert sorted(rounds.trace) == names, (
+        f"three events were made and started after others were deleted; when {verb}() was called "
+        f"of those again, {', '.join(rounds.trace) or 'none'} of the three was called"
     )
 
 

@@ -1,0 +1,233 @@
+"""levent, newevent: an event that goes on is called as long as its file is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.polling import wait_readable
+from looptck.probes.rounds import Rounds
+from looptck.probes.switches import Switch, either_evtype
+from looptck.probes.wires import End, Wires, drain, fill
+
+every_way_on = pytest.mark.parametrize("going_on", ["start", "a new event"])
+
+
+class Again:
+    """Events of one file, of which one at a time is active.
+
+    Each call does *act*, and goes on: by `start`, or by a new event in its place.
+    """
+
+    def __init__(
+        self, rounds: Rounds, end: End, evtype: str, act: Callable[[], object], going_on: str
+    ) -> None:
+        self.rounds = rounds
+        self._made = (end, evtype, act, going_on)
+
+    def start(self) -> None:
+        end, evtype, act, going_on = self._made
+
+        def on_ready(*_: object) -> None:
+            with suppress(BlockingIOError):
+                act()
+            if going_on == "start":
+                event.start()
+            else:
+                event.stop()
+                self.start()
+
+        event = self.rounds.event("event", end.fileno(), evtype, on_ready)
+        event.start()
+
+    def is_called(self, calls: int, provoke: Callable[[], object]) -> bool:
+        """Whether so many calls come; not if only *provoke* brings another one.
+
+        If even that brings none, then start in a callback is not heard, which is
+        for levent.event.start to say.
+        """
+        if self.rounds.until_count("event", calls):
+            return True
+        before = self.rounds.count("event")
+        provoke()
+        is_active = self.rounds.until_count("event", before + 1)
+        return before > 0 and self._made[-1] == "start" and not is_active
+
+
+def _near_and_far(wires: Wires, kind: str) -> tuple[End, End]:
+    """An end to be read, and its peer."""
+    if kind == "pipe":
+        return wires.pipe()
+    return wires.pair() if kind == "socket" else wires.tcp_pair()
+
+
+@rule("levent.newevent.evtype-r")
+@pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
+@every_way_on
+def test_a_reader_is_called_until_all_is_read(
+    rounds: Rounds, wires: Wires, kind: str, going_on: str
+) -> None:
+    """Ten bytes came at once, and each call takes one: nothing more arrives, and none is lost."""
+    near, far = _near_and_far(wires, kind)
+    taken = bytearray()
+    again = Again(rounds, near, "r", lambda: taken.extend(near.recv(1)), going_on)
+    again.start()
+    far.send(b"0123456789")
+    is_called = again.is_called(10, lambda: far.send(b"x"))
+    found_first = taken[:10] == b"0123456789"[: len(taken)]
+    assert is_called and found_first, (  # noqa: PT018  # one sentence says both
+        'ten bytes were sent, and the callback of an event for "r", which reads one in each call '
+        f"and goes on by {going_on}, found {bytes(taken)!r}"
+    )
+
+
+@rule("levent.newevent.evtype-r")
+@every_way_on
+def test_a_reader_of_a_listening_socket_is_called_for_each_connection(
+    rounds: Rounds, wires: Wires, going_on: str
+) -> None:
+    """Three wait at once, and each call accepts one; there is no byte to be read anywhere."""
+    listening = wires.listener()
+    again = Again(rounds, listening, "r", lambda: wires.accept(listening), going_on)
+    again.start()
+    rounds.quiet(3)
+    assert not rounds.trace, "a listening socket was told readable, and nobody had connected"
+    for _ in range(3):
+        wires.connect(listening)
+    wait_readable([listening])
+    assert again.is_called(3, lambda: wires.connect(listening)), (
+        'three connections wait at a listening socket, and an event for "r", which accepts one '
+        f"in each call and goes on by {going_on}, was not called for each"
+    )
+
+
+@rule("levent.newevent.evtype-w")
+@pytest.mark.parametrize("kind", ["socket", "pipe"])
+@every_way_on
+def test_a_writer_is_called_each_time_there_is_room_again(
+    rounds: Rounds, wires: Wires, kind: str, going_on: str
+) -> None:
+    """Each call fills the file, and its peer reads all; the third call is as good as the first."""
+    near, far = wires.pair() if kind == "socket" else reversed(wires.pipe())
+    again = Again(rounds, near, "w", lambda: fill(near), going_on)
+    again.start()
+    for calls in (1, 2, 3):
+        assert again.is_called(calls, lambda: drain(far)), (
+            f'there was room for the {calls}. time, and an event for "w" whose callback goes on '
+            f"by {going_on} was not called"
+        )
+        rounds.quiet(5)
+        drain(far)
+
+
+@rule("levent.newevent.evtype-w")
+@pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
+@every_way_on
+def test_a_writer_is_called_while_there_is_room_left(
+    rounds: Rounds, wires: Wires, kind: str, going_on: str
+) -> None:
+    """Each of ten calls writes one byte; the peer reads nothing, so that some are on their way."""
+    near, far = reversed(wires.pipe()) if kind == "pipe" else _near_and_far(wires, kind)
+
+    def provoke() -> None:
+        fill(near)
+        rounds.quiet(3)
+        drain(far)
+
+    again = Again(rounds, near, "w", lambda: near.send(b"x"), going_on)
+    again.start()
+    assert again.is_called(10, provoke), (
+        f'an event for "w" whose callback writes one byte and goes on by {going_on} was not '
+        "called ten times, though there was room for more"
+    )
+
+
+@rule("levent.newevent.evtype-w")
+def test_a_writer_is_called_when_nobody_is_left_to_read(rounds: Rounds, wires: Wires) -> None:
+    """A full pipe: a write had to wait before, and now fails without waiting."""
+    far, near = wires.pipe()
+    fill(near)
+    event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
+    event.start()
+    rounds.quiet(3)
+    assert not rounds.trace, 'an event for "w" was called for a full file'
+    far.close()
+    assert rounds.until_count("writer"), (
+        'an event for "w" was not called when the reader of its full pipe was closed'
+    )
+
+
+@rule("levent.newevent.evtype-w")
+@pytest.mark.parametrize("reader", ["before", "after"])
+def test_a_writer_is_called_though_a_reader_of_its_file_waits(
+    rounds: Rounds, wires: Wires, reader: str
+) -> None:
+    """The reader is started before it or after, and has nothing to read."""
+    switch = Switch(wires, "w")
+    silent = rounds.event("reader", switch.number, "r", lambda *_: silent.stop())
+    event = rounds.event("writer", switch.number, "w", lambda *_: event.stop())
+    for each in (silent, event) if reader == "before" else (event, silent):
+        each.start()
+    rounds.quiet(3)
+    switch.on()
+    assert rounds.until_count("writer"), (
+        'an event for "w" was not called for a writable file; one for "r" was started '
+        f"{reader} it, on the same file, and waits"
+    )
+    assert rounds.trace == ["writer"], 'an event for "r" was called for a writable file'
+
+
+@rule("levent.newevent.evtype-r")
+@pytest.mark.parametrize("writer", ["before", "after"])
+def test_a_reader_is_called_though_a_writer_of_its_file_waits(
+    rounds: Rounds, wires: Wires, writer: str
+) -> None:
+    """The writer is started before it or after, and has no room."""
+    switch = Switch(wires, "r")
+    silent = rounds.event("writer", switch.number, "w", lambda *_: silent.stop())
+    event = rounds.event("reader", switch.number, "r", lambda *_: event.stop())
+    for each in (silent, event) if writer == "before" else (event, silent):
+        each.start()
+    rounds.quiet(3)
+    switch.on()
+    assert rounds.until_count("reader"), (
+        'an event for "r" was not called for a readable file; one for "w" was started '
+        f"{writer} it, on the same file, and waits"
+    )
+    assert rounds.trace == ["reader"], 'an event for "w" was called for a readable file'
+
+
+@rule("levent.newevent.evtype-rw")
+@pytest.mark.parametrize("turns", ["rw", "wr", "rrw", "wwr"])
+@either_evtype
+def test_an_event_for_both_waits_for_both_when_it_was_stopped_and_started(
+    rounds: Rounds, wires: Wires, turns: str, evtype: str
+) -> None:
+    """Between two calls it is stopped, some passes go by, and it is started; *evtype* ends it."""
+    switch = Switch(wires, "rw")
+
+    def take(*_: object) -> None:
+        switch.off()
+        event.stop()
+
+    event = rounds.event("either", switch.number, "rw", take)
+    for calls, turn in enumerate(turns + evtype, start=1):
+        event.start()
+        rounds.quiet(3)
+        switch.on(turn)
+        is_called = rounds.until_count("either", calls)
+        if not is_called:
+            # if it is silent for that too, then start is not heard, which is another rule's
+            switch.on("w" if turn == "r" else "r")
+            is_called = not rounds.until_count("either", calls) and calls > 1
+            turns = ""
+        assert is_called, (
+            f'an event for "rw" was called {calls - 1} times, stopped and started, and not called '
+            f"again when its file was {'readable' if turn == 'r' else 'writable'}"
+        )
+        if not turns:
+            return
+        rounds.quiet(3)
