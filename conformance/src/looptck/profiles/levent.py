@@ -59,7 +59,8 @@ class EvBuf(Protocol):
     def readline(self) -> bytes | None:
         """Remove a line and its break from the input buffer; the line, without the break.
 
-        None, and nothing is removed, if there is no break.
+        A line feed is a break; what else is one is open.  None, and nothing is
+        removed, if there is no break.
         """
 
     def write(self, data: bytes) -> object:

@@ -13,7 +13,7 @@ from typing import Protocol
 from .descriptors import Descriptor
 
 # What a callback may return: nothing, the flags to register from now on (or
-# LEAVE), or those flags together with a new timeout in seconds.
+# LEAVE, which ends the event), or those flags and a new timeout in seconds.
 Answer = int | None | tuple[int | None, float | None]
 
 # Called with the flags that occurred, as its only argument.
