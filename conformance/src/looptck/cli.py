@@ -167,7 +167,8 @@ class _Run:
             return complain(self._err, error)
         except KeyboardInterrupt:
             self._show()
-            self._err.print(f"looptck: stopped; what was judged so far is in {self._folder}")
+            told = f"looptck: stopped; what was judged so far is in {self._folder}"
+            self._err.print(told, markup=False, soft_wrap=True)
             raise SystemExit(_INTERRUPTED) from None
         return self._conclude()
 
@@ -297,7 +298,9 @@ def _explain(out: Console, rule: Rule, catalogue: Catalogue) -> None:
         if text:
             out.print(Text(f"\n{label}: ", style="bold") + Text(text))
     for test in suite_index.judging(rule.id):
-        out.print(Text("\ntest: ", style="bold") + Text(f"{test.name}  ({test.where})"))
+        # Not wrapped: names are there to be searched and copied.
+        out.print(Text("\ntest: ", style="bold") + Text(test.name), soft_wrap=True)
+        out.print(f"  ({test.where})", markup=False, soft_wrap=True)
         if test.says:
             out.print(Text(f"  {test.says}", style="dim"))
     for proof in proofs_of(rule.id):

@@ -51,6 +51,8 @@ def test_a_loop_that_hangs_is_called_hung_with_its_stack_and_what_it_did(
     assert case["activity"] == HANGS[name]
     assert "hostile.py" in case["stack"], "the stack does not show where it hung"
     assert HANGS[name] in " ".join(done.stdout.split())
+    frames = [line.strip() for line in case["stack"].splitlines() if "hostile.py" in line]
+    assert frames[0] in done.stdout, "the name of a file is broken into two lines"
 
 
 @pytest.mark.parametrize("name", CRASHES)

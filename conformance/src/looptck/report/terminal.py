@@ -190,9 +190,8 @@ def _show_failures(console: Console, judgements: Sequence[Judgement], catalogue:
         line.append(f" {rule_id}", style="bold")
         line.append(f" ({', '.join(j.variant for j in failed)})")
         console.print(line)
-        console.print(
-            Padding(_explanation(rule, failed[0].failed_case), (0, 0, 1, 4), expand=False)
-        )
+        _explain(console, rule, failed[0].failed_case)
+        console.print()
 
 
 def _way(case: Case | None) -> str:
@@ -203,17 +202,24 @@ def _way(case: Case | None) -> str:
     return f"{case.test.partition('[')[0]} {re.sub(r'[0-9.]+', '#', message)}"
 
 
-def _explanation(rule: Rule, case: Case | None) -> Text:
-    text = Text(f"{rule.level}: {rule.title}\n", style="")
+def _explain(console: Console, rule: Rule, case: Case | None) -> None:
+    """Sentences are wrapped; names of tests and files stay whole, to be searched and copied."""
+
+    def sentence(text: str, style: str = "") -> None:
+        console.print(Padding(Text(text, style), (0, 0, 0, 4), expand=False))
+
+    def name(text: str) -> None:
+        console.print(Text(f"    {text}", style="dim"), soft_wrap=True)
+
+    sentence(f"{rule.level}: {rule.title}")
     if case is None:
-        return text
-    text.append(f"{case.test.rpartition('::')[2]}\n", style="dim")
-    text.append("\n".join(_in_words(case.message)))
+        return
+    name(case.test.rpartition("::")[2])
+    sentence("\n".join(_in_words(case.message)))
     if case.trace:
-        text.append("\nlast: " + " | ".join(case.trace[-6:]), style="dim")
-    if case.stack:
-        text.append("\n" + "\n".join(_own_frames(case.stack)), style="dim")
-    return text
+        sentence("last: " + " | ".join(case.trace[-6:]), "dim")
+    for frame in _own_frames(case.stack):
+        name(frame)
 
 
 def _in_words(message: str) -> list[str]:
