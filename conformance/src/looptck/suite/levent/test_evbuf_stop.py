@@ -224,10 +224,13 @@ def test_nothing_moves_after_a_stop_in_a_callback(
 def test_a_start_after_the_stop_in_the_same_callback_holds(
     rounds: Rounds, wires: Wires, callback: str
 ) -> None:
-    """The last word counts, in the pass that is going on and later."""
+    """The last word counts, in the pass that is going on and later.
+
+    Three times only: a start may bring a call of writecb, which would go on for ever.
+    """
 
     def act(name: str) -> None:
-        if name == callback:
+        if name == callback and len(called) < 3:
             inlet.evbuf.stop()
             inlet.evbuf.start()
             called.append(name)
