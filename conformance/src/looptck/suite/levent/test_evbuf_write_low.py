@@ -15,7 +15,7 @@ from looptck.markers import rule
 from looptck.probes.flows import Outlet, room_of_a_stuffed_way
 from looptck.probes.observation import Observation
 from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires, fill
+from looptck.probes.wires import Wires
 
 LOWS = [0, 1, 2, 100, 5000]
 
@@ -185,24 +185,6 @@ def test_a_full_file_is_no_reason_to_call(rounds: Rounds, wires: Wires, low: int
     assert not outlet.called_at, (
         f"writecb ran with {outlet.called_at[0]} bytes in the output and a peer that takes "
         f"nothing; the low watermark is {low}"
-    )
-
-
-@rule("levent.buffer.write-lowwater")
-def test_what_cannot_leave_is_no_reason_to_call(rounds: Rounds, wires: Wires) -> None:
-    """Less than the watermark was written, and none of it left; there were calls before."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(100, 0)
-    outlet.start()
-    outlet.write(10)
-    outlet.finish()
-    rounds.quiet()
-    fill(outlet.near)
-    before = len(outlet.called_at)
-    outlet.write(10)
-    rounds.quiet()
-    assert len(outlet.called_at) == before, (
-        "writecb ran when 10 bytes had been written and none had left; the low watermark is 100"
     )
 
 
