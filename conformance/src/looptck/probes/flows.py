@@ -85,7 +85,7 @@ class Inlet:
 
     def send_bytes(self, data: bytes) -> None:
         """The peer sends *data*; the kernel must have room."""
-        allow_calls(self._rounds, len(data))
+        allow_calls(self._rounds, self.waiting + len(data))
         assert self.far.send(data) == len(data), "the test sends more than the kernel takes"
         self.sent += data
 
@@ -179,7 +179,7 @@ class Outlet:
     def write(self, size: int) -> None:
         """Write the next *size* bytes of the pattern."""
         data = pattern(size, len(self.written))
-        allow_calls(self._rounds, size)
+        allow_calls(self._rounds, self.level + size)
         self.written += data
         self.evbuf.write(data)
 
