@@ -72,3 +72,35 @@ def test_the_echo_server_sends_back_what_it_is_sent() -> None:
     finally:
         server.kill()
         server.communicate()
+
+
+def test_a_line_in_the_chat_goes_to_everybody_who_is_still_there() -> None:
+    """One hangs up in the middle of a line, which goes to nobody."""
+    server = subprocess.Popen(
+        [sys.executable, EXAMPLES / "chat_levent.py", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().split()[-1])
+        lines = {}
+        for _ in range(3):  # one after the other: its line comes back once the server knows it
+            each = socket.create_connection(("127.0.0.1", port), timeout=30)
+            lines[each] = each.makefile("rb")
+            each.sendall(b"here\n")
+            assert lines[each].readline() == b"here\n"
+        first, second, third = lines
+        third.sendall(b"never to be fin")
+        third.shutdown(socket.SHUT_WR)
+        while lines[third].readline():  # until the server has hung up too
+            pass
+        first.sendall(b"in two ")
+        first.sendall(b"parts\n")
+        # after its own line each gets those of the ones who came later
+        assert [lines[first].readline() for _ in range(3)] == [*[b"here\n"] * 2, b"in two parts\n"]
+        assert [lines[second].readline() for _ in range(2)] == [b"here\n", b"in two parts\n"]
+        for each in lines:
+            lines[each].close()
+            each.close()
+    finally:
+        server.kill()
+        server.communicate()
