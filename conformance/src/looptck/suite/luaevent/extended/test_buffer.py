@@ -122,7 +122,9 @@ def test_what_happened_before_does_not_matter_to_add(
     buffer.add(b"line\n" + payload(size))
     for _ in range(3):
         outcome(_HISTORY[history], luaevent, buffer)
-        before = buffer.get_data() or b""
+        before = outcome(buffer.get_data) or b""
+        if not isinstance(before, bytes):
+            return  # what it must not do to the buffer is another rule's
         buffer.add(b"new", b"er")
         assert_same(before + b"newer", buffer.get_data(), f"after {history} and add")
 

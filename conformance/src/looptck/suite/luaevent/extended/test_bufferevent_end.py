@@ -86,6 +86,32 @@ def test_the_end_is_reported_once(
 
 @rule("luaevent.bufferevent.eof-once")
 @every_end
+def test_the_end_is_reported_again_when_its_callback_enables_reading(
+    turns: Turns, wires: Wires, end: str
+) -> None:
+    """Three times; what the callback does must not be undone when it returns."""
+    near, far = _pair(wires, end)
+
+    def again(held: Held) -> None:
+        if _ends(turns) < 3:
+            held.enable(turns.read)
+
+    def script() -> Script:
+        held = turns.bufferevent(near, error=again)
+        held.enable(turns.read)
+        _end(far, end)
+        yield from turns.until(lambda: _ends(turns) >= 3)
+        yield from turns.quiet()
+        assert _ends(turns) == 3, (
+            "the error callback enabled reading at the end of the stream, twice; the end was "
+            f"reported {_ends(turns)} times, not three"
+        )
+
+    turns.play(script)
+
+
+@rule("luaevent.bufferevent.eof-once")
+@every_end
 def test_the_end_is_reported_again_when_reading_is_enabled_again(
     turns: Turns, wires: Wires, end: str
 ) -> None:
