@@ -229,6 +229,14 @@ def test_only_bytes_are_taken_in(wrong: object) -> None:
     assert buffer.peek() == b"before"
 
 
+def test_what_is_no_data_is_refused_with_its_value() -> None:
+    for wrong, words in (("text", "'text'; encode"), (5, "not 5"), (None, "not None")):
+        buffer = Buffer()
+        with pytest.raises(TypeError, match=words):
+            buffer.append(wrong)  # type: ignore[arg-type]  # that is the point
+        assert not buffer
+
+
 def test_nothing_negative() -> None:
     buffer = Buffer()
     buffer.append(b"abc")

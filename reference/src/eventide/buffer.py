@@ -78,7 +78,7 @@ class Buffer:
     def append(self, data: Bytes) -> None:
         """*data* is at the end.  A `bytes` is kept as it is, all else copied."""
         if type(data) is not bytes:
-            data = bytes(memoryview(data))  # bytes() alone would take a number
+            data = _copied(data)
         if not self.head:
             self.head = data
             return
@@ -370,3 +370,11 @@ class Buffer:
                     return piece_start + found
             piece_start = piece_end
         return end
+
+
+def _copied(data: Bytes) -> bytes:
+    try:
+        return bytes(memoryview(data))  # bytes() alone would take a number
+    except TypeError:
+        hint = "; encode() makes bytes of text" if isinstance(data, str) else ""
+        raise TypeError(f"data is bytes or another buffer, not {data!r:.60}{hint}") from None
