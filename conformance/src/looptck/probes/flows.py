@@ -29,6 +29,9 @@ _NARROW = 8192
 # The calls that a loop may make while nothing happens, if it takes a level for a reason to call.
 _REPEATED = 400
 
+# So many passes after an arrival a loop may call later than it took the bytes in.
+_AFTER = 8
+
 # What one send of a test is at most; some systems have less room in a socket pair at first.
 _MOST_AT_ONCE = 100_000
 
@@ -121,7 +124,7 @@ class Inlet:
         assert not self.waiting, (
             f"{self.waiting} bytes still wait in the file of a started buffered event"
         )
-        self._rounds.quiet()
+        self._rounds.quiet(_AFTER)
 
     def pour(self, between: Callable[[], object]) -> None:
         """Pass after pass as long as bytes arrive, with *between* after each pass.
