@@ -16,8 +16,8 @@ from typing import Any
 from .implementation import Implementation
 from .models.exploring import Exploration, explore
 from .models.playing import play
-from .models.reducing import reduce
 from .models.reading import AnyScenario, parse
+from .models.reducing import reduce
 from .workers import Ending, Pool, Report, run_one
 
 # A single scenario that says nothing for so long has stopped the process for
