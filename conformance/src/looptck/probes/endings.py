@@ -14,10 +14,12 @@ import pytest
 from looptck.profiles.levent import Event
 
 from .rounds import Rounds
-from .switches import Switch
+from .switches import Switch, run
 from .wires import Wires
 
 Verb = Literal["stop", "delete"]
+
+_PARTICIPLES: dict[Verb, str] = {"stop": "stopped", "delete": "deleted"}
 
 # Events that are ready at the same time, on one file or on several.
 crowds = pytest.mark.parametrize(
@@ -73,6 +75,20 @@ class Rivals:
         for switch in {id(switch): switch for switch in self.switches}.values():
             switch.on()
 
+    def expect_one_call(self, howmany: int | None, pause: int) -> None:
+        """They wait for *pause* passes, then all are ready; the first to be called is the last."""
+        trace = self.rounds.trace
+        for event in self.events.values():
+            event.start()
+        self.rounds.quiet(pause)
+        self.ready()
+        run(self.rounds, howmany)
+        self.rounds.quiet()
+        assert len(trace) == 1, (
+            f"of {len(self.events)} events that were ready at once the first one "
+            f"{_PARTICIPLES[self.verb]} the others; called were {', '.join(trace) or 'none'}"
+        )
+
     def end_others(self, name: str) -> None:
         for other, event in self.events.items():
             if other != name:
@@ -82,6 +98,49 @@ class Rivals:
         self.others(name)
         self.then(name)
         getattr(self.events[name], self.verb)()
+
+
+# What the neighbours of one play wait for, and whether on one file.
+neighbourhoods = pytest.mark.parametrize(
+    "evtypes", ["r r", "w w", "r w", "w r", "rw r", "rw w", "r rw", "w rw"]
+)
+on_one_file_or_two = pytest.mark.parametrize("files", ["one file", "two files"])
+
+
+class Neighbours:
+    """Two events: `ended`, which is to be ended, and `other`, which must not notice.
+
+    Both have been there for some passes when they are made.  *past* says what
+    `ended` has gone through: it is active, was stopped, or is new.
+    """
+
+    def __init__(
+        self, rounds: Rounds, wires: Wires, evtypes: str, *, past: str, files: str
+    ) -> None:
+        first, second = evtypes.split()
+        self.rounds = rounds
+        self.past = past
+        self.files = files
+        self.switch = Switch(wires, second)
+        file = self.switch if files == "one file" else Switch(wires, first)
+        self.ended = rounds.event("ended", file.number, first, lambda *_: self.ended.stop())
+        self.other = rounds.event("other", self.switch.number, second, lambda *_: self.other.stop())
+        self.other.start()
+        if past != "new":
+            self.ended.start()
+        if past == "stopped":
+            self.ended.stop()
+        rounds.quiet(3)
+
+    def expect_only_the_other(self, done: str) -> None:
+        """The file of `other` becomes ready some passes after `ended` was *done*."""
+        self.rounds.quiet(3)
+        self.switch.on()
+        assert self.rounds.until_count("other"), (
+            f"an active event was silent after another one of {self.files}, which was "
+            f"{self.past}, was {done}"
+        )
+        assert self.rounds.trace == ["other"], f"an event that was {done} was called"
 
 
 def paced(rounds: Rounds, wires: Wires, script: dict[int, Callable[[], object]]) -> Event:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from looptck.markers import rule
-from looptck.probes.endings import Rivals, crowds, paced
+from looptck.probes.endings import (
+    Neighbours,
+    Rivals,
+    crowds,
+    neighbourhoods,
+    on_one_file_or_two,
+    paced,
+)
 from looptck.probes.rounds import Rounds
 from looptck.probes.situations import Situation, everywhere
 from looptck.probes.switches import Switch, act_in, either_evtype, every_evtype, every_howmany, run
@@ -92,45 +99,21 @@ def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
 ) -> None:
     """Whichever comes first deletes the others, so one call is right in any order."""
     rivals = Rivals(rounds, wires, "delete", evtypes, one_file=one_file)
-    for event in rivals.events.values():
-        event.start()
-    rounds.quiet(pause)
-    rivals.ready()
-    run(rounds, howmany)
-    rounds.quiet()
-    assert len(rounds.trace) == 1, (
-        f"of {len(evtypes)} events that were ready at once the first one deleted the others; "
-        f"called were {', '.join(rounds.trace) or 'none'}"
-    )
+    rivals.expect_one_call(howmany, pause)
 
 
 @rule("levent.event.delete")
 @everywhere
-@pytest.mark.parametrize("evtypes", ["r r", "w w", "r w", "w r", "rw r", "rw w", "r rw", "w rw"])
+@neighbourhoods
 @pytest.mark.parametrize("past", ["active", "stopped", "new"])
-@pytest.mark.parametrize("files", ["one file", "two files"])
+@on_one_file_or_two
 def test_deleting_an_event_leaves_the_others_as_they_are(
     rounds: Rounds, wires: Wires, situation: Situation, evtypes: str, past: str, files: str
 ) -> None:
     """The other one has been waiting for some passes, and its file is ready only afterwards."""
-    first, second = evtypes.split()
-    switch = Switch(wires, second)
-    file = switch if files == "one file" else Switch(wires, first)
-    deleted = rounds.event("deleted", file.number, first, lambda *_: deleted.stop())
-    other = rounds.event("other", switch.number, second, lambda *_: other.stop())
-    other.start()
-    if past != "new":
-        deleted.start()
-    if past == "stopped":
-        deleted.stop()
-    rounds.quiet(3)
-    act_in(situation, rounds, wires, deleted.delete)
-    rounds.quiet(3)
-    switch.on()
-    assert rounds.until_count("other"), (
-        f"an active event was silent after another one of {files}, which was {past}, was deleted"
-    )
-    assert rounds.trace == ["other"], "a deleted event was called"
+    pair = Neighbours(rounds, wires, evtypes, past=past, files=files)
+    act_in(situation, rounds, wires, pair.ended.delete)
+    pair.expect_only_the_other("deleted")
 
 
 @rule("levent.event.delete")

@@ -7,7 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from looptck.markers import rule
-from looptck.probes.endings import Rivals, crowds, paced
+from looptck.probes.endings import (
+    Neighbours,
+    Rivals,
+    crowds,
+    neighbourhoods,
+    on_one_file_or_two,
+    paced,
+)
 from looptck.probes.rounds import Rounds
 from looptck.probes.situations import Situation, everywhere
 from looptck.probes.switches import Switch, act_in, either_evtype, every_evtype, every_howmany, run
@@ -116,16 +123,7 @@ def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
 ) -> None:
     """Whichever comes first stops the others, so one call is right in any order."""
     rivals = Rivals(rounds, wires, "stop", evtypes, one_file=one_file)
-    for event in rivals.events.values():
-        event.start()
-    rounds.quiet(pause)
-    rivals.ready()
-    run(rounds, howmany)
-    rounds.quiet()
-    assert len(rounds.trace) == 1, (
-        f"of {len(evtypes)} events that were ready at once the first one stopped the others; "
-        f"called were {', '.join(rounds.trace) or 'none'}"
-    )
+    rivals.expect_one_call(howmany, pause)
     for name, event in rivals.events.items():
         rounds.trace.clear()
         event.start()
@@ -164,10 +162,10 @@ def test_an_event_stopped_and_started_by_another_that_was_ready_with_it_is_calle
 
 @rule("levent.event.stop")
 @everywhere
-@pytest.mark.parametrize("evtypes", ["r r", "w w", "r w", "w r", "rw r", "rw w", "r rw", "w rw"])
+@neighbourhoods
 @pytest.mark.parametrize("past", ["active", "stopped", "new"])
 @pytest.mark.parametrize("stops", [1, 2])
-@pytest.mark.parametrize("files", ["one file", "two files"])
+@on_one_file_or_two
 def test_stopping_an_event_leaves_the_others_as_they_are(
     rounds: Rounds,
     wires: Wires,
@@ -178,30 +176,14 @@ def test_stopping_an_event_leaves_the_others_as_they_are(
     files: str,
 ) -> None:
     """The other one has been waiting for some passes, and its file is ready only afterwards."""
-    first, second = evtypes.split()
-    switch = Switch(wires, second)
-    file = switch if files == "one file" else Switch(wires, first)
-    stopped = rounds.event("stopped", file.number, first, lambda *_: stopped.stop())
-    other = rounds.event("other", switch.number, second, lambda *_: other.stop())
-    other.start()
-    if past != "new":
-        stopped.start()
-    if past == "stopped":
-        stopped.stop()
-    rounds.quiet(3)
+    pair = Neighbours(rounds, wires, evtypes, past=past, files=files)
 
     def act() -> None:
         for _ in range(stops):
-            stopped.stop()
+            pair.ended.stop()
 
     act_in(situation, rounds, wires, act)
-    rounds.quiet(3)
-    switch.on()
-    assert rounds.until_count("other"), (
-        f"an active event was silent after another one of {files}, which was {past}, was stopped "
-        f"{stops} times"
-    )
-    assert rounds.trace == ["other"], "a stopped event was called"
+    pair.expect_only_the_other(f"stopped {stops} times")
 
 
 @rule("levent.event.stop")
