@@ -20,6 +20,14 @@ from looptck.probes.wires import Wires
 LOWS = [0, 1, 2, 100, 5000]
 
 
+def _started(rounds: Rounds, wires: Wires, low: int) -> Outlet:
+    """A started outlet with that low watermark of its output."""
+    outlet = Outlet(rounds, wires)
+    outlet.evbuf.set_write_watermarks(low, 0)
+    outlet.start()
+    return outlet
+
+
 def _none_above(outlet: Outlet, low: int) -> None:
     """Every call of writecb since the start was at the watermark or below it."""
     for level in outlet.called_at:
@@ -53,9 +61,7 @@ def test_writecb_runs_one_byte_below_the_low_watermark(
     rounds: Rounds, wires: Wires, low: int
 ) -> None:
     """The socket is full again then, so that no more leaves."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, low)
     _left(rounds, outlet, wires, low - 1)
     assert outlet.level >= low or outlet.called_at, (
         f"writecb did not run when {outlet.level} bytes were left; the low watermark is {low}"
@@ -70,9 +76,7 @@ def test_writecb_does_not_run_above_the_low_watermark(
     rounds: Rounds, wires: Wires, low: int, more: int
 ) -> None:
     """A byte more is left than the watermark, or two, or many; then all the rest leaves."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, low)
     _left(rounds, outlet, wires, low + more)
     _none_above(outlet, low)
     _drained(outlet, low)
@@ -82,9 +86,7 @@ def test_writecb_does_not_run_above_the_low_watermark(
 @pytest.mark.parametrize("low", LOWS)
 def test_writecb_has_run_when_all_output_has_left(rounds: Rounds, wires: Wires, low: int) -> None:
     """Exactly the watermark is left at first, for which a call is open."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, low)
     _left(rounds, outlet, wires, low)
     _drained(outlet, low)
 
@@ -96,9 +98,7 @@ def test_output_that_leaves_at_once_is_told(
     rounds: Rounds, wires: Wires, low: int, size: int
 ) -> None:
     """There is room for all of it, several times; it may have been below the watermark always."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, low)
     for _ in range(3):
         before = len(outlet.called_at)
         outlet.write(size)
@@ -117,9 +117,7 @@ def test_a_slow_peer_brings_no_call_above_the_low_watermark(
     rounds: Rounds, wires: Wires, low: int, step: int
 ) -> None:
     """Much more was written than the watermark; the peer takes a little after each pass."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, low)
     outlet.write(60_000)
     while outlet.level and rounds.until(lambda: outlet.drain(step)):
         _none_above(outlet, low)
@@ -158,9 +156,7 @@ def test_a_low_watermark_that_was_lowered_while_output_waits_counts(
     rounds: Rounds, wires: Wires, low: int
 ) -> None:
     """The old one would be met by what is left after the next send, and the new one is not."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(501, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, 501)
     room = room_of_a_stuffed_way(wires)
     outlet.stuff()
     outlet.write(room + 500)
@@ -176,9 +172,7 @@ def test_a_low_watermark_that_was_lowered_while_output_waits_counts(
 @pytest.mark.parametrize("low", [0, 10])
 def test_a_full_file_is_no_reason_to_call(rounds: Rounds, wires: Wires, low: int) -> None:
     """Nothing can leave, and more waits than the watermark."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, low)
     outlet.stuff()
     outlet.write(1000)
     rounds.quiet()
@@ -192,9 +186,7 @@ def test_a_full_file_is_no_reason_to_call(rounds: Rounds, wires: Wires, low: int
 @pytest.mark.parametrize("low", [0, 100])
 def test_output_that_waited_through_a_stop_is_told(rounds: Rounds, wires: Wires, low: int) -> None:
     """It leaves after the start; a first call after a start may have gone by before."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, low)
     outlet.stuff()
     outlet.write(10)
     outlet.evbuf.stop()
@@ -272,9 +264,7 @@ def test_calls_at_exactly_the_low_watermark(
     rounds: Rounds, wires: Wires, observe: Observation, low: int
 ) -> None:
     """If the loop sends in other pieces than most, the level is another, and that is said."""
-    outlet = Outlet(rounds, wires)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
+    outlet = _started(rounds, wires, low)
     _left(rounds, outlet, wires, low)
     situation = f"{low} bytes left, low {low}"
     if outlet.level != low:

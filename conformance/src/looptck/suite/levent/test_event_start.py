@@ -20,6 +20,17 @@ PASTS = ("new", "stopped", "stopped as a new one", "stopped twice", "called", "c
 every_past = pytest.mark.parametrize("past", PASTS)
 
 
+def _taking(rounds: Rounds, switch: Switch, evtype: str) -> Event:
+    """A new event, whose callback takes what there is and stops the event."""
+
+    def take() -> None:
+        switch.off()
+        event.stop()
+
+    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    return event
+
+
 def _with_past(past: str, rounds: Rounds, switch: Switch, event: Event) -> None:
     """Do with *event*, which is new, what is said; its file is silent then, the trace empty."""
     if past != "new" and past != "stopped as a new one":
@@ -45,12 +56,7 @@ def test_a_started_event_is_called(
 ) -> None:
     """Its callback takes what there is, so that each call needs a reason of its own."""
     switch = Switch(wires, evtype)
-
-    def take() -> None:
-        switch.off()
-        event.stop()
-
-    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    event = _taking(rounds, switch, evtype)
     _with_past(past, rounds, switch, event)
 
     def start() -> None:
@@ -197,12 +203,7 @@ def test_loop_does_not_return_before_a_started_event_was_called(
 ) -> None:
     """Another event runs three times and stops before it: then only this one is active."""
     switch = Switch(wires, evtype)
-
-    def take() -> None:
-        switch.off()
-        event.stop()
-
-    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    event = _taking(rounds, switch, evtype)
     _with_past(past, rounds, switch, event)
 
     def start() -> None:
