@@ -5,7 +5,6 @@ Four functions ask for a descriptor, and each rule here is tried with all of the
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +15,7 @@ from looptck.markers import rule
 from looptck.probes.observation import Observation
 from looptck.probes.polling import why_refused
 from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires, drain
+from looptck.probes.wires import Wires, at_zero, drain
 from looptck.profiles.luaevent_extended import LuaeventExtended
 
 # How often a test looks whether something has come that comes at once.
@@ -141,7 +140,7 @@ def test_nought_is_the_number_of_a_descriptor(
 ) -> None:
     """A socket has that number for the time of the test."""
     near, far = wires.pair()
-    _expect_use(use, luaevent, _at_zero(wires, near), far)
+    _expect_use(use, luaevent, at_zero(wires, near), far)
 
 
 @rule("luaevent.fd.kinds-integer")
@@ -195,7 +194,7 @@ def test_an_object_with_a_number_is_taken(
 def test_an_object_may_stand_for_nought(luaevent: LuaeventExtended, wires: Wires, use: str) -> None:
     """A socket has that number for the time of the test."""
     near, far = wires.pair()
-    _expect_use(use, luaevent, _Handle(_at_zero(wires, near)), far)
+    _expect_use(use, luaevent, _Handle(at_zero(wires, near)), far)
 
 
 class _Raising:
@@ -233,7 +232,7 @@ def test_an_object_without_a_number_is_refused(
     """
     near, far = wires.pair()
     far.send(b"input")
-    _at_zero(wires, near)
+    at_zero(wires, near)
     wrong: Any = _NO_DESCRIPTORS[kind]()
     returned: list[Any] = []
     base = luaevent.new()
@@ -303,16 +302,3 @@ def test_whether_a_base_names_the_mechanism_of_its_kernel(
         observe.raised(error, of="method()")
     else:
         observe("a text" if isinstance(name, str | bytes) else "no text", of="method()")
-
-
-def _at_zero(wires: Wires, end: socket.socket) -> int:
-    """Have descriptor 0 stand for *end* until the end of the test."""
-    saved = os.dup(0)
-
-    def restore() -> None:
-        os.dup2(saved, 0)
-        os.close(saved)
-
-    wires.keep(restore)
-    os.dup2(end.fileno(), 0)
-    return 0
