@@ -7,8 +7,7 @@ import gc
 import importlib
 import os
 import socket
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from looptck.adapters.asyncio import from_loop_factory
 from looptck.adapters.asyncio_levent import Levent
 
-Pair = tuple[socket.socket, socket.socket]
+from .levent_objects import DroppedWhenCalled, Pair, noting_evbuf
 
 # More than the passes that any of these loops needs to make a transport.
 PASSES = 10
@@ -28,15 +27,6 @@ PASSES = 10
 def levent(request: pytest.FixtureRequest) -> Levent:
     module = pytest.importorskip(request.param, reason=f"{request.param} is not installed")
     return Levent(module.new_event_loop)
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    near, far = socket.socketpair()
-    with near, far:
-        near.setblocking(False)
-        far.setblocking(False)
-        yield near, far
 
 
 def passes(base: Any, until: Callable[[], object] = lambda: False) -> None:
@@ -60,13 +50,7 @@ def test_the_engine_is_the_loop_that_the_factory_made() -> None:
 def test_bytes_go_both_ways(levent: Levent, pair: Pair) -> None:
     near, far = pair
     base = levent.newbase()
-    calls: list[tuple[Any, ...]] = []
-    evbuf = base.newevbuf(
-        near.fileno(),
-        lambda *given: calls.append(("read", *given)),
-        lambda *given: calls.append(("write", *given)),
-        lambda *given: calls.append(("error", *given)),
-    )
+    evbuf, calls = noting_evbuf(base, near)
     far.send(b"one\r\ntwo\nthree\0")
     passes(base)
     assert calls == []
@@ -199,15 +183,11 @@ def test_the_file_stays_open_and_its_duplicates_are_closed(pair: Pair) -> None:
 def test_what_is_dropped_in_its_callback_is_gone(levent: Levent, pair: Pair, kind: str) -> None:
     near, far = pair
     base = levent.newbase()
-    kept: dict[str, Any] = {}
-    make = base.newevent if kind == "event" else base.newevbuf
-    kept["it"] = make(near.fileno(), lambda _: kept.clear())
-    kept["it"].start()
-    gone = weakref.ref(kept["it"])
+    held = DroppedWhenCalled(base, near, kind)
     far.send(b"x")
     base.loop()
-    assert not kept
-    assert gone() is None
+    assert not held.kept
+    assert held.is_gone()
 
 
 def test_what_was_deleted_is_refused(levent: Levent, pair: Pair) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import socket
 import subprocess
 import sys
-import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +13,8 @@ import pytest
 from looptck.clocks import MonotonicClock
 from looptck.errors import AdapterError
 from looptck.implementation import find
+
+from .levent_objects import DroppedWhenCalled, Pair, noting_evbuf
 
 
 @pytest.fixture
@@ -25,18 +24,6 @@ def levent() -> Any:
     except AdapterError as error:
         pytest.skip(str(error))
     return implementation.profiles["levent"](MonotonicClock())
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    near, far = socket.socketpair()
-    with near, far:
-        near.setblocking(False)
-        far.setblocking(False)
-        yield near, far
-
-
-Pair = tuple[socket.socket, socket.socket]
 
 
 def test_it_says_whose_loop_it_is(levent: Any) -> None:
@@ -49,13 +36,7 @@ def test_it_says_whose_loop_it_is(levent: Any) -> None:
 def test_bytes_go_both_ways(levent: Any, pair: Pair) -> None:
     near, far = pair
     base = levent.newbase()
-    calls: list[Any] = []
-    evbuf = base.newevbuf(
-        near.fileno(),
-        lambda *given: calls.append(("read", *given)),
-        lambda *given: calls.append(("write", *given)),
-        lambda *given: calls.append(("error", *given)),
-    )
+    evbuf, calls = noting_evbuf(base, near)
     far.send(b"one\r\ntwo\nthree\0")
     base.loop(0)
     assert calls == []
@@ -154,15 +135,11 @@ def test_a_deleted_event_never_reaches_c(levent: Any, pair: Pair) -> None:
 def test_a_callback_may_drop_the_last_reference(levent: Any, pair: Pair, kind: str) -> None:
     near, far = pair
     base = levent.newbase()
-    kept: dict[str, Any] = {}
-    make = base.newevent if kind == "event" else base.newevbuf
-    kept["it"] = make(near.fileno(), lambda _: kept.clear())
-    kept["it"].start()
-    gone = weakref.ref(kept["it"])
+    held = DroppedWhenCalled(base, near, kind)
     far.send(b"x")
     base.loop(0)
-    assert not kept
-    assert gone() is None
+    assert not held.kept
+    assert held.is_gone()
     assert base.loop() == 1
 
 
