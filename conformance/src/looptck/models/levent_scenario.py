@@ -29,10 +29,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from .scenario import Call, NotAScenarioError, Step, read_call, read_step, split_at_begin
+from .story import Story
 from .world import Way
 
 # The one callback of an event that is not buffered.
@@ -74,21 +74,13 @@ class LeventActor:
 
 
 @dataclass(frozen=True, slots=True)
-class LeventScenario:
-    """A story: who is there and what happens."""
+class LeventScenario(Story):
+    """A story of events, each on a line of its own or of another."""
 
-    profile: str
     actors: Mapping[str, LeventActor]
     steps: tuple[Step, ...]
-    # for a frozen one: its id, the rule it stands for, and why it is here
-    id: str = field(default="", compare=False)
-    rule: str = field(default="", compare=False)
-    why: str = field(default="", compare=False)
 
-    def text(self) -> str:
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         yield self.profile
         for name, actor in self.actors.items():
             yield f"{name}: {actor.text()}"
@@ -98,10 +90,6 @@ class LeventScenario:
         yield "begin"
         for each in self.steps:
             yield each.text()
-
-    def as_data(self) -> dict[str, Any]:
-        """The scenario as JSON has it: its text, line by line, under its id."""
-        return {"id": self.id, "rule": self.rule, "why": self.why, "steps": list(self._lines())}
 
 
 _NAME = "[A-Z][A-Za-z0-9]*"

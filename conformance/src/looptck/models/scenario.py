@@ -24,10 +24,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
+from .story import Story
 from .world import Kind, Way
 
 
@@ -204,22 +204,14 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
-    """A story: who is there and what happens."""
+class Scenario(Story):
+    """A story of wires, and of the actors on them."""
 
-    profile: str
     wires: tuple[Kind, ...]
     actors: Mapping[str, Actor]
     steps: tuple[Step, ...]
-    # for a frozen one: its id, the rule it stands for, and why it is here
-    id: str = field(default="", compare=False)
-    rule: str = field(default="", compare=False)
-    why: str = field(default="", compare=False)
 
-    def text(self) -> str:
-        return "\n".join(self._lines())
-
-    def _lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         yield self.profile
         for number, kind in enumerate(self.wires, 1):
             yield f"wire {number}: {kind.value}"
@@ -231,10 +223,6 @@ class Scenario:
         yield "begin"
         for each in self.steps:
             yield each.text()
-
-    def as_data(self) -> dict[str, Any]:
-        """The scenario as JSON has it: its text, line by line, under its id."""
-        return {"id": self.id, "rule": self.rule, "why": self.why, "steps": list(self._lines())}
 
 
 class NotAScenarioError(ValueError):
