@@ -11,19 +11,15 @@ from typing import Any
 import pytest
 
 from looptck.clocks import MonotonicClock
-from looptck.errors import AdapterError
 from looptck.implementation import find
 
+from ..real_library import found_or_skipped
 from .levent_objects import DroppedWhenCalled, Pair, noting_evbuf
 
 
 @pytest.fixture
 def levent() -> Any:
-    try:
-        implementation = find("libevent")
-    except AdapterError as error:
-        pytest.skip(str(error))
-    return implementation.profiles["levent"](MonotonicClock())
+    return found_or_skipped("libevent").profiles["levent"](MonotonicClock())
 
 
 def test_it_says_whose_loop_it_is(levent: Any) -> None:

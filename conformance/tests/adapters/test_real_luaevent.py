@@ -17,24 +17,16 @@ from typing import Any
 import pytest
 
 from looptck.clocks import MonotonicClock
-from looptck.errors import AdapterError
 from looptck.implementation import find
 
-SPEC = "looptck.adapters.real_luaevent:implementation"
+from ..real_library import found_or_skipped
 
-# CI installs it where there is a package of it.
-IS_REQUIRED = "CI" in os.environ and sys.platform == "linux"
+SPEC = "looptck.adapters.real_luaevent:implementation"
 
 
 @pytest.fixture
 def core() -> Any:
-    try:
-        implementation = find(SPEC)
-    except AdapterError as error:
-        if IS_REQUIRED:
-            raise
-        pytest.skip(str(error))
-    return implementation.profiles["luaevent"](MonotonicClock())
+    return found_or_skipped(SPEC).profiles["luaevent"](MonotonicClock())
 
 
 def test_it_says_whose_loop_it_is(core: Any) -> None:
@@ -143,12 +135,7 @@ def test_a_base_has_what_luaevent_has_beyond_its_document(core: Any) -> None:
 
 @pytest.fixture
 def extended() -> Any:
-    try:
-        return find(SPEC).profiles["luaevent-extended"](MonotonicClock())
-    except AdapterError as error:
-        if IS_REQUIRED:
-            raise
-        pytest.skip(str(error))
+    return found_or_skipped(SPEC).profiles["luaevent-extended"](MonotonicClock())
 
 
 def test_bytes_are_the_strings_of_lua(extended: Any) -> None:

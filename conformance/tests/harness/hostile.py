@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +92,7 @@ def _spin() -> None:
 
 
 def _hold_the_gil() -> None:
-    ctypes.PyDLL(None).sleep(3600)
+    ctypes.PyDLL(None).pause()
 
 
 def _wait_for_a_thread() -> None:
@@ -128,14 +127,14 @@ def _write_rubbish() -> None:
 
 
 def _leave_a_process() -> None:
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)  # looptck-left-behind"])
+    subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()  # looptck-left-behind"])
 
 
 def _ignore_signals_and_sleep() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     while True:
-        time.sleep(3600)
+        signal.pause()
 
 
 class OtherBase(Base):

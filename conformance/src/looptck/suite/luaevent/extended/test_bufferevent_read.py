@@ -38,18 +38,7 @@ def test_read_waits_for_the_low_watermark(
             level = sent + size
             if closes and level == 5:
                 far.close()
-            if level < low:
-                yield from turns.quiet()
-                assert not turns.count("read"), (
-                    f"read was called at {level} bytes; the low watermark is {low}"
-                )
-            elif level > low:
-                called = yield from turns.until(partial(_count, turns, before))
-                assert called, (
-                    f"{size} bytes came and made {level}; the low watermark is {low}, and read "
-                    "was not called"
-                )
-            yield from turns.quiet()
+            yield from _judged(turns, level, low, before)
 
     turns.play(script)
 
@@ -139,20 +128,21 @@ def test_a_changed_low_watermark_counts_for_the_next_arrival(
         for level in range(6, after + 3):
             calls = turns.count("read")
             far.send(b"x")
-            if level < after:
-                yield from turns.quiet()
-                assert turns.count("read") == calls, (
-                    f"read was called at {level} bytes; the low watermark is {after} by now"
-                )
-            elif level > after:
-                called = yield from turns.until(partial(_count, turns, calls))
-                assert called, (
-                    f"one byte came and made {level}; the low watermark is {after} by now, and "
-                    "read was not called"
-                )
-            yield from turns.quiet()
+            yield from _judged(turns, level, after, calls)
 
     turns.play(script)
+
+
+def _judged(turns: Turns, level: int, low: int, before: int) -> Script:
+    """Bytes came and made *level*; *before* is how often read had been called."""
+    marks = f"at {level} bytes; the low watermark is {low}"
+    if level < low:
+        yield from turns.quiet()
+        assert turns.count("read") == before, f"read was called {marks}"
+    elif level > low:
+        called = yield from turns.until(partial(_count, turns, before))
+        assert called, f"bytes came, and read was not called {marks}"
+    yield from turns.quiet()
 
 
 def _within(held: Held, high: int, most: int | None = None) -> None:
