@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
 from collections.abc import Sequence
 from typing import ClassVar, Protocol, runtime_checkable
@@ -43,7 +44,7 @@ class Poller(Protocol):
         kernel has let go of *fd*, since it was closed and the number reused.
         Start anew from NOTHING.
 
-        With both NOTHING: `wait` reported *fd* though nobody asked; see to it
+        With *old* and *new* NOTHING: `wait` reported *fd* though nobody asked; see to it
         that this ends.
         """
 
@@ -57,7 +58,8 @@ class Poller(Protocol):
         Guaranteed: readiness is a level; it is reported on each wait for as
         long as it holds.  No descriptor comes twice in one answer.  With
         nothing ready it does not return before *timeout*, unless that is more
-        than the kernel can express, or a signal came.
+        than the kernel can express, a signal came, or a ghost was met: an
+        interest that lives on under a number that stands for another file.
 
         Not guaranteed: that the answer is not empty, nor that only
         directions come that were asked for.
@@ -84,10 +86,22 @@ def identify(fd: int) -> tuple[int, int]:
 
     Two descriptors of one file are equal, and so are all nameless kernel
     objects of some kinds: different means certainly different, equal does not
-    mean certainly the same.
+    mean certainly the same.  (`Poller.change` knows, where the system has epoll.)
     """
     status = _fstat(fd)
     return status.st_dev, status.st_ino
+
+
+def is_hung_up(fd: int) -> bool:
+    """Whether *fd* is ready to write because of a hang-up alone: a write would block.
+
+    A terminal whose other end was closed is so for ever, if its buffer is full.
+    """
+    if not hasattr(select, "poll"):
+        return False
+    asked = select.poll()
+    asked.register(fd, select.POLLOUT)
+    return any(word & select.POLLHUP and not word & select.POLLOUT for _, word in asked.poll(0))
 
 
 def check_pollable(fd: int) -> None:

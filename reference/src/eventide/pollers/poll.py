@@ -11,6 +11,9 @@ Why the code is the way it is
    program does not depend on the poller it was tried with.  (A device without
    a readiness of its own, /dev/null for one, cannot be told apart: it is
    taken here and refused by epoll.)
+
+3. poll() does not mind that a number was given to another file.  The witness
+   does, as epoll would.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from contextlib import suppress
 from typing import ClassVar
 
 from .api import BOTH, NOTHING, READ, WRITE, Notice, check_pollable
+from .epollset import Witness
 
 _ASK = {READ: select.POLLIN, WRITE: select.POLLOUT, BOTH: select.POLLIN | select.POLLOUT}
 
@@ -43,10 +47,13 @@ class PollPoller:
 
     def __init__(self) -> None:
         self._poll = select.poll()
+        self._witness = Witness()
 
     def change(self, fd: int, old: int, new: int) -> None:
         if new:
             check_pollable(fd)  # 1, 2
+        self._witness.change(fd, old, new)  # 3
+        if new:
             self._poll.register(fd, _ASK[new])
         else:
             with suppress(KeyError):
@@ -60,3 +67,4 @@ class PollPoller:
 
     def close(self) -> None:
         self._poll = select.poll()
+        self._witness.close()

@@ -17,6 +17,15 @@ Why the code is the way it is
    program does not depend on the poller it was tried with.
 
 4. The BSDs refuse a timeout of more than 10**8 seconds.
+
+5. select() does not mind that a number was given to another file.  The witness
+   does, as epoll would.
+
+6. On Linux a hang-up wakes readers alone (the BSDs wake both).  The witness is
+   readable while anybody is hung up, and says who; so it is asked as well.
+
+7. A signal handler may watch and stop watching between any two lines, so what
+   is walked through in Python is a copy.
 """
 
 from __future__ import annotations
@@ -29,7 +38,8 @@ from functools import cache
 from math import ceil
 from typing import ClassVar
 
-from .api import NOTHING, READ, WRITE, Notice, check_pollable, identify
+from .api import BOTH, NOTHING, READ, WRITE, Notice, check_pollable, identify
+from .epollset import Witness
 
 _FD_SETSIZE = 1024
 _LONGEST = 10.0**8  # 4
@@ -47,10 +57,13 @@ class SelectPoller:
         self._writers: set[int] = set()
         # those that `select.select` refuses
         self._large: set[int] = set()
+        self._witness = Witness()
 
     def change(self, fd: int, old: int, new: int) -> None:
         if new:
             check_pollable(fd)  # 2, 3
+        self._witness.change(fd, old, new)  # 5
+        if new:
             if fd >= _FD_SETSIZE:
                 _wide_select()  # a system without it says so here
                 self._large.add(fd)
@@ -65,26 +78,32 @@ class SelectPoller:
     def wait(self, timeout: float | None) -> list[Notice]:
         if timeout is not None and timeout > _LONGEST:
             timeout = _LONGEST
+        readers, writers = set(self._readers), set(self._writers)  # 7
+        if (witness := self._witness.fileno()) is not None:
+            readers.add(witness)  # 6
         readable: Iterable[int]
         writable: Iterable[int]
         try:
-            if self._large:
-                readable, writable = _wide_select()(self._readers, self._writers, timeout)
+            if self._large or (witness or 0) >= _FD_SETSIZE:
+                readable, writable = _wide_select()(readers, writers, timeout)
             else:
                 # rounds up to the next microsecond
-                readable, writable, _ = select.select(self._readers, self._writers, (), timeout)
+                readable, writable, _ = select.select(readers, writers, (), timeout)
         except OSError as error:
             if error.errno != errno.EBADF:
                 raise
-            return [(fd, NOTHING) for fd in self._readers | self._writers if _is_closed(fd)]  # 2
+            return [(fd, NOTHING) for fd in readers | writers if _is_closed(fd)]  # 2
         notices = dict.fromkeys(readable, READ)
         for fd in writable:
             notices[fd] = notices.get(fd, NOTHING) | WRITE
+        if witness is not None and notices.pop(witness, NOTHING):
+            notices.update(dict.fromkeys(self._witness.hung_up(), BOTH))
         return list(notices.items())
 
     def close(self) -> None:
         for fds in (self._readers, self._writers, self._large):
             fds.clear()
+        self._witness.close()
 
 
 def _is_closed(fd: int) -> bool:
