@@ -65,7 +65,7 @@ from .flags import (
     EVBUFFER_TIMEOUT,
     EVBUFFER_WRITE,
 )
-from .pollers.api import BOTH, NOTHING, READ, WRITE
+from .pollers.api import BOTH, NOTHING, READ, WRITE, is_hung_up
 
 # the most that one read asks for
 _CHUNK = 65536
@@ -364,7 +364,9 @@ class BufferedEvent(Event):
                     elif queue.head:
                         queue.write_to(self.fd)
                 except BlockingIOError:
-                    pass
+                    if ready & WRITE and is_hung_up(self.fd):  # it would be ready for ever
+                        gone = OSError(errno.EIO, os.strerror(errno.EIO))
+                        self._end(WRITE, EVBUFFER_ERROR, gone)
                 except OSError as error:
                     self._end(WRITE, EVBUFFER_ERROR, error)
                 else:
