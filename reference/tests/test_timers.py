@@ -168,4 +168,5 @@ def test_any_history_fires_what_the_model_fires(
         for name in fire(timers, now):
             del model[name]
     assert timers.bound() is None
-    assert timers._dead == len(timers._heap) == 0
+    assert not timers._heap
+    assert not timers._fresh

@@ -12,7 +12,7 @@ from .buffer import Buffer
 from .buffered import BufferedEvent, Hold
 from .clock import Clock, MonotonicClock, VirtualClock
 from .dialects import levent, luaevent, luahop
-from .errors import ClosedError, RunningError, UsageError
+from .errors import ClosedError, ForkedError, RunningError, UsageError
 from .events import Interval, Timer, Watcher
 from .loop import Loop
 from .pollers import READ, WRITE, Poller, available, default
@@ -26,6 +26,7 @@ __all__ = [
     "BufferedEvent",
     "Clock",
     "ClosedError",
+    "ForkedError",
     "Hold",
     "Interval",
     "Loop",

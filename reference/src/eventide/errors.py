@@ -16,6 +16,12 @@ class ClosedError(UsageError):
     closes shows as readiness and an empty read, never as this error."""
 
 
+class ForkedError(ClosedError):
+    """This process is a fork of the one that made this loop: the loop lives
+    there, with the parent.  To the child it is closed, and closing it again
+    touches nothing of the parent's."""
+
+
 class RunningError(UsageError):
     """The loop is in the middle of a turn, and this must not be done in one.
 

@@ -15,13 +15,17 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from .events import Event
-from .pollers import NOTHING, Notice, Poller
+from .pollers import NOTHING, Poller
 from .pollers.api import identify
+from .waker import Waker
 
 
 class Interest:
-    def __init__(self, poller: Poller) -> None:
+    """*waker* ends the sleep of a turn that began before a change."""
+
+    def __init__(self, poller: Poller, waker: Waker) -> None:
         self._poller = poller
+        self._waker = waker
         # {fd: event}, and {fd: events} where there are several: no number is in
         # both.  What is wanted is in the events; the kernel knows the union.
         self.sole: dict[int, Event] = {}
@@ -57,6 +61,8 @@ class Interest:
         # readers first: what comes in may decide what goes out
         self._put(fd, tuple(sorted((*others, event), key=lambda event: event.want)))
         self.files[fd] = file
+        if self._waker.asleep:
+            self._waker.nudge()
 
     def rewatch(self, event: Event, want: int) -> None:
         """From now on watch for *event* in *want*.
@@ -72,15 +78,20 @@ class Interest:
         else:
             fd, gains = event.fd, want & ~event.want
             if gains and identify(fd) != self.files[fd]:
-                raise OSError(errno.EBADF, f"descriptor {fd} was closed while it was watched")
+                raise _closed(fd)
             others = _union(self._others(event))
-            if others | event.want != others | want:
+            if gains or others | event.want != others | want:
                 try:
                     self._poller.change(fd, others | event.want, others | want)
+                except FileNotFoundError:
+                    if gains:
+                        raise _closed(fd) from None
                 except OSError:
                     if gains:
                         raise
             event.want = want
+            if self._waker.asleep:
+                self._waker.nudge()
 
     def unlink(self, event: Event) -> None:
         """After this returns, *event* is not ready any more, not even this turn."""
@@ -96,16 +107,18 @@ class Interest:
         if left != left | want:
             with suppress(OSError):  # closed first: the kernel has taken it back
                 self._poller.change(fd, left | want, left)
+        if self._waker.asleep:
+            self._waker.nudge()
 
-    def exorcise(self, notices: list[Notice]) -> list[Notice]:
-        """*notices*, without descriptors that nobody watches.
+    def drop_unwatched(self, fd: int) -> None:
+        """Tell the poller not to speak of *fd* again, which nobody watches."""
+        self._poller.change(fd, NOTHING, NOTHING)
 
-        The poller is told not to speak of those again.
-        """
-        for fd, _ in notices:
-            if fd not in self.files:
-                self._poller.change(fd, NOTHING, NOTHING)
-        return [notice for notice in notices if notice[0] in self.files]
+    def abandon(self) -> None:
+        """In a forked child: nobody is ready any more, and the kernel is told nothing."""
+        for fd in self.files:
+            for event in self.of(fd):
+                event.want = NOTHING
 
     def clear(self) -> None:
         """Close every event, and watch for nobody."""
@@ -133,6 +146,10 @@ def _union(events: Iterable[Event]) -> int:
     for event in events:
         want |= event.want
     return want
+
+
+def _closed(fd: int) -> OSError:
+    return OSError(errno.EBADF, f"descriptor {fd} was closed while it was watched")
 
 
 def _retire(events: tuple[Event, ...]) -> tuple[()]:

@@ -1,85 +1,31 @@
-"""One turn after the other.  Knows no socket, thread, coroutine or buffer.
+"""The loop as a program uses it.  Knows no socket, thread, coroutine or buffer.
 
-The turn
---------
-
-TURN-1  Interest that changed is told to the kernel at once, so that a bad
-        descriptor is the caller's error, and so that a number is free for
-        reuse as soon as its event is closed.
-TURN-2  The budget: nothing if something is due, else until something may be,
-        else for ever.
-TURN-3  Wait.  Whose readiness it is is settled before the first callback: an
-        event registered later in the turn is not called, even if it got the
-        number of a closed descriptor that was ready.
-TURN-4  Call what is ready.  An event stopped earlier in the turn wants
-        nothing any more and is passed over.
-TURN-5  Read the clock once and call what is due: by deadline, then by order of
-        setting.  What was set during this turn waits for the next.  Never early.
-TURN-6  An exception of a callback ends the turn and comes out.  The next turn
-        finishes this one: those not reached come first, if they are still
-        ready, so that nobody starves behind an event that always raises.
+How a turn goes, and what is promised of it, is in `turn`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import Any, Self
 
-from .clock import Clock, MonotonicClock
-from .errors import ClosedError, RunningError
+from .clock import Clock
+from .errors import RunningError
 from .events import Descriptor, Event, Interval, Timer, Watcher, seconds
-from .inbox import Inbox
-from .interest import Interest
-from .pollers import BOTH, READ, WRITE, Poller, Verbatim, open_poller
-from .timers import Timers
-
-# What a poller that speaks no other words means by them.
-_DIRECTIONS = range(BOTH + 1)
+from .pollers import BOTH, READ, WRITE, Poller
+from .turn import Turner
 
 
-class Loop:
+class Loop(Turner):
     """Watches descriptors, keeps timers, takes calls from other threads.
 
     *poller* is the name of one, or one of your own; *clock* the time it goes
-    by.  A loop belongs to the thread that turns it; only `post` may be called
-    from elsewhere.
+    by.  A loop belongs to the thread that turns it; only `post` and `stop` may
+    be called from elsewhere, but a signal handler may call all but `close`.
+    And it belongs to the process that made it: a forked child can only close it.
     """
 
     def __init__(self, poller: str | Poller | None = None, clock: Clock | None = None) -> None:
-        self._closed = True  # until all below has succeeded
-        if clock is None:
-            clock = MonotonicClock()
-        self._poller = open_poller(poller) if poller is None or isinstance(poller, str) else poller
-        if isinstance(self._poller, Verbatim):
-            wait, self._means = self._poller.ask, self._poller.means
-        else:
-            wait, self._means = self._poller.wait, _DIRECTIONS
-        self._wait = clock.pace(wait)
-        self._timers = Timers()
-        self._interest = Interest(self._poller)
-        self._watched = self._interest.files
-
-        # The verbs that events need (see `Keeper`).
-        self.now: Callable[[], float] = clock.now
-        self.link = self._interest.link
-        self.rewatch = self._interest.rewatch
-        self.unlink = self._interest.unlink
-        self.set_deadline = self._timers.set
-        self.cancel_deadline = self._timers.cancel
-
-        # those that a turn found ready and, cut short, did not reach
-        self._unreached: list[Event] | None = None
-        self._running = self._stopping = False
-        try:
-            self._inbox = Inbox()
-            self.link(self._inbox, READ)
-        except BaseException:
-            self._poller.close()
-            raise
-        self._closed = False
-
-    # ---- for programs
+        super().__init__(poller, clock)
 
     def watch(self, fd: Descriptor, interest: int, callback: Callable[[int], object]) -> Watcher:
         """*callback* is called in each turn that finds *fd* ready.
@@ -91,12 +37,12 @@ class Loop:
         """
         if interest not in (READ, WRITE, BOTH):
             raise ValueError(f"interest is READ, WRITE or READ | WRITE, not {interest!r}")
-        self._check_open()
+        self.check_open()
         return Watcher(self, fd, interest, _callable(callback))
 
     def after(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
         """*fn(*args)* is called once, *delay* seconds from now at the soonest."""
-        self._check_open()
+        self.check_open()
         return Timer(self, _length(delay, "delay"), _callable(fn), args)
 
     def every(self, period: float, fn: Callable[..., object], *args: Any) -> Interval:
@@ -106,7 +52,7 @@ class Loop:
         """
         if not _length(period, "period"):
             raise ValueError("a period of 0 seconds would never end")
-        self._check_open()
+        self.check_open()
         return Interval(self, float(period), _callable(fn), args)
 
     def post(self, fn: Callable[..., object], *args: Any) -> None:
@@ -114,20 +60,30 @@ class Loop:
 
         Safe from any thread and from signal handlers; ends a turn's sleep.
         """
-        self._inbox.post(_callable(fn), *args)
+        if not self._inbox.post(_callable(fn), *args):
+            self.check_open()
 
-    def run(self, *, forever: bool = False) -> None:
+    def run(self, *, forever: bool = False, until_called: bool = False) -> None:
         """Turn until `stop()`, or until nothing is left to wait for.
 
         *forever* goes on without anything to wait for: somebody will post.
+        *until_called* returns after the first turn that called somebody.
         """
         self._enter()
         try:
             self._stopping = False
-            while not self._stopping and (len(self._watched) > 1 or forever or self.busy):
-                self._turn(None)
+            catching = self._waker.catch_signals()
+            try:
+                while not self._stopping and (self._watched or forever or self.busy):
+                    if self._turn(None) and until_called:
+                        break
+            finally:
+                if catching:
+                    self._waker.release_signals()
         finally:
-            self._running = False
+            self._leave()
+        if self._closed:  # a callback forked, and this is the child
+            self.check_open()
 
     def turn(self, timeout: float | None = None) -> bool:
         """Wait once, *timeout* seconds at most; whether something was called.
@@ -136,22 +92,32 @@ class Loop:
         """
         self._enter()
         try:
-            return self._turn(timeout)
+            called = self._turn(timeout)
         finally:
-            self._running = False
+            self._leave()
+        if self._closed:  # a callback forked, and this is the child
+            self.check_open()
+        return called
 
     def stop(self) -> None:
-        """`run` returns after this turn."""
+        """`run` returns after this turn; if it sleeps, at once.
+
+        Safe from any thread and from signal handlers.
+        """
+        if self._forked:
+            self.check_open()
         self._stopping = True
+        self._waker.nudge()
 
     @property
     def busy(self) -> bool:
         """Whether there is anything to wait for."""
-        # one descriptor is the inbox's own
-        return len(self._watched) > 1 or self._timers.live > 0 or len(self._inbox) > 0
+        return bool(self._watched or self._timers.live or self._inbox.calls)
 
     def watching(self, fd: int) -> tuple[Event, ...]:
         """The events that wait for descriptor *fd*."""
+        if self._forked:
+            self.check_open()
         return self._interest.of(fd)
 
     @property
@@ -176,7 +142,8 @@ class Loop:
         self._interest.clear()
         for timed in self._timers.clear():
             timed.close()
-        self._unreached = None
+        self._cut = None
+        self._inbox.close()
         self._poller.close()
 
     def __enter__(self) -> Self:
@@ -192,61 +159,6 @@ class Loop:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "running" if self._running else "idle"
         return f"<{type(self).__name__}: {self._poller.name}, {state}>"
-
-    # ---- the turn
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedError("this loop is closed; make a new one")
-
-    def _enter(self) -> None:
-        if self._closed:
-            self._check_open()
-        if self._running:
-            raise RunningError("this loop is in the middle of a turn already")
-        self._running = True
-
-    def _turn(self, timeout: float | None) -> bool:
-        called = False
-        timers = self._timers
-        bound = timers.bound() if timers.live else None
-        batch = iter(self._batch(bound, timeout))
-        try:
-            for event, ready in batch:  # TURN-4
-                if hit := ready & event.want:
-                    event.ready(hit)
-                    called = True
-                elif event.want and not ready:
-                    want = event.want
-                    self.unlink(event)
-                    called |= event.lost(want)
-        except BaseException:
-            self._unreached = [event for event, _ in batch]  # TURN-6
-            raise
-        if bound is not None:
-            now = self.now()
-            while (due := timers.pop_due(now)) is not None:  # TURN-5
-                due.due(now)
-                called = True
-        return called
-
-    def _batch(self, bound: float | None, timeout: float | None) -> list[tuple[Event, int]]:
-        """Who is ready, and in which directions."""
-        if self._unreached is not None:  # TURN-6
-            unreached, self._unreached = self._unreached, None
-            still = dict(self._poller.wait(0))
-            return [(event, still[event.fd]) for event in unreached if event.fd in still]
-        if bound is not None:  # TURN-2
-            budget = max(0.0, bound - self.now())
-            timeout = budget if timeout is None else min(budget, timeout)
-        notices = self._wait(None if timeout == inf else timeout)  # TURN-3
-        means, interest = self._means, self._interest
-        sole = interest.sole
-        try:
-            return [(sole[fd], means[word]) for fd, word in notices]
-        except KeyError:  # it has several events; or nobody watches it
-            notices = interest.exorcise(notices)
-            return [(event, means[word]) for fd, word in notices for event in interest.of(fd)]
 
 
 def _callable(fn: Callable[..., object]) -> Callable[..., object]:

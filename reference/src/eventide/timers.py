@@ -9,22 +9,31 @@ Why the code is the way it is
    finds out when that entry comes up.
 
 2. What is set during a turn must wait for the next one, even if it is due
-   already.  So what is set goes to a list first, and into the heap when the
+   already.  So what is set goes to the fresh first, and into the heap when the
    next turn asks how long it may sleep.  `pop_due` looks at the heap alone.
 
 3. A cancelled deadline leaves its entry in the heap, since finding it there
-   would cost more than waiting for it to come up.  When the dead entries are
-   the majority the heap is rebuilt.
+   would cost more than waiting for it to come up.  The entry no longer knows
+   whose it was, and when such entries are the majority they are thrown out.
+
+4. A signal handler may set and cancel between any two calls made here.  So
+   the heap is changed in place, a dead entry is known by itself rather than
+   counted, and nothing is read before a call and trusted after it.
 """
 
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-# deadline, order of setting, whose it is.  The order is unique, so that a
-# comparison never reaches the third.
-Entry: TypeAlias = "tuple[float, int, Timed]"
+from .waker import Waker
+
+# [deadline, order of setting, whose it is, or None: 3].  The order is unique,
+# so that a comparison never reaches the third.
+Entry: TypeAlias = list[Any]
+
+# dead entries that the heap may have at any time
+_SLACK = 64
 
 
 class Timed:
@@ -37,7 +46,7 @@ class Timed:
         self.deadline: float | None = None
         # counts every `set`: ties go by it, and it tells a moved deadline
         self.order = 0
-        # the heap's entry; or () while in the list of the fresh; or None
+        # the heap's entry; or () while among the fresh; or None
         self.entry: Entry | tuple[()] | None = None
 
     def due(self, now: float) -> None:
@@ -50,35 +59,38 @@ class Timed:
 
 
 class Timers:
-    def __init__(self) -> None:
+    """*waker* ends the sleep of a turn that a change makes too long."""
+
+    def __init__(self, waker: Waker | None = None) -> None:
+        self._waker = waker
         self._heap: list[Entry] = []
-        # set since the last `bound`, not yet in the heap
-        self._fresh: list[Timed] = []
+        # set since the last `bound`, not yet in the heap; a dict, so that what
+        # is cancelled in the meantime leaves nothing
+        self._fresh: dict[Timed, None] = {}
         self._order = 0
         # the order reached when `bound` was last asked: later ones wait
         self._mark = 0
         # how many have a deadline
         self.live = 0
-        # how many entries of the heap stand for no deadline any more
-        self._dead = 0
 
     def set(self, timed: Timed, deadline: float) -> None:
         """*timed* is due at *deadline*, and no longer at any other time."""
         self._order = timed.order = self._order + 1
-        entry = timed.entry
         if timed.deadline is None:
             self.live += 1
-            if entry:
-                self._dead -= 1
         timed.deadline = deadline
-        if not entry:
-            if entry is None:
-                timed.entry = ()
-                self._fresh.append(timed)
-        elif deadline < entry[0]:  # else 1: the entry comes up early enough
-            timed.entry = ()
-            self._fresh.append(timed)
-            self._dead += 1
+        entry = timed.entry
+        if entry:
+            if deadline >= entry[0]:  # 1: the entry comes up early enough
+                return
+            entry[2] = None
+            self._tidy()
+        elif entry is not None:
+            return
+        timed.entry = ()
+        self._fresh[timed] = None
+        if self._waker is not None and self._waker.asleep:
+            self._waker.nudge()
 
     def cancel(self, timed: Timed) -> None:
         """*timed* is due no more.  Harmless if it was not."""
@@ -86,10 +98,16 @@ class Timers:
             return
         timed.deadline = None
         self.live -= 1
-        if timed.entry:
-            self._dead += 1
-            if self._dead > 64 and self._dead * 2 > len(self._heap):
-                self._rebuild()  # 3
+        entry, timed.entry = timed.entry, None
+        if entry:
+            entry[2] = None
+            self._tidy()
+        else:
+            self._fresh.pop(timed, None)
+            if not self._fresh:
+                self._fresh.clear()  # an emptied dict keeps its room, a cleared one does not
+        if not self.live and self._waker is not None and self._waker.asleep:
+            self._waker.nudge()  # there may be nothing left to wait for
 
     def bound(self) -> float | None:
         """No deadline is sooner than this; None if there is none at all.
@@ -99,16 +117,17 @@ class Timers:
         that are set.
         """
         self._mark = self._order
-        if self._fresh:
-            for timed in self._fresh:
-                self._push(timed)
-            self._fresh.clear()
         heap = self._heap
+        if self._fresh:
+            fresh, self._fresh = self._fresh, {}
+            for timed in fresh:
+                self._push(timed)
         while heap:
-            deadline, _, timed = entry = heap[0]
-            if entry is timed.entry and timed.deadline is not None:
+            entry = heap[0]
+            if entry[2] is not None:
+                deadline: float = entry[0]
                 return deadline
-            self._drop(heappop(heap))
+            heappop(heap)
         return None
 
     def pop_due(self, now: float) -> Timed | None:
@@ -119,13 +138,14 @@ class Timers:
         heap = self._heap
         while heap and heap[0][0] <= now:
             entry = heappop(heap)
-            timed = entry[2]
-            if entry is not timed.entry or timed.deadline is None:
-                self._drop(entry)
-            elif timed.order > self._mark:  # 2
+            timed: Timed | None = entry[2]
+            if timed is None:
+                continue
+            if timed.order > self._mark:  # 2
                 timed.entry = ()
-                self._fresh.append(timed)
+                self._fresh[timed] = None
             elif entry[1] != timed.order:  # 1
+                timed.entry = ()
                 self._push(timed)
             else:
                 timed.entry = timed.deadline = None
@@ -135,39 +155,25 @@ class Timers:
 
     def clear(self) -> list[Timed]:
         """Take away every deadline; whose they were."""
-        known = {id(timed): timed for *_, timed in self._heap}
-        known.update((id(timed), timed) for timed in self._fresh)
-        pending = [timed for timed in known.values() if timed.deadline is not None]
-        for timed in known.values():
+        pending = [entry[2] for entry in self._heap if entry[2] is not None]
+        pending += self._fresh
+        for timed in pending:
             timed.entry = timed.deadline = None
         self._heap.clear()
         self._fresh.clear()
-        self.live = self._dead = 0
+        self.live = 0
         return pending
 
     def _push(self, timed: Timed) -> None:
-        if timed.deadline is None:  # cancelled before it came here
-            timed.entry = None
-        else:
-            timed.entry = (timed.deadline, timed.order, timed)
-            heappush(self._heap, timed.entry)
+        # 4: it may have been cancelled on its way here, or even set again
+        if timed.deadline is not None and not timed.entry:
+            timed.entry = entry = [timed.deadline, timed.order, timed]
+            heappush(self._heap, entry)
 
-    def _drop(self, entry: Entry) -> None:
-        """Forget a dead entry that was taken from the heap (3)."""
-        self._dead -= 1
-        if entry is entry[2].entry:
-            entry[2].entry = None
-
-    def _rebuild(self) -> None:
-        kept = []
-        for entry in self._heap:
-            timed = entry[2]
-            if entry is not timed.entry:
-                continue
-            if timed.deadline is None:
-                timed.entry = None
-            else:
-                kept.append(entry)
-        heapify(kept)
-        self._heap = kept
-        self._dead = 0
+    def _tidy(self) -> None:
+        """Throw out dead entries, if they are the majority (3)."""
+        heap = self._heap
+        alive = self.live - len(self._fresh)
+        if len(heap) > 2 * alive + _SLACK:
+            heap[:] = [entry for entry in heap.copy() if entry[2] is not None]
+            heapify(heap)

@@ -126,7 +126,7 @@ class EvBuf:
     def start(self) -> EvBuf:
         """Bytes move from now on, and callbacks are called; after an end, again."""
         event = self._event or _deleted()
-        _check_open(self._loop)
+        self._loop.check_open("base")
         event.enable()
         return self
 
@@ -199,7 +199,7 @@ class Base:
 
         *evtype* is "r", "w" or "rw".
         """
-        _check_open(self._loop)
+        self._loop.check_open("base")
         fd = self._files.fdfromvalue(file)
         if not callable(callback):
             raise TypeError(f"callback must be callable, not {callback!r}")
@@ -222,7 +222,7 @@ class Base:
         flags EVBUFFER_EOF, EVBUFFER_ERROR or EVBUFFER_TIMEOUT, with the
         direction.  Each may be None.
         """
-        _check_open(self._loop)
+        self._loop.check_open("base")
         fd = self._files.fdfromvalue(file)
         event = BufferedEvent(self._loop, fd, readcb, writecb, errorcb, subject=file)
         return EvBuf(self._loop, event)
@@ -243,8 +243,7 @@ class Base:
         elif howmany == 0:
             self._loop.turn(0)
         else:
-            while self._loop.busy and not self._loop.turn():
-                pass
+            self._loop.run(until_called=True)
         return True
 
     def close(self) -> None:
@@ -334,11 +333,6 @@ fdfromvalue = _files.fdfromvalue
 def newbase(poller: str | Poller | None = None, clock: Clock | None = None) -> Base:
     """A fresh base, independent of every other one."""
     return Base(_files, poller, clock)
-
-
-def _check_open(loop: Loop) -> None:
-    if loop.closed:
-        raise ClosedError("this base is closed; make a new one")
 
 
 def _deleted() -> NoReturn:

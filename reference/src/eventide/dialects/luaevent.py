@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..clock import Clock
-from ..errors import ClosedError
 from ..events import Answer, Descriptor, PersistentEvent, flag_set, seconds
 from ..flags import (
     EV_PERSIST,
@@ -106,8 +105,7 @@ class Base:
         A wrong argument raises TypeError, ValueError or (a descriptor that
         cannot be watched) OSError, and leaves nothing registered.
         """
-        if self._loop.closed:
-            raise ClosedError("this base is closed; make a new one")
+        self._loop.check_open("base")
         want = flag_set(event, "the flags of an event")
         if want == LEAVE:
             raise ValueError("LEAVE is for a callback to return, it cannot be registered")

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from ..buffer import Buffer as Queue
 from ..buffered import BufferedEvent
-from ..errors import ClosedError, UsageError
+from ..errors import UsageError
 from ..events import Descriptor, seconds
 from ..flags import EV_READ, EV_WRITE, EVBUFFER_READ, EVBUFFER_WRITE
 from ..loop import Loop
@@ -209,8 +209,7 @@ def new(
     loop = getattr(base, "_loop", None)
     if not isinstance(loop, Loop):
         raise TypeError(f"base is what luaevent.new() returned, not {base!r}")
-    if loop.closed:
-        raise ClosedError("this base is closed; make a new one")
+    loop.check_open("base")
     for callback in (read, write):
         if callback is not None and not callable(callback):
             raise TypeError(f"a callback must be callable or None, not {callback!r}")

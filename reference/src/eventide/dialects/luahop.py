@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from math import fsum
 
 from ..clock import Clock
-from ..errors import ClosedError
 from ..events import Descriptor, Event, Interval, Timer, fd_number, seconds
 from ..loop import Loop
 from ..pollers import BOTH, READ, WRITE, Poller
@@ -61,6 +60,7 @@ class _Listener(Event):
             self._callback()
         except Exception as error:
             self._errors.append(error)
+            self._loop.stop()  # `Hop.loop` raises it after this batch
 
     def lost(self, want: int) -> bool:
         self.close()
@@ -79,7 +79,6 @@ class Hop:
         self._loop = Loop(poller, clock)
         # what the callbacks of this poll raised
         self._errors: list[Exception] = []
-        self._stopping = False
 
     def set_listener(self, fd: Descriptor, mask: str, callback: HopCallback) -> None:
         """*callback* runs in `poll` whenever *fd* is ready in direction *mask*.
@@ -114,7 +113,7 @@ class Hop:
         """
         self._check_open()
         delay = _seconds(duration)
-        return Timer(self._loop, delay, _guard, (self._errors, _callable(callback)))
+        return Timer(self._loop, delay, _guard, (self._loop, self._errors, _callable(callback)))
 
     def set_interval(self, duration: Duration, callback: HopCallback) -> Interval:
         """*callback* runs every *duration*, first after one whole period.
@@ -126,7 +125,7 @@ class Hop:
         period = _seconds(duration)
         if not period:
             raise ValueError(f"an interval of {duration!r} would never end")
-        return Interval(self._loop, period, _guard, (self._errors, _callable(callback)))
+        return Interval(self._loop, period, _guard, (self._loop, self._errors, _callable(callback)))
 
     def clear_timer(self, timer: object) -> None:
         """The timer never fires again.  A spent or cleared one is left alone."""
@@ -149,10 +148,7 @@ class Hop:
         deadline = None if limit is None else loop.now() + limit
         while True:
             called = loop.turn(limit)
-            if self._errors:
-                error = self._errors[0]
-                self._errors.clear()
-                raise error
+            self._raise_first()
             if called:
                 return True
             if deadline is not None:
@@ -162,13 +158,15 @@ class Hop:
 
     def loop(self) -> None:
         """Poll until `stop()` is called.  (An extension.)"""
-        self._stopping = False
-        while not self._stopping:
-            self.poll()
+        self._loop.run(forever=True)
+        self._raise_first()
 
     def stop(self) -> None:
-        """`loop` returns after the batch that is running.  (An extension.)"""
-        self._stopping = True
+        """`loop` returns after the batch that is running; if it sleeps, at once.
+
+        Safe from any thread and from signal handlers.  (An extension.)
+        """
+        self._loop.stop()
 
     def close(self) -> None:
         """Forget all listeners and timers, give back what the loop opened.  (An extension.)
@@ -194,8 +192,13 @@ class Hop:
             listener.close()
 
     def _check_open(self) -> None:
-        if self._loop.closed:
-            raise ClosedError("this loop is closed; make a new one")
+        self._loop.check_open()
+
+    def _raise_first(self) -> None:
+        if self._errors:
+            error = self._errors[0]
+            self._errors.clear()
+            raise error
 
 
 class Luahop:
@@ -231,11 +234,12 @@ def clear_timer(timer: object) -> None:
     timer.close()
 
 
-def _guard(errors: list[Exception], callback: HopCallback) -> None:
+def _guard(loop: Loop, errors: list[Exception], callback: HopCallback) -> None:
     try:
         callback()
     except Exception as error:
         errors.append(error)
+        loop.stop()
 
 
 def _direction(mask: str) -> int:

@@ -1,0 +1,105 @@
+"""A pipe that ends the sleep of a turn.  Knows no loop, no poller and no call.
+
+Who changes something while a turn sleeps, or is about to, must end that sleep:
+a signal handler runs in the middle of the wait, and Python then goes on
+waiting with the old timeout (PEP 475).  So `asleep` is set before the turn
+decides how long to wait, and whoever changes something calls `nudge`.
+
+One window is left: a signal that arrives after the last look at pending
+handlers and before the system call.  Its handler runs when the wait is over.
+Only C code can write then: `catch_signals` lends the pipe to
+`signal.set_wakeup_fd`, while `run` runs in the main thread, and if the program
+has no wakeup descriptor of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from _thread import RLock  # `threading` costs a program that has none 2 ms at its start
+from contextlib import suppress
+from typing import ClassVar
+
+_NO_FD = -1
+
+
+class Waker:
+    """`wake` and `nudge` are safe from any thread and signal handler; a late one does nothing."""
+
+    # the pipes that `set_wakeup_fd` was lent, the innermost `run` last
+    lent: ClassVar[list[Waker]] = []
+
+    __slots__ = ("_write", "asleep", "closed", "fd", "lock")
+
+    def __init__(self) -> None:
+        self.fd, self._write = os.pipe()
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._write, False)
+        self.closed = False
+        # whether a change must end the sleep of a turn
+        self.asleep = False
+        # Held while the pipe is written or closed: after `close` its numbers may
+        # be those of other files.  A handler may come in while its thread holds it.
+        self.lock = RLock()
+
+    def wake(self) -> None:
+        """The wait that runs, or else the next one, returns at once."""
+        with self.lock:
+            if not self.closed:
+                with suppress(BlockingIOError):  # full: it is readable all the more
+                    os.write(self._write, b"\0")
+
+    def nudge(self) -> None:
+        """End the sleep of the turn, if there is one."""
+        if self.asleep:
+            self.asleep = False
+            self.wake()
+
+    def drain(self) -> None:
+        """Take back every `wake` up to now."""
+        with suppress(BlockingIOError):
+            if not self.closed:
+                os.read(self.fd, 65536)
+
+    def catch_signals(self) -> bool:
+        """Whether each signal with a handler wakes from now on, until `release_signals`."""
+        try:
+            before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        except ValueError:  # not the main thread: handlers do not run in it
+            return False
+        if before != (Waker.lent[-1]._write if Waker.lent else _NO_FD):
+            signal.set_wakeup_fd(before)  # the program's own
+            return False
+        Waker.lent.append(self)
+        return True
+
+    def release_signals(self) -> None:
+        """Give back what `catch_signals` took, unless the program has taken it meanwhile."""
+        if self not in Waker.lent:  # forked meanwhile
+            return
+        Waker.lent.remove(self)
+        below = Waker.lent[-1]._write if Waker.lent else _NO_FD
+        now = signal.set_wakeup_fd(below)
+        if now != self._write:
+            signal.set_wakeup_fd(now)
+
+    def close(self) -> None:
+        """Give back the pipe.  Twice is harmless."""
+        with self.lock:
+            if not self.closed:
+                self.closed = True
+                os.close(self.fd)
+                os.close(self._write)
+
+    def abandon(self) -> None:
+        """In a forked child: give back the child's copies of the pipe, write nothing.
+
+        The thread that held the lock may not exist here.
+        """
+        self.lock = RLock()
+        if Waker.lent:
+            ours = [waker._write for waker in Waker.lent]
+            Waker.lent.clear()
+            if (now := signal.set_wakeup_fd(_NO_FD)) not in ours:
+                signal.set_wakeup_fd(now)
+        self.close()
