@@ -33,7 +33,8 @@ class Inbox(Event):
             if waker.closed:
                 return False
             self.calls.append((fn, args))
-            waker.wake()
+            if not waker.pending:
+                waker.wake()
         return True
 
     def ready(self, ready: int) -> None:

@@ -83,11 +83,12 @@ class Interest:
             if gains or others | event.want != others | want:
                 try:
                     self._poller.change(fd, others | event.want, others | want)
-                except FileNotFoundError:
-                    if gains:
+                except OSError as error:
+                    if not gains:  # closed while it was watched: it is not told of again
+                        self._poller.change(fd, others | event.want, NOTHING)
+                    elif isinstance(error, FileNotFoundError):
                         raise _closed(fd) from None
-                except OSError:
-                    if gains:
+                    else:
                         raise
             event.want = want
             if self._waker.asleep:

@@ -72,16 +72,18 @@ class Loop(Turner):
         self._enter()
         try:
             self._stopping = False
-            catching = self._waker.catch_signals()
+            waker = self._waker
+            catching = waker.catch_signals()
             try:
                 while not self._stopping and (self._watched or forever or self.busy):
                     if self._turn(None) and until_called:
                         break
+                    waker.asleep = True  # TURN-7
             finally:
                 if catching:
-                    self._waker.release_signals()
+                    waker.release_signals()
         finally:
-            self._leave()
+            self._running = self._waker.asleep = False
         if self._closed:  # a callback forked, and this is the child
             self.check_open()
 
@@ -94,7 +96,7 @@ class Loop(Turner):
         try:
             called = self._turn(timeout)
         finally:
-            self._leave()
+            self._running = self._waker.asleep = False
         if self._closed:  # a callback forked, and this is the child
             self.check_open()
         return called

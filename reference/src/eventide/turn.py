@@ -126,9 +126,6 @@ class Turner:
         if self._inbox.calls:  # what an exception left there
             self._waker.wake()
 
-    def _leave(self) -> None:
-        self._waker.asleep = self._running = False
-
     def _turn(self, timeout: float | None) -> bool:
         if self._cut is not None:
             return self._finish(*self._cut, timeout)
@@ -154,7 +151,10 @@ class Turner:
         batch.sort(key=lambda pair: pair[0] is raiser)
         called = self._serve([pair for pair in batch if pair[0] in unreached], bound)
         called |= self._serve([pair for pair in batch if pair[0] not in unreached], None)
-        return called or self._turn(timeout)
+        if called:
+            return True
+        self._waker.asleep = True  # TURN-7
+        return self._turn(timeout)
 
     def _resolve(self, notices: list[tuple[int, int]]) -> list[tuple[Event, int]]:
         """Whose readiness it is; several events, the inbox and nobody are possible."""
@@ -191,5 +191,4 @@ class Turner:
             while (due := self._timers.pop_due(now)) is not None:  # TURN-5
                 due.due(now)
                 called = True
-        self._waker.asleep = True  # TURN-7
         return called

@@ -29,7 +29,7 @@ class Waker:
     # the pipes that `set_wakeup_fd` was lent, the innermost `run` last
     lent: ClassVar[list[Waker]] = []
 
-    __slots__ = ("_write", "asleep", "closed", "fd", "lock")
+    __slots__ = ("_write", "asleep", "closed", "fd", "lock", "pending")
 
     def __init__(self) -> None:
         self.fd, self._write = os.pipe()
@@ -38,16 +38,20 @@ class Waker:
         self.closed = False
         # whether a change must end the sleep of a turn
         self.asleep = False
-        # Held while the pipe is written or closed: after `close` its numbers may
+        # whether a byte is in the pipe already
+        self.pending = False
+        # Held while the pipe is written, read or closed: after `close` its numbers may
         # be those of other files.  A handler may come in while its thread holds it.
         self.lock = RLock()
 
     def wake(self) -> None:
         """The wait that runs, or else the next one, returns at once."""
-        with self.lock:
-            if not self.closed:
-                with suppress(BlockingIOError):  # full: it is readable all the more
-                    os.write(self._write, b"\0")
+        if not self.pending:
+            with self.lock:
+                if not self.closed:
+                    with suppress(BlockingIOError):  # full: it is readable all the more
+                        os.write(self._write, b"\0")
+                    self.pending = True
 
     def nudge(self) -> None:
         """End the sleep of the turn, if there is one."""
@@ -57,9 +61,14 @@ class Waker:
 
     def drain(self) -> None:
         """Take back every `wake` up to now."""
-        with suppress(BlockingIOError):
-            if not self.closed:
-                os.read(self.fd, 65536)
+        with self.lock:
+            try:
+                if not self.closed:
+                    os.read(self.fd, 65536)
+            except BlockingIOError:
+                pass
+            finally:  # a signal handler may raise
+                self.pending = False
 
     def catch_signals(self) -> bool:
         """Whether each signal with a handler wakes from now on, until `release_signals`."""
