@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -156,9 +157,10 @@ def test_a_child_can_have_a_loop_of_its_own(poller: str, pair: MakePair) -> None
         in_child(own)
 
 
+@pytest.mark.parametrize("act", ["turn", "run"])
 @pytest.mark.parametrize("ready", [1, 3])
 def test_a_callback_that_forks_ends_the_turn_in_the_child(
-    real: Loop, pair: MakePair, ready: int
+    real: Loop, pair: MakePair, ready: int, act: str
 ) -> None:
     """The child comes back into `run`, and must not go on with the parent's work there."""
     calls: list[str] = []
@@ -178,9 +180,10 @@ def test_a_callback_that_forks_ends_the_turn_in_the_child(
         far.send(b"x")
         real.watch(near, READ, callback)
     real.after(0, calls.append, "timer")
+    real.post(real.stop)
     mine = os.getpid()
     try:
-        real.turn()
+        getattr(real, act)()
     except ForkedError:
         os.write(tell, repr(calls).encode())
         os._exit(0)
@@ -191,6 +194,34 @@ def test_a_callback_that_forks_ends_the_turn_in_the_child(
     assert calls == ["parent"] * ready + ["timer"]
     os.close(told)
     os.close(tell)
+
+
+def test_a_signal_handler_that_forks_in_the_wait_ends_it_in_the_child(
+    real: Loop, pair: MakePair
+) -> None:
+    """The child comes back into the kernel's wait, on descriptors that are its parent's."""
+    real.watch(pair()[0], READ, print)
+    statuses: list[int] = []
+
+    def handler(number: int, frame: object) -> None:
+        if child := os.fork():
+            statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            real.stop()
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    sender = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
+    mine = os.getpid()
+    sender.start()
+    try:
+        real.run()
+    except ForkedError:
+        os._exit(5)
+    finally:
+        if os.getpid() != mine:
+            os._exit(1)
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert statuses == [5]
 
 
 def test_a_callback_that_ends_the_child_ends_it(poller: str, pair: MakePair) -> None:

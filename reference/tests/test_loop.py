@@ -596,6 +596,41 @@ def test_posts_of_many_threads_arrive_each_once_and_in_order(poller: str) -> Non
         assert [step for who, step in got if who == number] == list(range(500))
 
 
+@pytest.mark.parametrize("act", ["post", "stop"])
+def test_calls_that_race_close_are_refused_or_done(poller: str, act: str) -> None:
+    """Another file takes the numbers at once; nothing may be written there."""
+    raised: list[BaseException] = []
+
+    def call(loop: Loop, over: threading.Event) -> None:
+        try:
+            while not over.is_set():
+                if act == "post":
+                    loop.post(int)
+                else:
+                    loop.stop()
+        except BaseException as error:
+            raised.append(error)
+
+    for _ in range(20):
+        loop, over = Loop(poller), threading.Event()
+        threads = [threading.Thread(target=call, args=(loop, over)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        loop.turn(0)
+        loop.close()
+        pairs = [os.pipe() for _ in range(4)]
+        if act == "stop":
+            over.set()
+        for thread in threads:
+            thread.join()
+        for read, write in pairs:
+            os.close(write)
+            assert os.read(read, 10) == b""
+            os.close(read)
+    assert {type(error) for error in raised} <= {eventide.ClosedError}
+    assert act == "stop" or len(raised) == 60
+
+
 def test_a_post_by_a_posted_call_waits_for_the_next_turn(loop: Loop) -> None:
     trace: list[str] = []
 

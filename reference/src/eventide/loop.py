@@ -141,11 +141,11 @@ class Loop(Turner):
         if self._running:
             raise RunningError("a loop cannot be closed from its own callback; stop() it first")
         self._closed = True
+        self._inbox.close()  # first: a `post` that comes now is refused, not forgotten
         self._interest.clear()
         for timed in self._timers.clear():
             timed.close()
         self._cut = None
-        self._inbox.close()
         self._poller.close()
 
     def __enter__(self) -> Self:

@@ -101,7 +101,7 @@ class Turner:
         """TURN-8.  Nothing is freed, since that would run code of the program in its fork."""
         if self._closed:
             return
-        self._closed = self._forked = True
+        self._closed = self._forked = self._stopping = True
         self._interest.abandon()
         self._waker.abandon()
         self._poller.close()
@@ -133,7 +133,11 @@ class Turner:
         if self._timers.live and (bound := self._timers.bound()) is not None:  # TURN-2
             budget = max(0.0, bound - self.now())
             timeout = budget if timeout is None else min(budget, timeout)
-        notices = self._wait(None if timeout == inf else timeout)  # TURN-3
+        try:
+            notices = self._wait(None if timeout == inf else timeout)  # TURN-3
+        except (OSError, ValueError):  # a signal handler forked, and this is the child
+            self.check_open()
+            raise
         sole, means = self._interest.sole, self._means
         try:
             batch = [(sole[fd], means[word]) for fd, word in notices]
@@ -159,6 +163,8 @@ class Turner:
     def _resolve(self, notices: list[tuple[int, int]]) -> list[tuple[Event, int]]:
         """Whose readiness it is; several events, the inbox and nobody are possible."""
         batch: list[tuple[Event, int]] = []
+        if self._closed:  # a signal handler forked, and this is the child
+            return batch
         for fd, word in notices:
             if events := self._interest.of(fd):
                 batch += [(event, self._means[word]) for event in events]
