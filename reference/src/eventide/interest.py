@@ -5,7 +5,8 @@ who there is for each number, and which file the number stood for.
 
 A program should close an event before it closes the descriptor.  When it does
 not, the number may be given to another file, and then the old event must not
-be served for it: that is what the identity of the file is remembered for.
+be served for it: that is what the identity of the file is remembered for.  The
+poller knows it too, and better, where the system has epoll (see `epollset`).
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from .clock import Clock
 from .errors import RunningError
 from .events import Descriptor, Event, Interval, Timer, Watcher, seconds
 from .pollers import BOTH, READ, WRITE, Poller
-from .turn import Turner
+from .turn import LoopCore
 
 
-class Loop(Turner):
+class Loop(LoopCore):
     """Watches descriptors, keeps timers, takes calls from other threads.
 
     *poller* is the name of one, or one of your own; *clock* the time it goes

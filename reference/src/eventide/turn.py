@@ -42,12 +42,15 @@ from .pollers import BOTH, NOTHING, READ, Poller, Verbatim, open_poller
 from .timers import Timers
 from .waker import Waker
 
-# What a poller that speaks no other words means by them.
+# The words of a poller that has none but directions.
 _DIRECTIONS = range(BOTH + 1)
 
 
-class Turner:
-    """All that a turn needs, and the turn; with the verbs that events need (see `Keeper`)."""
+class LoopCore:
+    """Keeps the poller, the clock, the interest, the timers and the inbox, and takes the turns.
+
+    It offers the verbs that events need (see `Keeper`).
+    """
 
     def __init__(self, poller: str | Poller | None, clock: Clock | None) -> None:
         self._closed = True  # until all below has succeeded
@@ -142,7 +145,7 @@ class Turner:
         try:
             batch = [(sole[fd], means[word]) for fd, word in notices]
         except KeyError:
-            batch = self._resolve(notices)
+            batch = self._events_of(notices)
         return self._serve(batch, bound)
 
     def _finish(
@@ -151,7 +154,7 @@ class Turner:
         """TURN-6: the turn after one that was cut short."""
         self._cut = None
         bound = self._timers.bound()
-        batch = self._resolve(self._wait(0))
+        batch = self._events_of(self._wait(0))
         batch.sort(key=lambda pair: pair[0] is raiser)
         called = self._serve([pair for pair in batch if pair[0] in unreached], bound)
         called |= self._serve([pair for pair in batch if pair[0] not in unreached], None)
@@ -160,8 +163,8 @@ class Turner:
         self._waker.asleep = True  # TURN-7
         return self._turn(timeout)
 
-    def _resolve(self, notices: list[tuple[int, int]]) -> list[tuple[Event, int]]:
-        """Whose readiness it is; several events, the inbox and nobody are possible."""
+    def _events_of(self, notices: list[tuple[int, int]]) -> list[tuple[Event, int]]:
+        """The events that *notices* are for: a descriptor may have several, or none."""
         batch: list[tuple[Event, int]] = []
         if self._closed:  # a signal handler forked, and this is the child
             return batch

@@ -1,6 +1,6 @@
 """A pipe that ends the sleep of a turn.  Knows no loop, no poller and no call.
 
-Who changes something while a turn sleeps, or is about to, must end that sleep:
+A change that comes while a turn sleeps, or is about to, must end that sleep:
 a signal handler runs in the middle of the wait, and Python then goes on
 waiting with the old timeout (PEP 475).  So `asleep` is set before the turn
 decides how long to wait, and whoever changes something calls `nudge`.

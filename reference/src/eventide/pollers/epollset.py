@@ -96,7 +96,7 @@ class EpollSet:
             self._suspects.add(fd)
 
     def ask(self, timeout: float | None) -> Answer:
-        """What is ready, with the kernel's masks; nobody twice, and no ghost."""
+        """The descriptors that are ready, with the kernel's masks: none twice, and no ghost."""
         if timeout is not None and timeout > _LONGEST:
             timeout = _LONGEST
         # select.epoll rounds up to the next millisecond, so rounding never
@@ -130,7 +130,7 @@ class EpollSet:
         return list(seen.items())
 
     def _by_poll(self, fd: int) -> int:
-        """What poll() says of *fd*, whose bits are those of epoll; 0 if nobody owns it."""
+        """The answer of poll() about *fd*, whose bits are those of epoll; 0 if nobody owns it."""
         if (mask := self._told.get(fd)) is None:
             return 0
         asked = select.poll()
@@ -157,8 +157,8 @@ class EpollSet:
 
 
 class Witness:
-    """Knows of each number whether it stands for the file that it was added with (1),
-    and which of them are hung up.  On a system without epoll, it knows nothing."""
+    """Tells whether a number still stands for the file that it was added with (1),
+    and which numbers are hung up.  On a system without epoll it tells nothing."""
 
     def __init__(self) -> None:
         self._set = EpollSet() if hasattr(select, "epoll") else None
@@ -188,6 +188,7 @@ class Witness:
         return None if self._set is None else self._set.fileno()
 
     def hung_up(self) -> list[int]:
+        """The numbers whose files are hung up or have an error now."""
         return [] if self._set is None else [fd for fd, _ in self._set.ask(0)]
 
     def close(self) -> None:
