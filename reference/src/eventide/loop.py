@@ -24,15 +24,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
-from .clock import Clock, MonotonicClock
+from . import arguments
+from .arguments import Descriptor
+from .clock import Clock, MonotonicClock, check_clock
 from .errors import ClosedError, RunningError
-from .events import Descriptor, Event, Interval, Timer, Watcher, seconds
+from .events import Event, Interval, Timer, Watcher
+from .guarding import Guard, Handler
 from .inbox import Inbox
 from .interest import Interest
-from .pollers import BOTH, READ, WRITE, Poller, Verbatim, open_poller
-from .timers import Timers
+from .pollers import BOTH, READ, Poller, Verbatim, open_poller
+from .timers import Timed, Timers
 
 # What a poller that speaks no other words means by them.
 _DIRECTIONS = range(BOTH + 1)
@@ -42,15 +45,22 @@ class Loop:
     """Watches descriptors, keeps timers, takes calls from other threads.
 
     *poller* is the name of one, or one of your own; *clock* the time it goes
-    by.  A loop belongs to the thread that turns it; only `post` may be called
-    from elsewhere.
+    by.  *on_error(error, callback)* is called with each exception that a
+    callback raises, and the turn goes on; without it the exception comes out.
+    A loop belongs to the thread that turns it; only `post` may be called from
+    elsewhere.
     """
 
-    def __init__(self, poller: str | Poller | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        poller: str | Poller | None = None,
+        clock: Clock | None = None,
+        on_error: Handler | None = None,
+    ) -> None:
         self._closed = True  # until all below has succeeded
-        if clock is None:
-            clock = MonotonicClock()
-        self._poller = open_poller(poller) if poller is None or isinstance(poller, str) else poller
+        clock = MonotonicClock() if clock is None else check_clock(clock)
+        self.guard = Guard(arguments.maybe_callback(on_error, "on_error"))
+        self._poller = open_poller(poller)
         if isinstance(self._poller, Verbatim):
             wait, self._means = self._poller.ask, self._poller.means
         else:
@@ -62,10 +72,10 @@ class Loop:
 
         # The verbs that events need (see `Keeper`).
         self.now: Callable[[], float] = clock.now
-        self.link = self._interest.link
-        self.rewatch = self._interest.rewatch
+        self.link: Callable[[Event, int], None] = self._interest.link
+        self.rewatch: Callable[[Event, int], None] = self._interest.rewatch
         self.unlink = self._interest.unlink
-        self.set_deadline = self._timers.set
+        self.set_deadline: Callable[[Timed, float], None] = self._timers.set
         self.cancel_deadline = self._timers.cancel
 
         # those that a turn found ready and, cut short, did not reach
@@ -89,38 +99,45 @@ class Loop:
         read is reported again.  `close()` what is returned to end it, before
         you close the descriptor.
         """
-        if interest not in (READ, WRITE, BOTH):
-            raise ValueError(f"interest is READ, WRITE or READ | WRITE, not {interest!r}")
-        self._check_open()
-        return Watcher(self, fd, interest, _callable(callback))
+        want = arguments.directions(interest, "interest")
+        arguments.callback(callback, "callback")
+        self.check_open()
+        return Watcher(self, fd, want, self.guard(callback))
 
     def after(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
         """*fn(*args)* is called once, *delay* seconds from now at the soonest."""
-        self._check_open()
-        return Timer(self, _length(delay, "delay"), _callable(fn), args)
+        delay = arguments.seconds(delay, "delay")
+        arguments.callback(fn, "fn")
+        self.check_open()
+        return Timer(self, delay, self.guard(fn), args)
 
     def every(self, period: float, fn: Callable[..., object], *args: Any) -> Interval:
         """*fn(*args)* is called at now + *period*, now + 2 * *period*, ...
 
         Points of that grid that were missed are dropped, not made up for.
         """
-        if not _length(period, "period"):
-            raise ValueError("a period of 0 seconds would never end")
-        self._check_open()
-        return Interval(self, float(period), _callable(fn), args)
+        length = arguments.seconds(period, "period")
+        if not length:
+            raise ValueError(
+                f"period must be more than 0 seconds, not {period!r}; pass 0.001 or more"
+            )
+        arguments.callback(fn, "fn")
+        self.check_open()
+        return Interval(self, length, self.guard(fn), args)
 
     def post(self, fn: Callable[..., object], *args: Any) -> None:
         """*fn(*args)* is called by the next turn.
 
         Safe from any thread and from signal handlers; ends a turn's sleep.
         """
-        self._inbox.post(_callable(fn), *args)
+        self._inbox.post(self.guard(arguments.callback(fn, "fn")), *args)
 
     def run(self, *, forever: bool = False) -> None:
         """Turn until `stop()`, or until nothing is left to wait for.
 
         *forever* goes on without anything to wait for: somebody will post.
         """
+        arguments.flag(forever, "forever")
         self._enter()
         try:
             self._stopping = False
@@ -134,6 +151,8 @@ class Loop:
 
         Not guaranteed: that it waits so long when nothing is called.
         """
+        if timeout is not None:
+            timeout = arguments.seconds(timeout, "timeout")
         self._enter()
         try:
             return self._turn(timeout)
@@ -150,9 +169,9 @@ class Loop:
         # one descriptor is the inbox's own
         return len(self._watched) > 1 or self._timers.live > 0 or len(self._inbox) > 0
 
-    def watching(self, fd: int) -> tuple[Event, ...]:
+    def watching(self, fd: Descriptor) -> tuple[Event, ...]:
         """The events that wait for descriptor *fd*."""
-        return self._interest.of(fd)
+        return self._interest.of(arguments.descriptor(fd))
 
     @property
     def poller(self) -> str:
@@ -177,6 +196,8 @@ class Loop:
         for timed in self._timers.clear():
             timed.close()
         self._unreached = None
+        # a paused event may have survived; it must not be served by a dead loop
+        self.link = self.rewatch = self.set_deadline = _refuse
         self._poller.close()
 
     def __enter__(self) -> Self:
@@ -195,13 +216,14 @@ class Loop:
 
     # ---- the turn
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise ClosedError if this loop is closed."""
         if self._closed:
-            raise ClosedError("this loop is closed; make a new one")
+            _refuse()
 
     def _enter(self) -> None:
         if self._closed:
-            self._check_open()
+            self.check_open()
         if self._running:
             raise RunningError("this loop is in the middle of a turn already")
         self._running = True
@@ -249,14 +271,5 @@ class Loop:
             return [(event, means[word]) for fd, word in notices for event in interest.of(fd)]
 
 
-def _callable(fn: Callable[..., object]) -> Callable[..., object]:
-    if not callable(fn):
-        raise TypeError(f"a callback must be callable, not {fn!r}")
-    return fn
-
-
-def _length(value: float, what: str) -> float:
-    length = seconds(value, what)
-    if length < 0:
-        raise ValueError(f"{what} must be 0 or more seconds, not {value!r}")
-    return length
+def _refuse(*_: object) -> NoReturn:
+    raise ClosedError("this loop is closed; make a new one")
