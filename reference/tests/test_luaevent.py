@@ -535,8 +535,10 @@ BAD_CALLS: list[tuple[tuple[Any, ...], type[Exception] | tuple[type[Exception], 
     ((1.0, EV_READ, print), TypeError),
     ((-1, EV_READ, print), ValueError),
     ((-1, EV_READ, print, 1), ValueError),
-    ((2**40, EV_READ, print), OSError),
-    ((2**40, 0, print, 1), OSError),
+    ((2**40, EV_READ, print), ValueError),
+    ((2**40, 0, print, 1), ValueError),
+    ((2**31 - 1, EV_READ, print), OSError),
+    ((2**31 - 1, 0, print, 1), OSError),
 ]
 
 
