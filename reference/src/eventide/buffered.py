@@ -230,7 +230,7 @@ class BufferedEvent(Event):
     def write(self, data: Bytes) -> None:
         """Queue *data*; the loop sends it, when writing is enabled."""
         if not self.want & READ:  # else it is open, and so is its loop
-            self._check_open()
+            self.check_open()
         queue = self.output
         if type(data) is bytes and not queue.head:  # BUF-9
             queue.head = data
@@ -248,7 +248,7 @@ class BufferedEvent(Event):
 
     def queued(self) -> None:
         """To be called after appending to `output` directly."""
-        self._check_open()
+        self.check_open()
         if not self._serving:
             self._settle()
 
@@ -261,7 +261,7 @@ class BufferedEvent(Event):
         """
         directions = arguments.directions(directions, "directions")
         arguments.flag(announce, "announce")
-        self._check_open()
+        self.check_open()
         before = self._read_held, self._write_held, self._announcing
         lifted = ~(Hold.DISABLED | Hold.ENDED)
         if directions & READ:
@@ -283,7 +283,7 @@ class BufferedEvent(Event):
         What is in the queues stays there.
         """
         directions = arguments.directions(directions, "directions")
-        self._check_open()
+        self.check_open()
         if directions & READ:
             self._read_held |= Hold.DISABLED
         if directions & WRITE:
@@ -299,7 +299,7 @@ class BufferedEvent(Event):
         datagram is never cut: the last one may lead beyond *high*.
         """
         low, high = arguments.watermarks(low, high)
-        self._check_open()
+        self.check_open()
         self._read_low, self._read_high = low, high
         self._gulp = 0 if high or self._packets else _CHUNK
         self._bound()
@@ -313,7 +313,7 @@ class BufferedEvent(Event):
     def set_write_watermarks(self, low: int, high: int) -> None:
         """`on_write` is called when *low* bytes or fewer are left; *high* limits nothing."""
         low, high = arguments.watermarks(low, high)
-        self._check_open()
+        self.check_open()
         self._write_low, self._write_high = low, high
 
     @property
@@ -327,7 +327,7 @@ class BufferedEvent(Event):
     def set_timeouts(self, read: float | None, write: float | None) -> None:
         """How many seconds a direction may stand still while it is watched; None: for ever."""
         lengths = _timeout(read, "read"), _timeout(write, "write")
-        self._check_open()
+        self.check_open()
         self._read_timeout, self._write_timeout = lengths
         self._bound()
         self._wait_anew(BOTH)
@@ -402,6 +402,15 @@ class BufferedEvent(Event):
             self._closing.cancel()
             self._closing = None
         self._subject = self._file = None
+
+    def check_open(self) -> None:
+        """Raise ClosedError if nothing can be written or set any more."""
+        if self.closed:
+            raise ClosedError("this buffered event is closed; make a new one")
+        if self._closing is not None:
+            raise ClosedError("this buffered event closes when its output is sent; make a new one")
+        if self._keeper.closed:
+            raise ClosedError("the loop of this buffered event is closed; make a new one")
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"fd {self.fd}"
@@ -545,14 +554,6 @@ class BufferedEvent(Event):
             what |= EVBUFFER_WRITE
         if (on_error := self._on_error) is not None:
             on_error(self._subject, what)
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ClosedError("this buffered event is closed; make a new one")
-        if self._closing is not None:
-            raise ClosedError("this buffered event closes when its output is sent; make a new one")
-        if self._keeper.closed:
-            raise ClosedError("the loop of this buffered event is closed; make a new one")
 
     def _is_over(self) -> bool:
         """A read brought no byte: whether that was the end, not a message without bytes."""

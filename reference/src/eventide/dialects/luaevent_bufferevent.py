@@ -24,6 +24,7 @@ from ..buffered import BufferedEvent
 from ..errors import ClosedError, UsageError
 from ..flags import EV_WRITE, EVBUFFER_READ, EVBUFFER_WRITE
 from ..loop import Loop
+from ..pollers import READ
 from .luaevent_buffer import Buffer
 
 __all__ = ["BufferEvent", "Module", "new"]
@@ -78,6 +79,12 @@ class _Input(_Part):
 
 class _Output(_Part):
     __slots__ = ()
+
+    def _to_fill(self) -> Queue:
+        queue = self._open()
+        if not self._event.want & READ:  # else it is open, and so is its base
+            self._event.check_open()
+        return queue
 
     def _to_take(self) -> Queue:
         self._open()
