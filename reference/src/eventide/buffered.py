@@ -58,10 +58,9 @@ from __future__ import annotations
 import errno
 import os
 import select
-import stat
 from collections.abc import Callable
 from contextlib import suppress
-from fcntl import F_GETFL, fcntl, ioctl
+from fcntl import ioctl
 from math import inf
 from sys import byteorder
 from termios import FIONREAD
@@ -429,7 +428,9 @@ class BufferedEvent(Event):
                     if len(data) == _SIP:
                         data = self._read_on(data)
                 except BlockingIOError:
-                    pass
+                    # shut down by the program, a datagram socket is readable for ever
+                    if self._packets and _RDHUP and self._is_over():
+                        self._end(READ, EVBUFFER_EOF, None)
                 except OSError as error:
                     self._end(READ, EVBUFFER_ERROR, error)
                 else:
@@ -631,11 +632,9 @@ def _kind(fd: int) -> int:
     try:
         sock = socket.socket(fileno=fd)
     except OSError:
-        # A pipe may keep packets apart if it is told to (pipe2 of Linux); a
-        # device does what it likes.
-        pipe = stat.S_ISFIFO(os.fstat(fd).st_mode)
-        packets = pipe and fcntl(fd, F_GETFL) & getattr(os, "O_DIRECT", 0)
-        return _PACKETS if packets else _OTHER
+        # A pipe may keep packets apart, and its reading end does not tell
+        # (pipe2 of Linux with O_DIRECT); a device does what it likes.
+        return _OTHER
     kinds = {socket.SOCK_STREAM: _STREAM, socket.SOCK_SEQPACKET: _PACKETS}
     kind = kinds.get(sock.type, _DATAGRAMS)
     sock.detach()
