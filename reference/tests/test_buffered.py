@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 import eventide
-from eventide import READ, WRITE, BufferedEvent, Hold, Loop, VirtualClock
+from eventide import READ, WRITE, BufferedEvent, ClosedError, Hold, Loop, VirtualClock
 from eventide.flags import (
     EVBUFFER_EOF,
     EVBUFFER_ERROR,
@@ -505,7 +505,7 @@ def test_after_close_nothing_is_left(poller: str, pair: Pairs) -> None:
     recorder.event.set_timeouts(1, 1)
     recorder.event.set_read_watermarks(1, 2)
     far.send(b"abc")
-    stuff(recorder.event, loop)
+    stuffed = stuff(recorder.event, loop)
     reference = weakref.ref(recorder)
     event = recorder.event
     event.close()
@@ -517,8 +517,10 @@ def test_after_close_nothing_is_left(poller: str, pair: Pairs) -> None:
     gc.collect()
     assert reference() is None
     assert event.take() == b"ab"
-    event.enable()
-    event.write(b"more")
+    for late in (event.enable, event.disable, event.queued, lambda: event.write(b"more")):
+        with pytest.raises(ClosedError):
+            late()
+    assert len(event.output) == 8_000_000 - stuffed
     turns(loop)
     assert not loop.busy
     loop.close()
@@ -589,7 +591,7 @@ def test_a_file_that_cannot_be_watched_is_refused_by_enable(loop: Loop) -> None:
 
 # ---- a model
 
-bits = st.integers(0, 3)
+bits = st.integers(1, 3)
 marks = st.integers(0, 12)
 
 
@@ -618,9 +620,9 @@ class BufferedAgainstModel(RuleBasedStateMachine):
         self.level = 0
         self.event = BufferedEvent(self.loop, self.near, self.on_read, self.on_write, self.on_error)
 
-    @initialize(enable=bits, low=marks, high=marks)
+    @initialize(enable=st.integers(0, 3), low=marks, high=marks)
     def begin(self, enable: int, low: int, high: int) -> None:
-        self.enable(enable * READ)
+        self.enable(enable)
         self.watermarks(low, high, low)
 
     # callbacks
@@ -664,8 +666,13 @@ class BufferedAgainstModel(RuleBasedStateMachine):
 
     def do_write(self, size: int) -> None:
         data = bytes((len(self.written) + index) % 251 for index in range(size))
-        self.event.write(data)
-        self.written += data
+        try:
+            self.event.write(data)
+        except ClosedError:
+            assert self.closed
+        else:
+            assert not self.closed
+            self.written += data
 
     @precondition(lambda self: not self.ended)
     @rule(size=st.integers(1, 30))
@@ -695,10 +702,11 @@ class BufferedAgainstModel(RuleBasedStateMachine):
 
     @rule(directions=bits)
     def enable(self, directions: int) -> None:
-        if not self.closed:
+        if directions and not self.closed:
             self.event.enable(directions * READ)
             self.enabled |= directions * READ
 
+    @precondition(lambda self: not self.closed)
     @rule(directions=bits)
     def disable(self, directions: int) -> None:
         self.event.disable(directions * READ)
@@ -706,8 +714,11 @@ class BufferedAgainstModel(RuleBasedStateMachine):
 
     @rule(low=marks, high=marks, write_low=marks)
     def watermarks(self, low: int, high: int, write_low: int) -> None:
+        if self.closed:
+            return
+        low = min(low, high) if high else low
         self.event.set_read_watermarks(low, high)
-        self.event.set_write_watermarks(write_low, high)
+        self.event.set_write_watermarks(write_low, 0)
         self.low, self.high, self.write_low = low, high, write_low
 
     @rule(take=st.integers(0, 8), write=st.integers(0, 8))

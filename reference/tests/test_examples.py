@@ -25,7 +25,7 @@ def run(example: str) -> str:
     ).stdout
 
 
-SHOWN = pytest.mark.parametrize("example", ["first_minute.py", "lines.py"])
+SHOWN = pytest.mark.parametrize("example", ["first_minute.py", "lines.py", "goodbye.py"])
 
 
 @SHOWN

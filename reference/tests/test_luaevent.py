@@ -535,8 +535,10 @@ BAD_CALLS: list[tuple[tuple[Any, ...], type[Exception] | tuple[type[Exception], 
     ((1.0, EV_READ, print), TypeError),
     ((-1, EV_READ, print), ValueError),
     ((-1, EV_READ, print, 1), ValueError),
-    ((2**40, EV_READ, print), OSError),
-    ((2**40, 0, print, 1), OSError),
+    ((2**40, EV_READ, print), ValueError),
+    ((2**40, 0, print, 1), ValueError),
+    ((2**31 - 1, EV_READ, print), OSError),
+    ((2**31 - 1, 0, print, 1), OSError),
 ]
 
 
@@ -1003,3 +1005,62 @@ def test_timers_that_change_their_minds_fire_when_the_model_says(
     base.close()
     assert sorted(got) == sorted(expected)
     assert [at for at, _ in got] == sorted(at for at, _ in got)
+
+
+# ---- what the complete library adds to bases
+
+
+@pytest.mark.parametrize("seconds", [0, 0.25, 3])
+def test_loopexit_ends_the_loop_and_the_events_stay(
+    base: Base, clock: VirtualClock, seconds: float
+) -> None:
+    """Called before the loop; what is due in the same turn is still called."""
+    calls: list[float] = []
+    kept = base.addevent(None, EV_TIMEOUT, lambda flags: calls.append(clock.now()), 0.25)
+    start = clock.now()
+    base.loopexit(seconds)
+    base.loop()
+    assert clock.now() == start + seconds
+    assert len(calls) == seconds // 0.25
+    base.loopexit(0.5)
+    base.loop()
+    assert clock.now() == start + seconds + 0.5
+    assert len(calls) >= seconds // 0.25 + 1
+    kept.close()
+
+
+def test_loopexit_in_a_callback_lets_the_next_turn_finish(base: Base, pair: MakePair) -> None:
+    near, far = pair()
+    far.send(b"x")
+    calls: list[int] = []
+
+    def callback(flags: int) -> None:
+        calls.append(flags)
+        if len(calls) == 1:
+            base.loopexit()
+
+    kept = base.addevent(near, EV_READ, callback)
+    base.loop()
+    assert calls == [EV_READ] * 2
+    kept.close()
+
+
+def test_loopexit_keeps_a_base_waiting_and_is_refused_when_wrong(
+    base: Base, clock: VirtualClock
+) -> None:
+    start = clock.now()
+    base.loopexit(5)
+    base.loop()
+    assert clock.now() == start + 5
+    for wrong in (-1, math.nan, "1", None, True):
+        with pytest.raises((TypeError, ValueError)):
+            base.loopexit(wrong)  # type: ignore[arg-type]  # wrong on purpose
+    base.loop()
+    assert clock.now() == start + 5
+    base.close()
+    with pytest.raises(eventide.ClosedError):
+        base.loopexit()
+
+
+def test_method_names_what_the_base_waits_with(base: Base, poller: str) -> None:
+    assert base.method() == poller

@@ -32,9 +32,9 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import TypeAlias
 
-Bytes: TypeAlias = bytes | bytearray | memoryview
+from . import arguments
+from .arguments import Bytes, Descriptor
 
 # less than this is gathered with its neighbours (2)
 _SMALL = 1024
@@ -44,6 +44,8 @@ _FULL = 65536
 _WORTH_IT = 65536
 # how many pieces are handed to the kernel at once
 _PIECES = 64
+# the most that one read is asked for: the memory for it is taken at once
+_MOST = 2**30
 
 _CR = 13
 
@@ -78,7 +80,7 @@ class Buffer:
     def append(self, data: Bytes) -> None:
         """*data* is at the end.  A `bytes` is kept as it is, all else copied."""
         if type(data) is not bytes:
-            data = _copied(data)
+            data = arguments.data(data, "data")
         if not self.head:
             self.head = data
             return
@@ -98,8 +100,10 @@ class Buffer:
 
     def move(self, other: Buffer) -> int:
         """All of *other* is at the end of this, and *other* is empty; how much it was."""
+        if not isinstance(other, Buffer):
+            raise TypeError(f"other must be a Buffer, not {arguments.shown(other)}; append() bytes")
         if other is self:
-            raise ValueError("a buffer cannot be moved into itself")
+            raise ValueError(f"other must not be {self!r} itself; pass another Buffer")
         if other.plain:
             head, other.head = other.head, b""
             self.append(head)
@@ -110,13 +114,14 @@ class Buffer:
         other.drain()
         return moved
 
-    def read_from(self, fd: int, size: int) -> int:
+    def read_from(self, fd: Descriptor, size: int) -> int:
         """Append what one read of *fd* gives, *size* bytes at most; how many.
 
         0 is the end of the file.  Raises what the read raises, and nothing has
         changed then.
         """
-        data = os.read(fd, size)
+        size = arguments.size(size, "size", 1)
+        data = os.read(arguments.descriptor(fd), min(size, _MOST))
         self.append(data)
         return len(data)
 
@@ -127,8 +132,8 @@ class Buffer:
         head, pos = self.head, self._pos
         if size is None:
             size = len(self)
-        elif size < 0:
-            raise ValueError(f"the size to take is 0 or more, not {size!r}")
+        elif type(size) is not int or size < 0:
+            size = arguments.size(size, "size")
         end = pos + size
         if end < len(head):
             data = head[pos:end]
@@ -144,12 +149,12 @@ class Buffer:
 
     def drain(self, size: int | None = None) -> int:
         """Remove the first *size* bytes, all if there are fewer or for None; how many."""
+        if size is not None and (type(size) is not int or size < 0):
+            size = arguments.size(size, "size")
         there = len(self.head) - self._pos + self._behind
         if size is None or size >= there:
             self._clear()
             return there
-        if size < 0:
-            raise ValueError(f"the size to drain is 0 or more, not {size!r}")
         left = size
         while left >= (here := len(self.head) - self._pos):
             left -= here
@@ -210,11 +215,12 @@ class Buffer:
                 self._shrink()
         return head[pos:found]
 
-    def write_to(self, fd: int) -> int:
+    def write_to(self, fd: Descriptor) -> int:
         """Remove what one write to *fd* took of the front; how many bytes.
 
         Raises what the write raises, and nothing has changed then.
         """
+        fd = arguments.descriptor(fd)
         head = self.head
         if self._rest:
             first = memoryview(head)[self._pos :]
@@ -233,10 +239,11 @@ class Buffer:
 
         Fewer if there are fewer, all for None.
         """
-        if size is None and not start and self.plain:
+        if size is None and start == 0 and type(start) is int and self.plain:
             return self.head
-        if start < 0 or (size is not None and size < 0):
-            raise ValueError(f"start and size are 0 or more, not {start!r} and {size!r}")
+        start = arguments.size(start, "start")
+        if size is not None:
+            size = arguments.size(size, "size")
         available = max(0, len(self) - start)
         size = available if size is None else min(size, available)
         if start + size <= len(self.head) - self._pos:
@@ -255,10 +262,10 @@ class Buffer:
 
     def find(self, byte: bytes, start: int = 0) -> int:
         """The index of the first *byte*, a single one, from index *start* on; or -1."""
+        byte = arguments.data(byte, "byte")
         if len(byte) != 1:
-            raise ValueError(f"one byte is looked for, not {byte!r}")
-        if start < 0:
-            raise ValueError(f"start is 0 or more, not {start!r}")
+            raise ValueError(f"byte must be a single one, not {arguments.shown(byte)}; pass one")
+        start = arguments.size(start, "start")
         position = self._seek(byte, self._pos + start)
         return position - self._pos if position < len(self.head) + self._behind else -1
 
@@ -372,9 +379,34 @@ class Buffer:
         return end
 
 
-def _copied(data: Bytes) -> bytes:
-    try:
-        return bytes(memoryview(data))  # bytes() alone would take a number
-    except TypeError:
-        hint = "; encode() makes bytes of text" if isinstance(data, str) else ""
-        raise TypeError(f"data is bytes or another buffer, not {data!r:.60}{hint}") from None
+class Packets(Buffer):
+    """A queue of packets: each piece is one, and leaves whole or not at all."""
+
+    __slots__ = ()
+
+    def append(self, data: Bytes) -> None:
+        """*data* is one packet, the last.  Without any bytes it is none."""
+        if type(data) is not bytes:
+            data = arguments.data(data, "data")
+        if not self.head:
+            self.head = data
+        elif data:
+            self._put(data)
+            self._behind += len(data)
+
+    def move(self, other: Buffer) -> int:
+        """All of *other* is one packet, the last, and *other* is empty; how much it was."""
+        if other is self or not isinstance(other, Buffer):
+            return super().move(other)  # which refuses it
+        data = other.take()
+        self.append(data)
+        return len(data)
+
+    def write_to(self, fd: Descriptor) -> int:
+        """Remove the first packet once one write to *fd* took it; how many bytes.
+
+        Raises what the write raises, and nothing has changed then.
+        """
+        sent = os.write(arguments.descriptor(fd), memoryview(self.head)[self._pos :])
+        self._next()
+        return sent

@@ -42,12 +42,22 @@ BUF-9   Where the queue is empty before or after, what it would do is written
 
 BUF-10  One step reads all of an arrival, up to 64 KiB.  A stream that never had
         much is asked for little, and once more if that was not all.
+
+BUF-11  Of a socket that keeps messages apart (datagrams, SOCK_SEQPACKET) each
+        is read whole, since the kernel drops the rest of one that is read in
+        part: it is read while the input is below its high watermark, which it
+        may so exceed by a part of one message.  One without bytes adds nothing
+        and calls nobody.  Each write is one message.
+
+BUF-12  Who closes when all is sent gives the event away: nothing is read, and
+        only `on_error` is still called, if the rest cannot be sent.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
@@ -56,8 +66,11 @@ from sys import byteorder
 from termios import FIONREAD
 from typing import Any, Final
 
-from .buffer import Buffer, Bytes
-from .events import Descriptor, Event, Keeper, fd_number, seconds
+from . import arguments
+from .arguments import Bytes, Descriptor
+from .buffer import Buffer, Packets
+from .errors import ClosedError
+from .events import Event, Keeper, Timer
 from .flags import (
     EVBUFFER_EOF,
     EVBUFFER_ERROR,
@@ -72,6 +85,13 @@ _CHUNK = 65536
 # What it asks for until so much came at once: a `bytes` below half a kilobyte is
 # made of memory that Python keeps, a larger one of the C library's.
 _SIP = 256
+
+# How the bytes of a file come: as a stream; in packets, whose end is an empty
+# read; in packets of which one may be empty; as nobody knows.
+_STREAM, _PACKETS, _DATAGRAMS, _OTHER = range(4)
+
+# poll() says so when nothing more can come in, where the system has a word for it
+_RDHUP: int = getattr(select, "POLLRDHUP", 0)
 
 
 class Hold:
@@ -103,12 +123,14 @@ class BufferedEvent(Event):
     __slots__ = (
         "_announcing",
         "_bounded",
+        "_closing",
         "_file",
         "_gulp",
         "_keeper",
         "_on_error",
         "_on_read",
         "_on_write",
+        "_packets",
         "_read_held",
         "_read_high",
         "_read_low",
@@ -136,20 +158,28 @@ class BufferedEvent(Event):
         *,
         subject: object = None,
     ) -> None:
-        super().__init__(fd_number(fd))
-        for callback in (on_read, on_write, on_error):
-            if callback is not None and not callable(callback):
-                raise TypeError(f"a callback must be callable or None, not {callback!r}")
+        super().__init__(arguments.descriptor(fd))
+        arguments.maybe_callback(on_read, "on_read")
+        arguments.maybe_callback(on_write, "on_write")
+        arguments.maybe_callback(on_error, "on_error")
+        if not callable(guard := getattr(keeper, "guard", None)):
+            raise TypeError(f"keeper must be a loop, not {arguments.shown(keeper)}; pass a Loop")
+        keeper.check_open()
         os.set_blocking(self.fd, False)
         self._keeper = keeper
         self._file: object = fd  # a socket object closes its descriptor when it is collected
         self._subject = self if subject is None else subject
-        self._on_read = on_read
-        self._on_write = on_write
-        self._on_error = on_error
+        self._on_read = None if on_read is None else guard(on_read)
+        self._on_write = None if on_write is None else guard(on_write)
+        self._on_error = None if on_error is None else guard(on_error)
         # what has come in and was not taken, what was written and not yet sent
         self.input = Buffer()
-        self.output = Buffer()
+        kind = _kind(self.fd)
+        # the kind of file, if it keeps messages apart (BUF-11)
+        self._packets = kind if kind in (_PACKETS, _DATAGRAMS) else 0
+        self.output = Packets() if self._packets else Buffer()
+        # what is to be done once all is sent (BUF-12)
+        self._closing: _Closing | None = None
         # the last error of the system
         self.error: OSError | None = None
         # sets of `Hold`, without EMPTY
@@ -166,8 +196,8 @@ class BufferedEvent(Event):
         self._read_until = self._write_until = inf
         # whether an arrival has to be looked at: watermarks and timeout of reading
         self._bounded = False
-        # how much a read asks for; 0: as much as the high watermark leaves room for
-        self._gulp = _SIP if _is_stream(self.fd) else _CHUNK
+        # how much a read asks for; 0: what `_room` says
+        self._gulp = _SIP if kind == _STREAM else 0 if self._packets else _CHUNK
         # in the middle of `ready` or `due`: interest is settled at its end
         self._serving = False
 
@@ -197,6 +227,8 @@ class BufferedEvent(Event):
 
     def write(self, data: Bytes) -> None:
         """Queue *data*; the loop sends it, when writing is enabled."""
+        if not self.want & READ:  # else it is open, and so is its loop
+            self.check_open()
         queue = self.output
         if type(data) is bytes and not queue.head:  # BUF-9
             queue.head = data
@@ -214,6 +246,7 @@ class BufferedEvent(Event):
 
     def queued(self) -> None:
         """To be called after appending to `output` directly."""
+        self.check_open()
         if not self._serving:
             self._settle()
 
@@ -224,6 +257,9 @@ class BufferedEvent(Event):
         send, unless not to *announce* it.  OSError, and nothing has changed,
         if the descriptor cannot be watched.
         """
+        directions = arguments.directions(directions, "directions")
+        arguments.flag(announce, "announce")
+        self.check_open()
         before = self._read_held, self._write_held, self._announcing
         lifted = ~(Hold.DISABLED | Hold.ENDED)
         if directions & READ:
@@ -244,6 +280,8 @@ class BufferedEvent(Event):
 
         What is in the queues stays there.
         """
+        directions = arguments.directions(directions, "directions")
+        self.check_open()
         if directions & READ:
             self._read_held |= Hold.DISABLED
         if directions & WRITE:
@@ -255,10 +293,13 @@ class BufferedEvent(Event):
     def set_read_watermarks(self, low: int, high: int) -> None:
         """`on_read` needs *low* bytes in the input; it takes in *high* at most, 0: any number.
 
-        What is in the input already stays, and does not bring a call.
+        What is in the input already stays, and does not bring a call.  A
+        datagram is never cut: the last one may lead beyond *high*.
         """
-        self._read_low, self._read_high = _marks(low, high)
-        self._gulp = 0 if high else _CHUNK
+        low, high = arguments.watermarks(low, high)
+        self.check_open()
+        self._read_low, self._read_high = low, high
+        self._gulp = 0 if high or self._packets else _CHUNK
         self._bound()
         if high and len(self.input) >= high:
             self._read_held |= _FULL
@@ -269,7 +310,9 @@ class BufferedEvent(Event):
 
     def set_write_watermarks(self, low: int, high: int) -> None:
         """`on_write` is called when *low* bytes or fewer are left; *high* limits nothing."""
-        self._write_low, self._write_high = _marks(low, high)
+        low, high = arguments.watermarks(low, high)
+        self.check_open()
+        self._write_low, self._write_high = low, high
 
     @property
     def read_watermarks(self) -> tuple[int, int]:
@@ -281,11 +324,8 @@ class BufferedEvent(Event):
 
     def set_timeouts(self, read: float | None, write: float | None) -> None:
         """How many seconds a direction may stand still while it is watched; None: for ever."""
-        lengths = [
-            None if length is None else seconds(length, "timeout") for length in (read, write)
-        ]
-        if any(length is not None and length <= 0 for length in lengths):
-            raise ValueError(f"a timeout is more than 0 seconds, or None; not {read!r}, {write!r}")
+        lengths = _timeout(read, "read"), _timeout(write, "write")
+        self.check_open()
         self._read_timeout, self._write_timeout = lengths
         self._bound()
         self._wait_anew(BOTH)
@@ -305,10 +345,49 @@ class BufferedEvent(Event):
     def closed(self) -> bool:
         return bool(self._read_held & Hold.CLOSED)
 
+    def close_when_sent(
+        self, limit: float | None = None, then: Callable[[Any], object] | None = None
+    ) -> None:
+        """`close()` once all of the output is sent, or *limit* seconds from now.
+
+        Nothing is read any more, and nothing can be written; what is in the
+        input can be taken.  Writing that was disabled is enabled.  If the rest
+        cannot be sent, because the peer hung up, a timeout or the *limit*
+        passed, `on_error` is told, and then it is closed; no other callback
+        is called.  *then* is called with the subject in the turn after it was
+        closed in any of these ways, for closing the descriptor: not if `close`
+        is called first.  Called again, the new *limit* and *then* count; once
+        closed, it does nothing.
+        """
+        if limit is not None:
+            limit = arguments.seconds(limit, "limit")
+        arguments.maybe_callback(then, "then")
+        if self.closed:
+            return
+        self._keeper.check_open()
+        before = self._read_held, self._write_held, self._announcing
+        self._read_held |= Hold.DISABLED
+        self._write_held &= ~Hold.DISABLED
+        self._announcing = False
+        former, self._closing = self._closing, _Closing(then)
+        try:
+            if not self._serving:
+                self._settle()
+        except OSError:
+            self._read_held, self._write_held, self._announcing = before
+            self._closing = former
+            raise
+        if former is not None:
+            former.cancel()
+        self._on_read = self._on_write = None
+        if limit is not None and self._closing is not None:
+            self._closing.limit = Timer(self._keeper, limit, self._give_up, ())
+
     def close(self) -> None:
         """After this returns, nothing is called, read or sent again, not even this turn.
 
-        What is in the queues can still be taken.
+        What is in the queues can still be taken, `closed` and the watermarks
+        can be asked, and `close` is harmless; all else raises ClosedError.
         """
         self._read_held |= Hold.CLOSED
         self._write_held |= Hold.CLOSED
@@ -316,7 +395,18 @@ class BufferedEvent(Event):
         self._read_until = self._write_until = inf
         self._keeper.cancel_deadline(self)
         self._on_read = self._on_write = self._on_error = None
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
         self._subject = self._file = None
+
+    def check_open(self) -> None:
+        """Raise ClosedError if nothing can be written or set any more."""
+        if self.closed:
+            raise ClosedError("this buffered event is closed; make a new one")
+        if self._closing is not None:
+            raise ClosedError("this buffered event closes when its output is sent; make a new one")
+        self._keeper.check_open("loop of this buffered event")
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"fd {self.fd}"
@@ -335,7 +425,9 @@ class BufferedEvent(Event):
                     if len(data) == _SIP:
                         data = self._read_on(data)
                 except BlockingIOError:
-                    pass
+                    # shut down by the program, a datagram socket is readable for ever
+                    if self._packets and _RDHUP and self._is_over():
+                        self._end(READ, EVBUFFER_EOF, None)
                 except OSError as error:
                     self._end(READ, EVBUFFER_ERROR, error)
                 else:
@@ -349,7 +441,7 @@ class BufferedEvent(Event):
                         enough = not self._bounded or self._is_enough()
                         if enough and (on_read := self._on_read) is not None:
                             on_read(self._subject)
-                    else:
+                    elif not self._packets or self._is_over():
                         self._end(READ, EVBUFFER_EOF, None)  # BUF-5
             queue = self.output
             # BUF-7: or what the callback wrote, if it need not wait for its turn
@@ -413,6 +505,8 @@ class BufferedEvent(Event):
 
     def _room(self) -> int:
         """BUF-2: what a read may ask for."""
+        if self._packets:
+            return max(_CHUNK, _waiting(self.fd))
         return min(_CHUNK, self._read_high - len(self.input))
 
     def _read_on(self, data: bytes) -> bytes:
@@ -422,7 +516,7 @@ class BufferedEvent(Event):
         self._gulp = _CHUNK
         # Asked for: a read that met an error would take it away from the next one.
         with suppress(OSError):  # whatever comes of the rest, the sip is not lost by it
-            left = int.from_bytes(ioctl(self.fd, FIONREAD, bytes(4)), byteorder)
+            left = _waiting(self.fd)
             if left:
                 return data + _read(self.fd, min(left, _CHUNK - _SIP))
         return data
@@ -461,11 +555,35 @@ class BufferedEvent(Event):
         if (on_error := self._on_error) is not None:
             on_error(self._subject, what)
 
+    def _is_over(self) -> bool:
+        """A read brought no byte: whether that was the end, not a message without bytes."""
+        if not _RDHUP:
+            return self._packets != _DATAGRAMS
+        poll = select.poll()
+        poll.register(self.fd, _RDHUP)
+        over = any(word & (_RDHUP | select.POLLHUP) for _, word in poll.poll(0))
+        return over and not _waiting(self.fd)
+
+    def _give_up(self) -> None:
+        """The limit has passed, and there is something left to send."""
+        self._serving = True
+        try:
+            self._end(WRITE, EVBUFFER_TIMEOUT, None)
+        finally:
+            self._serving = False
+            self._settle()
+
     def _settle(self) -> None:
         """BUF-1: watch what nothing holds."""
         want = NOTHING if self._read_held else READ
         if not self._write_held and (self.output.head or self._announcing):
             want |= WRITE
+        elif (closing := self._closing) is not None:  # BUF-12: nothing more can leave
+            subject, keeper = self._subject, self._keeper
+            self.close()
+            if closing.then is not None:
+                Timer(keeper, 0, keeper.guard(closing.then), (subject,))
+            return
         if want != self.want:
             changed = want ^ self.want
             self._keeper.rewatch(self, want)
@@ -492,23 +610,48 @@ class BufferedEvent(Event):
             self._keeper.cancel_deadline(self)
 
 
-def _is_stream(fd: int) -> bool:
-    """Whether a read that asks for less than there is leaves the rest for the next one."""
+class _Closing:
+    """What is to be done once all is sent, and the timer of the limit."""
+
+    __slots__ = ("limit", "then")
+
+    def __init__(self, then: Callable[[Any], object] | None) -> None:
+        self.then = then
+        self.limit: Timer | None = None
+
+    def cancel(self) -> None:
+        if self.limit is not None:
+            self.limit.close()
+
+
+def _kind(fd: int) -> int:
+    """How the bytes of *fd* come."""
     import socket  # here, since a program without sockets has no use for it
 
     try:
         sock = socket.socket(fileno=fd)
-    except OSError:  # a pipe may keep packets apart, and a device does what it likes
-        return False
-    stream = sock.type == socket.SOCK_STREAM
+    except OSError:
+        # A pipe may keep packets apart, and its reading end does not tell
+        # (pipe2 of Linux with O_DIRECT); a device does what it likes.
+        return _OTHER
+    kinds = {socket.SOCK_STREAM: _STREAM, socket.SOCK_SEQPACKET: _PACKETS}
+    kind = kinds.get(sock.type, _DATAGRAMS)
     sock.detach()
-    return stream
+    return kind
 
 
-def _marks(low: int, high: int) -> tuple[int, int]:
-    for mark in (low, high):
-        if not isinstance(mark, int) or isinstance(mark, bool):
-            raise TypeError(f"a watermark is a number of bytes, not {mark!r}")
-        if mark < 0:
-            raise ValueError(f"a watermark is 0 or more bytes, not {mark!r}")
-    return low, high
+def _waiting(fd: int) -> int:
+    """How many bytes can be read, of the first message at least; 0 if *fd* does not tell."""
+    try:
+        return int.from_bytes(ioctl(fd, FIONREAD, bytes(4)), byteorder)
+    except OSError:
+        return 0
+
+
+def _timeout(length: float | None, name: str) -> float | None:
+    if length is None:
+        return None
+    found = arguments.seconds(length, name)
+    if not found:
+        raise ValueError(f"{name} must be more than 0 seconds, not {length!r}; pass None for never")
+    return found

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from . import arguments
+
 T = TypeVar("T")
 
 # Given the longest time to wait in seconds (None: for ever), returns what
@@ -42,7 +44,7 @@ class MonotonicClock:
     now = staticmethod(time.monotonic)
 
     def pace(self, wait: Wait[T]) -> Wait[T]:
-        return wait
+        return arguments.callback(wait, "wait")
 
 
 class VirtualClock:
@@ -54,18 +56,18 @@ class VirtualClock:
     """
 
     def __init__(self, start: float = 0.0) -> None:
-        self._now = start
+        self._now = arguments.moment(start, "start")
 
     def now(self) -> float:
         return self._now
 
     def advance(self, seconds: float) -> None:
         """Let *seconds* pass, at once."""
-        if not seconds >= 0:
-            raise ValueError(f"a clock cannot advance by {seconds!r} seconds")
-        self._now += seconds
+        self._now = arguments.moment(self._now + arguments.seconds(seconds, "seconds"), "the time")
 
     def pace(self, wait: Wait[T]) -> Wait[T]:
+        arguments.callback(wait, "wait")
+
         def wait_or_jump(timeout: float | None) -> list[T]:
             if timeout is None:
                 return wait(None)
@@ -75,3 +77,15 @@ class VirtualClock:
             return ready
 
         return wait_or_jump
+
+
+def check_clock(clock: Clock) -> Clock:
+    """*clock*, which has the two functions of a `Clock`."""
+    complete = callable(getattr(clock, "now", None)) and callable(getattr(clock, "pace", None))
+    if isinstance(clock, type) or not complete:
+        raise TypeError(
+            f"clock must have now() and pace(), not be {arguments.shown(clock)};"
+            " pass MonotonicClock() or VirtualClock()"
+        )
+    arguments.moment(clock.now(), "what clock.now() returns")
+    return clock

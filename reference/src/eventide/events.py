@@ -7,14 +7,16 @@ callback's return value, since more than one document needs it.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
-from math import floor, inf, isnan, nextafter
+from math import floor, inf, nextafter
 from typing import Any, Protocol, TypeAlias
 
-from .errors import UsageError
-from .flags import EV_PERSIST, EV_READ, EV_SIGNAL, EV_TIMEOUT, EV_WRITE, LEAVE
-from .pollers.api import BOTH, NOTHING, READ, WRITE, identify
+from . import arguments
+from .arguments import Descriptor
+from .errors import ClosedError
+from .flags import EV_TIMEOUT, LEAVE
+from .guarding import Guard, Guarded
+from .pollers.api import BOTH, NOTHING, identify
 from .timers import Timed
 
 NO_FD = -1
@@ -22,14 +24,6 @@ NO_FD = -1
 # What the callback of a persistent event may return: nothing, the flags to
 # register from now on (or LEAVE), or both flags and a timeout in seconds.
 Answer: TypeAlias = int | tuple[int | None, float | None] | None
-
-
-class HasFileno(Protocol):
-    def fileno(self) -> int:
-        """The number of the open file."""
-
-
-Descriptor: TypeAlias = int | HasFileno
 
 
 class Event(Timed):
@@ -67,6 +61,18 @@ class Keeper(Protocol):
     """The verbs of a loop that an event needs.  None of them calls anybody."""
 
     @property
+    def closed(self) -> bool:
+        """Whether it serves nobody any more; then `link`, `rewatch` and
+        `set_deadline` raise ClosedError."""
+
+    def check_open(self, noun: str = "loop") -> None:
+        """ClosedError, which names the loop as a *noun*, if it is closed."""
+
+    @property
+    def guard(self) -> Guard:
+        """Wraps a callback of the program, so that the loop's handler gets what it raises."""
+
+    @property
     def now(self) -> Callable[[], float]:
         """The time on the loop's clock."""
 
@@ -99,7 +105,7 @@ class Watcher(Event):
     def __init__(
         self, keeper: Keeper, fd: Descriptor, want: int, callback: Callable[[int], object]
     ) -> None:
-        super().__init__(fd_number(fd))
+        super().__init__(arguments.descriptor(fd))
         self._keeper = keeper
         self.callback = callback
         # a socket object closes its descriptor when it is collected
@@ -120,11 +126,11 @@ class Watcher(Event):
 
         A paused watcher does not keep `run` going.
         """
-        if interest not in (NOTHING, READ, WRITE, BOTH):
-            raise ValueError(f"interest is READ, WRITE, READ | WRITE or 0, not {interest!r}")
+        want = arguments.directions(interest, "interest", pause=True)
+        self._keeper.check_open()
         if self.callback is _nobody:
-            raise UsageError("this watcher is closed; watch the descriptor again")
-        self._keeper.rewatch(self, interest)
+            raise ClosedError("this watcher is closed; watch the descriptor again")
+        self._keeper.rewatch(self, want)
 
     def close(self) -> None:
         self._keeper.unlink(self)
@@ -204,9 +210,9 @@ class PersistentEvent(Event):
         callback: Callable[[int], Answer],
         timeout: float | None,
     ) -> None:
-        super().__init__(NO_FD if fd is None else fd_number(fd))
+        super().__init__(NO_FD if fd is None else arguments.descriptor(fd))
         self._keeper = keeper
-        self._callback: Callable[[int], Answer] = callback
+        self._callback: Callable[[int], Answer] = keeper.guard(callback)
         self._file: object = fd  # a socket object closes its descriptor when collected
         self._timeout = timeout
         if self.fd != NO_FD:
@@ -255,17 +261,26 @@ class PersistentEvent(Event):
         return f"{fd}timeout {self._timeout}, {self._callback!r}"
 
     def _take(self, answer: Answer) -> None:
-        """Become what the callback asked for; all of it or, on an error, nothing."""
-        if self._callback is _nobody:
+        callback = self._callback
+        if callback is _nobody:
             return  # it closed itself: what it returns means nothing
+        try:
+            self._become(answer)
+        except Exception as error:
+            if not isinstance(callback, Guarded):
+                raise
+            callback.report(error)
+
+    def _become(self, answer: Answer) -> None:
+        """Become what the callback asked for; all of it or, on an error, nothing."""
         flags, timeout, *_ = (*answer, None, None) if isinstance(answer, tuple) else (answer, None)
         if flags is not None:
-            flags = flag_set(flags, "the flags returned by an event callback")
+            flags = arguments.flag_set(flags, "the flags returned by an event callback")
             if flags == LEAVE:
                 self.close()
                 return
         if timeout is not None:
-            timeout = seconds(timeout, "the timeout returned by an event callback")
+            timeout = arguments.number(timeout, "the timeout returned by an event callback")
             if timeout >= 0:  # a negative one keeps the old
                 self._timeout = timeout
         if flags is not None and self.fd != NO_FD and (want := flags & BOTH) != self.want:
@@ -278,56 +293,6 @@ class PersistentEvent(Event):
     def _restart_timeout(self) -> None:
         if self._timeout is not None:
             self._keeper.set_deadline(self, self._keeper.now() + self._timeout)
-
-
-def fd_number(fd: Descriptor) -> int:
-    """The number of *fd*; ValueError or TypeError if it is no descriptor."""
-    number: object = fd
-    if not isinstance(fd, int):
-        fileno = getattr(fd, "fileno", None)
-        if fileno is None:
-            raise TypeError(f"a descriptor is an int or has fileno(), not {fd!r}")
-        number = fileno()
-    if not isinstance(number, int) or isinstance(number, bool):
-        raise TypeError(f"a descriptor is an int, not {number!r}")
-    if number < 0:
-        raise ValueError(f"{fd!r} is no open file: its descriptor is {number}")
-    return int(number)
-
-
-_KNOWN_FLAGS = EV_READ | EV_WRITE | EV_TIMEOUT | EV_PERSIST
-
-
-def flag_set(value: object, what: str) -> int:
-    """*value* as flags that can be registered, or LEAVE."""
-    if isinstance(value, bool):
-        raise TypeError(f"{what} must be made of the EV_* flags, not {value!r}")
-    try:
-        flags = operator.index(value)  # type: ignore[arg-type]  # checked by the call itself
-    except TypeError:
-        raise TypeError(f"{what} must be an int made of the EV_* flags, not {value!r}") from None
-    if flags == LEAVE:
-        return flags
-    if flags < 0:
-        raise ValueError(f"{what} are {value!r}: of all negative numbers only LEAVE means anything")
-    if flags & EV_SIGNAL:
-        raise ValueError(f"{what} are {value!r}: EV_SIGNAL is not available")
-    if flags & ~_KNOWN_FLAGS:
-        raise ValueError(f"{what} are {value!r}: there is no flag {flags & ~_KNOWN_FLAGS}")
-    return flags
-
-
-def seconds(value: object, what: str) -> float:
-    """*value* as a length of time; ValueError if NaN, TypeError if no number."""
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise TypeError(f"{what} must be a number of seconds, not {value!r}")
-    try:
-        length = float(value)
-    except OverflowError:
-        length = inf if value > 0 else -inf  # type: ignore[operator]  # checked by the call itself
-    if isnan(length):
-        raise ValueError(f"{what} must be a number of seconds, not {value!r}")
-    return length
 
 
 def _nobody(*args: Any) -> None:

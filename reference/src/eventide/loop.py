@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
+from . import arguments
+from .arguments import Descriptor
 from .clock import Clock
 from .errors import RunningError
-from .events import Descriptor, Event, Interval, Timer, Watcher, seconds
-from .pollers import BOTH, READ, WRITE, Poller
+from .events import Event, Interval, Timer, Watcher
+from .guarding import Handler
+from .pollers import Poller
 from .turn import LoopCore
 
 
@@ -19,13 +22,21 @@ class Loop(LoopCore):
     """Watches descriptors, keeps timers, takes calls from other threads.
 
     *poller* is the name of one, or one of your own; *clock* the time it goes
-    by.  A loop belongs to the thread that turns it; only `post` and `stop` may
-    be called from elsewhere, but a signal handler may call all but `close`.
-    And it belongs to the process that made it: a forked child can only close it.
+    by.  *on_error(error, callback)* is called with each exception that a
+    callback raises, and the turn goes on; without it the exception comes out.
+
+    A loop belongs to the thread that turns it; only `post` and `stop` may be
+    called from elsewhere, but a signal handler may call all but `close`.  And
+    it belongs to the process that made it: a forked child can only close it.
     """
 
-    def __init__(self, poller: str | Poller | None = None, clock: Clock | None = None) -> None:
-        super().__init__(poller, clock)
+    def __init__(
+        self,
+        poller: str | Poller | None = None,
+        clock: Clock | None = None,
+        on_error: Handler | None = None,
+    ) -> None:
+        super().__init__(poller, clock, on_error)
 
     def watch(self, fd: Descriptor, interest: int, callback: Callable[[int], object]) -> Watcher:
         """*callback* is called in each turn that finds *fd* ready.
@@ -35,32 +46,38 @@ class Loop(LoopCore):
         read is reported again.  `close()` what is returned to end it, before
         you close the descriptor.
         """
-        if interest not in (READ, WRITE, BOTH):
-            raise ValueError(f"interest is READ, WRITE or READ | WRITE, not {interest!r}")
+        want = arguments.directions(interest, "interest")
+        arguments.callback(callback, "callback")
         self.check_open()
-        return Watcher(self, fd, interest, _callable(callback))
+        return Watcher(self, fd, want, self.guard(callback))
 
     def after(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
         """*fn(*args)* is called once, *delay* seconds from now at the soonest."""
+        delay = arguments.seconds(delay, "delay")
+        arguments.callback(fn, "fn")
         self.check_open()
-        return Timer(self, _length(delay, "delay"), _callable(fn), args)
+        return Timer(self, delay, self.guard(fn), args)
 
     def every(self, period: float, fn: Callable[..., object], *args: Any) -> Interval:
         """*fn(*args)* is called at now + *period*, now + 2 * *period*, ...
 
         Points of that grid that were missed are dropped, not made up for.
         """
-        if not _length(period, "period"):
-            raise ValueError("a period of 0 seconds would never end")
+        length = arguments.seconds(period, "period")
+        if not length:
+            raise ValueError(
+                f"period must be more than 0 seconds, not {period!r}; pass 0.001 or more"
+            )
+        arguments.callback(fn, "fn")
         self.check_open()
-        return Interval(self, float(period), _callable(fn), args)
+        return Interval(self, length, self.guard(fn), args)
 
     def post(self, fn: Callable[..., object], *args: Any) -> None:
         """*fn(*args)* is called by the next turn.
 
         Safe from any thread and from signal handlers; ends a turn's sleep.
         """
-        if not self._inbox.post(_callable(fn), *args):
+        if not self._inbox.post(self.guard(arguments.callback(fn, "fn")), *args):
             self.check_open()
 
     def run(self, *, forever: bool = False, until_called: bool = False) -> None:
@@ -69,6 +86,8 @@ class Loop(LoopCore):
         *forever* goes on without anything to wait for: somebody will post.
         *until_called* returns after the first turn that called somebody.
         """
+        arguments.flag(forever, "forever")
+        arguments.flag(until_called, "until_called")
         self._enter()
         try:
             self._stopping = False
@@ -92,6 +111,8 @@ class Loop(LoopCore):
 
         Not guaranteed: that it waits so long when nothing is called.
         """
+        if timeout is not None:
+            timeout = arguments.seconds(timeout, "timeout")
         self._enter()
         try:
             called = self._turn(timeout)
@@ -116,11 +137,11 @@ class Loop(LoopCore):
         """Whether there is anything to wait for."""
         return bool(self._watched or self._timers.live or self._inbox.calls)
 
-    def watching(self, fd: int) -> tuple[Event, ...]:
+    def watching(self, fd: Descriptor) -> tuple[Event, ...]:
         """The events that wait for descriptor *fd*."""
         if self._forked:
             self.check_open()
-        return self._interest.of(fd)
+        return self._interest.of(arguments.descriptor(fd))
 
     @property
     def poller(self) -> str:
@@ -146,6 +167,8 @@ class Loop(LoopCore):
         for timed in self._timers.clear():
             timed.close()
         self._cut = None
+        # a paused event may have survived; it must not be served by a dead loop
+        self.link = self.rewatch = self.set_deadline = self._refuse
         self._poller.close()
 
     def __enter__(self) -> Self:
@@ -161,16 +184,3 @@ class Loop(LoopCore):
     def __repr__(self) -> str:
         state = "closed" if self._closed else "running" if self._running else "idle"
         return f"<{type(self).__name__}: {self._poller.name}, {state}>"
-
-
-def _callable(fn: Callable[..., object]) -> Callable[..., object]:
-    if not callable(fn):
-        raise TypeError(f"a callback must be callable, not {fn!r}")
-    return fn
-
-
-def _length(value: float, what: str) -> float:
-    length = seconds(value, what)
-    if length < 0:
-        raise ValueError(f"{what} must be 0 or more seconds, not {value!r}")
-    return length

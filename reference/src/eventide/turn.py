@@ -32,14 +32,16 @@ import sys
 from collections.abc import Callable
 from math import inf
 
-from .clock import Clock, MonotonicClock
+from . import arguments
+from .clock import Clock, MonotonicClock, check_clock
 from .errors import ClosedError, ForkedError, RunningError
 from .events import Event
 from .forks import abandon_in_child
+from .guarding import Guard, Handler
 from .inbox import Inbox
 from .interest import Interest
 from .pollers import BOTH, NOTHING, READ, Poller, Verbatim, open_poller
-from .timers import Timers
+from .timers import Timed, Timers
 from .waker import Waker
 
 # The words of a poller that has none but directions.
@@ -52,11 +54,13 @@ class LoopCore:
     It offers the verbs that events need (see `Keeper`).
     """
 
-    def __init__(self, poller: str | Poller | None, clock: Clock | None) -> None:
+    def __init__(
+        self, poller: str | Poller | None, clock: Clock | None, on_error: Handler | None
+    ) -> None:
         self._closed = True  # until all below has succeeded
-        if clock is None:
-            clock = MonotonicClock()
-        self._poller = open_poller(poller) if poller is None or isinstance(poller, str) else poller
+        clock = MonotonicClock() if clock is None else check_clock(clock)
+        self.guard = Guard(arguments.maybe_callback(on_error, "on_error"))
+        self._poller = open_poller(poller)
         if isinstance(self._poller, Verbatim):
             wait, self._means = self._poller.ask, self._poller.means
         else:
@@ -78,10 +82,10 @@ class LoopCore:
         self._watched = self._interest.files
 
         self.now: Callable[[], float] = clock.now
-        self.link = self._interest.link
-        self.rewatch = self._interest.rewatch
+        self.link: Callable[[Event, int], None] = self._interest.link
+        self.rewatch: Callable[[Event, int], None] = self._interest.rewatch
         self.unlink = self._interest.unlink
-        self.set_deadline = self._timers.set
+        self.set_deadline: Callable[[Timed, float], None] = self._timers.set
         self.cancel_deadline = self._timers.cancel
 
         # where an exception cut a turn short: who raised it, and who was found
@@ -111,8 +115,8 @@ class LoopCore:
         self._timers = Timers()  # the old ones are kept by the verbs
         self.link = self.rewatch = self._refuse
 
-    def _refuse(self, event: Event, want: int) -> None:
-        """Stands where a verb was, in a forked child."""
+    def _refuse(self, *_: object) -> None:
+        """Stands where a verb was, once the loop is closed or the process forked."""
         # This may be the cleaning up after a callback that forked and ends the
         # child: then it must end.
         in_flight = sys.exc_info()[1]

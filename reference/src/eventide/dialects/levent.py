@@ -20,11 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..buffer import Bytes
+from .. import arguments
+from ..arguments import Bytes
 from ..buffered import BufferedEvent
-from ..clock import Clock
+from ..clock import Clock, check_clock
 from ..errors import ClosedError
-from ..events import Watcher, fd_number
+from ..events import Watcher
 from ..flags import (
     EVBUFFER_EOF,
     EVBUFFER_ERROR,
@@ -32,8 +33,9 @@ from ..flags import (
     EVBUFFER_TIMEOUT,
     EVBUFFER_WRITE,
 )
+from ..guarding import Handler
 from ..loop import Loop
-from ..pollers import BOTH, READ, WRITE, Poller
+from ..pollers import BOTH, READ, WRITE, Poller, check_name
 
 __all__ = [
     "EVBUFFER_EOF",
@@ -57,6 +59,7 @@ __all__ = [
 File = Any
 FdAccessor = Callable[[Any], int]
 
+_EVTYPES = 'pass "r", "w" or "rw"'
 _DIRECTIONS = {"r": READ, "w": WRITE, "rw": BOTH, "wr": BOTH}
 
 
@@ -74,7 +77,7 @@ class Event:
         self._loop = loop
         self._fd = fd
         self._want = want
-        self._call: Callable[[int], None] | None = call
+        self._call: Callable[[int], None] | None = loop.guard(call, callback)
         self._watcher: Watcher | None = None
 
     def start(self) -> Event:
@@ -143,8 +146,6 @@ class EvBuf:
 
         Never waits, and never reads from the file: `b""` if nothing is there.
         """
-        if size is not None and type(size) is not int:
-            raise TypeError(f"size is a number of bytes or None, not {size!r}")
         return (self._event or _deleted()).take(size)
 
     def readline(self) -> bytes | None:
@@ -170,6 +171,19 @@ class EvBuf:
         """How many seconds a direction may stand still; None: for ever."""
         (self._event or _deleted()).set_timeouts(read, write)
 
+    def delete_when_sent(self, limit: float | None = None) -> None:
+        """`delete()` now for the program; the loop sends the output first.  (An extension.)
+
+        For *limit* seconds at most; None: as long as it takes.  Nothing is
+        read.  If the rest cannot be sent, *errorcb* is called, and no other.
+        Once deleted, it does nothing.
+        """
+        if limit is not None:
+            arguments.seconds(limit, "limit")
+        if self._event is not None:
+            self._event.close_when_sent(limit)
+            self._event = None
+
     def delete(self) -> None:
         """Nothing is called again; buffers and callbacks are let go.  Twice is harmless."""
         if self._event is not None:
@@ -189,10 +203,19 @@ class Base:
     """What events are made in, and the loop that serves them."""
 
     def __init__(
-        self, files: Files, poller: str | Poller | None = None, clock: Clock | None = None
+        self,
+        files: Files,
+        poller: str | Poller | None = None,
+        clock: Clock | None = None,
+        on_error: Handler | None = None,
     ) -> None:
+        if not isinstance(files, Files):
+            raise TypeError(
+                f"files must be what has setfdaccessor(), not {arguments.shown(files)};"
+                " call newbase()"
+            )
         self._files = files
-        self._loop = Loop(poller, clock)
+        self._loop = Loop(poller, clock, on_error)
 
     def newevent(self, file: File, callback: Callable[[File], object], evtype: str = "r") -> Event:
         """A new event, not active yet: *callback* will get *file* when it is ready.
@@ -201,12 +224,13 @@ class Base:
         """
         self._loop.check_open("base")
         fd = self._files.fdfromvalue(file)
-        if not callable(callback):
-            raise TypeError(f"callback must be callable, not {callback!r}")
+        arguments.callback(callback, "callback")
         if not isinstance(evtype, str):
-            raise TypeError(f'evtype is "r", "w" or "rw", not {evtype!r}')
+            raise TypeError(f"evtype must be a text, not {arguments.shown(evtype)}; {_EVTYPES}")
         if evtype not in _DIRECTIONS:
-            raise ValueError(f'evtype is "r", "w" or "rw", not {evtype!r}')
+            raise ValueError(
+                f"evtype must name a direction, not {arguments.shown(evtype)}; {_EVTYPES}"
+            )
         return Event(self._loop, file, fd, callback, _DIRECTIONS[evtype])
 
     def newevbuf(
@@ -236,8 +260,7 @@ class Base:
         if howmany is None:
             self._loop.run()
             return True
-        if type(howmany) is not int:
-            raise TypeError(f"howmany is a whole number or None, not {howmany!r}")
+        howmany = arguments.whole(howmany, "howmany")
         if howmany < 0:
             self._loop.run()
         elif howmany == 0:
@@ -275,54 +298,71 @@ class Files:
         Subclasses too, unless they have their own.  None takes it back.
         """
         if not isinstance(metatable, type):
-            raise TypeError(f"an accessor belongs to a type, not to {metatable!r}")
+            raise TypeError(
+                f"metatable must be a type, not {arguments.shown(metatable)}; pass a class"
+            )
+        arguments.maybe_callback(fdaccessor, "fdaccessor")
         if fdaccessor is None:
             self._accessors.pop(metatable, None)
-        elif callable(fdaccessor):
-            self._accessors[metatable] = fdaccessor
         else:
-            raise TypeError(f"an accessor must be callable, not {fdaccessor!r}")
+            self._accessors[metatable] = fdaccessor
 
     def fdfromvalue(self, value: File) -> int:
         """The descriptor of *value*: of an int that, of a file what its accessor says."""
         if isinstance(value, int) and not isinstance(value, bool):
-            return fd_number(value)
+            return arguments.descriptor(value)
         for cls in type(value).__mro__:
             if (accessor := self._accessors.get(cls)) is not None:
                 fd: object = accessor(value)
                 if not isinstance(fd, int) or isinstance(fd, bool):
-                    raise TypeError(f"the accessor of {value!r} returned {fd!r}, not a descriptor")
-                return fd_number(fd)
-        raise TypeError(f"{value!r} is no descriptor, and setfdaccessor() knows no {type(value)!r}")
+                    raise TypeError(
+                        f"the accessor of {arguments.shown(value)} must return an int, not"
+                        f" {arguments.shown(fd)}; call setfdaccessor() with another"
+                    )
+                return arguments.descriptor(fd)
+        raise TypeError(
+            f"a file must be a descriptor or of a type with an accessor, not"
+            f" {arguments.shown(value)}; call setfdaccessor() with {type(value).__name__}"
+        )
 
 
 class Levent(Files):
     """The document's module, for one poller and clock, with accessors of its own."""
 
-    def __init__(self, poller: str | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        poller: str | None = None,
+        clock: Clock | None = None,
+        on_error: Handler | None = None,
+    ) -> None:
         super().__init__()
-        self._poller = poller
-        self._clock = clock
+        self._poller = check_name(poller)
+        self._clock = None if clock is None else check_clock(clock)
+        self._on_error = arguments.maybe_callback(on_error, "on_error")
 
     def newbase(self) -> Base:
         """A fresh base, independent of every other one."""
-        return Base(self, self._poller, self._clock)
+        return Base(self, self._poller, self._clock, self._on_error)
 
     def fdfromfile(self, file: File) -> int:
         """The descriptor of an open file of Python."""
         return fdfromfile(file)
 
 
-def entry(poller: str | None = None, clock: Clock | None = None) -> Levent:
-    """The document's entry object, whose bases use this *poller* and *clock*."""
-    return Levent(poller, clock)
+def entry(
+    poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
+) -> Levent:
+    """The document's entry object, whose bases use this *poller*, *clock* and *on_error*."""
+    return Levent(poller, clock, on_error)
 
 
 def fdfromfile(file: File) -> int:
     """The descriptor of an open file of Python; TypeError or ValueError if it is none."""
     if isinstance(file, int):
-        raise TypeError(f"{file!r} is no file object")
-    return fd_number(file)
+        raise TypeError(
+            f"file must be a file object, not {file!r}; a number is a descriptor already"
+        )
+    return arguments.descriptor(file)
 
 
 _files = Files()
@@ -330,9 +370,17 @@ setfdaccessor = _files.setfdaccessor
 fdfromvalue = _files.fdfromvalue
 
 
-def newbase(poller: str | Poller | None = None, clock: Clock | None = None) -> Base:
-    """A fresh base, independent of every other one."""
-    return Base(_files, poller, clock)
+def newbase(
+    poller: str | Poller | None = None,
+    clock: Clock | None = None,
+    on_error: Handler | None = None,
+) -> Base:
+    """A fresh base, independent of every other one.
+
+    *on_error(error, callback)* gets what a callback raises; without it that
+    comes out of `Base.loop`.
+    """
+    return Base(_files, poller, clock, on_error)
 
 
 def _deleted() -> NoReturn:

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..clock import Clock
-from ..events import Answer, Descriptor, PersistentEvent, flag_set, seconds
+from .. import arguments
+from ..arguments import Descriptor
+from ..clock import Clock, check_clock
+from ..events import Answer, PersistentEvent, Timer
 from ..flags import (
     EV_PERSIST,
     EV_READ,
@@ -28,8 +30,9 @@ from ..flags import (
     EVBUFFER_WRITE,
     LEAVE,
 )
+from ..guarding import Handler
 from ..loop import Loop
-from ..pollers import BOTH, Poller
+from ..pollers import BOTH, Poller, check_name
 from . import luaevent_buffer as buffer
 from . import luaevent_bufferevent as bufferevent
 
@@ -82,8 +85,13 @@ class Event:
 class Base:
     """An event base: a set of events and the loop that serves them."""
 
-    def __init__(self, poller: str | Poller | None = None, clock: Clock | None = None) -> None:
-        self._loop = Loop(poller, clock)
+    def __init__(
+        self,
+        poller: str | Poller | None = None,
+        clock: Clock | None = None,
+        on_error: Handler | None = None,
+    ) -> None:
+        self._loop = Loop(poller, clock, on_error)
 
     def addevent(
         self,
@@ -106,17 +114,19 @@ class Base:
         cannot be watched) OSError, and leaves nothing registered.
         """
         self._loop.check_open("base")
-        want = flag_set(event, "the flags of an event")
+        want = arguments.flag_set(event, "the flags of an event")
         if want == LEAVE:
-            raise ValueError("LEAVE is for a callback to return, it cannot be registered")
-        if not callable(event_callback):
-            raise TypeError(f"event_callback must be callable, not {event_callback!r}")
+            raise ValueError(
+                f"the flags of an event must not be LEAVE ({LEAVE}), which is for a callback to"
+                " return; pass EV_* flags"
+            )
+        arguments.callback(event_callback, "event_callback")
         if timeout is not None:
-            timeout = seconds(timeout, "timeout")
-            if timeout < 0:
-                raise ValueError(f"timeout must be 0 or more seconds, not {timeout!r}")
+            timeout = arguments.seconds(timeout, "timeout")
         elif fd is None:
-            raise ValueError("an event without a descriptor is a timer, and needs a timeout")
+            raise ValueError(
+                "timeout must not be None where fd is None: the event is a timer; pass seconds"
+            )
         if fd is None:
             want = 0
         return Event(PersistentEvent(self._loop, fd, want & BOTH, event_callback, timeout))
@@ -128,6 +138,21 @@ class Base:
         ready and not yet served is served when `loop` is called again.
         """
         self._loop.run()
+
+    def loopexit(self, seconds: float = 0) -> None:
+        """`loop` returns *seconds* from now; the events stay registered.
+
+        The turn that finds the time passed serves all that is ready and due in
+        it; 0 is the next turn.  Called before `loop` it concerns the next one.
+        Until then it counts as an event: `loop` does not return before it.
+        """
+        # past the guard: what stops the loop is no callback of the program
+        self._loop.check_open()
+        Timer(self._loop, arguments.seconds(seconds, "seconds"), self._loop.stop, ())
+
+    def method(self) -> str:
+        """The name of what the base waits with: "epoll", "poll", "select", or your own."""
+        return self._loop.poller
 
     def close(self) -> None:
         """Close the base: none of its events is called again.
@@ -163,20 +188,36 @@ class Core:
     buffer: buffer.Module = buffer
     bufferevent: bufferevent.Module = bufferevent
 
-    def __init__(self, poller: str | None = None, clock: Clock | None = None) -> None:
-        self._poller = poller
-        self._clock = clock
+    def __init__(
+        self,
+        poller: str | None = None,
+        clock: Clock | None = None,
+        on_error: Handler | None = None,
+    ) -> None:
+        self._poller = check_name(poller)
+        self._clock = None if clock is None else check_clock(clock)
+        self._on_error = arguments.maybe_callback(on_error, "on_error")
 
     def new(self) -> Base:
         """A fresh base, independent of every other one."""
-        return Base(self._poller, self._clock)
+        return Base(self._poller, self._clock, self._on_error)
 
 
-def core(poller: str | None = None, clock: Clock | None = None) -> Core:
-    """The document's entry object, whose bases use this *poller* and *clock*."""
-    return Core(poller, clock)
+def core(
+    poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
+) -> Core:
+    """The document's entry object, whose bases use this *poller*, *clock* and *on_error*."""
+    return Core(poller, clock, on_error)
 
 
-def new(poller: str | Poller | None = None, clock: Clock | None = None) -> Base:
-    """A fresh base, independent of every other one."""
-    return Base(poller, clock)
+def new(
+    poller: str | Poller | None = None,
+    clock: Clock | None = None,
+    on_error: Handler | None = None,
+) -> Base:
+    """A fresh base, independent of every other one.
+
+    *on_error(error, callback)* gets what a callback raises; without it that
+    comes out of `Base.loop`.
+    """
+    return Base(poller, clock, on_error)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .. import arguments
 from .. import buffer as queue
+from ..arguments import Bytes, Descriptor
 from ..errors import ClosedError
-from ..events import Descriptor, fd_number
 
 __all__ = ["Buffer", "Module", "new"]
 
@@ -42,30 +43,34 @@ class Buffer:
     def __init__(self) -> None:
         self._queue: queue.Buffer | None = queue.Buffer()
 
-    def add(self, first: queue.Bytes | Buffer, *more: queue.Bytes | Buffer) -> int:
+    def add(self, first: Bytes | Buffer, *more: Bytes | Buffer) -> int:
         """All arguments are at the end, in order; how many bytes that was.
 
         A buffer among them is empty afterwards.  A wrong argument raises
         TypeError, ValueError or ClosedError, and nothing has changed.
         """
         mine = self._to_fill()
-        parts = (first, *more)
-        for part in parts:
+        parts = [first, *more]
+        for place, part in enumerate(parts):
             if isinstance(part, Buffer):
                 if part is self:
-                    raise ValueError("a buffer cannot be added to itself")
+                    raise ValueError(f"{part!r} cannot be added to itself; pass another buffer")
                 part._to_take()
             elif not isinstance(part, _BYTES):
-                raise TypeError(f"bytes or a buffer can be added, not {part!r}")
+                raise TypeError(
+                    f"what is added must be bytes or a buffer, not {arguments.shown(part)};"
+                    " encode() makes bytes of text"
+                )
+            elif type(part) is not bytes:
+                parts[place] = arguments.data(part, "what is added")
         added = 0
         for part in parts:
             if isinstance(part, Buffer):
                 added += mine.move(part._to_take())
                 part._taken()
             else:
-                data = part if type(part) is bytes else bytes(memoryview(part))
-                mine.append(data)
-                added += len(data)
+                mine.append(part)
+                added += len(part)
         self._filled()
         return added
 
@@ -95,10 +100,14 @@ class Buffer:
         begin, length = 1, -1
         if len(begin_and_length) == 1:
             [length] = begin_and_length
-        else:
+        elif len(begin_and_length) == 2:
             begin, length = begin_and_length
-        if not isinstance(begin, int) or not isinstance(length, int):
-            raise TypeError(f"begin and length are whole numbers, not {begin_and_length!r}")
+        else:
+            raise TypeError(
+                f"get_data takes 2 arguments at most, not {len(begin_and_length)};"
+                " pass begin and length"
+            )
+        begin, length = arguments.whole(begin, "begin"), arguments.whole(length, "length")
         start = max(0, begin - 1 if begin >= 0 else len(mine) + begin)
         return mine.peek(None if length < 0 else length, start)
 
@@ -110,8 +119,7 @@ class Buffer:
 
     def drain(self, amt: int) -> None:
         """Remove the first *amt* bytes; all, if it is negative or more than there are."""
-        if not isinstance(amt, int):
-            raise TypeError(f"amt is a number of bytes, not {amt!r}")
+        amt = arguments.whole(amt, "amt")
         self._to_take().drain(None if amt < 0 else amt)
         self._taken()
 
@@ -121,15 +129,17 @@ class Buffer:
         A negative length: as much as there is.  0 at the end of the file.
         """
         mine = self._to_fill()
+        number = arguments.descriptor(fd)
+        length = arguments.whole(length, "length")
         try:
-            return mine.read_from(fd_number(fd), _MUCH if length < 0 else length)
+            return mine.read_from(number, _MUCH if length < 0 else length) if length else 0
         except OSError:
             return -1
 
     def write(self, fd: Descriptor) -> int:
         """Remove as much as *fd* takes; how many bytes."""
         mine = self._to_take()
-        number = fd_number(fd)
+        number = arguments.descriptor(fd)
         sent = 0
         try:
             while mine.head:

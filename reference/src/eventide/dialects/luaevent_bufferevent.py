@@ -17,12 +17,14 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
+from .. import arguments
+from ..arguments import Descriptor
 from ..buffer import Buffer as Queue
 from ..buffered import BufferedEvent
-from ..errors import UsageError
-from ..events import Descriptor, seconds
-from ..flags import EV_READ, EV_WRITE, EVBUFFER_READ, EVBUFFER_WRITE
+from ..errors import ClosedError, UsageError
+from ..flags import EV_WRITE, EVBUFFER_READ, EVBUFFER_WRITE
 from ..loop import Loop
+from ..pollers import READ
 from .luaevent_buffer import Buffer
 
 __all__ = ["BufferEvent", "Module", "new"]
@@ -78,6 +80,12 @@ class _Input(_Part):
 class _Output(_Part):
     __slots__ = ()
 
+    def _to_fill(self) -> Queue:
+        queue = self._open()
+        if not self._event.want & READ:  # else it is open, and so is its base
+            self._event.check_open()
+        return queue
+
     def _to_take(self) -> Queue:
         self._open()
         raise UsageError("only the loop takes data from the output of a bufferevent")
@@ -126,9 +134,9 @@ class BufferEvent:
         event = BufferedEvent(
             loop,
             fd,
-            None if read is None else _call_read,
-            None if write is None else _call_write,
-            _call_error,
+            None if read is None else loop.guard(_call_read, read),
+            None if write is None else loop.guard(_call_write, write),
+            loop.guard(_call_error, error),
             subject=_Calls(self, read, write, error),
         )
         event.enable(EV_WRITE, announce=False)
@@ -148,41 +156,56 @@ class BufferEvent:
 
     def set_read_watermarks(self, low: int, high: int) -> None:
         """Read is called at *low* bytes or more; *high* are buffered at most, 0: any number."""
-        if self._event is not None:
-            self._event.set_read_watermarks(low, high)
+        self._open().set_read_watermarks(low, high)
 
     def set_write_watermarks(self, low: int, high: int) -> None:
         """Write is called at *low* bytes or fewer; *high* limits nothing."""
-        if self._event is not None:
-            self._event.set_write_watermarks(low, high)
+        arguments.size(high, "the high watermark")
+        self._open().set_write_watermarks(low, 0)
 
     def set_timeouts(self, read: float | None, write: float | None) -> None:
         """How many seconds a direction may stand still; None and 0: for ever."""
-        if self._event is not None:
-            self._event.set_timeouts(_length(read), _length(write))
+        self._open().set_timeouts(_length(read), _length(write))
 
     def enable(self, event: int) -> int:
         """From now on data moves in these directions, EV_READ or EV_WRITE or both; 0."""
-        directions = _directions(event)
-        if self._event is not None:
-            self._event.enable(directions)
+        self._open().enable(_directions(event))
         return 0
 
     def disable(self, event: int) -> int:
         """No data moves in these directions any more; what is in the buffers stays; 0."""
-        directions = _directions(event)
-        if self._event is not None:
-            self._event.disable(directions)
+        self._open().disable(_directions(event))
         return 0
+
+    def close_when_sent(self, limit: float | None = None) -> None:
+        """`close()` now for the program; the loop sends the output first.  (An extension.)
+
+        For *limit* seconds at most; None: as long as it takes.  Nothing is
+        read.  If the rest cannot be sent, *error* is called, while the
+        bufferevent is referenced.  Once closed, it does nothing.
+        """
+        if limit is not None:
+            arguments.seconds(limit, "limit")
+        if self._event is not None:
+            self._event.close_when_sent(limit)
+            self._let_go()
 
     def close(self) -> None:
         """Nothing is called again, and both buffers are closed.  Twice is harmless."""
         if self._event is not None:
             self._event.close()
-            for part in (self._input, self._output):
-                if part is not None:
-                    part._queue = None
-            self._event = self._input = self._output = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for part in (self._input, self._output):
+            if part is not None:
+                part._queue = None
+        self._event = self._input = self._output = None
+
+    def _open(self) -> BufferedEvent:
+        if self._event is None:
+            raise ClosedError("this bufferevent is closed; make a new one")
+        return self._event
 
     def __del__(self) -> None:
         # an instance whose making failed has nothing
@@ -208,13 +231,13 @@ def new(
     """
     loop = getattr(base, "_loop", None)
     if not isinstance(loop, Loop):
-        raise TypeError(f"base is what luaevent.new() returned, not {base!r}")
+        raise TypeError(
+            f"base must be a base, not {arguments.shown(base)}; pass what luaevent.new() returned"
+        )
     loop.check_open("base")
-    for callback in (read, write):
-        if callback is not None and not callable(callback):
-            raise TypeError(f"a callback must be callable or None, not {callback!r}")
-    if not callable(error):
-        raise TypeError(f"the error callback must be callable, not {error!r}")
+    arguments.maybe_callback(read, "read")
+    arguments.maybe_callback(write, "write")
+    arguments.callback(error, "error")
     return BufferEvent(loop, fd, read, write, error)
 
 
@@ -237,10 +260,8 @@ def _call_error(calls: _Calls, what: int) -> None:
 
 
 def _directions(event: object) -> int:
-    if type(event) is not int or event & ~(EV_READ | EV_WRITE):
-        raise ValueError(f"event is made of EV_READ and EV_WRITE, not {event!r}")
-    return event
+    return arguments.directions(event, "event", words="EV_READ, EV_WRITE or EV_READ | EV_WRITE")
 
 
 def _length(timeout: float | None) -> float | None:
-    return None if timeout is None or seconds(timeout, "timeout") == 0 else timeout
+    return None if timeout is None or arguments.seconds(timeout, "timeout") == 0 else timeout

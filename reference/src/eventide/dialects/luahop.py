@@ -14,10 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import fsum
 
-from ..clock import Clock
-from ..events import Descriptor, Event, Interval, Timer, fd_number, seconds
+from .. import arguments
+from ..arguments import Descriptor
+from ..clock import Clock, check_clock
+from ..events import Event, Interval, Timer
+from ..guarding import Handler
 from ..loop import Loop
-from ..pollers import BOTH, READ, WRITE, Poller
+from ..pollers import BOTH, READ, WRITE, Poller, check_name
 
 __all__ = ["Descriptor", "Duration", "Hop", "Luahop", "clear_timer", "entry", "new"]
 
@@ -25,6 +28,7 @@ __all__ = ["Descriptor", "Duration", "Hop", "Luahop", "clear_timer", "entry", "n
 Duration = Mapping[str, float]
 HopCallback = Callable[[], object]
 
+_MASK_WORDS = "pass 'r', 'w' or 'rw'"
 _MASKS = {"r": READ, "w": WRITE, "rw": BOTH}
 
 # How many make a second, and how many seconds it makes: a division by a whole
@@ -48,7 +52,7 @@ class _Listener(Event):
         callback: HopCallback,
         errors: list[Exception],
     ) -> None:
-        super().__init__(fd_number(fd))
+        super().__init__(arguments.descriptor(fd))
         self._loop = loop
         self._callback = callback
         self._errors = errors
@@ -75,8 +79,13 @@ class _Listener(Event):
 class Hop:
     """A loop: listeners, timers and `poll`."""
 
-    def __init__(self, poller: str | Poller | None = None, clock: Clock | None = None) -> None:
-        self._loop = Loop(poller, clock)
+    def __init__(
+        self,
+        poller: str | Poller | None = None,
+        clock: Clock | None = None,
+        on_error: Handler | None = None,
+    ) -> None:
+        self._loop = Loop(poller, clock, on_error)
         # what the callbacks of this poll raised
         self._errors: list[Exception] = []
 
@@ -90,9 +99,9 @@ class Hop:
         A wrong argument raises TypeError, ValueError or (a descriptor that
         cannot be watched) OSError, and nothing has changed.
         """
-        self._check_open()
         want = _direction(mask)
-        listener = _Listener(self._loop, fd, want, _callable(callback), self._errors)
+        guarded = self._guarded(callback)
+        listener = _Listener(self._loop, fd, want, guarded, self._errors)
         for other in self._loop.watching(listener.fd):
             if other is not listener:
                 self._stop_listening(other, want)
@@ -103,7 +112,7 @@ class Hop:
         The other direction is left as it is.  Nothing happens if there is none.
         """
         want = _direction(mask)
-        for listener in self._loop.watching(fd_number(fd)):
+        for listener in self._loop.watching(fd):
             self._stop_listening(listener, want)
 
     def set_timeout(self, duration: Duration, callback: HopCallback) -> Timer:
@@ -111,9 +120,10 @@ class Hop:
 
         A *duration* of 0 is the next poll.
         """
-        self._check_open()
         delay = _seconds(duration)
-        return Timer(self._loop, delay, _guard, (self._loop, self._errors, _callable(callback)))
+        return Timer(
+            self._loop, delay, _keep_error, (self._loop, self._errors, self._guarded(callback))
+        )
 
     def set_interval(self, duration: Duration, callback: HopCallback) -> Interval:
         """*callback* runs every *duration*, first after one whole period.
@@ -121,16 +131,22 @@ class Hop:
         The calls keep their grid, however long they take; points that were
         missed are not made up for.
         """
-        self._check_open()
         period = _seconds(duration)
         if not period:
-            raise ValueError(f"an interval of {duration!r} would never end")
-        return Interval(self._loop, period, _guard, (self._loop, self._errors, _callable(callback)))
+            raise ValueError(
+                f"duration must be more than 0, not {arguments.shown(duration)}, which would"
+                " never end; pass {'ms': 1} or more"
+            )
+        return Interval(
+            self._loop, period, _keep_error, (self._loop, self._errors, self._guarded(callback))
+        )
 
     def clear_timer(self, timer: object) -> None:
         """The timer never fires again.  A spent or cleared one is left alone."""
         if isinstance(timer, Timer) and timer.keeper is not self._loop:
-            raise ValueError(f"{timer!r} is a timer of another loop")
+            raise ValueError(
+                f"timer must be one of this loop, not {timer!r}; call clear_timer of its own loop"
+            )
         clear_timer(timer)
 
     def poll(self, timeout: Duration | float | None = None) -> bool:
@@ -191,8 +207,10 @@ class Hop:
         else:
             listener.close()
 
-    def _check_open(self) -> None:
+    def _guarded(self, callback: HopCallback) -> HopCallback:
+        arguments.callback(callback, "callback")
         self._loop.check_open()
+        return self._loop.guard(callback)
 
     def _raise_first(self) -> None:
         if self._errors:
@@ -204,37 +222,56 @@ class Hop:
 class Luahop:
     """The document's entry object for one poller and clock: `new` and `clear_timer`."""
 
-    def __init__(self, poller: str | None = None, clock: Clock | None = None) -> None:
-        self._poller = poller
-        self._clock = clock
+    def __init__(
+        self,
+        poller: str | None = None,
+        clock: Clock | None = None,
+        on_error: Handler | None = None,
+    ) -> None:
+        self._poller = check_name(poller)
+        self._clock = None if clock is None else check_clock(clock)
+        self._on_error = arguments.maybe_callback(on_error, "on_error")
 
     def new(self) -> Hop:
         """A fresh loop, independent of every other one."""
-        return Hop(self._poller, self._clock)
+        return Hop(self._poller, self._clock, self._on_error)
 
     def clear_timer(self, timer: object) -> None:
         """The timer never fires again.  A spent or cleared one is left alone."""
         clear_timer(timer)
 
 
-def entry(poller: str | None = None, clock: Clock | None = None) -> Luahop:
-    """The document's entry object, whose loops use this *poller* and *clock*."""
-    return Luahop(poller, clock)
+def entry(
+    poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
+) -> Luahop:
+    """The document's entry object, whose loops use this *poller*, *clock* and *on_error*."""
+    return Luahop(poller, clock, on_error)
 
 
-def new(poller: str | Poller | None = None, clock: Clock | None = None) -> Hop:
-    """A fresh loop, independent of every other one."""
-    return Hop(poller, clock)
+def new(
+    poller: str | Poller | None = None,
+    clock: Clock | None = None,
+    on_error: Handler | None = None,
+) -> Hop:
+    """A fresh loop, independent of every other one.
+
+    *on_error(error, callback)* gets what a callback raises; without it that
+    comes out of `Hop.poll`.
+    """
+    return Hop(poller, clock, on_error)
 
 
 def clear_timer(timer: object) -> None:
     """The timer, of whichever loop, never fires again.  A spent or cleared one is left alone."""
     if not isinstance(timer, Timer):
-        raise TypeError(f"a timer is what set_timeout or set_interval returned, not {timer!r}")
+        raise TypeError(
+            f"timer must be a timer, not {arguments.shown(timer)}; pass what set_timeout or"
+            " set_interval returned"
+        )
     timer.close()
 
 
-def _guard(loop: Loop, errors: list[Exception], callback: HopCallback) -> None:
+def _keep_error(loop: Loop, errors: list[Exception], callback: HopCallback) -> None:
     try:
         callback()
     except Exception as error:
@@ -244,41 +281,41 @@ def _guard(loop: Loop, errors: list[Exception], callback: HopCallback) -> None:
 
 def _direction(mask: str) -> int:
     if not isinstance(mask, str):
-        raise TypeError(f"a mask is 'r', 'w' or 'rw', not {mask!r}")
+        raise TypeError(f"mask must be a text, not {arguments.shown(mask)}; {_MASK_WORDS}")
     if mask not in _MASKS:
-        raise ValueError(f"a mask is 'r', 'w' or 'rw', not {mask!r}")
+        raise ValueError(f"mask must name a direction, not {arguments.shown(mask)}; {_MASK_WORDS}")
     return _MASKS[mask]
-
-
-def _callable(callback: HopCallback) -> HopCallback:
-    if not callable(callback):
-        raise TypeError(f"a callback must be callable, not {callback!r}")
-    return callback
 
 
 def _seconds(duration: object, *, number: bool = False) -> float:
     """The length of a duration; of a plain *number* of seconds too, if allowed."""
     if number and not isinstance(duration, Mapping):
-        length = seconds(duration, "timeout")
-        if length < 0:
-            raise ValueError(f"a timeout cannot be negative: {duration!r}")
-        return length
+        return arguments.seconds(duration, "timeout")
+    shown = arguments.shown(duration)
     if not isinstance(duration, Mapping):
-        raise TypeError(f"a duration is a mapping such as {{'ms': 100}}, not {duration!r}")
+        raise TypeError(f"duration must be a mapping, not {shown}; pass one such as {{'ms': 100}}")
     if not duration:
-        raise ValueError("a duration needs at least one unit: {'ms': 100}")
+        raise ValueError(
+            f"duration must have a unit, not be {shown}; pass one such as {{'ms': 100}}"
+        )
     parts = []
     for unit, count in duration.items():
         if isinstance(count, bool) or not isinstance(count, (int, float)):
-            raise TypeError(f"in {duration!r}, {unit!r} must be a number")
+            raise TypeError(
+                f"in {shown}, {arguments.shown(unit)} must be a number; pass an int or a float"
+            )
         if not 0 <= count < _TOO_LONG:  # NaN is refused here too
-            raise ValueError(f"in {duration!r}, {unit!r} must be finite, and 0 or more")
+            raise ValueError(
+                f"in {shown}, {arguments.shown(unit)} must be finite, and 0 or more; pass 0 or more"
+            )
         if unit in _PER_SECOND:
             parts.append(count / _PER_SECOND[unit])
         elif unit in _SECONDS:
             parts.append(float(count * _SECONDS[unit]))
         else:
-            raise ValueError(f"in {duration!r}, {unit!r} is no unit; they are us, ms, s, m and h")
+            raise ValueError(
+                f"in {shown}, {arguments.shown(unit)} is no unit; pass us, ms, s, m or h"
+            )
     return fsum(parts)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import select as kernel
 import sys
 
+from .. import arguments
 from .api import BOTH, NOTHING, READ, WRITE, Notice, Poller, Verbatim
 
 __all__ = [
@@ -47,11 +48,30 @@ def default() -> str:
     return next(iter(available()))
 
 
-def open_poller(name: str | None = None) -> Poller:
-    """A new poller: the one of that *name*, or the best there is."""
-    pollers = available()
-    if name is None:
-        name = default()
-    if name not in pollers:
-        raise ValueError(f"no poller {name!r} on this machine, it has {', '.join(pollers)}")
-    return pollers[name]()
+def open_poller(poller: str | Poller | None = None) -> Poller:
+    """A new one of that name; the best there is, for None; one of your own as it is."""
+    if poller is None or isinstance(poller, str):
+        return available()[check_name(poller) or default()]()
+    complete = all(callable(getattr(poller, verb, None)) for verb in ("change", "wait", "close"))
+    named = isinstance(getattr(poller, "name", None), str)
+    if isinstance(poller, type) or not complete or not named:
+        raise TypeError(
+            f"poller must have a name, change(), wait() and close(), not be"
+            f" {arguments.shown(poller)}; pass one of {', '.join(available())}, or an instance"
+        )
+    return poller
+
+
+def check_name(poller: str | None) -> str | None:
+    """*poller*, the name of a poller of this machine or None."""
+    if poller is not None and not isinstance(poller, str):
+        raise TypeError(
+            f"poller must be a name or None, not {arguments.shown(poller)};"
+            f" pass one of {', '.join(available())}"
+        )
+    if poller is not None and poller not in available():
+        raise ValueError(
+            f"no poller {arguments.shown(poller)} on this machine; pass one of"
+            f" {', '.join(available())}"
+        )
+    return poller
