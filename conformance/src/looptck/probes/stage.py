@@ -64,11 +64,18 @@ class Stage:
         timeout: float | None = None,
     ) -> Event:
         """Register an event; its n-th call gives the n-th reply, and the last one from then on."""
-        callback = self.callback(name, *replies)
+        return self.register(fd, event, self.callback(name, *replies), timeout)
+
+    def register(
+        self,
+        fd: Descriptor | None,
+        event: int,
+        callback: Callable[[int], Answer],
+        timeout: float | None = None,
+    ) -> Event:
+        """Register *callback* as it is, and keep its event to the end of the test."""
         rest = (event, callback) if timeout is None else (event, callback, timeout)
-        added = self._addevent(fd, *rest)
-        self._kept.append(added)
-        return added
+        return self.keep(self._addevent(fd, *rest))
 
     def _addevent(self, fd: Descriptor | None, *rest: Any) -> Event:
         """`addevent`; a loop that refuses a second event on a descriptor gets a duplicate of it.

@@ -391,10 +391,13 @@ def test_a_timeout_begins_again_each_time(
         stage.add("event", fd, event, on_timeout, timeout=0.01)
         stage.run()
         assert len(times) == 5, f"of 5 timeouts {len(times)} came{stage.excuse}"
-        for before, after in itertools.pairwise([0.0, *times]):
-            gap = after - before
-            assert 0.01 - SLACK <= gap <= 0.01 + LATE, (
-                f"a timeout of 10 ms came again after {gap * 1000:.1f} ms"
+        for number, (before, after) in enumerate(itertools.pairwise([0.0, *times]), 1):
+            # a loop may go on by a grid, on which a late call does not put off the next
+            assert after >= number * 0.01 - SLACK, (
+                f"{number} timeouts of 10 ms were over after {after * 1000:.1f} ms"
+            )
+            assert after - before <= 0.01 + LATE, (
+                f"a timeout of 10 ms came again after {(after - before) * 1000:.1f} ms"
             )
 
     one_attempt_succeeds(attempt)
