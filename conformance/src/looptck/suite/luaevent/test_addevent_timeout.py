@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from random import Random
 
 import pytest
 
@@ -114,6 +115,46 @@ def test_fractions_of_a_second_are_kept(luaevent: Luaevent, wires: Wires, clock:
             )
 
     one_attempt_succeeds(attempt)
+
+
+# With these a heap in which what fills a gap moves away from the root, and never towards it,
+# hides a timer under one that is due later: three of 600 orders do.
+_HIDING = (29, 83, 106)
+
+
+@rule("luaevent.addevent.timeout-decimal")
+@pytest.mark.parametrize("seed", _HIDING)
+def test_closing_some_makes_no_other_late(luaevent: Luaevent, clock: Clock, seed: int) -> None:
+    """Nine timers, 60 ms apart; three of them are closed before the loop begins."""
+
+    def lateness() -> float:
+        dice = Random(seed)
+        lengths = [60 * number for number in range(1, 10)]
+        dice.shuffle(lengths)
+        base = luaevent.new()
+        late: list[float] = []
+        open_timers: dict[int, Event] = {}
+
+        def begin(length: int) -> None:
+            since = Stopwatch(clock)
+
+            def on_timeout(_flags: int) -> int:
+                late.append(since.elapsed() - length / 1000)
+                return luaevent.LEAVE
+
+            open_timers[length] = base.addevent(
+                None, luaevent.EV_TIMEOUT, on_timeout, length / 1000
+            )
+
+        for length in lengths:
+            begin(length)
+        for length in dice.sample(lengths[1:], 3):
+            open_timers.pop(length).close()
+        base.loop()
+        assert len(late) == len(open_timers), f"of {len(open_timers)} timers {len(late)} came"
+        return max(late)
+
+    assert_prompt(lateness, LATE)
 
 
 # Not whole in any unit that a loop could round to.

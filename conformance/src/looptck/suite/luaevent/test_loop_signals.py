@@ -45,7 +45,7 @@ def test_a_signal_does_not_end_the_loop(
         drain(near) if kind == "reader" else fill(near)
         return luaevent.LEAVE if len(trace) == 2 else flags
 
-    event = base.addevent(near.fileno(), flags, on_event, 30.0)
+    event = base.addevent(near.fileno(), flags, on_event)
     with alarms(on_signal):
         signal.siginterrupt(signal.SIGALRM, siginterrupt)
         try:

@@ -9,6 +9,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.markers import rule
 from looptck.probes.polling import poll_until
+from looptck.probes.stopwatch import assert_prompt
 from looptck.probes.timetable import Timetable
 from looptck.profiles.luahop import Luahop
 
@@ -48,3 +49,33 @@ def test_clearing_many_leaves_the_rest_in_order(luahop: Luahop, clock: Clock, se
     table.entries[:] = [entry for entry in table.entries if entry.name in alive]
     table.assert_none_early()
     table.assert_in_order()
+
+
+# With these a heap in which what fills a gap moves away from the root, and never towards it,
+# hides a timer under one that is due later: three of 600 orders do.
+_HIDING = (29, 83, 106)
+
+# How late a timer may be, in seconds: less than the distance of two.
+_LATENESS = 0.050
+
+
+@rule("luahop.timer.timeout-latency")
+@pytest.mark.parametrize("seed", _HIDING)
+def test_clearing_some_makes_no_other_late(luahop: Luahop, clock: Clock, seed: int) -> None:
+    """Nine timers, 60 ms apart; three of them are cleared."""
+
+    def lateness() -> float:
+        dice = Random(seed)
+        lengths = [60 * number for number in range(1, 10)]
+        dice.shuffle(lengths)
+        hop = luahop.new()
+        table = Timetable(hop, clock)
+        alive = {length: table.timeout(f"of {length} ms", length) for length in lengths}
+        for length in dice.sample(lengths[1:], 3):
+            luahop.clear_timer(alive.pop(length))
+        poll_until(
+            hop, "six timers of nine run", lambda: len(table.ran) >= len(alive), within=2_000
+        )
+        return max(table.times(f"of {length} ms")[0] - length / 1000 for length in alive)
+
+    assert_prompt(lateness, _LATENESS)
