@@ -339,14 +339,16 @@ def test_the_order_outlives_the_closing_of_many(
     deadlines = Deadlines(stage, clock)
     open_timers: dict[str, Event] = {}
 
-    def add(number: int, then: Callable[[], object] = lambda: None) -> str:
+    def add(number: int) -> None:
         length = dice.randint(20, 120)
         name = f"{number} of {length} ms"
-        open_timers[name] = deadlines.timer(name, length / 1000, then)
-        return name
+        open_timers[name] = deadlines.timer(
+            name, length / 1000, lambda: open_timers.pop(name, None)
+        )
 
     def close_some(count: int) -> None:
-        for name in dice.sample(sorted(open_timers), count):
+        # on a slow machine some have run by now
+        for name in dice.sample(sorted(open_timers), min(count, len(open_timers))):
             deadlines.close(name, open_timers.pop(name))
 
     def inside() -> None:

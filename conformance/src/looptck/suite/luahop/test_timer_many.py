@@ -30,7 +30,8 @@ def test_clearing_many_leaves_the_rest_in_order(luahop: Luahop, clock: Clock, se
         alive[name] = table.timeout(name, length)
 
     def clear_some(count: int) -> None:
-        for name in dice.sample(sorted(alive), count):
+        waiting = sorted(alive.keys() - set(table.ran))  # on a slow machine some have run by now
+        for name in dice.sample(waiting, min(count, len(waiting))):
             luahop.clear_timer(alive.pop(name))
 
     def inside() -> None:
