@@ -434,7 +434,7 @@ def test_a_timeout_begins_again_each_time(
         assert len(times) == 5, f"of 5 timeouts {len(times)} came{stage.excuse}"
         for number, (before, after) in enumerate(itertools.pairwise([0.0, *times]), 1):
             # a loop may go on by a grid, on which a late call does not put off the next
-            assert after >= number * 0.01 - SLACK, (
+            assert after >= number * (0.01 - SLACK), (
                 f"{number} timeouts of 10 ms were over after {after * 1000:.1f} ms"
             )
             assert after - before <= 0.01 + LATE, (
