@@ -22,7 +22,7 @@ class Feature(Enum):
     CLOSE_BASE = ("luaevent.close.exists", "luaevent.close.not-in-loop")
     DROP = ("luaevent.addevent.gc-erases",)
     SAME_WIRE = ("luaevent.addevent.same-fd",)
-    BOTH_WAYS = ("luaevent.constants.ev-or-capture", "luaevent.constants.ev-or-receive")
+    BOTH_WAYS = ("luaevent.constants.ev-or-capture",)
     CHANGE = ("luaevent.callback.output-change",)
     NEW_TIMEOUT = ("luaevent.callback.newtimeout-value",)
     HANG_UP = ("luaevent.constants.ev-read-disconnect", "luahop.listener.eof-pipe")

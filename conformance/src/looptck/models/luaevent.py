@@ -37,9 +37,6 @@ from .world import NOT_READY, Kind, Readiness, Way, Wire
 # starved.  Rules promise no turn; a fair loop of any kind is far below.
 _STARVED = 10
 
-# So many calls in a row, each with both directions ready and only one told.
-_NEVER_JOINED = 6
-
 # How far past its deadline a timeout may sleep, in units.  No rule of
 # luaevent bounds it; a loop that sleeps longer waits for something else.
 _OVERSLEPT = 2.5
@@ -109,7 +106,6 @@ class Event:
     # {direction: the turn since which it is ready and not served}
     ready_since: dict[Way, int] = field(default_factory=dict)
     due_since: int | None = None
-    never_joined: int = 0
     # {direction that an answer gave up: the rule by which it stays away}
     given_up: dict[Way, str] = field(default_factory=dict)
     has_changed: bool = False
@@ -449,13 +445,6 @@ class LuaeventModel:
                 rule,
                 f"{what}, although it is not ready to {way.words()}",
             )
-        if event.way is Way.BOTH and all(b.ready[event].surely is Way.BOTH for b in looked):
-            event.never_joined = 0 if way is Way.BOTH else event.never_joined + 1
-            if event.never_joined == _NEVER_JOINED:
-                raise self._no(
-                    "luaevent.constants.ev-or-receive",
-                    f"{what}, as always one direction at a time although both are ready",
-                )
 
     def _check_dropped(self, event: Event, what: str) -> None:
         if event.fading is not None and event.fading < self._window:

@@ -6,14 +6,19 @@ with the time of each, and refuses what no conforming loop can have done.
 Why the code is the way it is
 -----------------------------
 
-1. One `poll` is one turn.  What was registered inside it may, if ready, be
-   called by it; what was there before is called once for each notice.
+1. One `poll` is one turn.  What was registered inside it may, if its
+   descriptor is or was ready in this turn, be called by it: a loop may look up
+   whom to call when it calls.  Readiness is kept for the open file, since only
+   another file under the same number must not inherit it.
 2. On a virtual clock the loop moves the time only when it waits.  If the time
    has moved since the last boundary between two callbacks, the loop found
    nothing ready there: all that must have been ready was missed.
 3. A deadline is an interval: when it may be due at the earliest, and when it
-   must be at the latest.  Where an interval goes on after it was late depends
-   on when the loop read the clock, and two calls after a stall are tolerated.
+   must be at the latest.  An interval may go on by whole periods since it was
+   set, or one period after the callback before; where exactly also depends on
+   when the loop read the clock, and two calls after a stall are tolerated.
+4. A timer that is set inside a callback, and overdue when that ends, may run
+   in the same poll, unless this goes on and on.
 """
 
 from __future__ import annotations
@@ -33,8 +38,12 @@ _STARVED = 10
 # A loop may look at its descriptors more than once in one poll, not for ever.
 _MOST_IN_ONE_POLL = 3
 
-# So many polls in a row may return for nothing while there is work.
-EMPTY_POLLS = 9
+# So many timers that a poll set and ran itself are a poll that does not return.
+_MOST_SET_AND_RUN = 20
+
+# So many polls in a row may return for nothing, without letting time pass, while
+# there is work.  On the machine's clock time passes anyway, and nobody counts.
+EMPTY_POLLS = 500
 
 
 @dataclass(eq=False, slots=True)
@@ -50,14 +59,14 @@ class Listener:
     set_in: int = -1
     # the poll during or before which another one took its place
     replaced_in: int | None = None
-    # the poll in which it may not be called, having taken its maker's place
-    silent_in: int = -1
+    # whether another one was called for the same notice, before it took its place
+    follows: bool = False
     # the last poll in which it was called, and how often
     called_in: int = -1
     called_often: int = 0
     calls: int = 0
-    # the boundary that followed its last call
-    served: int = 0
+    # the life of the wire: which of the files that had its number is listened to
+    life: int = 0
     # the count of serving polls since which it is ready and not served
     ready_since: int | None = None
 
@@ -82,6 +91,7 @@ class Timer:
     earliest: float
     latest: float
     gone: str = ""
+    is_cleared: bool = False
     rule_if_called: str = "luahop.timer.clear-timeout"
     calls: int = 0
     # the call at `earliest` is the one that is tolerated after a stall; the
@@ -97,7 +107,10 @@ class Boundary:
 
     number: int
     time: float
+    # {listener: its readiness then}, of those that were set then
     ready: Mapping[Listener, Readiness]
+    # {open file: its readiness then}, of those that were listened to in either direction
+    files: Mapping[tuple[Wire, int], Readiness]
 
 
 class LuahopModel:
@@ -111,11 +124,15 @@ class LuahopModel:
         self.is_polling = False
         self._inside: Listener | Timer | None = None
         self._boundaries: list[Boundary] = []
+        # {(wire, life, direction): the boundary after the last call for it}
+        self._told: dict[tuple[Wire, int, Way], int] = {}
         self._number = 0
         self._poll = 0
         self._limit = inf
         self._began = 0.0
         self._called_in_poll = 0
+        # timers that the present poll both set and ran
+        self._set_and_run = 0
         self._empty = 0
         # polls that served something
         self._served = 0
@@ -123,17 +140,23 @@ class LuahopModel:
     # ---- what is asked of the loop
 
     def set_listener(self, name: str, wire: Wire, way: Way) -> Listener:
-        listener = Listener(name, wire, way, set_in=self._poll if self.is_polling else -1)
+        listener = Listener(
+            name, wire, way, set_in=self._poll if self.is_polling else -1, life=wire.life
+        )
         former = self._listeners.get((wire, way))
         if former is not None:
             former.gone = f"{name} was set in its place"
             former.rule_if_called = "luahop.listener.replace"
             former.replaced_in = self._poll
             if former.called_in == self._poll and self.is_polling:
-                listener.silent_in = self._poll
+                listener.follows = True
                 former.rule_if_called = "luahop.listener.replace-inside"
         self._listeners[wire, way] = listener
         return listener
+
+    def listens(self, wire: Wire, way: Way) -> bool:
+        """Whether there is a listener to remove."""
+        return (wire, way) in self._listeners
 
     def remove_listener(self, wire: Wire, way: Way) -> None:
         listener = self._listeners.pop((wire, way), None)
@@ -166,6 +189,7 @@ class LuahopModel:
     def clear_timer(self, timer: Timer) -> None:
         if timer.gone:
             return
+        timer.is_cleared = True
         timer.gone = "it is cleared"
         if timer.is_interval:
             timer.rule_if_called = "luahop.timer.clear-interval"
@@ -180,7 +204,7 @@ class LuahopModel:
         self._poll += 1
         self._began = now
         self._limit = inf if limit is None else limit
-        self._called_in_poll = 0
+        self._called_in_poll = self._set_and_run = 0
         self._boundaries.clear()
         self._bound(now)
 
@@ -222,7 +246,7 @@ class LuahopModel:
         self._inside = None
         if isinstance(whose, Listener):
             whose.ready_since = None
-            whose.served = self._number + 1
+            self._told[whose.wire, whose.life, whose.way] = self._number + 1
         elif whose.is_interval and not whose.gone:
             self._arm_again(whose, now)
         self._bound(now)
@@ -241,9 +265,7 @@ class LuahopModel:
         elif timer.stalled:
             timer.resumes, following = following, timer.earliest + timer.length
         timer.earliest = following
-        timer.latest = max(
-            high + _points(now - high, timer.length) * timer.length, following + high - low
-        )
+        timer.latest = max(now + timer.length, following) + high - low
         timer.armed_in = self._poll
         timer.due_since = None
 
@@ -254,11 +276,13 @@ class LuahopModel:
             self._served += 1
             self._empty = 0
         elif self._limit == inf:
-            self._empty += 1
+            waited = not self._timing.is_virtual or now - self._began > RESOLUTION
+            self._empty = 0 if waited else self._empty + 1
             if self._empty > EMPTY_POLLS and not self.is_stuck:
                 raise self._no(
                     "luahop.poll.blocks",
-                    f"poll() returned without calling anybody, {self._empty} times in a row",
+                    "poll() returned without having waited or called anybody, "
+                    f"{self._empty} times in a row",
                 )
         self.is_polling = False
 
@@ -312,8 +336,9 @@ class LuahopModel:
     def _bound(self, now: float) -> None:
         """Here the loop may look at its descriptors and at the clock."""
         ready = {listener: listener.readiness() for listener in self._listeners.values()}
+        files = {(each.wire, each.life): each.wire.readiness() for each in ready}
         self._number += 1
-        self._boundaries.append(Boundary(self._number, now, ready))
+        self._boundaries.append(Boundary(self._number, now, ready, files))
         for listener, readiness in ready.items():
             if not readiness.surely:
                 listener.ready_since = None
@@ -348,9 +373,9 @@ class LuahopModel:
                 continue
             late = now - max(timer.latest, last.time)
             if late > patience:
-                drifts = timer.is_interval and timer.calls
+                ticked = timer.is_interval and timer.calls
                 raise self._no(
-                    f"luahop.timer.{'interval-no-drift' if drifts else 'timeout-latency'}",
+                    f"luahop.timer.{'interval-repeat' if ticked else 'timeout-latency'}",
                     f"it slept {units(late, self._timing)} past the deadline of {timer.name}",
                 )
         over = now - self._began - self._limit
@@ -365,19 +390,18 @@ class LuahopModel:
     def _check_ready(self, listener: Listener, what: str) -> None:
         if listener.called_in == self._poll and listener.called_often >= _MOST_IN_ONE_POLL:
             raise self._no("luahop.poll.returns", f"{what} again and again in one poll")
-        if listener.silent_in == self._poll:
-            raise self._no(
-                "luahop.listener.replace-inside",
-                f"{what} in the poll in which the one that it replaces was called",
-            )
+        file = listener.wire, listener.life
+        told = self._told.get((*file, listener.way), 0)
         looked = [
-            boundary.ready[listener]
+            boundary.files[file]
             for boundary in self._boundaries
-            if boundary.number >= listener.served and listener in boundary.ready
+            if boundary.number >= told and file in boundary.files
         ]
         if not any(listener.way in ready.perhaps for ready in looked):
             rule = "read" if listener.called_in == self._poll else "not-ready"
-            if listener.set_in == self._poll:
+            if listener.follows and listener.set_in == self._poll:
+                rule = "replace-inside"
+            elif listener.life and listener.set_in == self._poll:
                 rule = "fd-reuse-same-poll"
             raise self._no(
                 f"luahop.listener.{rule}",
@@ -393,10 +417,13 @@ class LuahopModel:
             elif timer.is_interval:
                 rule = f"luahop.timer.interval-{'repeat' if timer.calls else 'first'}"
             raise self._no(rule, f"{what}, {units(early, self._timing)} early")
-        if timer.armed_in == self._poll and not timer.calls:
-            raise self._no(
-                "luahop.timer.set-inside-callback", f"{what} in the poll in which it was set"
-            )
+        if timer.armed_in == self._poll:
+            self._set_and_run += 1
+            if self._set_and_run > _MOST_SET_AND_RUN:
+                raise self._no(
+                    "luahop.timer.set-inside-callback",
+                    f"{what}, the timer number {self._set_and_run} that one poll set and ran",
+                )
         for other in self._live():
             if other is timer or other.armed_in == self._poll:
                 continue
@@ -405,16 +432,6 @@ class LuahopModel:
                     "luahop.timer.order-deadline",
                     f"{what}, before {other.name}, whose deadline is "
                     f"{units(timer.earliest - other.latest, self._timing)} sooner",
-                )
-            if (
-                other.number < timer.number
-                and not (other.calls or timer.calls)
-                and self._timing.is_virtual
-                and (other.set_between, other.length) == (timer.set_between, timer.length)
-            ):
-                raise self._no(
-                    "luahop.timer.order-equal",
-                    f"{what}, before {other.name}, which was set before it to the same time",
                 )
 
     def _check_starved(self, served: Listener | Timer) -> None:

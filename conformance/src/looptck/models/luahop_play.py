@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,10 @@ from .world import Way, Wire
 
 _MASKS = {Way.READ: "r", Way.WRITE: "w"}
 
+
+# How long polls may return for nothing while there is work, in seconds of the
+# machine's clock: far longer than what a scenario waits for.
+_LONGEST = 1.0
 
 # Hidden in the text of a scenario: two ways to have a callback, by name.
 _WITH_A_CALLBACK_OF_THEIR_OWN = ("B", "D")
@@ -126,10 +131,14 @@ class LuahopPlay(WiredPlay[LuahopModel]):
     def _stop_listening(self, number: int, wire: int, way: Way) -> None:
         hop, model = self.loop(number), self.models[number]
         fd = self.lines[wire].near
+        if not model.listens(self.wires[wire], way):
+            with suppress(Exception):  # it may raise, or do nothing
+                hop.remove_listener(fd, _MASKS[way])
+            return
         self.ask(
             "remove_listener",
             lambda: hop.remove_listener(fd, _MASKS[way]),
-            "luahop.listener.remove-unknown",
+            "luahop.listener.remove",
         )
         model.remove_listener(self.wires[wire], way)
 
@@ -150,6 +159,10 @@ class LuahopPlay(WiredPlay[LuahopModel]):
         self._cast[name] = cast
 
     def _clear(self, cast: Cast) -> None:
+        if cast.part.is_cleared:
+            with suppress(Exception):  # it may raise, or do nothing
+                self.entry.clear_timer(cast.handle)
+            return
         rule = f"luahop.timer.clear-{'twice' if cast.part.gone else 'timeout'}"
         self.ask(f"clear_timer of {cast.name}", lambda: self.entry.clear_timer(cast.handle), rule)
         self.models[cast.actor.loop].clear_timer(cast.part)
@@ -163,12 +176,18 @@ class LuahopPlay(WiredPlay[LuahopModel]):
     def _poll_until_called(self, number: int, times: int) -> None:
         """Poll until somebody is called, *times* times; some polls may return for nothing."""
         hop, model = self.loops[number], self.models[number]
-        empty = 0
-        while times and empty <= EMPTY_POLLS and not model.is_stuck:
+        empty, began = 0, time.monotonic()
+        while times and not model.is_stuck:
             calls = self.calls
             model.enter(self.now(), None)
             self.enter(model, f"poll {number}", lambda: hop.poll())
-            times, empty = (times - 1, 0) if self.calls > calls else (times, empty + 1)
+            if self.calls > calls:
+                times, empty, began = times - 1, 0, time.monotonic()
+                continue
+            empty += 1
+            if empty > EMPTY_POLLS and time.monotonic() - began > _LONGEST:
+                what = f"poll() returned again and again for {_LONGEST:.0f} s and called nobody"
+                self.differ(RefusedError("luahop.poll.blocks", what, model.may_happen()))
 
     def _poll_for(self, number: int, length: int) -> None:
         hop = self.loop(number)

@@ -55,8 +55,12 @@ class Wire:
     # the far end sends no more; it is closed altogether
     ended: bool = False
     gone: bool = False
-    # its number belonged to another one before
-    renewed: bool = False
+    # how many other files had its number before
+    life: int = 0
+
+    @property
+    def renewed(self) -> bool:
+        return self.life > 0
 
     @property
     def ways(self) -> Way:
@@ -102,7 +106,7 @@ class Wire:
         """The near end is closed, and its number belongs to a fresh wire."""
         self.waiting = 0
         self.full = self.ended = self.gone = False
-        self.renewed = True
+        self.life += 1
 
     def readiness(self) -> Readiness:
         surely = perhaps = Way.NEITHER

@@ -14,10 +14,15 @@ from .stage import Stage
 
 if TYPE_CHECKING:
     from looptck.clocks import Clock
+    from looptck.profiles.luaevent import Event
 
 # Deadlines nearer to each other than this, in seconds, may be told apart or not:
 # a loop may count whole milliseconds, or the ticks of a coarse clock.
 _APART = 0.005
+
+
+# Of many names so many are told in a message.
+_SHOWN = 20
 
 
 class Deadlines:
@@ -31,7 +36,7 @@ class Deadlines:
 
     def add(
         self, name: str, fd: int | None, event: int, timeout: float, then: Callable[[], object]
-    ) -> None:
+    ) -> Event:
         """An event that leaves at its first timeout, when *then* is called."""
         before = self._clock.now()
 
@@ -39,20 +44,28 @@ class Deadlines:
             then()
             return self._stage.luaevent.LEAVE
 
-        self._stage.add(name, fd, event, on_timeout, timeout=timeout)
+        added = self._stage.add(name, fd, event, on_timeout, timeout=timeout)
         self._spans[name] = (before + timeout, self._clock.now() + timeout)
+        return added
 
-    def timer(self, name: str, timeout: float, then: Callable[[], object] = lambda: None) -> None:
+    def close(self, name: str, event: Event) -> None:
+        """Close *event*, called *name*: its timeout is not to come."""
+        event.close()
+        del self._spans[name]
+        self._stage.gone(name)
+
+    def timer(self, name: str, timeout: float, then: Callable[[], object] = lambda: None) -> Event:
         """A timer that leaves at its first timeout, when *then* is called."""
-        self.add(name, None, self._stage.luaevent.EV_TIMEOUT, timeout, then)
+        return self.add(name, None, self._stage.luaevent.EV_TIMEOUT, timeout, then)
 
     def went(self) -> None:
         """Raises AssertionError unless each timeout came, once, and in the order of deadlines."""
         order = [call.removesuffix(" timeout") for call in self._stage.trace]
-        row = ", ".join(order) or "none"
+        row = ", ".join(order[:_SHOWN]) or "none"
         due = sorted(self._spans)
         assert sorted(order) == due, (
-            f"the timeouts of {', '.join(due)} were due; called were {row}{self._stage.excuse}"
+            f"the timeouts of {', '.join(due[:_SHOWN])} were due; called were {row}"
+            f"{self._stage.excuse}"
         )
         for at, first in enumerate(order):
             for second in order[at + 1 :]:

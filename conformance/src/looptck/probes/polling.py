@@ -2,13 +2,17 @@
 
 A loop may wake for nothing, and may see a descriptor one poll late, so no test
 counts on what one call of `poll` does.  What bounds the polling is a timer of
-the loop itself, never the timeout of `poll`, which a loop need not have.
+the loop itself, never the timeout of `poll`, which a loop need not have.  A
+loop whose timers do not fire is stopped by the machine's clock.  A number of
+calls alone decides nothing: a loop that rounds its waits down may return ten
+thousand times for nothing in the last millisecond of a wait.
 """
 
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterable, Sized
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,14 +23,29 @@ if TYPE_CHECKING:
 # waited for only by a loop that loses something.
 _GUARD_MS = 500
 
-# A poll that returns for nothing, again and again, is stopped after this many.
-_MOST_POLLS = 5_000
+# What is bounded by the machine's clock ends this long after it should have
+# ended by itself, in seconds, and not before so many more calls: time also
+# passes while the machine lets nobody compute.
+_GRACE = 2.0
+_FEWEST_POLLS = 1_000
 
 # Calls that nobody expects are enough to be seen after this many.
 _MOST_CALLS = 10
 
 # How long the kernel has to carry a connection over loopback, in seconds.
 _KERNEL_PATIENCE = 5
+
+
+def polls(hop: Hop, milliseconds: float = 0) -> Iterator[None]:
+    """Poll again and again: ends *milliseconds* and a grace from now, on the machine's clock.
+
+    The caller leaves the iteration earlier, when it has seen what it waits for.
+    """
+    left, over = _FEWEST_POLLS, time.monotonic() + milliseconds / 1000 + _GRACE
+    while left > 0 or time.monotonic() < over:
+        left -= 1
+        yield
+        hop.poll()
 
 
 def poll_until(
@@ -38,12 +57,14 @@ def poll_until(
     """
     guard: list[bool] = []
     hop.set_timeout({"ms": within}, lambda: guard.append(True))
-    for _ in range(_MOST_POLLS):
+    for _ in polls(hop, within):
         if done():
             return
         assert not guard, f"{what}: not within {within} ms of polling"
-        hop.poll()
-    raise AssertionError(f"{what}: not in {_MOST_POLLS} calls of poll, each of which returned")
+    raise AssertionError(
+        f"{what}: not while poll was called again and again, and returned each time, until a "
+        f"timer of {within} ms, which did not run either, was {_GRACE:.0f} s late"
+    )
 
 
 def poll_for(hop: Hop, milliseconds: float, calls: Sized = ()) -> None:
@@ -55,13 +76,12 @@ def poll_for(hop: Hop, milliseconds: float, calls: Sized = ()) -> None:
     over: list[bool] = []
     most = len(calls) + _MOST_CALLS
     hop.set_timeout({"ms": milliseconds}, lambda: over.append(True))
-    for _ in range(_MOST_POLLS):
+    for _ in polls(hop, milliseconds):
         if over or len(calls) > most:
             return
-        hop.poll()
     raise AssertionError(
-        f"a timer of {milliseconds} ms did not fire in {_MOST_POLLS} calls of poll, "
-        "each of which returned, with nothing ready"
+        f"a timer of {milliseconds} ms did not run while poll was called again and again, and "
+        f"returned each time, until the timer was {_GRACE:.0f} s late"
     )
 
 

@@ -5,9 +5,11 @@ Knows the profile `luaevent` and no rule.
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import Answer, Base, Event, Luaevent
@@ -45,6 +47,8 @@ class Stage:
         self._most = most
         self._within = within
         self._kept: list[Event] = []
+        # the descriptors that an event was added for
+        self._watched: set[Descriptor | None] = set()
         # names of the events that have not left
         self._live: set[str] = set()
         self._guard: Event | None = None
@@ -60,12 +64,34 @@ class Stage:
         timeout: float | None = None,
     ) -> Event:
         """Register an event; its n-th call gives the n-th reply, and the last one from then on."""
-        callback = self.callback(name, *replies)
-        if timeout is None:
-            added = self.base.addevent(fd, event, callback)
-        else:
-            added = self.base.addevent(fd, event, callback, timeout)
-        self._kept.append(added)
+        return self.register(fd, event, self.callback(name, *replies), timeout)
+
+    def register(
+        self,
+        fd: Descriptor | None,
+        event: int,
+        callback: Callable[[int], Answer],
+        timeout: float | None = None,
+    ) -> Event:
+        """Register *callback* as it is, and keep its event to the end of the test."""
+        rest = (event, callback) if timeout is None else (event, callback, timeout)
+        return self.keep(self._addevent(fd, *rest))
+
+    def _addevent(self, fd: Descriptor | None, *rest: Any) -> Event:
+        """`addevent`; a loop that refuses a second event on a descriptor gets a duplicate of it.
+
+        Whether it refuses is open, and most tests have several events on a
+        descriptor only because one file is ready for both.
+        """
+        try:
+            added = self.base.addevent(fd, *rest)
+        except Exception:
+            if fd not in self._watched or not isinstance(fd, int):
+                raise
+            twin = os.dup(fd)
+            weakref.finalize(self, os.close, twin)
+            return self.base.addevent(twin, *rest)
+        self._watched.add(fd)
         return added
 
     def after(self, name: str, delay: float, then: Callable[[], object]) -> Event:

@@ -39,8 +39,6 @@ class Entry:
 
     def comes_before(self, other: Entry) -> bool:
         """Whether this timer's deadline, the first of an interval, comes first for certain."""
-        if self.milliseconds == other.milliseconds:
-            return self.number < other.number
         latest = self.set_before + self.milliseconds / 1000
         return latest + _APART <= other.set_after + other.milliseconds / 1000
 
@@ -86,11 +84,15 @@ class Timetable:
                 except AssertionError as error:
                     raise AssertionError(f"call {count} of timer {entry.name} {error}") from None
 
+    def first_calls(self) -> list[str]:
+        """The names of the timers in the order in which each ran for the first time."""
+        return list(dict.fromkeys(self.ran))
+
     def assert_in_order(self) -> None:
         """Raises AssertionError unless all timers ran, for the first time in the order of
-        their deadlines; those of one duration in the order in which they were set.
+        their deadlines; those whose deadlines may be equal, in any order.
         """
-        first_calls = list(dict.fromkeys(self.ran))
+        first_calls = self.first_calls()
         order = " ".join(first_calls) or "nothing"
         for entry in self.entries:
             assert entry.ran, f"timer {entry.name} never ran; what ran: {order}"

@@ -186,10 +186,7 @@ def test_the_other_event_goes_on_with_the_same_callback(
 
     stage.expect("both")
     for fd, flags, timeout in _register(stage, wires, (leaves, stays)):
-        if timeout is None:
-            stage.keep(stage.base.addevent(fd, flags, callback))
-        else:
-            stage.keep(stage.base.addevent(fd, flags, callback, timeout))
+        stage.register(fd, flags, callback, timeout)
     stage.run()
     assert len(stage.trace) == 6, (
         f"one event left in the first call, the other in its fifth; there came {len(stage.trace)} "

@@ -154,15 +154,17 @@ def _use(luaevent: Luaevent, wires: Wires, base: Base, references: References) -
     _serve(luaevent, wires, base)
     events = []
     for kind in KINDS:
-        fd, event = wanted(luaevent, wires, kind)
         # one that leaves, one that is closed, one that lives on
+        fd, event = wanted(luaevent, wires, kind)
         events.append(base.addevent(fd, event, make(luaevent.LEAVE), 0.001))
+        fd, event = wanted(luaevent, wires, kind)
         closed = base.addevent(fd, event, make(event), 0.5)
         closed.close()
     base.loop()
     for kind in KINDS:
         fd, event = wanted(luaevent, wires, kind)
         events.append(base.addevent(fd, event, make(event), 0.5))
+        fd, event = wanted(luaevent, wires, kind)
         events.append(base.addevent(fd, event, make(event), None if fd is not None else 0.5))
     references += map(weakref.ref, callbacks)
     return events

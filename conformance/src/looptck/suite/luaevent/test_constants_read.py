@@ -9,9 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from looptck.markers import rule
+from looptck.probes.polling import wait_readable
 from looptck.probes.situations import Situation, everywhere
 from looptck.probes.stage import Stage
-from looptck.probes.wires import End, Wires, drain, reset
+from looptck.probes.urgent import urgent_wire
+from looptck.probes.wires import End, Wires, drain, fill, reset
 from looptck.profiles.luaevent import Luaevent
 
 # How long a descriptor has to be silent, in seconds.
@@ -263,3 +265,42 @@ def test_data_comes_before_the_end_of_the_stream(
     assert chunks == [b"a", b"b", b"c", b""], (
         f"sent were 3 bytes and the end; the calls read {chunks}{stage.excuse}"
     )
+
+
+@rule("luaevent.constants.ev-read")
+@everywhere
+@pytest.mark.parametrize("names", [("EV_READ",), ("EV_READ", "EV_WRITE")], ids="|".join)
+def test_an_urgent_byte_that_no_read_returns_is_not_reported(
+    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, names: tuple[str, ...]
+) -> None:
+    """The kernel announces it apart from data.  A timer sends a byte that can be read, so that
+    a call before the timer's is a false one.  Asked for W too, the end has no room."""
+    wire = urgent_wire(wires)
+    if wire is None:
+        return  # this system puts urgent bytes in line: a read returns them
+    near, far = wire
+    flags = 0
+    for name in names:
+        flags |= getattr(luaevent, name)
+    if "EV_WRITE" in names:
+        fill(near)
+
+    def called(_flags: int) -> int:
+        try:
+            near.recv(10)
+        except BlockingIOError:
+            raise AssertionError(
+                "EV_READ came for an urgent byte; a read would have had to wait"
+            ) from None
+        return luaevent.LEAVE
+
+    def send() -> None:
+        far.send(b"x")
+        wait_readable([near])
+
+    def act() -> None:
+        stage.add("reader", near.fileno(), flags, called, timeout=30.0)
+        stage.after("sender", _QUIET, send)
+
+    stage.run(act, situation)
+    stage.went("sender timeout", "reader read")

@@ -6,6 +6,7 @@ import itertools
 import select
 import socket
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
@@ -18,7 +19,7 @@ from looptck.probes.situations import Situation, everywhere
 from looptck.probes.stage import Stage
 from looptck.probes.stopwatch import Stopwatch, cpu_seconds
 from looptck.probes.wires import End, Wires, fill
-from looptck.profiles.luaevent import Luaevent
+from looptck.profiles.luaevent import Event, Luaevent
 
 # The share of the time that an idle loop may compute.
 _IDLE = 0.1
@@ -323,6 +324,44 @@ def test_many_timeouts_come_in_the_order_of_their_deadlines(
         clock.advance(0.04)
 
     stage.run(act, situation)
+    deadlines.went()
+
+
+@rule("luaevent.loop.timer-order")
+@pytest.mark.parametrize("seed", range(12))
+def test_the_order_outlives_the_closing_of_many(
+    luaevent: Luaevent, clock: Clock, seed: int
+) -> None:
+    """Two hundred timers, of which two in three are closed, before the loop and inside it:
+    whatever holds them loses most of its middle.  Each seed is another order."""
+    dice = Random(seed)
+    stage = Stage(luaevent, most=300, within=1.0)
+    deadlines = Deadlines(stage, clock)
+    open_timers: dict[str, Event] = {}
+
+    def add(number: int) -> None:
+        length = dice.randint(20, 120)
+        name = f"{number} of {length} ms"
+        open_timers[name] = deadlines.timer(
+            name, length / 1000, lambda: open_timers.pop(name, None)
+        )
+
+    def close_some(count: int) -> None:
+        # on a slow machine some have run by now
+        for name in dice.sample(sorted(open_timers), min(count, len(open_timers))):
+            deadlines.close(name, open_timers.pop(name))
+
+    def inside() -> None:
+        close_some(60)
+        for number in range(200, 220):
+            add(number)
+
+    for number in range(200):
+        add(number)
+        if number % 3 == 2:
+            close_some(1)
+    deadlines.timer("closes others", 0.005, inside)
+    stage.run()
     deadlines.went()
 
 

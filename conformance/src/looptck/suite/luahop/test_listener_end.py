@@ -13,6 +13,7 @@ from looptck.markers import rule
 from looptck.probes.polling import poll_for, poll_until, wait_readable
 from looptck.probes.situations import Situation, everywhere, luahop_in
 from looptck.probes.trace import Trace
+from looptck.probes.urgent import urgent_wire
 from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.luahop import Luahop
 
@@ -215,3 +216,30 @@ def test_a_callback_lives_as_long_as_its_listener(
             drain(near)
         else:
             fill(near)
+
+
+@rule("luahop.listener.not-ready")
+@everywhere
+def test_an_urgent_byte_that_no_read_returns_is_not_readable(
+    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation
+) -> None:
+    """The kernel announces it apart from data.  A byte that can be read comes later."""
+    wire = urgent_wire(wires)
+    if wire is None:
+        return  # this system puts urgent bytes in line: a read returns them
+    near, far = wire
+    hop = luahop.new()
+
+    def called() -> None:
+        try:
+            trace(repr(near.recv(10)))
+        except BlockingIOError:
+            trace("nothing to read")
+
+    luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), "r", called))
+    poll_for(hop, 5, trace)
+    assert trace == [], "a reader was called for an urgent byte; a read would have had to wait"
+    far.send(b"x")
+    wait_readable([near])
+    poll_until(hop, "the reader is called for a byte that can be read", lambda: trace)
+    assert trace == ["b'x'"]

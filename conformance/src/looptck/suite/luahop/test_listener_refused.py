@@ -16,27 +16,26 @@ from looptck.profiles.luahop import Luahop
 
 either = pytest.mark.parametrize("mask", ["r", "w"])
 
+# Masks that no reading takes for a direction.
+_MEANINGLESS = ["x", ""]
+
 
 @rule("luahop.listener.bad-fd")
 @everywhere
 @either
 @pytest.mark.parametrize("number", [-1, -5, 3998, 10**6, 2**31 - 1, 2**31])
-def test_a_number_without_an_open_file_is_refused(
+def test_a_number_without_an_open_file_does_no_harm(
     luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, number: int
 ) -> None:
-    """Refused in the call itself, whose exception a loop might swallow inside a callback."""
+    """Whether the call raises is open; the loop goes on for the others."""
     near, far = wires.pair()
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
-    raised: list[BaseException | None] = []
     luahop_in(
-        situation,
-        hop,
-        lambda: raised.append(why_refused(hop.set_listener, number, mask, lambda: trace("bad"))),
+        situation, hop, lambda: why_refused(hop.set_listener, number, mask, lambda: trace("bad"))
     )
-    assert raised[0] is not None, f"set_listener({number}, ...) was accepted; no such file is open"
     far.send(b"x")
-    poll_until(hop, "a good listener is called after a bad one was refused", lambda: trace)
+    poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
     poll_for(hop, 2, trace)
     assert trace == ["b'x'"]
 
@@ -58,7 +57,8 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
         trace.clear()
     near.close()
     error = why_refused(hop.set_listener, number, mask, lambda: trace("refused"))
-    assert error is not None, "set_listener accepted a descriptor that is closed"
+    if error is None:
+        return  # what becomes of a listener for a closed descriptor is open
     poll_for(hop, 2, trace)
     late, far = wires.pair_at(number)
     far.send(b"x")
@@ -71,7 +71,7 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
 
 @rule("luahop.listener.bad-fd")
 @either
-def test_a_refusal_is_no_harm_to_a_listener_of_the_other_direction(
+def test_a_bad_number_is_no_harm_to_a_listener_that_was_set_before(
     luahop: Luahop, wires: Wires, trace: Trace, mask: str
 ) -> None:
     """A bad number comes between the registration and the call of good ones, several times."""
@@ -80,19 +80,16 @@ def test_a_refusal_is_no_harm_to_a_listener_of_the_other_direction(
     hop = luahop.new()
     hop.set_listener(near.fileno(), mask, lambda: trace("good"))
     for number in (-1, 3998, -1):
-        error = why_refused(hop.set_listener, number, mask, lambda: trace("bad"))
-        assert error is not None, f"set_listener accepted {number}"
+        why_refused(hop.set_listener, number, mask, lambda: trace("bad"))
         trace.clear()
-        poll_until(hop, "a good listener is called after a refusal", lambda: trace)
+        poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
         assert set(trace) == {"good"}
 
 
 @rule("luahop.listener.callable")
 @everywhere
 @either
-@pytest.mark.parametrize(
-    "callback", [None, "print", 42, [print]], ids=["None", "text", "number", "list"]
-)
+@pytest.mark.parametrize("callback", ["print", 42, [print]], ids=["text", "number", "list"])
 def test_what_cannot_be_called_is_refused(
     luahop: Luahop, wires: Wires, situation: Situation, mask: str, callback: Any
 ) -> None:
@@ -113,7 +110,7 @@ def test_what_cannot_be_called_is_refused(
 
 @rule("luahop.listener.callable")
 @either
-@pytest.mark.parametrize("callback", [None, "print", 42], ids=["None", "text", "number"])
+@pytest.mark.parametrize("callback", ["print", 42], ids=["text", "number"])
 def test_an_earlier_listener_outlives_the_refusal(
     luahop: Luahop, wires: Wires, trace: Trace, mask: str, callback: Any
 ) -> None:
@@ -132,10 +129,11 @@ def test_an_earlier_listener_outlives_the_refusal(
 @rule("luahop.listener.mask-domain")
 @everywhere
 @pytest.mark.parametrize("mask", ["x", "", "R", "W", "wr", "rx", None, 1])
-def test_another_mask_is_refused(
+def test_a_mask_that_names_no_direction_is_refused(
     luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: Any
 ) -> None:
-    """The descriptor is ready both ways, so that whatever was registered would be called."""
+    """The descriptor is ready both ways, so that whatever was registered would be called.  A
+    mask that can be read as a direction, or as the usual one, may be taken for it."""
     near, far = wires.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -147,13 +145,15 @@ def test_another_mask_is_refused(
             why_refused(hop.set_listener, near.fileno(), mask, lambda: trace("called"))
         ),
     )
-    assert raised[0] is not None, f"set_listener accepted the mask {mask!r}"
+    if raised[0] is None:
+        assert mask not in _MEANINGLESS, f"set_listener accepted the mask {mask!r}"
+        return
     poll_for(hop, 3, trace)
     assert trace == [], f"the mask {mask!r} was refused, but the callback is registered"
 
 
 @rule("luahop.listener.mask-domain")
-@pytest.mark.parametrize("mask", ["x", "", "R", "wr", None])
+@pytest.mark.parametrize("mask", _MEANINGLESS)
 @pytest.mark.parametrize("good", ["r", "w"])
 def test_a_refused_mask_leaves_what_is_registered(
     luahop: Luahop, wires: Wires, trace: Trace, mask: Any, good: str
@@ -174,7 +174,7 @@ def test_a_refused_mask_leaves_what_is_registered(
 
 
 @rule("luahop.listener.mask-domain")
-@pytest.mark.parametrize("mask", ["x", "", "R", "wr", None])
+@pytest.mark.parametrize("mask", _MEANINGLESS)
 def test_removing_with_another_mask_is_refused_without_a_listener_too(
     luahop: Luahop, wires: Wires, mask: Any
 ) -> None:

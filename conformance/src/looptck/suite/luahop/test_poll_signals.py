@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from looptck.clocks import Clock
 from looptck.markers import rule
+from looptck.probes.alarms import alarms, no_more_alarms
+from looptck.probes.polling import polls
 from looptck.probes.stopwatch import assert_prompt
 from looptck.probes.timetable import Timetable
 from looptck.probes.wires import Wires, drain
@@ -17,24 +17,11 @@ from looptck.profiles.luahop import Luahop
 
 LATENESS = 0.050
 
-# Seconds between two signals, by the machine's clock: also a loop in virtual
-# time waits for the kernel when it has no timer.
-_EVERY = 0.005
+# What a signal's handler made ready is served before so many more signals came.
+_MOST_SIGNALS = 200
 
-# A poll that returns for nothing, again and again, is stopped after this many.
-_MOST_POLLS = 20_000
-
-
-@contextmanager
-def alarms(handler: Callable[[], object]) -> Iterator[None]:
-    """SIGALRM arrives every few milliseconds, and calls *handler*."""
-    before = signal.signal(signal.SIGALRM, lambda _number, _frame: handler())
-    signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+# How long signals may keep a timer of 50 ms from running, in milliseconds.
+_LONGEST = 500
 
 
 @rule("luahop.poll.eintr")
@@ -57,9 +44,7 @@ def test_a_signal_does_not_make_a_waiting_poll_fail(
     hop.set_listener(near.fileno(), "r", lambda: received.append(drain(near)))
     with alarms(on_signal):
         signal.siginterrupt(signal.SIGALRM, siginterrupt)
-        for _ in range(_MOST_POLLS):
-            if len(received) >= 2:
-                break
+        while len(received) < 2 and len(signals) < _MOST_SIGNALS:
             try:
                 hop.poll()
             except Exception as error:
@@ -83,20 +68,19 @@ def test_signals_do_not_move_a_timer(luahop: Luahop, clock: Clock) -> None:
             nonlocal left
             left -= 1
             if not left:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                no_more_alarms()
 
         table.timeout("of 50 ms", 50)
         hop.set_interval({"ms": 15}, _nobody)
         with alarms(on_signal):
-            for _ in range(_MOST_POLLS):
-                if "of 50 ms" in table.ran:
-                    break
-                try:
-                    hop.poll()
-                except Exception as error:
-                    raise AssertionError(
-                        f"a signal during poll made it raise {type(error).__name__}: {error}"
-                    ) from error
+            try:
+                for _ in polls(hop, _LONGEST):
+                    if "of 50 ms" in table.ran:
+                        break
+            except Exception as error:
+                raise AssertionError(
+                    f"a signal during poll made it raise {type(error).__name__}: {error}"
+                ) from error
         assert "of 50 ms" in table.ran, "after signals during poll a timer never ran"
         assert table.ran.count("of 50 ms") == 1
         table.assert_none_early()

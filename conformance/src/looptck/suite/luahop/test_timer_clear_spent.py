@@ -39,7 +39,7 @@ def test_of_two_due_timers_that_clear_each_other_one_runs(
         trace(name)
         for other, handle in handles.items():
             if other != name:
-                luahop.clear_timer(handle)
+                why_refused(luahop.clear_timer, handle)  # an interval clears it again
 
     handles["first"] = getattr(hop, first)({"ms": milliseconds[0]}, partial(run, "first"))
     handles["second"] = getattr(hop, second)({"ms": milliseconds[1]}, partial(run, "second"))
@@ -110,16 +110,19 @@ def test_a_listener_may_clear_a_timer_that_is_due(
 
 @rule("luahop.timer.clear-twice")
 @pytest.mark.parametrize("setter", _SETTERS)
-def test_clearing_a_cleared_timer_does_nothing(luahop: Luahop, trace: Trace, setter: str) -> None:
-    """Other timers stand around it, set before, between and after the two clearings."""
+def test_clearing_a_cleared_timer_disturbs_no_other(
+    luahop: Luahop, trace: Trace, setter: str
+) -> None:
+    """Other timers stand around it, set before, between and after the two clearings.  Whether
+    the second clearing raises is open: the program knows what it has cleared."""
     hop = luahop.new()
     names = ["before", "beside", "between", "after"]
     hop.set_timeout({"ms": 4}, partial(trace, "before"))
     timer = getattr(hop, setter)({"ms": 4}, partial(trace, "cleared"))
     hop.set_interval({"ms": 4}, partial(trace, "beside"))
+    luahop.clear_timer(timer)
     for name in ("between", "after", None):
-        refused = why_refused(luahop.clear_timer, timer)
-        assert refused is None, f"clear_timer raised {refused!r} for a timer cleared before"
+        why_refused(luahop.clear_timer, timer)
         if name:
             hop.set_timeout({"ms": 4}, partial(trace, name))
     poll_until(hop, "every timer that nobody cleared runs", lambda: set(names) <= set(trace))
@@ -139,9 +142,11 @@ def test_clearing_a_timeout_that_has_run_does_nothing(
     poll_until(hop, "three timeouts run", lambda: trace.count("spent") == 3)
     for _ in range(polls):
         poll_for(hop, 1)
-    for timer in (*spent, *reversed(spent)):
+    for timer in spent:
         refused = why_refused(luahop.clear_timer, timer)
         assert refused is None, f"clear_timer raised {refused!r} for a timeout that has run"
+    for timer in reversed(spent):  # once more, which may raise
+        why_refused(luahop.clear_timer, timer)
     poll_until(
         hop,
         "after spent timers were cleared the other timers run",
@@ -208,7 +213,7 @@ def test_a_chain_of_timeouts_survives_the_handles_of_its_past(luahop: Luahop) ->
         if len(links) < 5:
             newest = hop.set_timeout({"ms": 1}, link)
             for handle in past[:-1]:  # the last one runs just now
-                luahop.clear_timer(handle)
+                why_refused(luahop.clear_timer, handle)
             past.append(newest)
 
     past.append(hop.set_timeout({"ms": 1}, link))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 
 import pytest
 
 from looptck.clocks import Clock
 from looptck.markers import rule
-from looptck.probes.attempts import one_attempt_succeeds
+from looptck.probes.observation import Observation
 from looptck.probes.polling import poll_until
 from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.stopwatch import RESOLUTION, Stopwatch, assert_prompt
+from looptck.probes.stopwatch import Stopwatch, assert_prompt
 from looptck.probes.timetable import Timetable
 from looptck.profiles.luahop import Luahop
 
@@ -71,6 +71,33 @@ def test_an_interval_goes_on_when_nobody_polled_for_a_while(luahop: Luahop, cloc
     poll_until(hop, "three more after another", lambda: len(table.ran) >= 6)
 
 
+@rule("luahop.timer.interval-repeat")
+@pytest.mark.parametrize("busy", [0, 0.010], ids=["ticks take no time", "ticks take 10 ms"])
+def test_the_next_tick_comes_one_period_after_the_last_at_the_latest(
+    luahop: Luahop, clock: Clock, busy: float
+) -> None:
+    """Measured from the end of the callback, so that it does not matter whether the loop counts
+    from there, from the last tick or on a grid.  A machine that stands still spoils one gap of
+    an attempt, and not in every attempt."""
+    period = 0.080
+
+    def lateness() -> float:
+        hop = luahop.new()
+        stopwatch = Stopwatch(clock)
+        gaps: list[float] = []
+
+        def tick() -> None:
+            gaps.append(stopwatch.elapsed())
+            clock.advance(busy)
+            stopwatch.restart()
+
+        hop.set_interval({"ms": round(period * 1000)}, tick)
+        poll_until(hop, "four ticks of 80 ms", lambda: len(gaps) >= 4, within=1000)
+        return max(gaps) - period
+
+    assert_prompt(lateness, LATENESS)
+
+
 @rule("luahop.timer.interval-first")
 @everywhere
 def test_the_first_tick_comes_after_one_period(
@@ -112,19 +139,27 @@ def _ticks_that_are_held_up(table: Timetable, clock: Clock) -> None:
     [_ticks_that_take_time, _ticks_that_are_held_up],
     ids=lambda scene: scene.__name__.strip("_"),
 )
-def test_delays_do_not_add_up(
-    luahop: Luahop, clock: Clock, scene: Callable[[Timetable, Clock], None]
+def test_whether_delays_add_up(
+    luahop: Luahop,
+    clock: Clock,
+    observe: Observation,
+    scene: Callable[[Timetable, Clock], None],
 ) -> None:
-    """The delays of five ticks, added up, would be more than any tick may be late."""
+    """The delays of five ticks, added up, would be more than any tick may be late.  The best
+    of a few attempts counts, since a busy machine adds delays of its own."""
 
     def lateness() -> float:
         hop = luahop.new()
         table = Timetable(hop, clock)
         scene(table, clock)
-        poll_until(hop, "five ticks of 50 ms", lambda: len(table.times("interval")) >= 5)
+        poll_until(
+            hop, "five ticks of 50 ms", lambda: len(table.times("interval")) >= 5, within=1000
+        )
         return table.times("interval")[4] - 0.250
 
-    assert_prompt(lateness, LATENESS)
+    keeps = any(lateness() <= LATENESS for _ in range(4))
+    told = "the ticks keep to whole periods" if keeps else "the delays add up"
+    observe(told, of=scene.__name__.strip("_").replace("_", " "))
 
 
 # Who keeps the loop busy while ticks are missed.
@@ -151,7 +186,7 @@ def test_missed_ticks_are_not_replayed(luahop: Luahop, clock: Clock, stall: str)
     def tick() -> None:
         if stall == "the interval itself" and not stalled:
             keep_busy()
-        elif not marked:
+        else:
             replayed.append(True)
 
     hop.set_interval({"ms": 10}, tick)
@@ -161,60 +196,13 @@ def test_missed_ticks_are_not_replayed(luahop: Luahop, clock: Clock, stall: str)
         keep_busy()
     poll_until(hop, "a timer that was set after the stall runs", lambda: marked)
     assert len(replayed) <= 3, (
-        f"after 10 missed ticks {len(replayed)} were replayed at once; expected is one"
+        f"after 10 missed ticks {len(replayed)} were replayed at once; at most one is expected"
     )
-    assert replayed or stall == "the interval itself", (
-        "after 10 missed ticks none was made up for; expected is one"
-    )
+    before = len(replayed)
+    poll_until(hop, "the interval ticks on after a stall", partial(_longer, replayed, before))
 
 
-@rule("luahop.timer.interval-missed")
-@stalls
-def test_the_grid_goes_on_after_a_stall(luahop: Luahop, clock: Clock, stall: str) -> None:
-    """The stall ends in the middle of a period.  The marker is due between the next point
-    of the grid and the moment one period after the stall."""
-    period = 0.030
-
-    def attempt() -> None:
-        hop = luahop.new()
-        stopwatch = Stopwatch(clock)
-        ticks: list[float] = []
-        marked: list[float] = []
-        expected: list[float] = []
-
-        def keep_busy() -> None:
-            clock.advance(2.5 * period - stopwatch.elapsed() % period)
-            while not 0.3 <= (phase := stopwatch.elapsed() / period % 1) <= 0.6:
-                clock.advance(period / 10)
-            expected.append(stopwatch.elapsed() + (1 - phase) * period)
-            ticks.clear()
-            milliseconds = round((1 - phase / 2) * period * 1000)
-            hop.set_timeout({"ms": milliseconds}, lambda: marked.append(stopwatch.elapsed()))
-
-        def tick() -> None:
-            if stall == "the interval itself" and not expected:
-                keep_busy()
-            elif not marked:
-                ticks.append(stopwatch.elapsed())
-
-        hop.set_interval({"ms": round(period * 1000)}, tick)
-        if stall == "another callback":
-            hop.set_timeout({"ms": 5}, keep_busy)
-        elif stall == "the caller":
-            keep_busy()
-        poll_until(hop, "a timer that was set after the stall runs", lambda: marked)
-        on_the_grid = [at for at in ticks if at >= expected[0] - RESOLUTION]
-        assert on_the_grid, (
-            f"the tick due {expected[0] * 1000:.0f} ms after set_interval, the next whole period "
-            f"after the stall, had not come when a later timer ran at {marked[0] * 1000:.1f} ms"
-        )
-        made_up = len(ticks) - len(on_the_grid)
-        assert made_up <= 2, f"{made_up} ticks came between the stall and the next whole period"
-
-    one_attempt_succeeds(attempt)
-
-
-def _longer(ran: list[str], than: int) -> bool:
+def _longer(ran: Sized, than: int) -> bool:
     return len(ran) > than
 
 

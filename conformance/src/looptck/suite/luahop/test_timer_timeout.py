@@ -12,7 +12,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.markers import rule
 from looptck.probes.leftovers import Census
-from looptck.probes.polling import poll_for, poll_until
+from looptck.probes.polling import poll_for, poll_until, polls
 from looptck.probes.situations import Situation, everywhere, luahop_in
 from looptck.probes.stopwatch import Stopwatch, assert_prompt
 from looptck.probes.timetable import Timetable
@@ -22,9 +22,6 @@ from looptck.profiles.luahop import Hop, Luahop, Timer
 
 # In seconds: how late a timer may be.
 LATENESS = 0.050
-
-# More polls than any loop needs for the few timers of one test.
-MANY = 20_000
 
 
 @rule("luahop.timer.timeout-once")
@@ -69,10 +66,9 @@ def test_a_timeout_that_ran_holds_nothing_of_the_process(luahop: Luahop) -> None
         for _ in range(100):
             hop.set_timeout({"ms": 1}, lambda: ran.append(True))
         # No guard that goes on waiting: a loop may hold a descriptor for each timer.
-        for _ in range(100):
+        for _ in polls(hop):
             if len(ran) >= wanted:
                 break
-            poll_for(hop, 5)
         assert len(ran) >= wanted, f"{len(ran)} of {wanted} timeouts ran"
 
     hundred()
@@ -255,11 +251,10 @@ def test_a_waiting_poll_wakes_for_the_nearest_timer(
             hop.set_listener(near.fileno(), "r", lambda: drain(near))
         scene = Scene(luahop, hop, Stopwatch(clock), [])
         set_up(scene)
-        for _ in range(MANY):
+        for _ in polls(hop, 400):
             if scene.waited:
                 break
-            hop.poll()
-        assert scene.waited, f"a timeout of 5 ms did not run in {MANY} calls of poll"
+        assert scene.waited, "a timeout of 5 ms did not run while poll was called again and again"
         return scene.waited[0] - 0.005
 
     assert_prompt(lateness, LATENESS)

@@ -1,0 +1,67 @@
+"""levent: urgent data is nothing to read, and a signal does not end loop()."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from looptck.markers import rule
+from looptck.probes.alarms import alarms
+from looptck.probes.polling import wait_readable
+from looptck.probes.rounds import Rounds
+from looptck.probes.urgent import urgent_wire
+from looptck.probes.wires import Wires, drain
+
+# So many signals are for nothing; then the handler makes something ready.
+_FOR_NOTHING = 3
+
+
+@rule("levent.newevent.evtype-r")
+def test_an_urgent_byte_that_no_read_returns_is_not_readable(rounds: Rounds, wires: Wires) -> None:
+    """The kernel announces it apart from data.  A byte that can be read comes later."""
+    wire = urgent_wire(wires)
+    if wire is None:
+        return  # this system puts urgent bytes in line: a read returns them
+    near, far = wire
+    event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
+    event.start()
+    rounds.quiet(5)
+    assert not rounds.trace, (
+        "an event for reading was called for an urgent byte, which no read returns"
+    )
+    far.send(b"x")
+    wait_readable([near])
+    assert rounds.until_count("reader"), "an event was not called for a byte that can be read"
+
+
+@rule("levent.loop.nil")
+@pytest.mark.parametrize("siginterrupt", [False, True], ids=["restarting", "interrupting"])
+def test_a_signal_does_not_end_the_loop(rounds: Rounds, wires: Wires, siginterrupt: bool) -> None:
+    """Nothing but the file can end the wait.  The first signals are for nothing; then their
+    handler makes the file ready, twice, so that the event outlives its call."""
+    near, far = wires.pair()
+    signals = 0
+
+    def on_signal() -> None:
+        nonlocal signals
+        signals += 1
+        if signals % (_FOR_NOTHING + 1) == 0:
+            far.send(b"x")
+
+    def on_read(*_: object) -> None:
+        drain(near)
+        if rounds.count("reader") == 2:
+            event.stop()
+        else:
+            event.start()
+
+    event = rounds.event("reader", near.fileno(), "r", on_read)
+    event.start()
+    with alarms(on_signal):
+        signal.siginterrupt(signal.SIGALRM, siginterrupt)
+        rounds.once(None)
+    served = rounds.count("reader")
+    assert served == 2, (
+        f"loop() returned after {signals} signals with an event active, served {served} of 2 times"
+    )
