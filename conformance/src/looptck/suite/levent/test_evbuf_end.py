@@ -315,7 +315,6 @@ def test_the_input_goes_on_while_the_peer_takes_nothing(rounds: Rounds, wires: W
 def test_the_end_of_one_file_touches_no_other(rounds: Rounds, wires: Wires) -> None:
     """Three connections end one after the other; the bytes of each are its own."""
     readers = [Reader(rounds, wires.pair(), name=str(number)) for number in range(3)]
-    rounds.allow(2000)
     for number, reader in enumerate(readers):
         reader.sent += pattern(100, number * 1000)
         reader.far.send(pattern(100, number * 1000))
