@@ -201,7 +201,9 @@ def test_bytes_move_without_callbacks(turns: Turns, wires: Wires, given: str, si
         sent = bytearray()
 
         def arrived() -> bool:
-            sent.extend(receive(far, size))
+            if chunk := receive(far, size):
+                turns.moved()
+            sent.extend(chunk)
             return len(sent) >= size
 
         yield from turns.until(lambda: not unread(near))
