@@ -26,12 +26,9 @@ _FIRST = int.from_bytes(b"abcd", "big")
 # The send buffer of an outlet: the smaller, the sooner the loop has to wait.
 _NARROW = 8192
 
-# A loop that moves one byte in each pass is not made to move all of a large amount: after so many
-# passes what has moved is judged, and it stands for the rest.
+# A loop that moves one byte in each pass is not made to send all of a large amount: after so many
+# passes what has left is judged, and it stands for the rest.
 _ENOUGH_PASSES = 3_000
-
-# So many bytes are always waited for, however many passes there were.
-_FEW = 200
 
 # So many passes after an arrival a loop may call later than it took the bytes in.
 _AFTER = 8
@@ -78,8 +75,6 @@ class Inlet:
         self.sent = bytearray()
         self.taken = bytearray()
         self._rounds = rounds
-        # the passes that `pour` has made
-        self._passes = 0
         self.evbuf = rounds.evbuf(self.near.fileno(), read, write, error, name=name)
 
     def send(self, size: int) -> None:
@@ -130,14 +125,9 @@ class Inlet:
         """Pass after pass as long as bytes arrive, with *between* after each pass.
 
         Ends when nothing waits, or nothing came in for as long as patience
-        lasts.  When it took too many passes, what still waits is taken back,
-        as if the peer had not sent it.
+        lasts.
         """
         while waiting := self.waiting:
-            self._passes += 1
-            if self._passes > _ENOUGH_PASSES and waiting > _FEW:
-                del self.sent[len(self.sent) - len(receive(self.near, waiting)) :]
-                return
 
             def moved(before: int = waiting) -> bool:
                 between()
