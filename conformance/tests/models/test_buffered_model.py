@@ -245,13 +245,21 @@ def test_the_end_comes_after_the_data_and_its_call(told: Told) -> None:
         told.read(None, b"a")
 
 
-def test_at_the_end_too_readcb_needs_the_low_watermark(told: Told) -> None:
+def test_at_the_end_readcb_may_be_called_below_the_low_watermark(told: Told) -> None:
     told.start(low=3)
     told.arrives(b"ab")
+    with refuses("levent.buffer.read-lowwater"):
+        told.called(Callback.READ)
+    told.model.peer_ended()
+    told.called(Callback.READ)
+    told.called(Callback.ERROR)
+
+
+def test_at_the_end_readcb_is_not_called_for_nothing(told: Told) -> None:
+    told.start(low=3)
     told.model.peer_ended()
     with refuses("levent.buffer.read-lowwater"):
         told.called(Callback.READ)
-    told.called(Callback.ERROR)
 
 
 def test_what_a_reset_leaves_is_open(told: Told) -> None:

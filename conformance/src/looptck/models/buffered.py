@@ -23,6 +23,9 @@ Why the code is the way it is
 
 4. What a stop, a start or new watermarks mean for bytes that had been moved
    before is open: no call is owed for those.
+
+5. At the end of the file a call of `readcb` for fewer bytes than the low
+   watermark is open: nothing more will come.
 """
 
 from __future__ import annotations
@@ -134,11 +137,11 @@ class BufferedModel:
         self.output.receive(data)
 
     def peer_ended(self) -> None:
-        self.ended = True
+        self.ended = self.input.ended = True
 
     def peer_closed(self) -> None:
         self.was_reset = self.output.in_flight > 0
-        self.ended = self.gone = True
+        self.ended = self.gone = self.input.ended = True
 
     # ---- what the loop does
 

@@ -28,6 +28,8 @@ class Input:
         self._floor = self._ceiling = 0
         # what was moved up to here has had its call, or needs none (4)
         self._told = 0
+        # the peer sends no more: what is below the low watermark may be told (5)
+        self.ended = False
         # there was a moment at which a call was due (2)
         self.may_call = False
         # bytes were taken, or watermarks set, since then
@@ -43,13 +45,18 @@ class Input:
         """At most so many bytes are in the buffer."""
         return self.moved - self.taken
 
+    @property
+    def _is_reason(self) -> bool:
+        """Whether `readcb` may be called at the level that there is."""
+        return self.level >= self.low or (self.ended and self.level > 0)
+
     def begin_turn(self) -> None:
-        self.may_call = self.level >= self.low
+        self.may_call = self._is_reason
         self._is_disturbed = False
 
     def look(self, moved: int) -> None:
         self.moved = moved
-        self.may_call |= self.level >= self.low
+        self.may_call |= self._is_reason
         self._ceiling = max(
             self._ceiling, min(moved, self.taken + self.high) if self.high else moved
         )

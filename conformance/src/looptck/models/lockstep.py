@@ -233,7 +233,7 @@ class Play(ABC, Generic[S, M]):
         except Exception as error:
             if self.has_failed:
                 raise Over from None
-            if may_refuse and isinstance(error, (TypeError, ValueError, OSError)):
+            if may_refuse:  # the class of the error is open
                 raise Declined from error
             raised = f"{what} raised {type(error).__name__}: {error}"
             self.differ(RefusedError(rule, raised, [f"{what} does not raise"]))

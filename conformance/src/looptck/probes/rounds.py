@@ -7,6 +7,7 @@ and the test decides whether to make another.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,12 @@ Act = Callable[..., object]
 _PASSES = 40
 _PATIENCE = 0.4
 
+# One call of `loop` that has made more than so many calls, and computed for so many seconds, does
+# not end.  A number alone would not do: a loop may move one byte for each call, and may call in
+# each pass as long as a level is a reason to.
+_MANY = 200
+_RUNAWAY = 0.3
+
 # So many passes show that nothing happens: more than twice what any loop needs
 # for an arrival that it does serve.
 _QUIET = 25
@@ -39,11 +46,14 @@ class Rounds:
     here is kept until the end of the test.
     """
 
-    def __init__(self, levent: Levent, base: Base | None = None, *, most: int = 400) -> None:
+    def __init__(self, levent: Levent, base: Base | None = None) -> None:
         self.levent = levent
         self.base: Base = levent.newbase() if base is None else base
         self.trace = Trace()
-        self._most = most
+        # in the call of `loop` that is going on, or was last: the calls, and when it has
+        # computed for so long that they are a runaway
+        self._calls = 0
+        self._runaway_at = math.inf
         self._kept: list[Event | EvBuf] = []
         self._error: BaseException | None = None
 
@@ -82,9 +92,13 @@ class Rounds:
             if self._error is not None:
                 return
             self.trace(name)
+            self._calls += 1
             try:
-                if len(self.trace) > self._most:
-                    raise AssertionError(f"the calls do not end: {', '.join(self.trace[:6])}, ...")
+                if self._calls % _MANY == 0 and time.process_time() > self._runaway_at:
+                    raise AssertionError(
+                        f"the calls do not end: {', '.join(self.trace[-6:])}, ...; one call of "
+                        f"loop() has made {self._calls} of them"
+                    )
                 if act is not None:
                     act(*arguments)
             except Exception as error:
@@ -93,12 +107,9 @@ class Rounds:
 
         return callback
 
-    def allow(self, calls: int) -> None:
-        """So many calls are no runaway in this test."""
-        self._most = max(self._most, calls)
-
     def once(self, howmany: int | None = 0) -> None:
         """Call `loop(howmany)`, and raise what a callback raised."""
+        self._calls, self._runaway_at = 0, time.process_time() + _RUNAWAY
         try:
             self.base.loop(howmany)
         except Exception:

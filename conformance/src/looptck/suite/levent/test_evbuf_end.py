@@ -36,10 +36,15 @@ class Reader(Inlet):
         low: int = 0,
         high: int = 0,
         most: int | None = None,
+        then: Callable[[], object] | None = None,
+        output_fails: bool = False,
         name: str = "",
     ) -> None:
-        super().__init__(rounds, ends, self._read, None, self._end, name=name)
+        # errorcb may be called for the output, long before the end
+        on_error = None if output_fails else self._end
+        super().__init__(rounds, ends, self._read, None, on_error, name=name)
         self._most = most
+        self._then = then
         # how much the program had, and how much was there besides, when the end was told
         self.at_end: tuple[int, int] | None = None
         self.evbuf.set_read_watermarks(low, high)
@@ -49,6 +54,8 @@ class Reader(Inlet):
             self.take_whatever()
         else:
             self.take(self._most)
+        if self._then is not None:
+            self._then()
 
     def _end(self, *_arguments: object) -> None:
         if self.at_end is None:
@@ -312,10 +319,41 @@ def test_the_input_goes_on_while_the_peer_takes_nothing(rounds: Rounds, wires: W
 
 
 @rule("levent.newevbuf.data-before-eof")
+@every_end
+@pytest.mark.parametrize("size, high", [(100, 0), (5000, 1000), (100_000, 0), (100_000, 4096)])
+@pytest.mark.parametrize("written", ["at first", "when some has arrived", "in each call"])
+def test_what_was_sent_arrives_though_output_fails(
+    rounds: Rounds, wires: Wires, end: str, size: int, high: int, written: str
+) -> None:
+    """The peer takes nothing any more, so that the output meets an error; the input meets none."""
+
+    def write() -> None:
+        if len(reader.taken) < size:
+            reader.evbuf.write(b"nobody reads this")
+
+    reader = Reader(
+        rounds,
+        wires.pair(),
+        high=high,
+        then=write if written == "in each call" else None,
+        output_fails=True,
+    )
+    reader.send(size)
+    if end == "half close":
+        reader.far.shutdown(socket.SHUT_RD)
+    ENDS[end](reader.far)
+    reader.evbuf.start()
+    if written == "when some has arrived":
+        rounds.until(lambda: reader.level)
+    if written != "in each call":
+        write()
+    reader.finish(rounds)
+
+
+@rule("levent.newevbuf.data-before-eof")
 def test_the_end_of_one_file_touches_no_other(rounds: Rounds, wires: Wires) -> None:
     """Three connections end one after the other; the bytes of each are its own."""
     readers = [Reader(rounds, wires.pair(), name=str(number)) for number in range(3)]
-    rounds.allow(2000)
     for number, reader in enumerate(readers):
         reader.sent += pattern(100, number * 1000)
         reader.far.send(pattern(100, number * 1000))

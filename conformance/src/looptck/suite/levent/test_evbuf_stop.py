@@ -13,8 +13,6 @@ from looptck.probes.rounds import Rounds
 from looptck.probes.wires import Wires, fill
 from looptck.profiles.levent import EvBuf
 
-REFUSALS = (TypeError, ValueError, OSError, RuntimeError)
-
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("end", [False, True], ids=["data", "data and the end"])
@@ -83,7 +81,8 @@ def test_nothing_is_called_after_a_stop_in_a_callback(
     if first != "write":
         inlet.far.shutdown(socket.SHUT_WR)
     rounds.until(lambda: stopped_in)  # that one is called is for other rules
-    inlet.evbuf.stop()
+    if not stopped_in:
+        inlet.evbuf.stop()
     rounds.quiet()
 
 
@@ -144,7 +143,7 @@ def test_to_stop_again_changes_nothing(rounds: Rounds, wires: Wires, stops: int)
     inlet.evbuf.write(b"output")
     inlet.evbuf.stop()
     for _ in range(stops - 1):
-        with suppress(*REFUSALS):
+        with suppress(Exception):
             inlet.evbuf.stop()
     before = len(rounds.trace)
     inlet.send(10)
@@ -182,7 +181,7 @@ def test_one_stop_is_enough_after_several_starts(rounds: Rounds, wires: Wires, s
 def test_a_stop_before_the_first_start_is_made_good_by_it(rounds: Rounds, wires: Wires) -> None:
     """A loop may refuse to stop what is not started."""
     inlet = Inlet(rounds, wires.pair())
-    with suppress(*REFUSALS):
+    with suppress(Exception):
         inlet.evbuf.stop()
     inlet.evbuf.start()
     inlet.send(10)
@@ -196,30 +195,28 @@ def test_nothing_moves_after_a_stop_in_a_callback(
     rounds: Rounds, wires: Wires, size: int, room: bool
 ) -> None:
     """The first call stops it, whichever it is; what is in the file then stays there."""
-    waiting: list[int] = []
+    levels: list[int] = []
 
     def act(*_arguments: object) -> None:
-        if armed and not waiting:
+        if armed and not levels:
             inlet.evbuf.stop()
-            waiting.append(inlet.waiting)
+            levels.append(inlet.level)
 
     armed = False
     inlet = Inlet(rounds, wires.pair(), None if room else act, act)
     inlet.evbuf.start()
     rounds.quiet(5)
     armed = True
+    inlet.send(size)
     if room:
         inlet.evbuf.write(b"output")
-    inlet.send(size)
-    rounds.until(lambda: waiting)  # that one is called is for other rules
-    if waiting:
+    rounds.until(lambda: levels)  # that one is called is for other rules
+    if levels:
         rounds.quiet(5)
         inlet.send(10)
-        waiting[0] += 10
     rounds.quiet()
-    assert not waiting or inlet.waiting == waiting[0], (
-        f"{waiting[0] - inlet.waiting} of {waiting[0]} bytes that were in the file were read after "
-        "stop() in a callback"
+    assert not levels or inlet.level == levels[0], (
+        f"{inlet.level - levels[0]} bytes were read from the file after stop() in a callback"
     )
 
 
@@ -241,7 +238,6 @@ def test_a_start_after_the_stop_in_the_same_callback_holds(
 
     called: list[str] = []
     inlet = Inlet(rounds, wires.pair(), lambda *_: act("readcb"), lambda *_: act("writecb"))
-    rounds.allow(100_000)
     inlet.evbuf.start()
     for _ in range(3):
         inlet.evbuf.write(b"output")

@@ -246,7 +246,7 @@ def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
 def test_events_that_make_new_ones_do_not_keep_a_pass_going(levent: Levent, wires: Wires) -> None:
     """Each stops, and starts a new event for the same file, whose data nobody reads."""
     most = 60
-    rounds = Rounds(levent, most=2 * most)
+    rounds = Rounds(levent)
     near, far = wires.pipe()
     far.send(b"x")
 

@@ -132,7 +132,7 @@ def test_the_reading_end_of_a_pipe_is_never_writable(
     """It may be refused; and it is hung up at last, which wakes even a loop that cannot close."""
     reading, writing = wires.pipe()
     writing.send(b"x")
-    with suppress(OSError, ValueError):
+    with suppress(Exception):  # the class is open
         stage.add("wrong end", reading.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
 
     def end() -> None:

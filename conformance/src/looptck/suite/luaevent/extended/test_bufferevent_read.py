@@ -184,7 +184,7 @@ def test_the_input_never_holds_more_than_the_high_watermark(
         held = turns.bufferevent(near, read=take)
         try:
             held.set_read_watermarks(low, high)
-        except (TypeError, ValueError, OSError, RuntimeError):
+        except Exception:  # the class is open
             assert low > high > 0, f"the watermarks {low} and {high} were refused"
             return
         held.enable(turns.read)
