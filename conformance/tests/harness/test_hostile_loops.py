@@ -21,8 +21,10 @@ CRASHES = {
     "segfaulting": "SIGSEGV",
     "exiting": "exited with status 7",
     "closing_every_descriptor": "the process",
+    "writing_to_the_channel": "wrote to a descriptor that is not its own",
 }
 BREAKS = {
+    "closing_at_random": "Bad file descriptor",
     "raising_system_exit": "SystemExit",
     "raising_keyboard_interrupt": "KeyboardInterrupt",
 }
@@ -89,7 +91,9 @@ def test_a_loop_whose_close_ends_the_process_is_judged_all_the_same(looptck: Run
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["kept", "writing_rubbish", "leaving_a_process"])
+@pytest.mark.parametrize(
+    "name", ["kept", "writing_rubbish", "writing_to_every_number", "leaving_a_process"]
+)
 def test_what_a_loop_does_to_its_streams_and_children_does_not_change_the_verdict(
     looptck: Run, tmp_path: Path, name: str
 ) -> None:
