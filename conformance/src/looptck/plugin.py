@@ -117,6 +117,7 @@ class _ClampLater:
 def clamp(config: pytest.Config, seal: Seal) -> Judging:
     """Find the implementation, have its adapter judged, and register who judges it."""
     from .judging import Judging
+    from .probes import guards
     from .searching import Search
     from .stream import Stream
     from .under_test import UnderTest
@@ -124,6 +125,7 @@ def clamp(config: pytest.Config, seal: Seal) -> Judging:
     stream = config.stash[Stream.KEY]
     steps = config.getoption("explore")
     try:
+        guards.set_patience(config.getoption("patience"))
         reach.add(config.getoption("import_from"))
         under_test = UnderTest.from_options(
             spec=config.getoption("implementation"),

@@ -37,6 +37,9 @@ class Stream:
         if time.monotonic() - self._said > _HEARTBEAT:
             self.say({"kind": "progress"})
 
+    def pytest_itemcollected(self) -> None:
+        self.go_on()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[self.KEY] = self

@@ -41,7 +41,7 @@ import psutil
 
 from . import descriptors
 from .messages import GarbledError, Receiver, Sender, new_secret
-from .probes import trace
+from .probes import guards, trace
 from .verdicts import Activity
 
 # What has a worker print its stacks, and how long that may take, in seconds.
@@ -50,6 +50,9 @@ _STACK_PATIENCE = 0.5
 
 # How long a worker that has closed its channel may take to exit, in seconds.
 _EXIT_PATIENCE = 1.0
+
+# One test may take so many times the patience, as long as it goes on.
+_MOST_PATIENCES = 12
 
 # How often a worker from which nothing comes is looked at.
 _SAMPLES = 9
@@ -125,8 +128,14 @@ class Worker:
 
     @property
     def deadline(self) -> float:
-        """When the parent's patience ends, on the monotonic clock."""
-        return self._since + self.patience
+        """When the parent's patience ends, on the monotonic clock.
+
+        Whatever is done puts it off, but not for ever: what goes on and on
+        without an end is hung as well.
+        """
+        patience = self.patience * guards.burden()
+        last = max(self._since, self.recorder.last_beat())
+        return min(last + patience, self._since + _MOST_PATIENCES * patience)
 
     @property
     def is_done(self) -> bool:

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -180,6 +181,30 @@ class UnclosableCore(Core):
         return UnclosableBase(self._misbehave)
 
 
+class SlowBase(Base):
+    """Right, and slow in whatever it is asked."""
+
+    def addevent(self, *arguments: Any, **more: Any) -> Event:
+        time.sleep(0.4)
+        return super().addevent(*arguments, **more)
+
+    def loop(self) -> None:
+        time.sleep(0.6)
+        super().loop()
+
+
+class SlowCore(Core):
+    def new(self) -> Base:
+        time.sleep(0.7)
+        return SlowBase(self._misbehave)
+
+
+class SlowToBeginCore(Core):
+    def new(self) -> Base:
+        time.sleep(1.2)
+        return Base(self._misbehave)
+
+
 class TirelessBase(Base):
     """Its timers go on whatever their callbacks answer."""
 
@@ -196,6 +221,14 @@ class TirelessCore(Core):
 
 unclosable = Implementation(
     name="unclosable", version="1", profiles={"luaevent": lambda _clock: UnclosableCore(_nothing)}
+)
+slow = Implementation(
+    name="slow", version="1", profiles={"luaevent": lambda _clock: SlowCore(_nothing)}
+)
+slow_to_begin = Implementation(
+    name="slow_to_begin",
+    version="1",
+    profiles={"luaevent": lambda _clock: SlowToBeginCore(_nothing)},
 )
 tireless = Implementation(
     name="tireless", version="1", profiles={"luaevent": lambda _clock: TirelessCore(_nothing)}

@@ -8,8 +8,11 @@ the loop itself, never the timeout of `poll`, which a loop need not have.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING
+
+from . import guards
+from .guards import Guard
 
 if TYPE_CHECKING:
     from looptck.profiles.descriptors import HasFileno
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 # The guard of `poll_until`, in milliseconds: far more than any loop needs, and
 # waited for only by a loop that loses something.
 _GUARD_MS = 500
+
+# It is that long in so many timers, one after the other: a machine that stands
+# still for a while makes one of them late, and the polls between serve what came.
+_ROUNDS = 3
 
 # A poll that returns for nothing, again and again, is stopped after this many.
 _MOST_POLLS = 5_000
@@ -36,14 +43,30 @@ def poll_until(
 
     *within* is the guard, in milliseconds.
     """
-    guard: list[bool] = []
-    hop.set_timeout({"ms": within}, lambda: guard.append(True))
-    for _ in range(_MOST_POLLS):
+    fired = 0
+
+    def late() -> None:
+        nonlocal fired
+        fired += 1
+        if fired < _ROUNDS:
+            hop.set_timeout({"ms": each}, late)
+
+    each = max(round(guards.guard(within) / _ROUNDS), 1)
+    hop.set_timeout({"ms": each}, late)
+    for polls in _polls():
         if done():
             return
-        assert not guard, f"{what}: not within {within} ms of polling"
+        assert fired < _ROUNDS, f"{what}: not within {within} ms of polling"
+        assert polls < _MOST_POLLS, f"{what}: not in {polls} calls of poll, each of which returned"
         hop.poll()
-    raise AssertionError(f"{what}: not in {_MOST_POLLS} calls of poll, each of which returned")
+
+
+def _polls() -> Iterator[int]:
+    """Counts polls; up to the most only when their time is over as well."""
+    guard, polls = Guard(_GUARD_MS / 1000), 0
+    while True:
+        yield polls if guard.is_over else min(polls, _MOST_POLLS - 1)
+        polls += 1
 
 
 def poll_for(hop: Hop, milliseconds: float, calls: Sized = ()) -> None:
@@ -55,14 +78,14 @@ def poll_for(hop: Hop, milliseconds: float, calls: Sized = ()) -> None:
     over: list[bool] = []
     most = len(calls) + _MOST_CALLS
     hop.set_timeout({"ms": milliseconds}, lambda: over.append(True))
-    for _ in range(_MOST_POLLS):
+    for polls in _polls():
         if over or len(calls) > most:
             return
+        assert polls < _MOST_POLLS, (
+            f"a timer of {milliseconds} ms did not fire in {polls} calls of poll, "
+            "each of which returned, with nothing ready"
+        )
         hop.poll()
-    raise AssertionError(
-        f"a timer of {milliseconds} ms did not fire in {_MOST_POLLS} calls of poll, "
-        "each of which returned, with nothing ready"
-    )
 
 
 def poll_rounds(hop: Hop, rounds: int) -> None:
@@ -84,7 +107,9 @@ def wait_readable(ends: Iterable[HasFileno]) -> None:
     for end in ends:
         kernel = select.poll()
         kernel.register(end.fileno(), select.POLLIN)
-        assert kernel.poll(_KERNEL_PATIENCE * 1000), "the kernel did not deliver over loopback"
+        assert kernel.poll(guards.guard(_KERNEL_PATIENCE) * 1000), (
+            "the kernel did not deliver over loopback"
+        )
 
 
 def why_refused(call: Callable[..., object], *args: object) -> BaseException | None:

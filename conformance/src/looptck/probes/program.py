@@ -27,6 +27,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from . import guards
+
 # How long a program may take, in seconds.  Less than the patience of whoever
 # watches the test, so that the test can still say what happened.
 _PATIENCE = 3.0
@@ -76,7 +78,7 @@ def run_program(main: Callable[[], Any]) -> Ended:
         os.close(writing)
         with contextlib.closing(os.fdopen(reading, "rb")) as alive:
             # nobody writes: readable means that the last holder is gone
-            ended, _, _ = select.select([alive], [], [], _PATIENCE)
+            ended, _, _ = select.select([alive], [], [], guards.guard(_PATIENCE))
             if not ended:
                 os.kill(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
