@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 import looptck
+from looptck import suite_index
+from looptck.catalogue import Rule, shipped
+from looptck.verdicts import Judgement, Verdict, is_certified
 
 from .conftest import HERE, RULE, Run
 
@@ -201,3 +204,22 @@ def test_a_suite_that_lacks_a_file_judges_nothing(
     assert done.returncode == 3, done.stdout + done.stderr
     assert absent.removeprefix("suite/") in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_judged_rule_that_is_untested_for_no_reason_of_its_page_is_not_certified() -> None:
+    rules = shipped()
+    judged = [rule for rule in rules.values() if rule.level.is_judged]
+    excused = next(rule for rule in judged if rule.untested)
+    kept, other = [rule for rule in judged if not rule.untested][:2]
+
+    def judgement(rule: Rule, verdict: Verdict) -> Judgement:
+        return Judgement(rule.id, rule.profile, "default", verdict)
+
+    fine = [judgement(kept, Verdict.KEPT), judgement(excused, Verdict.UNTESTED)]
+    assert is_certified(rules, fine)
+    assert not is_certified(rules, [*fine, judgement(other, Verdict.UNTESTED)])
+
+
+def test_the_list_of_the_files_of_the_suite_is_complete() -> None:
+    """`python -m looptck.suite_index` writes it anew."""
+    assert suite_index.FILES.read_text(encoding="utf-8").split() == suite_index.files()
