@@ -250,9 +250,7 @@ def start(work: Work, patience: float) -> Worker:
     It is judged hung when nothing comes from it for *patience* seconds.
     """
     channel, theirs = map(descriptors.out_of_reach, os.pipe())
-    stacks, output = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  closed by Worker.end
-    for file in (stacks, output):
-        descriptors.own(file.fileno())
+    stacks, output = _file(), _file()
     recorder = trace.Recorder()
     secret = new_secret()
     _flush()
@@ -261,6 +259,12 @@ def start(work: Work, patience: float) -> Worker:
         _run(work, Sender(theirs, secret), stacks, output, recorder)
     descriptors.release(theirs)
     return Worker(pid, channel, stacks, output, recorder, patience, Receiver(secret))
+
+
+def _file() -> IO[bytes]:
+    """A file without a name, out of reach: a loop is given the same numbers in every run."""
+    with tempfile.TemporaryFile() as made:
+        return os.fdopen(descriptors.out_of_reach(os.dup(made.fileno())), "w+b")
 
 
 def _run(
