@@ -4,6 +4,16 @@
 command line (``looptck --help``) or through pytest (``--implementation``).
 """
 
+import os
+import sys
+
+from . import reach
+
+# The command itself, and not a program that imports looptck; before anything
+# else is imported, since a `json.py` may lie in the user's folder.
+if os.path.basename(sys.argv[0]) in ("-m", "looptck"):
+    reach.put_users_last()
+
 from .clocks import Clock, MonotonicClock, VirtualClock
 from .implementation import Implementation
 

@@ -36,19 +36,22 @@ _MOST_POLLS = 100
 _Way = Callable[[Any, Callable[[], None]], None]
 
 
-def check(
+def steps(
     implementation: Implementation,
     variants: Iterable[str],
     profiles: Iterable[str],
     catalogue: Catalogue,
     patience: float,
-) -> None:
-    """Raises AdapterError unless each of *profiles* in each of *variants* can be judged."""
+) -> Iterator[None]:
+    """Judge it step by step, each within *patience*.
+
+    Raises AdapterError unless each of *profiles* in each of *variants* can be judged.
+    """
     _refuse_unknown_patterns(implementation, catalogue)
     for variant in variants:
         offered = implementation.by_variant[variant]
         for profile in [name for name in profiles if name in offered]:
-            _check_profile(implementation, variant, profile, patience)
+            yield from _check_profile(implementation, variant, profile, patience)
 
 
 def _refuse_unknown_patterns(implementation: Implementation, catalogue: Catalogue) -> None:
@@ -64,14 +67,14 @@ def _refuse_unknown_patterns(implementation: Implementation, catalogue: Catalogu
 
 def _check_profile(
     implementation: Implementation, variant: str, profile: str, patience: float
-) -> None:
+) -> Iterator[None]:
     where = f"the adapter of {implementation.name} ({variant}, {profile})"
 
     def shape(report: Report) -> None:
         report.begin("the factory")
         try:
             for _ in range(2):
-                _check_shape(Bench(implementation, variant), profile)
+                _check_shape(Bench(implementation, variant), profile, report)
         except Exception as error:
             reason = str(error) if isinstance(error, AdapterError) else _said(error)
             report.say({"failure": reason})
@@ -86,9 +89,11 @@ def _check_profile(
             f"{where}: its process {how} while it made a loop{said}; "
             "call its factory by hand to see why"
         )
+    yield
     reasons: list[str] = []
     for way in _ways(profile):
         reason = _try(way, implementation, variant, profile, patience)
+        yield
         if reason is None:
             return
         reasons.append(f"{way.__doc__}: {reason}")
@@ -98,7 +103,7 @@ def _check_profile(
     )
 
 
-def _check_shape(bench: Bench, profile: str) -> None:
+def _check_shape(bench: Bench, profile: str, report: Report) -> None:
     entry = bench.entry(profile)
     made = PROFILES[profile]
     new = getattr(entry, made.constructor, None)
@@ -108,7 +113,11 @@ def _check_shape(bench: Bench, profile: str) -> None:
             "its factory must return the entry "
             f"object of {made.document}, with {', '.join(made.entry_names)}"
         )
-    for loop in (new(), new()):
+    loops = []
+    for _ in range(2):
+        report.begin("a loop")
+        loops.append(new())
+    for loop in loops:
         for name in _INDISPENSABLE[profile]:
             if not callable(getattr(loop, name, None)):
                 raise AdapterError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import platform
 import selectors
@@ -24,9 +23,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
-from . import __version__
+from . import __version__, reach
 from .errors import AdapterError, EnvironmentBrokenError, LooptckError, UsageError
 from .implementation import installed
+from .messages import GarbledError, Receiver, new_secret
+from .runner import Letter
 
 # How long the runner may take to import the implementation and judge its
 # adapter, in seconds; afterwards something comes within the patience of a test.
@@ -63,10 +64,15 @@ class Request:
             "patience": self.patience,
         }
 
-    def command(self, events_fd: int) -> list[str]:
-        command = [sys.executable, "-m", "pytest", "-c", str(_configuration())]
-        command += ["-p", "looptck.plugin", "-q", "--fold-variants", "--pyargs", "looptck.suite"]
-        command += ["--implementation", self.spec, "--events-fd", str(events_fd)]
+    def command(self) -> list[str]:
+        """The arguments of pytest in the runner."""
+        package = Path(str(files("looptck")))
+        # Given as a folder, the suite is collected below it, and no conftest.py
+        # elsewhere is read.
+        command = ["-c", str(package / "runner.ini"), f"--confcutdir={package / 'suite'}"]
+        command += ["-p", "looptck.plugin", "-s", "-q", "--fold-variants", str(package / "suite")]
+        command += ["--implementation", self.spec]
+        command += [f"--import-from={folder}" for folder in reach.of_the_user()]
         command += ["--jobs", str(self.jobs), "--patience", str(self.patience)]
         command += ["--explore", str(self.explore), "--seed", str(self.seed)]
         if self.rules_folder:
@@ -103,7 +109,8 @@ def refuse_unknown(spec: str) -> None:
 
 
 def _is_in_folder(name: str) -> bool:
-    return Path(f"{name}.py").exists() or Path(name).is_dir()
+    folders = [".", *reach.of_the_user()]
+    return any(Path(each, f"{name}.py").exists() or Path(each, name).is_dir() for each in folders)
 
 
 def events(request: Request) -> Generator[dict[str, Any], None, None]:
@@ -113,10 +120,12 @@ def events(request: Request) -> Generator[dict[str, Any], None, None]:
     before it has judged anything.  Closing the iterator ends the runner.
     """
     reading, writing = os.pipe()
+    secret = new_secret()
+    letter = Letter(writing, secret.hex(), tuple(request.command()), _given_back())
     with tempfile.TemporaryFile() as output:
         runner = subprocess.Popen(
-            request.command(writing),
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-P", str(files("looptck").joinpath("runner.py"))],
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             pass_fds=[writing],
@@ -125,17 +134,24 @@ def events(request: Request) -> Generator[dict[str, Any], None, None]:
         )
         os.close(writing)
         try:
-            yield from _listen(reading, runner, request, output)
+            assert runner.stdin is not None
+            with contextlib.suppress(BrokenPipeError), runner.stdin as stdin:
+                stdin.write(letter.as_bytes())
+            yield from _listen(reading, runner, request, output, Receiver(secret))
         finally:
             os.close(reading)
             _stop(runner)
 
 
 def _listen(
-    channel: int, runner: subprocess.Popen[bytes], request: Request, output: IO[bytes]
+    channel: int,
+    runner: subprocess.Popen[bytes],
+    request: Request,
+    output: IO[bytes],
+    receiver: Receiver,
 ) -> Iterator[dict[str, Any]]:
     patience = _STARTUP_PATIENCE + request.patience
-    for event in _lines(channel, patience):
+    for event in _events_in(channel, patience, receiver, request.spec):
         if event is None:
             raise AdapterError(
                 f"{request.spec!r}: nothing came back for {patience:.0f} s; "
@@ -145,7 +161,8 @@ def _listen(
             raise _ERRORS.get(event["status"], EnvironmentBrokenError)(event["message"])
         if event["kind"] == "end":
             return
-        yield event
+        if event["kind"] != "progress":
+            yield event
     status = runner.wait()
     raise AdapterError(
         f"{request.spec!r}: the process that loads it {_ended(status)} before it was through"
@@ -156,9 +173,13 @@ def _listen(
 _ERRORS: dict[int, type[LooptckError]] = {2: UsageError, 3: AdapterError}
 
 
-def _lines(channel: int, patience: float) -> Iterator[dict[str, Any] | None]:
-    """The events in *channel*; None when nothing came for *patience* seconds."""
-    buffer = b""
+def _events_in(
+    channel: int, patience: float, receiver: Receiver, spec: str
+) -> Iterator[dict[str, Any] | None]:
+    """The events in *channel*; None when nothing came for *patience* seconds.
+
+    Raises AdapterError when something else than an event came.
+    """
     with selectors.DefaultSelector() as selector:
         selector.register(channel, selectors.EVENT_READ)
         while True:
@@ -168,9 +189,14 @@ def _lines(channel: int, patience: float) -> Iterator[dict[str, Any] | None]:
             data = os.read(channel, 1 << 16)
             if not data:
                 return
-            *lines, buffer = (buffer + data).split(b"\n")
-            for line in lines:
-                yield json.loads(line)
+            try:
+                yield from receiver.feed(data)
+            except GarbledError as error:
+                raise AdapterError(
+                    f"{spec!r}: while it was loaded it wrote to a descriptor that is not its own, "
+                    f"over which verdicts are reported ({error}); look for a number that was "
+                    "closed and is used still"
+                ) from error
 
 
 def _stop(runner: subprocess.Popen[bytes]) -> None:
@@ -185,16 +211,37 @@ def _stop(runner: subprocess.Popen[bytes]) -> None:
     runner.wait()
 
 
+# Variables by which Python finds itself; no other of its own reaches the runner.
+_OF_THE_INSTALLATION = {
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONHOME",
+    "PYTHONNOUSERSITE",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONUSERBASE",
+}
+
+# What the implementation gets back, once Python has started without it.
+_GIVEN_BACK = ("PYTHONPATH",)
+
+# What pytest, hypothesis or Python take orders from.
+_ORDERS = ("HYPOTHESIS_", "PYTEST_", "PYTHON")
+
+
 def _environment() -> dict[str, str]:
-    """The user's environment without what would reach into the runner's pytest."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    """The user's environment without what could change a verdict."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _OF_THE_INSTALLATION or not name.startswith(_ORDERS)
+    }
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    environment["PYTHONHASHSEED"] = "0"  # sets have the same order in every run
     environment.pop("COLUMNS", None)
     return environment
 
 
-def _configuration() -> Path:
-    return Path(str(files("looptck").joinpath("runner.ini")))
+def _given_back() -> dict[str, str]:
+    return {name: os.environ[name] for name in _GIVEN_BACK if name in os.environ}
 
 
 def _ended(status: int) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from . import reach
 from .errors import AdapterError, UsageError
 from .profiles import PROFILES, Factory
 
@@ -103,8 +104,8 @@ def find(spec: str) -> Implementation:
     module_name, _, attribute = spec.partition(":")
     if not module_name or not attribute:
         raise UsageError(f"{spec!r} is not `module:attribute`; for example uvloop:new_event_loop")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    reach.add([os.getcwd()])
+    reach.add_folder_of(module_name)
     return _checked(spec, _attribute(spec, _import(spec, module_name), attribute))
 
 

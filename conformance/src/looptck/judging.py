@@ -8,8 +8,6 @@ certificates nor terminals.
 from __future__ import annotations
 
 import gc
-import json
-import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -22,41 +20,30 @@ from .errors import AdapterError, LooptckError
 from .models.frozen import MODELLED
 from .plugin import EVERY_VARIANT
 from .report.exploration import said_of
+from .sealing import Seal
+from .stream import Stream
 from .tasks import Task, Work, judgements_of
 from .under_test import UnderTest
 from .verdicts import Case, Judgement, Verdict
 from .workers import Pool
 
 
-class Stream:
-    """Reports to the process that started us, one JSON object for each line."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    @property
-    def is_read(self) -> bool:
-        """Whether such a process exists; without, it is pytest's output that people read."""
-        return self._fd >= 0
-
-    def say(self, message: dict[str, Any]) -> None:
-        if self._fd < 0:
-            return
-        data = json.dumps(message).encode() + b"\n"
-        while data:
-            data = data[os.write(self._fd, data) :]
-
-
-def stream_for(fd: int) -> Stream:
-    return Stream(fd)
-
-
 class Judging:
     """Collects the tests of the chosen rules, runs them and says the verdicts."""
 
-    def __init__(self, under_test: UnderTest, stream: Stream, jobs: int, *, batch: int = 1) -> None:
+    def __init__(
+        self,
+        under_test: UnderTest,
+        stream: Stream,
+        jobs: int,
+        *,
+        batch: int = 1,
+        seal: Seal | None = None,
+    ) -> None:
         self._under_test = under_test
         self._stream = stream
+        # None for a campaign, which chooses tests by itself
+        self._seal = seal
         self._jobs = jobs
         # How many tasks one process is given.  A verdict that counts comes from
         # a process of its own; a campaign over many loops has not the time.
@@ -70,6 +57,11 @@ class Judging:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
+        if self._seal is not None:
+            try:
+                self._seal.check_chosen(self._under_test.rules, items)
+            except LooptckError as error:
+                self._fail(str(error), error.exit_status)
         chosen = {rule.id for rule in self._under_test.rules}
         kept: list[pytest.Item] = []
         left_out: list[pytest.Item] = []
@@ -92,6 +84,12 @@ class Judging:
         if session.testsfailed:
             self._fail("the suite cannot be collected; run it with pytest to see why")
         tasks = self.tasks(session.items)
+        if self._seal is not None:
+            offered = {task.rule.id: task.rule for task in tasks}
+            try:
+                self._seal.check_shipped(offered.values(), session.items)
+            except LooptckError as error:
+                self._fail(str(error), error.exit_status)
         self._stream.say({"kind": "plan", "total": len(tasks)})
         signal.signal(signal.SIGTERM, _stop)
         share_memory()
@@ -173,7 +171,9 @@ class Judging:
                     pool.start(batch, Work(config, batch))
                 if pool.is_idle:
                     continue
-                for batch, messages, ending in pool.wait():
+                ended = pool.wait()
+                self._stream.go_on()
+                for batch, messages, ending in ended:
                     for task, judgement in judgements_of(batch, messages, ending):
                         if judgement is None:
                             waiting.appendleft(task)

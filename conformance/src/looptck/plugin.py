@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import catalogue as rules
-from .errors import AdapterError, LooptckError, UsageError
+from . import reach
+from .errors import CatalogueError, LooptckError, UsageError
 
 if TYPE_CHECKING:
+    from .judging import Judging
+    from .sealing import Seal
     from .under_test import UnderTest
 
 if "looptck.probes" not in sys.modules:
@@ -63,27 +66,67 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="collect each test once for all variants; its id does not name them",
     )
     group.addoption("--rules-folder", help="read the rules from this folder")
-    group.addoption("--events-fd", type=int, default=-1, help="report to this descriptor as JSON")
+    group.addoption(
+        "--import-from", action="append", default=[], help="find modules in this folder too"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rule(id): the rule of looptck that this test judges")
     if config.getoption("implementation") is None:
         return
-    from .judging import Judging, stream_for
     from .probes import wall_clock
-    from .searching import Search
-    from .under_test import UnderTest
+    from .sealing import Seal
+    from .stream import Stream
     from .workers import die_with_parent
 
+    if sys.flags.optimize:
+        raise pytest.UsageError(
+            "looptck: Python runs without assertions (-O or PYTHONOPTIMIZE), and every test "
+            "would pass; run it without"
+        )
     wall_clock.install()  # before the implementation is imported
-    if config.getoption("events_fd") >= 0:
+    stream = config.stash.get(Stream.KEY, None)
+    if stream is None:
+        stream = config.stash[Stream.KEY] = Stream()
+    if stream.is_read:
         die_with_parent()  # whoever reads the events; without it there is nothing to do
-    stream = stream_for(config.getoption("events_fd"))
+    if config.pluginmanager.hasplugin("dsession") or config.getoption("dist", "no") != "no":
+        raise pytest.UsageError("looptck runs its own workers; use --jobs in place of -n")
+    seal = Seal(config)
+    config.pluginmanager.register(seal, "looptck-seal")
+    if config.getoption("fold_variants"):
+        config.pluginmanager.register(_ClampLater(seal), "looptck-clamp")
+    else:
+        clamp(config, seal)
+
+
+class _ClampLater:
+    """Imports the implementation once the suite is collected, and all that it needs imported."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        clamp(config, self._seal).pytest_collection_modifyitems(config, items)
+
+
+def clamp(config: pytest.Config, seal: Seal) -> Judging:
+    """Find the implementation, have its adapter judged, and register who judges it."""
+    from .judging import Judging
+    from .probes import guards
+    from .searching import Search
+    from .stream import Stream
+    from .under_test import UnderTest
+
+    stream = config.stash[Stream.KEY]
     steps = config.getoption("explore")
     try:
-        if config.pluginmanager.hasplugin("dsession"):
-            raise UsageError("looptck runs its own workers; use --jobs in place of -n")
+        guards.set_patience(config.getoption("patience"))
+        reach.add(config.getoption("import_from"))
         under_test = UnderTest.from_options(
             spec=config.getoption("implementation"),
             variants=config.getoption("variant"),
@@ -92,16 +135,19 @@ def pytest_configure(config: pytest.Config) -> None:
             patience=config.getoption("patience"),
             catalogue=_catalogue(config),
             search=Search(steps, config.getoption("seed")) if steps else None,
+            go_on=stream.go_on,
         )
-        stream.say({"kind": "implementation", **under_test.described()})
+        stream.say({"kind": "implementation", **under_test.described(stream.go_on)})
     except LooptckError as error:
         stream.say({"kind": "error", "status": error.exit_status, "message": str(error)})
-        if isinstance(error, AdapterError):
+        if not isinstance(error, (UsageError, CatalogueError)):
             pytest.exit(f"looptck: {error}", returncode=error.exit_status)
         raise pytest.UsageError(f"looptck: {error}") from error
     jobs = config.getoption("jobs") or default_jobs(virtual=under_test.implementation.virtual_time)
-    config.pluginmanager.register(Judging(under_test, stream, jobs), "looptck-judging")
+    judging = Judging(under_test, stream, jobs, seal=seal)
+    config.pluginmanager.register(judging, "looptck-judging")
     config.stash[UnderTest.KEY] = under_test
+    return judging
 
 
 def default_jobs(*, virtual: bool) -> int:
@@ -134,9 +180,10 @@ def _catalogue(config: pytest.Config) -> rules.Catalogue:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "variant" in metafunc.fixturenames and metafunc.definition.get_closest_marker("rule"):
-        under_test = under_test_of(metafunc.config)
-        if metafunc.config.getoption("fold_variants"):
+        if metafunc.config.getoption("implementation") and metafunc.config.getoption(
+            "fold_variants"
+        ):
             every = pytest.param(EVERY_VARIANT, id=pytest.HIDDEN_PARAM)
             metafunc.parametrize("variant", [every])
         else:
-            metafunc.parametrize("variant", under_test.variants)
+            metafunc.parametrize("variant", under_test_of(metafunc.config).variants)

@@ -106,9 +106,8 @@ class Work:
         said["seconds"] = time.monotonic() - started
         if failure is not None and failure.longrepr is not None:
             said["text"] = str(failure.longrepr)[-4 * _MESSAGE_LENGTH :]
-        skipped = next((r for r in reports if r.skipped), None)
-        if skipped is not None:
-            said["failed"], said["message"] = True, f"skipped itself: {skipped.longrepr}"
+        if not said["failed"] and not any(r.when == "call" and r.passed for r in reports):
+            said["not_run"] = str(next((r.longrepr for r in reports if r.skipped), "no call"))
         bench = item.stash.get(BENCH, None)
         if bench is not None:
             said["calls"] = dict(bench.witness.calls)
@@ -146,6 +145,12 @@ def judgements_of(
 
 def _judgement(task: Task, messages: Sequence[dict[str, Any]], ending: Ending) -> Judgement:
     """What the messages of one worker, and its ending, say about the rule."""
+    for message in messages:
+        if "not_run" in message:
+            raise EnvironmentBrokenError(
+                f"{message['test']}, a test of {task.rule.id}, was not run "
+                f"({message['not_run']}); leave out what skips it"
+            )
     cases = [
         Case(
             test=message["test"],

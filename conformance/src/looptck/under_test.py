@@ -6,7 +6,7 @@ Finds the implementation and has its adapter judged; knows no test.
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,9 +20,6 @@ from .implementation import Implementation, file_hashes, find
 from .profiles import PROFILES
 from .searching import Search
 from .workers import Report, run_one
-
-# How long a loop may take to be made, and to be gone again, in seconds.
-_LOOK_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,11 @@ class UnderTest:
         patience: float,
         catalogue: Catalogue,
         search: Search | None = None,
+        go_on: Callable[[], None] = lambda: None,
     ) -> UnderTest:
-        """Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
+        """*go_on* is called after each step, of which none takes longer than *patience*.
+
+        Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
         for name in profiles:
             if name not in PROFILES:
                 raise UsageError(f"no profile is called {name!r}; there are {', '.join(PROFILES)}")
@@ -86,22 +86,25 @@ class UnderTest:
                 f"no rule is left to judge: {', '.join(patterns)} is not among the rules of "
                 f"{', '.join(wanted)}"
             )
-        adapter_check.check(
+        go_on()
+        for _ in adapter_check.steps(
             implementation, under_test.variants, under_test.profiles, catalogue, patience
-        )
+        ):
+            go_on()
         return under_test
 
     def offers(self, variant: str, profile: str) -> bool:
         return profile in self.implementation.by_variant[variant]
 
-    def described(self) -> dict[str, Any]:
-        """What the header of a certificate says about it."""
+    def described(self, go_on: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """What the header of a certificate says about it; *go_on* is called after each step."""
         implementation = self.implementation
         modules: set[str] = set()
         for variant in self.variants:
             for profile in self.profiles:
                 if self.offers(variant, profile):
-                    modules |= _modules_of(implementation, variant, profile)
+                    modules |= _modules_of(implementation, variant, profile, self.patience)
+                    go_on()
         return {
             "name": implementation.name,
             "version": implementation.version,
@@ -114,7 +117,9 @@ class UnderTest:
         }
 
 
-def _modules_of(implementation: Implementation, variant: str, profile: str) -> set[str]:
+def _modules_of(
+    implementation: Implementation, variant: str, profile: str, patience: float
+) -> set[str]:
     """The modules of the factory and of the loop that it makes, made where it may misbehave."""
     factory = implementation.by_variant[variant][profile]
     found = {getattr(factory, "__module__", None) or ""}
@@ -126,7 +131,7 @@ def _modules_of(implementation: Implementation, variant: str, profile: str) -> s
         report.say({"engines": sorted(bench.witness.engines)})
         del loop
 
-    messages, _ = run_one(look, _LOOK_PATIENCE)
+    messages, _ = run_one(look, patience)
     for message in messages:
         found |= {engine.rpartition(".")[0] for engine in message["engines"]}
     return found - {""}

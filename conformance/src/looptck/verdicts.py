@@ -123,11 +123,15 @@ def fold(rule: Rule, cases: Iterable[Case]) -> Verdict:
 
 
 def is_certified(rules: Mapping[str, Rule], judgements: Iterable[Judgement]) -> bool:
-    """No MUST or MUST NOT broken, hung, crashed or blocked, and none not applicable."""
+    """No MUST or MUST NOT broken, hung, crashed or blocked, and none not applicable.
+
+    None is untested either, unless its page says that no test can judge it.
+    """
     spoilers = FAILURES | {Verdict.BLOCKED, Verdict.NOT_APPLICABLE}
     judged = [j for j in judgements if rules[j.rule].level.is_judged]
     return any(j.verdict is Verdict.KEPT for j in judged) and not any(
-        j.verdict in spoilers for j in judged
+        j.verdict in spoilers or (j.verdict is Verdict.UNTESTED and not rules[j.rule].untested)
+        for j in judged
     )
 
 

@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from .probes.trace import beat
+
 # {function of a profile: what its result is called in the counts}
 _RETURNS_A_PART = {
     "new": "loop",
@@ -74,6 +76,7 @@ class Watched:
 
         def call(*args: Any, **kwargs: Any) -> object:
             witness.calls[counted] += 1
+            beat()
             return witness.wrap(counted, value(*map(behind, args), **kwargs))
 
         return call

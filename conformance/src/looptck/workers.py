@@ -13,8 +13,11 @@ Why the code is the way it is
    into a file, by a signal.  Its handler is written in C and needs no GIL.  (Its
    watchdog thread would not do: it reads the frames of a thread that runs, and
    now and then crashes a process that merely spins.)
-5. The channel is a pipe of its own.  What the loop does to its standard
-   streams, including closing them, is its own affair.
+5. The channel is a pipe of its own, out of the loop's reach, and what comes
+   through it is signed.  What the loop does to its standard streams, including
+   closing them, is its own affair.
+6. What the parent holds for other workers and for its own events is closed in
+   a worker: a loop that uses a number which it had closed must not meet them.
 
 Knows no rule, no test and no pytest: a task is a function.
 """
@@ -24,7 +27,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
-import json
 import os
 import selectors
 import signal
@@ -37,7 +39,9 @@ from typing import IO, Any, NoReturn
 
 import psutil
 
-from .probes import trace
+from . import descriptors
+from .messages import GarbledError, Receiver, Sender, new_secret
+from .probes import guards, trace
 from .verdicts import Activity
 
 # What has a worker print its stacks, and how long that may take, in seconds.
@@ -46,6 +50,9 @@ _STACK_PATIENCE = 0.5
 
 # How long a worker that has closed its channel may take to exit, in seconds.
 _EXIT_PATIENCE = 1.0
+
+# One test may take so many times the patience, as long as it goes on.
+_MOST_PATIENCES = 12
 
 # How often a worker from which nothing comes is looked at.
 _SAMPLES = 9
@@ -57,8 +64,8 @@ Work = Callable[["Report"], None]
 class Report:
     """The worker's side of the channel."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
 
     def begin(self, what: str, after: dict[str, Any] | None = None) -> None:
         """*what* begins now and has the whole patience for itself.
@@ -67,16 +74,11 @@ class Report:
         """
         if trace.recorder is not None:
             trace.recorder.forget()
-        self._write(*([] if after is None else [after]), {"begin": what})
+        self._sender.send(*([] if after is None else [after]), {"begin": what})
 
     def say(self, message: dict[str, Any]) -> None:
         """Send *message*, which must be JSON, to the parent."""
-        self._write(message)
-
-    def _write(self, *messages: dict[str, Any]) -> None:
-        data = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
-        while data:
-            data = data[os.write(self._fd, data) :]
+        self._sender.send(message)
 
 
 # What a worker does when its work is done.
@@ -117,16 +119,23 @@ class Worker:
     output: IO[bytes]
     recorder: trace.Recorder
     patience: float
+    receiver: Receiver
     messages: list[dict[str, Any]] = field(default_factory=list)
-    _buffer: bytes = b""
+    _garbled: bool = False
     _current: str = ""
     _done: bool = False
     _since: float = field(default_factory=time.monotonic)
 
     @property
     def deadline(self) -> float:
-        """When the parent's patience ends, on the monotonic clock."""
-        return self._since + self.patience
+        """When the parent's patience ends, on the monotonic clock.
+
+        Whatever is done puts it off, but not for ever: what goes on and on
+        without an end is hung as well.
+        """
+        patience = self.patience * guards.burden()
+        last = max(self._since, self.recorder.last_beat())
+        return min(last + patience, self._since + _MOST_PATIENCES * patience)
 
     @property
     def is_done(self) -> bool:
@@ -134,18 +143,14 @@ class Worker:
         return self._done
 
     def read(self) -> bool:
-        """Take what the channel holds; False at its end."""
+        """Take what the channel holds; False at its end, and when somebody else wrote to it."""
         data = os.read(self.channel, 65536)
-        if not data:
-            return False
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        for line in lines:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue  # the loop under test wrote to a descriptor that is not its own
-            self._take(message)
-        return True
+        try:
+            for message in self.receiver.feed(data):
+                self._take(message)
+        except GarbledError:
+            self._garbled = True
+        return bool(data) and not self._garbled
 
     def _take(self, message: dict[str, Any]) -> None:
         self._since = time.monotonic()
@@ -167,7 +172,11 @@ class Worker:
         activity = self._activity() if hung else None
         if hung:
             self._have_stacks_printed()  # 4
-        if hung or self._done:
+        if self._garbled:
+            self.kill()
+            os.waitpid(self.pid, 0)
+            death = "wrote to a descriptor that is not its own, over which verdicts are reported"
+        elif hung or self._done:
             # Its group, too: a grandchild may live on.
             self.kill()
             os.waitpid(self.pid, 0)
@@ -228,9 +237,10 @@ class Worker:
                 return
 
     def _release(self) -> None:
-        os.close(self.channel)
-        self.stacks.close()
-        self.output.close()
+        descriptors.release(self.channel)
+        for file in (self.stacks, self.output):
+            descriptors.forget(file.fileno())
+            file.close()
         self.recorder.close()
 
 
@@ -239,21 +249,27 @@ def start(work: Work, patience: float) -> Worker:
 
     It is judged hung when nothing comes from it for *patience* seconds.
     """
-    reading, writing = os.pipe()
-    stacks, output = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  closed by Worker.end
+    channel, theirs = map(descriptors.out_of_reach, os.pipe())
+    stacks, output = _file(), _file()
     recorder = trace.Recorder()
+    secret = new_secret()
     _flush()
     pid = os.fork()
     if pid == 0:
-        os.close(reading)
-        _run(work, writing, stacks, output, recorder)
-    os.close(writing)
-    return Worker(pid, reading, stacks, output, recorder, patience)
+        _run(work, Sender(theirs, secret), stacks, output, recorder)
+    descriptors.release(theirs)
+    return Worker(pid, channel, stacks, output, recorder, patience, Receiver(secret))
+
+
+def _file() -> IO[bytes]:
+    """A file without a name, out of reach: a loop is given the same numbers in every run."""
+    with tempfile.TemporaryFile() as made:
+        return os.fdopen(descriptors.out_of_reach(os.dup(made.fileno())), "w+b")
 
 
 def _run(
     work: Work,
-    channel: int,
+    sender: Sender,
     stacks: IO[bytes],
     output: IO[bytes],
     recorder: trace.Recorder,
@@ -264,13 +280,15 @@ def _run(
         os.setsid()  # 2
         die_with_parent()
         _take_streams(output)
+        printed = descriptors.out_of_reach(os.dup(stacks.fileno()))
+        descriptors.close_all_but({sender.fd, printed})  # 6
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        faulthandler.enable(file=stacks.fileno())
+        faulthandler.enable(file=printed)
         trace.recorder = recorder
-        faulthandler.register(_PRINT_STACKS, file=stacks.fileno())
-        report = Report(channel)
+        faulthandler.register(_PRINT_STACKS, file=printed)
+        report = Report(sender)
         # Nothing of the parent's is garbage here, and looking for some would copy it.
         gc.freeze()
         work(report)
@@ -312,6 +330,8 @@ class Pool:
         self._jobs = jobs
         self._patience = patience
         self._selector = selectors.DefaultSelector()
+        if hasattr(self._selector, "fileno"):
+            descriptors.own(self._selector.fileno())
         # {worker: the caller's name for its task}
         self._running: dict[Worker, Any] = {}
 
@@ -344,6 +364,8 @@ class Pool:
         for worker in list(self._running):
             worker.kill()
             self._end(worker, hung=False)
+        if hasattr(self._selector, "fileno"):
+            descriptors.forget(self._selector.fileno())
         self._selector.close()
 
     def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[dict[str, Any]], Ending]:

@@ -7,6 +7,7 @@ says otherwise.  `kept` is the exception: it is right, as far as one rule goes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import select
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -108,7 +110,25 @@ def _exit() -> None:
 
 
 def _close_every_descriptor() -> None:
-    os.closerange(0, 4096)
+    os.closerange(0, 1 << 16)
+
+
+def _close_at_random() -> None:
+    os.closerange(3, 1000)
+
+
+def _write_to_every_number() -> None:
+    """As a loop does that uses a number which it had closed; both are lines of JSON."""
+    for number in range(3, 1000):
+        with contextlib.suppress(OSError):
+            os.write(number, b'{"done": true}\n{"task": 0, "failed": false}\n')
+
+
+def _write_to_the_channel() -> None:
+    """The numbers of looptck's own descriptors, which no loop is ever given."""
+    for number in range(16_000, 20_000):
+        with contextlib.suppress(OSError):
+            os.write(number, b'{"done": true}\n')
 
 
 def _raise_system_exit() -> None:
@@ -161,6 +181,30 @@ class UnclosableCore(Core):
         return UnclosableBase(self._misbehave)
 
 
+class SlowBase(Base):
+    """Right, and slow in whatever it is asked."""
+
+    def addevent(self, *arguments: Any, **more: Any) -> Event:
+        time.sleep(0.4)
+        return super().addevent(*arguments, **more)
+
+    def loop(self) -> None:
+        time.sleep(0.6)
+        super().loop()
+
+
+class SlowCore(Core):
+    def new(self) -> Base:
+        time.sleep(0.7)
+        return SlowBase(self._misbehave)
+
+
+class SlowToBeginCore(Core):
+    def new(self) -> Base:
+        time.sleep(1.2)
+        return Base(self._misbehave)
+
+
 class TirelessBase(Base):
     """Its timers go on whatever their callbacks answer."""
 
@@ -178,6 +222,14 @@ class TirelessCore(Core):
 unclosable = Implementation(
     name="unclosable", version="1", profiles={"luaevent": lambda _clock: UnclosableCore(_nothing)}
 )
+slow = Implementation(
+    name="slow", version="1", profiles={"luaevent": lambda _clock: SlowCore(_nothing)}
+)
+slow_to_begin = Implementation(
+    name="slow_to_begin",
+    version="1",
+    profiles={"luaevent": lambda _clock: SlowToBeginCore(_nothing)},
+)
 tireless = Implementation(
     name="tireless", version="1", profiles={"luaevent": lambda _clock: TirelessCore(_nothing)}
 )
@@ -194,6 +246,9 @@ exiting = _hostile(_exit)
 closing_every_descriptor = _hostile(_close_every_descriptor)
 raising_system_exit = _hostile(_raise_system_exit)
 raising_keyboard_interrupt = _hostile(_raise_keyboard_interrupt)
+closing_at_random = _hostile(_close_at_random)
+writing_to_every_number = _hostile(_write_to_every_number)
+writing_to_the_channel = _hostile(_write_to_the_channel)
 writing_rubbish = _hostile(_write_rubbish)
 leaving_a_process = _hostile(_leave_a_process)
 ignoring_signals = _hostile(_ignore_signals_and_sleep)

@@ -8,7 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import RULE, Run
+from looptck import certifying
+from looptck.certifying import Request
+
+from .conftest import HERE, RULE, Run
 
 HANGS = {
     "sleeping": "slept for ever",
@@ -21,8 +24,10 @@ CRASHES = {
     "segfaulting": "SIGSEGV",
     "exiting": "exited with status 7",
     "closing_every_descriptor": "the process",
+    "writing_to_the_channel": "wrote to a descriptor that is not its own",
 }
 BREAKS = {
+    "closing_at_random": "Bad file descriptor",
     "raising_system_exit": "SystemExit",
     "raising_keyboard_interrupt": "KeyboardInterrupt",
 }
@@ -89,7 +94,9 @@ def test_a_loop_whose_close_ends_the_process_is_judged_all_the_same(looptck: Run
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["kept", "writing_rubbish", "leaving_a_process"])
+@pytest.mark.parametrize(
+    "name", ["kept", "writing_rubbish", "writing_to_every_number", "leaving_a_process"]
+)
 def test_what_a_loop_does_to_its_streams_and_children_does_not_change_the_verdict(
     looptck: Run, tmp_path: Path, name: str
 ) -> None:
@@ -97,6 +104,22 @@ def test_what_a_loop_does_to_its_streams_and_children_does_not_change_the_verdic
     assert done.returncode == 0, done.stdout + done.stderr
     assert _evidence(tmp_path)["verdict"] == "kept"
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_slow_loop_is_not_a_hung_one(looptck: Run, tmp_path: Path) -> None:
+    """A test of it takes longer than the patience, and each step less."""
+    done = looptck("certify", "hostile:slow", *RULE, "--patience", "1", timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _evidence(tmp_path)["verdict"] == "kept"
+
+
+def test_a_loop_that_is_slow_to_begin_does_not_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runner says of each step of the adapter's judgement that it is done."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    request = Request("hostile:slow_to_begin", rules=RULE[1:])
+    monkeypatch.setattr(certifying, "_STARTUP_PATIENCE", 5.0 - request.patience)
+    kinds = [event["kind"] for event in certifying.events(request)]
+    assert kinds == ["implementation", "plan", "judgement"]
 
 
 def test_nothing_that_a_loop_started_is_left_running(looptck: Run) -> None:

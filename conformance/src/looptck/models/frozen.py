@@ -12,6 +12,11 @@ from .reading import AnyScenario, from_data
 MODELLED = ("luaevent", "luahop", "levent")
 
 
+def name_of_test(scenario_id: str) -> str:
+    """The name of the test that plays the scenario with that id."""
+    return f"test_scenario_{scenario_id.replace('-', '_')}"
+
+
 @cache
 def frozen(profile: str) -> tuple[AnyScenario, ...]:
     """The kept scenarios of *profile*, in the order of their file."""

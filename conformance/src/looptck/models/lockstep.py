@@ -21,6 +21,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from looptck.bench import Bench
 from looptck.clocks import VirtualClock
+from looptck.probes import guards
 from looptck.probes import trace as traces
 
 from .reading import AnyScenario
@@ -150,7 +151,7 @@ class Play(ABC, Generic[S, M]):
     def run(self) -> Played:
         hung = False
         try:
-            with alarm(self._patience):
+            with alarm(guards.guard(self._patience)):
                 self.play()
         except Over:
             pass
@@ -310,7 +311,7 @@ class Play(ABC, Generic[S, M]):
             self.differ(RefusedError(self.rule_when_hung(), what, expected))
 
     def _clean_up(self) -> None:
-        with suppress(Exception, Over, TooLong), alarm(self._patience):
+        with suppress(Exception, Over, TooLong), alarm(guards.guard(self._patience)):
             self.clean_up()
         self.put_away()
 

@@ -7,17 +7,14 @@ from collections.abc import Callable
 from looptck.bench import Bench
 from looptck.markers import rule
 
-from .frozen import frozen
+from .frozen import frozen, name_of_test
 from .playing import play_on
 from .reading import AnyScenario
 
 
 def replays(profile: str) -> dict[str, Callable[[Bench], None]]:
     """{name of a test: the test}, one for each frozen scenario, under the rule of that."""
-    return {
-        f"test_scenario_{scenario.id.replace('-', '_')}": _replay(scenario)
-        for scenario in frozen(profile)
-    }
+    return {name_of_test(scenario.id): _replay(scenario) for scenario in frozen(profile)}
 
 
 def _replay(scenario: AnyScenario) -> Callable[[Bench], None]:

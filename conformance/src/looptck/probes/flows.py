@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from .payload import assert_same
 from .rounds import Act, Rounds
+from .trace import beat
 from .wires import End, Wires, fill
 
 # The number that the pattern begins with: four bytes that differ.
@@ -258,6 +259,7 @@ def receive(end: End, size: int) -> bytes:
     while size > 0:
         try:
             chunk = end.recv(min(size, 65536))
+            beat()
         except (BlockingIOError, ConnectionResetError):
             break
         if not chunk:

@@ -23,6 +23,8 @@ from typing import Any
 
 import psutil
 
+from .guards import Guard
+
 # Numbers are given out lowest first, so that a leak shows far below this.
 _HIGHEST = 4096
 
@@ -86,10 +88,10 @@ class Census:
 
 def left_since(before: Census) -> list[str]:
     """What is left that was not there *before*, once threads had time to end."""
-    patience = time.monotonic() + _SETTLING
+    settling = Guard(_SETTLING)
     while True:
         left = Census.take().more_than(before)
-        if not left or time.monotonic() > patience:
+        if not left or settling.is_over:
             return left
         time.sleep(0.005)
 

@@ -21,10 +21,13 @@ import sys
 import tempfile
 import threading
 import traceback
+import types
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from . import guards
 
 # How long a program may take, in seconds.  Less than the patience of whoever
 # watches the test, so that the test can still say what happened.
@@ -62,10 +65,6 @@ class Ended:
         return ""
 
 
-# What programs refer to to the last, as scripts do by their globals.
-kept: list[Any] = []
-
-
 def run_program(main: Callable[[], Any]) -> Ended:
     """Run *main* in a process of its own; what it returns lives to the end of the process."""
     reading, writing = os.pipe()
@@ -79,13 +78,23 @@ def run_program(main: Callable[[], Any]) -> Ended:
         os.close(writing)
         with contextlib.closing(os.fdopen(reading, "rb")) as alive:
             # nobody writes: readable means that the last holder is gone
-            ended, _, _ = select.select([alive], [], [], _PATIENCE)
+            ended, _, _ = select.select([alive], [], [], guards.guard(_PATIENCE))
             if not ended:
                 os.kill(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
         output.seek(0)
         said = output.read(20_000).decode(errors="replace").strip()
     return Ended(os.waitstatus_to_exitcode(status) if ended else None, said)
+
+
+def _keep(referred: Any) -> None:
+    """The program refers to *referred* to the last, as a script does by its globals.
+
+    A script's globals go before the modules that it has imported, whenever those were.
+    """
+    script = types.ModuleType("looptck_program")
+    script.referred = referred  # type: ignore[attr-defined]  # as any global of a script
+    sys.modules[script.__name__] = script
 
 
 def _run(main: Callable[[], Any]) -> NoReturn:
@@ -97,7 +106,7 @@ def _run(main: Callable[[], Any]) -> NoReturn:
         sys.unraisablehook = sys.__unraisablehook__
         threading.excepthook = threading.__excepthook__
         warnings.simplefilter("ignore")
-        kept.append(main())
+        _keep(main())
     except BaseException:  # the last frame of this process: it may only exit
         os.write(2, traceback.format_exc().encode())
         os._exit(_RAISED)

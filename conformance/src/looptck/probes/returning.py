@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# How long a call may take that has nothing to wait for, in seconds: long
-# enough for a busy machine, short enough for whoever watches.
+from . import guards
+
+# How long a call may take that has nothing to wait for, in seconds: a guard,
+# short enough for whoever watches.
 _PATIENCE = 1.5
 
 # When another thread acts, in seconds: long enough for a loop to fall asleep.
@@ -26,11 +28,13 @@ _MEANWHILE = 0.02
 def returning(what: str) -> Iterator[None]:
     """Raises AssertionError, which names *what*, if the block does not end by itself."""
 
+    seconds = guards.guard(_PATIENCE)
+
     def give_up(_number: int, _frame: FrameType | None) -> None:
-        raise AssertionError(f"{what} does not return: it was given up after {_PATIENCE} s")
+        raise AssertionError(f"{what} does not return: it was given up after {seconds:.1f} s")
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from looptck.profiles.levent import Base, EvBuf, Event, File, Levent
 
+from .guards import Guard
 from .trace import Trace
 
 _Made = TypeVar("_Made", Event, EvBuf)
@@ -120,10 +121,10 @@ class Rounds:
 
     def until(self, condition: Callable[[], object]) -> bool:
         """Pass after pass until *condition* holds; whether it came to hold in time."""
-        patience = time.monotonic() + _PATIENCE
+        guard = Guard(_PATIENCE)
         passes = 0
         while not condition():
-            if passes >= _PASSES and time.monotonic() > patience:
+            if guard.is_over and passes >= _PASSES:
                 return False
             self.once()
             passes += 1

@@ -5,6 +5,7 @@ Knows the profile `luaevent` and no rule.
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import Answer, Base, Event, Luaevent
 
+from . import guards
 from .flags import told
 from .situations import Situation, luaevent_in
 from .trace import Trace
@@ -167,7 +169,7 @@ class Stage:
                 if act is not None:
                     act()
                 if self._live:
-                    self._set_guard(_ROUNDS)
+                    self._set_guard(_ROUNDS, math.ceil(_ROUNDS * guards.burden()))
             except Exception as error:
                 self._fail(error)
                 raise
@@ -212,10 +214,14 @@ class Stage:
             self._error = error
         self.end()
 
-    def _set_guard(self, rounds: int) -> None:
+    def _set_guard(self, rounds: int, silent: int) -> None:
+        """The end comes after *rounds* in which something was called, or *silent* without."""
+        before = len(self.trace)
+
         def late(_flags: int) -> Answer:
-            if self._live and rounds > 1:
-                self._set_guard(rounds - 1)
+            called = len(self.trace) > before
+            if self._live and (rounds if called else silent) > 1:
+                self._set_guard(rounds - 1, silent - 1)
             elif self._live:
                 self.overran = True
                 self.end()

@@ -8,9 +8,12 @@ process hung or died.
 from __future__ import annotations
 
 import mmap
+import struct
+import time
 
 _SLOTS = 32
 _WIDTH = 120
+_MOMENT = struct.Struct("d")
 
 
 class Recorder:
@@ -20,7 +23,7 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _SLOTS * _WIDTH)
+        self._memory = mmap.mmap(-1, _SLOTS * _WIDTH + _MOMENT.size)
         self._count = 0
 
     def note(self, text: str) -> None:
@@ -28,9 +31,19 @@ class Recorder:
         at = (self._count % _SLOTS) * _WIDTH
         self._memory[at : at + _WIDTH] = line.ljust(_WIDTH, b"\0")
         self._count += 1
+        self.beat()
+
+    def beat(self) -> None:
+        """Something was done, be it never so little: a call, a callback, some bytes."""
+        _MOMENT.pack_into(self._memory, _SLOTS * _WIDTH, time.monotonic())
+
+    def last_beat(self) -> float:
+        """When something was done last, on the monotonic clock; 0 if nothing was."""
+        moment: float = _MOMENT.unpack_from(self._memory, _SLOTS * _WIDTH)[0]
+        return moment
 
     def forget(self) -> None:
-        self._memory[:] = bytes(_SLOTS * _WIDTH)
+        self._memory[: _SLOTS * _WIDTH] = bytes(_SLOTS * _WIDTH)
         self._count = 0
 
     def last(self) -> tuple[str, ...]:
@@ -49,6 +62,12 @@ class Recorder:
 
 # Set in a worker process; elsewhere traces are plain lists.
 recorder: Recorder | None = None
+
+
+def beat() -> None:
+    """Something was done, which whoever watches this process may know."""
+    if recorder is not None:
+        recorder.beat()
 
 
 class Trace(list[str]):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import socket
-import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -22,6 +21,8 @@ from looptck.profiles.luaevent import Event
 from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
 from looptck.witness import behind
 
+from . import guards
+from .guards import Guard
 from .trace import Trace
 from .wires import End, Wires
 
@@ -248,11 +249,12 @@ class Turns:
 
     def until(self, condition: Callable[[], object]) -> Steps:
         """Turn after turn until *condition* holds; whether it came to hold in time."""
-        turns, seen, patience = 0, self._moves, time.monotonic() + _PATIENCE
+        turns, seen, guard = 0, self._moves, Guard(_PATIENCE)
         while not condition():
             if seen != self._moves:
-                turns, seen, patience = 0, self._moves, time.monotonic() + _PATIENCE
-            elif turns >= _TURNS and time.monotonic() > patience:
+                turns, seen = 0, self._moves
+                guard.begin()
+            elif guard.is_over and turns >= _TURNS:
                 return False
             yield None
             turns += 1
@@ -260,7 +262,7 @@ class Turns:
 
     def in_time(self, condition: Callable[[], object], within: float = _LATE) -> Steps:
         """Look again and again, with time between, until *condition* holds; whether it did."""
-        for _ in range(math.ceil(within / _LOOK)):
+        for _ in range(math.ceil(guards.guard(within) / _LOOK)):
             if condition():
                 return True
             yield _LOOK

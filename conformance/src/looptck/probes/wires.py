@@ -15,6 +15,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from . import guards
+from .trace import beat
+
 # Enough for every test that wants a number beyond select(2)'s bitmap.
 _DESCRIPTORS_WANTED = 4096
 
@@ -86,7 +89,7 @@ class Wires:
     def accept(self, listening: socket.socket) -> socket.socket:
         """The next connection of *listening*, which must be there already."""
         listening.setblocking(True)
-        listening.settimeout(5)
+        listening.settimeout(guards.guard(5.0))
         served, _ = listening.accept()
         listening.setblocking(False)
         self._kept((served,))
@@ -157,6 +160,7 @@ def fill(end: End) -> int:
         with suppress(BlockingIOError):
             while True:
                 total += end.send(chunk)
+                beat()
     return total
 
 

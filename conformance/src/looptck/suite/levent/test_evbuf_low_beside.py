@@ -9,6 +9,7 @@ import pytest
 
 from looptck.markers import rule
 from looptck.probes.flows import Inlet
+from looptck.probes.guards import guard
 from looptck.probes.rounds import Rounds
 from looptck.probes.wires import Wires, fill
 
@@ -20,7 +21,7 @@ def _run(rounds: Rounds, wires: Wires) -> None:
     """One `loop()`, which a callback of the test ends by `rounds.end`, or this one in the end."""
     near, far = wires.pair()
     rounds.event("too late", near.fileno(), "r", lambda *_: rounds.end()).start()
-    timer = threading.Timer(_PATIENCE, lambda: far.send(b"!"))
+    timer = threading.Timer(guard(_PATIENCE), lambda: far.send(b"!"))
     timer.start()
     try:
         rounds.once(None)

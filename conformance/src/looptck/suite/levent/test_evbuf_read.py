@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from looptck.markers import rule
 from looptck.probes.flows import Inlet, pattern, same
+from looptck.probes.guards import Guard
 from looptck.probes.observation import Observation
 from looptck.probes.rounds import Rounds
 from looptck.probes.wires import Wires
@@ -183,8 +182,8 @@ def test_read_without_a_size_gives_more_than_the_kernel_holds(rounds: Rounds, wi
     """More than a megabyte, sent in portions while the loop runs."""
     inlet = Inlet(rounds, wires.pair())
     inlet.evbuf.start()
-    patience = time.monotonic() + 1.5  # a loop may read byte by byte
-    while len(inlet.sent) < 1_100_000 and time.monotonic() < patience:
+    guard = Guard(1.5)  # a loop may read byte by byte
+    while len(inlet.sent) < 1_100_000 and not guard.is_over:
         inlet.send(50_000)
         inlet.arrive()
     same(inlet.take(), inlet.sent, f"what read() gave of {len(inlet.sent)} bytes")

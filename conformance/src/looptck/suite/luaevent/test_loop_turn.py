@@ -12,6 +12,7 @@ import pytest
 
 from looptck.clocks import Clock
 from looptck.markers import rule
+from looptck.probes import guards
 from looptck.probes.attempts import one_attempt_succeeds
 from looptck.probes.deadlines import Deadlines
 from looptck.probes.kinds import wanted
@@ -480,4 +481,6 @@ def _wait_for_the_end(near: End) -> None:
     if hang_up and isinstance(near, socket.socket):
         kernel = select.poll()
         kernel.register(near.fileno(), hang_up)
-        assert kernel.poll(5000), "the kernel did not deliver the end of a stream over loopback"
+        assert kernel.poll(guards.guard(5.0) * 1000), (
+            "the kernel did not deliver the end of a stream over loopback"
+        )

@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from looptck.markers import rule
+from looptck.probes import guards
 from looptck.probes.payload import assert_same, payload
 from looptck.probes.polling import wait_readable, why_refused
 from looptck.probes.wires import End, Wires, drain, fill, reset
@@ -43,7 +44,7 @@ def _expect_readable(near: End, buffer: Buffer, size: int) -> None:
 
     At the end of the stream there would be, too: the bytes are then missed afterwards.
     """
-    assert select.select([near.fileno()], [], [], _ON_THEIR_WAY)[0], (
+    assert select.select([near.fileno()], [], [], guards.guard(_ON_THEIR_WAY))[0], (
         f"all was read, and the buffer has {len(_contents(buffer))} bytes of {size}"
     )
 
@@ -305,7 +306,7 @@ def _arrived(far: End, count: int) -> bytes:
     """All that is to be read at *far*; over TCP, *count* bytes may be waited for."""
     arrived = drain(far)
     while len(arrived) < count and _is_tcp(far):
-        if not select.select([far.fileno()], [], [], _ON_THEIR_WAY)[0]:
+        if not select.select([far.fileno()], [], [], guards.guard(_ON_THEIR_WAY))[0]:
             break
         arrived += drain(far)
     return arrived
