@@ -234,18 +234,6 @@ def test_a_pipe_is_wrapped_only_where_columns_says_so(
     assert (len(statement) > 80) is (columns is None)
 
 
-def test_a_former_certificate_is_gone_before_the_first_verdict(
-    looptck: Run, tmp_path: Path
-) -> None:
-    folder = tmp_path / "certificates" / "hostile-ignoring_signals-partial"
-    folder.mkdir(parents=True)
-    for name in ("certificate.json", "junit.xml", ".certificate.json.part"):
-        (folder / name).write_text('{"certified": true}')
-    with pytest.raises(subprocess.TimeoutExpired):
-        looptck("certify", "hostile:ignoring_signals", *RULE, "--patience", "60", timeout=15)
-    assert [path.name for path in folder.iterdir()] == ["results.jsonl"]
-
-
 def test_a_second_run_into_one_folder_is_refused(looptck: Run, tmp_path: Path) -> None:
     folder = tmp_path / "certificates" / "hostile-kept-partial"
     folder.mkdir(parents=True)
