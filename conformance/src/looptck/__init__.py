@@ -6,6 +6,7 @@ command line (``looptck --help``) or through pytest (``--implementation``).
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from . import reach
 
@@ -14,9 +15,27 @@ from . import reach
 if os.path.basename(sys.argv[0]) in ("-m", "looptck"):
     reach.put_users_last()
 
-from .clocks import Clock, MonotonicClock, VirtualClock
-from .implementation import Implementation
+if TYPE_CHECKING:
+    from .clocks import Clock, MonotonicClock, VirtualClock
+    from .implementation import Implementation
 
 __all__ = ["Clock", "Implementation", "MonotonicClock", "VirtualClock", "__version__"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Names are imported when they are asked for.
+
+    The command line imports this package first, and must answer Ctrl-C before
+    it imports anything that takes time.
+    """
+    if name == "Implementation":
+        from .implementation import Implementation
+
+        return Implementation
+    if name in __all__:
+        from . import clocks
+
+        return getattr(clocks, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 
 from .bench import Bench
 from .catalogue import Catalogue
-from .errors import AdapterError
+from .errors import AdapterError, UsageError
 from .implementation import Implementation
 from .profiles import PROFILES
+from .virtual_time import refuse_real_sleep
 from .workers import Report, run_one
 
 # What a loop of a profile must have to be asked anything at all; the lack of
@@ -58,10 +59,10 @@ def _refuse_unknown_patterns(implementation: Implementation, catalogue: Catalogu
     for pattern in implementation.unsupported:
         try:
             catalogue.matching([pattern])
-        except Exception as error:
+        except UsageError as error:
             raise AdapterError(
                 f"implementation {implementation.name!r} declares {pattern!r} unsupported, "
-                "but no rule has that id; `looptck rules` lists them"
+                f"but {error}"
             ) from error
 
 
@@ -89,6 +90,8 @@ def _check_profile(
             f"{where}: its process {how} while it made a loop{said}; "
             "call its factory by hand to see why"
         )
+    yield
+    refuse_real_sleep(implementation, variant, profile, patience)
     yield
     reasons: list[str] = []
     for way in _ways(profile):

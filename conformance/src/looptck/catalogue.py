@@ -14,7 +14,6 @@ the reader alone.  This module knows no test and no implementation.
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import hashlib
 import json
@@ -30,6 +29,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from .errors import CatalogueError, UsageError
+from .text import did_you_mean, printable, shown
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -135,7 +135,7 @@ class Catalogue(Mapping[str, Rule]):
             found = {rule_id for rule_id in self if _matches(rule_id, pattern)}
             if not found:
                 raise UsageError(
-                    f"no rule matches {pattern!r}{_suggestion(pattern, self)}; "
+                    f"no rule matches {shown(pattern)}; {_suggestion(pattern, self)}"
                     "`looptck rules` lists them all"
                 )
             chosen |= found
@@ -192,7 +192,7 @@ def read_folder(folder: Path) -> Catalogue:
 def read_page(page: Path) -> list[Rule]:
     """The rules of one page, whose document is the page's name."""
     try:
-        text = page.read_text(encoding="utf-8")
+        text = printable(page.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{page}: cannot be read as UTF-8 text ({error})") from error
     return list(_Reader(page, MarkdownIt().parse(text)).rules())
@@ -300,5 +300,11 @@ def _matches(rule_id: str, pattern: str) -> bool:
 
 
 def _suggestion(pattern: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(pattern, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """A rule, or the beginning of some, that *pattern* is near to."""
+    stem, wildcard, _ = pattern.partition(".*")
+    candidates: dict[str, None] = {}
+    for rule_id in known:
+        parts = rule_id.split(".")
+        for length in range(1, len(parts) + (not wildcard)):
+            candidates[".".join(parts[:length]) + wildcard] = None
+    return did_you_mean(stem + wildcard, candidates)

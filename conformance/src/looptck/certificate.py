@@ -7,18 +7,15 @@ bytes, except in the block `run`, which holds time, place and evidence.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 
 from .catalogue import Catalogue
-from .results import Results, cannot_write
+from .results import Results
 from .verdicts import Judgement, is_certified
 
 FORMAT_VERSION = 1
@@ -64,30 +61,10 @@ def in_order(judgements: list[Judgement], catalogue: Catalogue) -> list[Judgemen
     return sorted(judgements, key=lambda j: (place[j.rule], j.variant))
 
 
-def write(certificate: Mapping[str, Any], path: Path) -> None:
-    """*path* holds the whole certificate, or what it held before.
-
-    Raises EnvironmentBrokenError if it cannot be written.
-    """
+def text_of(certificate: Mapping[str, Any]) -> str:
+    """The certificate as it is written to a file, once it is known to meet the schema."""
     jsonschema.validate(certificate, schema())
-    write_whole(path, json.dumps(certificate, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace *path* in one step; raises EnvironmentBrokenError if that fails."""
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = file.name
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise cannot_write(path, error) from error
+    return json.dumps(certificate, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def schema() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import pkgutil
 import platform
 import selectors
 import signal
@@ -25,9 +26,10 @@ from typing import IO, Any
 
 from . import __version__, reach
 from .errors import AdapterError, EnvironmentBrokenError, LooptckError, UsageError
-from .implementation import installed
+from .implementation import installed, not_installed
 from .messages import GarbledError, Receiver, new_secret
 from .runner import Letter
+from .text import did_you_mean, shown
 
 # How long the runner may take to import the implementation and judge its
 # adapter, in seconds; afterwards something comes within the patience of a test.
@@ -91,19 +93,19 @@ def refuse_unknown(spec: str) -> None:
     """Raises UsageError if *spec* names nothing, as far as can be told without importing it."""
     if ":" not in spec:
         if spec not in installed():
-            known = ", ".join(sorted(installed())) or "none"
-            raise UsageError(
-                f"no implementation is installed as {spec!r}; installed are {known}; "
-                "name anything else as module:attribute, for example uvloop:new_event_loop"
-            )
+            raise not_installed(spec)
         return
     top = spec.partition(":")[0].partition(".")[0]
     if not top.isidentifier():
-        raise UsageError(f"{spec!r} is not `module:attribute`; for example uvloop:new_event_loop")
+        raise UsageError(
+            f"{shown(spec)} is not `module:attribute`; for example uvloop:new_event_loop"
+        )
     with contextlib.suppress(ValueError):  # a module without __spec__, such as __main__
         if importlib.util.find_spec(top) is None and not _is_in_folder(top):
+            modules = (module.name for module in pkgutil.iter_modules([*sys.path, os.curdir]))
             raise UsageError(
-                f"{spec!r}: there is no module {top!r} here; "
+                f"{shown(spec)}: there is no module {shown(top)} here; "
+                f"{did_you_mean(top, modules)}"
                 "install it, or run from the folder that holds it"
             )
 

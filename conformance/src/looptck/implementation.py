@@ -6,8 +6,7 @@ code, which may fail, hang or crash: only a process that may die calls `find`.
 
 from __future__ import annotations
 
-import asyncio
-import difflib
+import contextlib
 import fnmatch
 import hashlib
 import importlib
@@ -21,11 +20,15 @@ from pathlib import Path
 from . import reach
 from .errors import AdapterError, UsageError
 from .profiles import PROFILES, Factory
+from .text import did_you_mean, one_line, printable, shown
 
 ENTRY_POINT_GROUP = "looptck.implementations"
 
 # The name of the only variant of an implementation that declares none.
 ONLY_VARIANT = "default"
+
+# The most characters that a name or a version may have.
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,29 +56,60 @@ class Implementation:
     engine: Callable[[object], object] | None = None
 
     def __post_init__(self) -> None:
+        self._check_types()
         if bool(self.profiles) == bool(self.variants):
             raise AdapterError(
                 f"implementation {self.name!r} must give either profiles or variants; "
                 "give profiles={'luahop': factory} unless there are several forms to compare"
             )
-        for profiles in self.by_variant.values():
+        for variant, profiles in self.by_variant.items():
+            _check_name("variant", variant)
+            if not isinstance(profiles, Mapping):
+                raise AdapterError(
+                    f"implementation {self.name!r}: variant {variant!r} is {_kind(profiles)}; "
+                    "give a mapping from profiles to factories"
+                )
             for name, factory in profiles.items():
                 if name not in PROFILES:
                     raise AdapterError(
-                        f"implementation {self.name!r} offers an unknown profile {name!r}; "
-                        f"there are {', '.join(PROFILES)}"
+                        f"implementation {self.name!r} offers an unknown profile {shown(name)}; "
+                        f"{did_you_mean(str(name), PROFILES)}there are {', '.join(PROFILES)}"
                     )
                 if not callable(factory):
                     raise AdapterError(
                         f"implementation {self.name!r}: the factory of {name} is "
-                        f"{factory!r}, which cannot be called; give a function of the clock"
+                        f"{shown(factory)}, which cannot be called; give a function of the clock"
                     )
         for pattern, reason in self.unsupported.items():
+            if not isinstance(pattern, str):
+                raise AdapterError(
+                    f"implementation {self.name!r} declares {_kind(pattern)} unsupported; "
+                    "give a rule id or a pattern"
+                )
             if not isinstance(reason, str) or not reason.strip():
                 raise AdapterError(
                     f"implementation {self.name!r} gives no reason for unsupported "
-                    f"{pattern!r}; say what the loop lacks"
+                    f"{shown(pattern)}; say what the loop lacks"
                 )
+
+    def _check_types(self) -> None:
+        _check_name("name", self.name)
+        _check_name("version", self.version)
+        for field_name in ("profiles", "variants", "unsupported"):
+            if not isinstance(value := getattr(self, field_name), Mapping):
+                raise AdapterError(
+                    f"implementation {self.name!r}: {field_name} is {_kind(value)}; give a mapping"
+                )
+        if not isinstance(self.virtual_time, bool):
+            raise AdapterError(
+                f"implementation {self.name!r}: virtual_time is {_kind(self.virtual_time)}; "
+                "give True if the factories honour the clock that they are given, else False"
+            )
+        if self.engine is not None and not callable(self.engine):
+            raise AdapterError(
+                f"implementation {self.name!r}: engine is {_kind(self.engine)}, which cannot be "
+                "called; give a function of what `new()` returned"
+            )
 
     @property
     def by_variant(self) -> Mapping[str, Mapping[str, Factory]]:
@@ -114,16 +148,24 @@ def installed() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
+def not_installed(name: str) -> UsageError:
+    """The error for an implementation that nobody has declared under that name."""
+    known = installed()
+    hint = did_you_mean(name, known)
+    module, _, attribute = name.rpartition(".")
+    if not hint and module and attribute:
+        hint = f"did you mean {printable(f'{module}:{attribute}')!r}? "
+    return UsageError(
+        f"no implementation is installed as {shown(name)}; {hint}"
+        f"installed are {', '.join(sorted(known)) or 'none'}; "
+        "name anything else as module:attribute, for example uvloop:new_event_loop"
+    )
+
+
 def _load_entry_point(name: str) -> object:
     known = installed()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(
-            f"no implementation is installed as {name!r}; {hint}"
-            f"installed are {', '.join(sorted(known)) or 'none'}; "
-            "anything else is named as module:attribute"
-        )
+        raise not_installed(name)
     point = known[name]
     return _attribute(name, _import(name, point.module), point.attr)
 
@@ -144,7 +186,7 @@ def _import(spec: str, module_name: str) -> object:
     except AdapterError as error:
         # The adapter itself says what it lacks.
         raise AdapterError(f"{spec!r}: {error}") from error
-    except Exception as error:
+    except BaseException as error:  # a module may call sys.exit, or raise KeyboardInterrupt
         raise AdapterError(
             f"{spec!r}: importing {module_name} raised {_said(error)}; "
             f"`python -c 'import {module_name}'` shows where"
@@ -157,10 +199,21 @@ def _attribute(spec: str, module: object, path: str) -> object:
         try:
             found = getattr(found, name)
         except AttributeError:
-            near = difflib.get_close_matches(name, dir(found), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "check the part after the colon"
+            hint = did_you_mean(name, _names_in(found)).strip() or "check the part after the colon"
             raise UsageError(f"{spec!r}: there is no {name!r} in it; {hint}") from None
+        except BaseException as error:  # a `__getattr__` of the module's own
+            raise AdapterError(
+                f"{spec!r}: looking up {name!r} raised {_said(error)}; give the "
+                "Implementation, or a callable that returns an asyncio loop, a plain name"
+            ) from error
     return found
+
+
+def _names_in(found: object) -> list[str]:
+    try:
+        return [name for name in dir(found) if not name.startswith("_")]
+    except Exception:  # a `__dir__` of its own
+        return []
 
 
 def _checked(spec: str, found: object) -> Implementation:
@@ -176,31 +229,60 @@ def _checked(spec: str, found: object) -> Implementation:
     except AdapterError as error:
         # The adapter itself says what it lacks.
         raise AdapterError(f"{spec!r}: {error}") from error
-    except Exception as error:
+    except BaseException as error:  # it may call sys.exit, or raise KeyboardInterrupt
         raise AdapterError(
             f"{spec!r}: calling it without arguments raised {_said(error)}; "
             "it must return an asyncio loop"
         ) from error
     if isinstance(made, Implementation):
         return made
+    import asyncio  # takes time, and the command line imports this module
+
     if not isinstance(made, asyncio.AbstractEventLoop):
         raise AdapterError(
             f"{spec!r} returned {_kind(made)}, which is no asyncio loop; for any other "
             "loop write an Implementation, see the page `certify your loop`"
         )
-    made.close()
+    try:
+        made.close()
+    except BaseException as error:
+        raise AdapterError(
+            f"{spec!r}: closing a loop that has done nothing raised {_said(error)}; "
+            "mend its close()"
+        ) from error
     from .adapters import asyncio as family  # an adapter imports this module
 
     return family.from_loop_factory(spec, found)
 
 
+def _check_name(what: str, value: object) -> None:
+    """Raises AdapterError unless *value* can be printed as a name and fits in a line."""
+    if not isinstance(value, str):
+        wrong = "is no text"
+    elif not value.strip():
+        wrong = "is empty"
+    elif len(value) > _LONGEST_NAME:
+        wrong = f"has {len(value)} characters"
+    elif value != one_line(value):
+        wrong = "holds a line break, a control character or half a surrogate pair"
+    else:
+        return
+    raise AdapterError(
+        f"an Implementation's {what} {wrong}: {shown(value)}; "
+        f"give a printable text of at most {_LONGEST_NAME} characters in one line"
+    )
+
+
 def _said(error: BaseException) -> str:
-    text = str(error).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # a `__str__` of its own
+        text = ""
     return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
 
 
 def _kind(value: object) -> str:
-    return f"{value!r:.60} (a {type(value).__qualname__})"
+    return f"{shown(value)} (a {type(value).__qualname__})"
 
 
 def file_hashes(modules: Iterator[str]) -> dict[str, str]:
@@ -215,5 +297,6 @@ def file_hashes(modules: Iterator[str]) -> dict[str, str]:
         for file in files:
             if file.suffix in (".py", ".so", ".pyd") and file.is_file():
                 name = str(file.relative_to(root.parent.parent if len(files) > 1 else root.parent))
-                hashes[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+                with contextlib.suppress(OSError):  # removed meanwhile, or not for us to read
+                    hashes[name] = hashlib.sha256(file.read_bytes()).hexdigest()
     return hashes

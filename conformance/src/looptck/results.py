@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import EnvironmentBrokenError
+from .output_folder import cannot_write
 from .verdicts import Judgement
 
 FORMAT_VERSION = 1
@@ -103,10 +104,3 @@ def from_lines(lines: Iterable[Mapping[str, Any]]) -> Results:
         elif line["kind"] == "footer":
             complete = bool(line["complete"]) and line["judgements"] == len(judgements)
     return Results(header, judgements, complete)
-
-
-def cannot_write(path: Path, error: OSError) -> EnvironmentBrokenError:
-    return EnvironmentBrokenError(
-        f"cannot write {path}: {error.strerror or error}; what was judged is printed above; "
-        "make room, or choose another folder with --out, and run again"
-    )

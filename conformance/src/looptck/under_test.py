@@ -19,6 +19,7 @@ from .errors import UsageError
 from .implementation import Implementation, file_hashes, find
 from .profiles import PROFILES
 from .searching import Search
+from .text import did_you_mean
 from .workers import Report, run_one
 
 
@@ -55,13 +56,17 @@ class UnderTest:
         Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
         for name in profiles:
             if name not in PROFILES:
-                raise UsageError(f"no profile is called {name!r}; there are {', '.join(PROFILES)}")
+                raise UsageError(
+                    f"no profile is called {name!r}; {did_you_mean(name, PROFILES)}"
+                    f"there are {', '.join(PROFILES)}"
+                )
         chosen = tuple(catalogue.matching(patterns)) if patterns else tuple(catalogue.values())
         implementation = find(spec)
         for name in variants:
             if name not in implementation.by_variant:
                 raise UsageError(
                     f"{implementation.name} has no variant {name!r}; "
+                    f"{did_you_mean(name, implementation.by_variant)}"
                     f"it has {', '.join(implementation.by_variant)}"
                 )
         offered = {name for each in implementation.by_variant.values() for name in each}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from looptck import certificate, results
 from looptck.catalogue import Catalogue, read_page
 from looptck.errors import LooptckError
+from looptck.output_folder import OutputFolder
 from looptck.report.junit import junit
 from looptck.verdicts import Case, Judgement, Verdict, is_certified
 
@@ -124,16 +126,14 @@ def test_a_results_file_without_its_footer_is_incomplete(tmp_path: Path) -> None
     assert not results.read(path).is_complete
 
 
-def test_a_certificate_that_cannot_be_written_leaves_the_former_one(
-    tmp_path: Path, catalogue: Catalogue
-) -> None:
-    made = certificate.certificate_of(_results(Verdict.KEPT, Verdict.OBSERVED), catalogue)
-    certificate.write(made, tmp_path / "certificate.json")
-    before = (tmp_path / "certificate.json").read_bytes()
-    with pytest.raises(LooptckError, match="cannot write"):
-        certificate.write(made, tmp_path / "missing" / "certificate.json")
-    assert (tmp_path / "certificate.json").read_bytes() == before
-    assert [p.name for p in tmp_path.glob(".certificate*")] == []
+def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path / "x")
+    with contextlib.closing(folder):
+        folder.write("certificate.json", "former")
+        (tmp_path / "x" / "junit.xml").mkdir()
+        with pytest.raises(LooptckError, match=r"cannot write .*junit.xml"):
+            folder.write("junit.xml", "new")
+    assert sorted(p.name for p in (tmp_path / "x").iterdir()) == ["certificate.json", "junit.xml"]
 
 
 def test_junit_counts_failures_and_holds_what_xml_cannot(catalogue: Catalogue) -> None:
@@ -151,7 +151,7 @@ def test_junit_counts_failures_and_holds_what_xml_cannot(catalogue: Catalogue) -
     failure = suite.find("testcase/failure")
     assert failure is not None
     assert failure.get("message") == "broken: first"
-    assert "a ? byte and <tags>" in (failure.text or "")
+    assert "a \\x00 byte and <tags>" in (failure.text or "")
 
 
 def test_two_runs_of_one_loop_give_the_same_certificate(looptck: Run, tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from .conftest import RULE
 
@@ -65,6 +67,75 @@ def test_workers_end_with_a_command_line_that_is_killed(
     process.wait()
     _, alive = psutil.wait_procs(started, timeout=10)
     assert alive == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_former_certificate_is_gone_before_the_first_verdict(
+    tmp_path: Path, environment: dict[str, str], number: int
+) -> None:
+    folder = tmp_path / "certificates" / "hostile-ignoring_signals-partial"
+    folder.mkdir(parents=True)
+    for name in ("certificate.json", "junit.xml", ".certificate.json.part"):
+        (folder / name).write_text('{"certified": true}')
+    process = subprocess.Popen(
+        [*COMMAND, *PATIENCE],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _wait_for_descendants(process.pid, 2)
+    process.send_signal(number)
+    process.wait(10)
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert [path.name for path in folder.iterdir()] == ["results.jsonl"]
+
+
+# How far the command has come when it is interrupted, from its descriptors and
+# processes: its program is being loaded, or it holds its folder, or its runner
+# has begun to import.
+MOMENTS: dict[str, Callable[[psutil.Process], bool]] = {
+    "imports": lambda process: "looptck" in " ".join(process.cmdline()) and _has_begun(process),
+    "folder": lambda process: Path(process.cwd(), "certificates").exists(),
+    "runner": lambda process: bool(process.children()),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_at_the_beginning_is_one_line(
+    tmp_path: Path, environment: dict[str, str], moment: str
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [*COMMAND, *PATIENCE],
+        cwd=tmp_path,
+        env={**environment, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    seen = psutil.Process(process.pid)
+    deadline = time.monotonic() + 30
+    while not MOMENTS[moment](seen):
+        assert time.monotonic() < deadline, "the command never got there"
+    started = seen.children(recursive=True)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 2
+    assert (process.returncode, out) == (130, "")
+    assert err == "looptck: stopped before anything was judged\n"
+    _, alive = psutil.wait_procs(started, timeout=2)
+    assert alive == []
+    assert [*temporary.iterdir()] == []
+    assert [*(tmp_path / "certificates").glob("*")] == []
+
+
+def _has_begun(process: psutil.Process) -> bool:
+    """Its own handler of Ctrl-C is there, and its modules are still to come."""
+    maps = {Path(mapped.path).name for mapped in process.memory_maps()}
+    return any(name.startswith("_hashlib") or "psutil" in name for name in maps)
 
 
 def test_a_terminal_gets_a_bar_and_colours_and_no_color_is_honoured(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
 from looptck.catalogue import Catalogue
 from looptck.results import Results
+from looptck.text import printable
 from looptck.verdicts import FAILURES, Judgement, Verdict
-
-# What XML 1.0 cannot hold, not even escaped.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(results: Results, catalogue: Catalogue) -> str:
@@ -25,7 +22,7 @@ def junit(results: Results, catalogue: Catalogue) -> str:
         suite = ElementTree.SubElement(
             root,
             "testsuite",
-            name=f"{name} {profile} {variant}",
+            name=printable(f"{name} {profile} {variant}"),
             tests=str(len(judgements)),
             failures=str(_count(judgements, {Verdict.BROKEN})),
             errors=str(_count(judgements, FAILURES - {Verdict.BROKEN})),
@@ -49,7 +46,7 @@ def _case(suite: ElementTree.Element, judgement: Judgement, catalogue: Catalogue
     case = ElementTree.SubElement(
         suite,
         "testcase",
-        classname=f"{judgement.profile}.{judgement.variant}",
+        classname=printable(f"{judgement.profile}.{judgement.variant}"),
         name=judgement.rule,
         time=f"{judgement.seconds:.3f}",
     )
@@ -57,16 +54,12 @@ def _case(suite: ElementTree.Element, judgement: Judgement, catalogue: Catalogue
         failed = judgement.failed_case
         tag = "failure" if judgement.verdict is Verdict.BROKEN else "error"
         message = f"{judgement.verdict}: {rule.title}"
-        element = ElementTree.SubElement(case, tag, message=_clean(message))
+        element = ElementTree.SubElement(case, tag, message=printable(message))
         if failed is not None:
             parts = (failed.test, failed.message, "\n".join(failed.trace), failed.stack)
-            element.text = _clean("\n\n".join(part for part in parts if part))
+            element.text = printable("\n\n".join(part for part in parts if part))
     elif judgement.verdict in _SKIPPED:
         reason = f"{judgement.verdict}: {judgement.reason}"
-        ElementTree.SubElement(case, "skipped", message=_clean(reason))
+        ElementTree.SubElement(case, "skipped", message=printable(reason))
     elif judgement.observation:
-        ElementTree.SubElement(case, "system-out").text = _clean(judgement.observation)
-
-
-def _clean(text: str) -> str:
-    return _NOT_XML.sub("?", text)
+        ElementTree.SubElement(case, "system-out").text = printable(judgement.observation)

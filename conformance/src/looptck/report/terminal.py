@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, Any, Self, TextIO, cast
 
 from rich import box
 from rich.console import Console
@@ -18,6 +20,7 @@ from rich.text import Text
 
 from looptck.catalogue import Catalogue, Rule
 from looptck.certificate import in_order
+from looptck.errors import EnvironmentBrokenError
 from looptck.results import Results
 from looptck.verdicts import FAILURES, Case, Judgement, Verdict, is_certified
 
@@ -42,30 +45,92 @@ _STYLES = {
 }
 
 
-class Terminal(Console):
-    """A console that outlives its reader: once nobody reads, it says nothing more."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        discard_output()
+# Wide enough that nothing is wrapped for a reader that is no person.
+_UNLIMITED = 100_000
 
 
-def discard_output() -> None:
-    """What is still printed, or buffered, goes nowhere."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)
+class _Outlet(io.TextIOBase):
+    """A standard stream that outlives its reader.
+
+    Once nobody reads, nothing more is said.  Any other error of writing is
+    raised, as `EnvironmentBrokenError`, unless *is_dispensable*.
+    """
+
+    def __init__(self, stream: TextIO, *, is_dispensable: bool) -> None:
+        self._stream = stream
+        self._is_dispensable = is_dispensable
+
+    def write(self, text: str) -> int:
+        self._guarded(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._guarded(self._stream.flush)
+
+    def _guarded(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except (OSError, ValueError) as error:  # ValueError: somebody has closed the stream
+            discard(self._stream)
+            if not self._is_dispensable and not isinstance(error, BrokenPipeError):
+                raise cannot_print(error) from error
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute there
+        return self._stream.encoding
+
+
+def discard(stream: TextIO | None = None) -> None:
+    """What is still printed to *stream* (standard output), or buffered, goes nowhere."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        descriptor = (stream or sys.stdout).fileno()
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, descriptor)
+        os.close(nothing)
+
+
+def cannot_print(error: OSError | ValueError) -> EnvironmentBrokenError:
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return EnvironmentBrokenError(
+        f"cannot print: {said}; make room where the output goes, or send it elsewhere, "
+        "and run again"
+    )
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    """The console of this process, for its output or for its progress and complaints."""
+    """The console of this process, for its output or for its progress and complaints.
+
+    A terminal has lines, and so has whoever says so in COLUMNS; a file or a
+    pipe has not, and is written to without wrapping.
+    """
     stream = sys.stderr if stderr else sys.stdout
     if stream is None:  # started with the descriptor closed
-        return Terminal(file=open(os.devnull, "w"), highlight=False)
+        return Console(file=open(os.devnull, "w"), highlight=False, markup=False)
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(errors="replace")  # a terminal without UTF-8 must not end the run
-    return Terminal(stderr=stderr, highlight=False)
+        # A terminal without UTF-8 must not end the run.
+        reconfigure(errors="backslashreplace")
+    columns = os.environ.get("COLUMNS", "")
+    width = None
+    if columns.isdigit() and int(columns) > 0:
+        width = max(int(columns), _NARROWEST)
+    elif not stream.isatty():
+        width = _UNLIMITED
+    outlet = _Outlet(stream, is_dispensable=stderr)
+    # Names are text: neither `[red]` nor `:sleeping:` in one means anything.
+    return Console(
+        file=cast("IO[str]", outlet), width=width, highlight=False, markup=False, emoji=False
+    )
+
+
+# The tables need some room to be drawn at all.
+_NARROWEST = 20
 
 
 class Meter:
@@ -80,7 +145,7 @@ class Meter:
         self._progress: Progress | None = None
         if console.is_terminal:
             self._progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
@@ -117,10 +182,8 @@ def show(console: Console, results: Results, catalogue: Catalogue, *, verbose: b
     implementation = results.header["implementation"]
     time = "virtual time" if implementation["virtual_time"] else "real time"
     console.print()
-    console.print(
-        f"{implementation['name']} {implementation['version']}", style="bold", end="", markup=False
-    )
-    console.print(f"  {implementation['python']}, {results.header['system']}, {time}", markup=False)
+    console.print(f"{implementation['name']} {implementation['version']}", style="bold", end="")
+    console.print(f"  {implementation['python']}, {results.header['system']}, {time}")
     ordered = in_order(results.judgements, catalogue)
     for profile in implementation["profiles"]:
         here = [j for j in ordered if j.profile == profile]
@@ -152,17 +215,14 @@ def _table(
             continue
         judged = [j for j in here if catalogue[j.rule].level.is_judged]
         counts = Counter(j.verdict for j in here)
-        row = [variant, f"{counts[Verdict.KEPT]}/{len(judged)}"]
+        row: list[str | Text] = [variant, f"{counts[Verdict.KEPT]}/{len(judged)}"]
         row += [_count(counts[verdict], verdict) for verdict in _COLUMNS]
         table.add_row(*row, style="" if is_certified(catalogue, here) else "bold")
     return table
 
 
-def _count(count: int, verdict: Verdict) -> str:
-    if not count:
-        return "-"
-    style = _STYLES.get(verdict)
-    return f"[{style}]{count}[/]" if style else str(count)
+def _count(count: int, verdict: Verdict) -> Text:
+    return Text(str(count), _STYLES.get(verdict, "")) if count else Text("-")
 
 
 def _show_all(console: Console, judgements: Iterable[Judgement], catalogue: Catalogue) -> None:

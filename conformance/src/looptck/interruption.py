@@ -1,0 +1,106 @@
+"""Ctrl-C, and the signals that ask a run to stop.
+
+Until a run begins, Ctrl-C ends the command at once: nothing was made that would
+be left behind, and modules are still being imported, which a KeyboardInterrupt
+would leave through a traceback.  During a run a signal is noticed only where
+the run allows it, so that nothing is half done.
+
+This module is imported before all others: it may import little.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn, Self, TypeVar
+
+_T = TypeVar("_T")
+
+# 128 and the number of the signal, as shells have it.
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the run to stop."""
+
+
+def end_at_once() -> None:
+    """From now on Ctrl-C prints one line and ends the process."""
+    _replace(signal.SIGINT, _end)
+
+
+def ignore() -> None:
+    """The command is through: a late Ctrl-C must not disturb the end of the process."""
+    _replace(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Ctrl-C ends the process in here; what it did before is restored afterwards."""
+    former = signal.getsignal(signal.SIGINT)
+    end_at_once()
+    try:
+        yield
+    finally:
+        _replace(signal.SIGINT, former)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    with suppress(OSError):
+        os.write(2, b"looptck: stopped before anything was judged\n")
+    os._exit(128 + number)
+
+
+class Interruption:
+    """Within it, SIGINT, SIGTERM and SIGHUP raise `Stopped`, but only where that is allowed.
+
+    One that comes elsewhere is kept until it is allowed.
+    """
+
+    def __init__(self) -> None:
+        self._allowed = False
+        # the signal that came, 0 for none
+        self._pending = 0
+        self._former: dict[int, Any] = {}
+        self.exit_status = INTERRUPTED
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._former[number] = signal.getsignal(number)
+            _replace(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, former in self._former.items():
+            _replace(number, former)
+
+    def allowed(self, call: Callable[[], _T]) -> _T:
+        """What *call* returns; raises Stopped if a signal came before or comes meanwhile."""
+        try:
+            self._allowed = True
+            if self._pending:
+                self._stop()
+            return call()
+        finally:
+            self._allowed = False
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._pending = number
+        if self._allowed:
+            self._stop()
+
+    def _stop(self) -> NoReturn:
+        self.exit_status = 128 + self._pending
+        self._allowed, self._pending = False, 0
+        raise Stopped
+
+
+def _replace(number: int, handler: Any) -> None:
+    """Signals that whoever started us had ignored (`nohup`) stay ignored."""
+    if signal.getsignal(number) in (signal.SIG_IGN, None):
+        return
+    with suppress(ValueError):  # not the main thread: its signals are not ours
+        signal.signal(number, handler)

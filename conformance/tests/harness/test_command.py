@@ -1,0 +1,333 @@
+"""Whatever the command is given: one clear line, the right status, well-formed output."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import resource
+import select
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import psutil
+import pytest
+
+from looptck.commands import cli
+from looptck.errors import next_step
+from looptck.text import did_you_mean, one_line, printable, shown
+
+from .conftest import RULE, Run
+
+KEPT = ("certify", "hostile:kept", *RULE)
+
+# {what is declared: words of the line}
+DECLARATIONS = {
+    "empty_name": ["name is empty"],
+    "blank_version": ["version is empty"],
+    "name_of_bytes": ["b'odd'", "no text"],
+    "version_of_numbers": ["(1, 2)", "no text"],
+    "long_name": ["101 characters"],
+    "name_with_escape": [r"\x1b"],
+    "name_with_surrogate": [r"\udc80"],
+    "version_with_line_break": [r"'1\n'"],
+    "list_of_profiles": ["profiles is ['luaevent']", "mapping"],
+    "virtual_time_of_text": ["'no'", "True"],
+    "engine_of_text": ["'loop'", "function"],
+    "unknown_profile": ["did you mean 'luaevent'"],
+    "variant_with_escape": ["variant", r"\x1b"],
+    "near_pattern": ["did you mean 'luaevent.constants.leave'"],
+    "exits": ["SystemExit"],
+    "is_interrupted": ["KeyboardInterrupt"],
+    "ends_generators": ["GeneratorExit"],
+    "ends_the_process": ["exited with status 0"],
+    "hop_own": ["virtual_time=True", "sleeps in real time", "clock.advance"],
+    "hop_reads": ["virtual_time=True", "sleeps in real time", "clock.advance"],
+    "hop_both": ["virtual_time=True", "sleeps in real time", "clock.advance"],
+}
+
+
+@pytest.mark.parametrize("name", DECLARATIONS)
+def test_an_odd_declaration_is_an_error_of_the_adapter(looptck: Run, name: str) -> None:
+    done = looptck("certify", f"odd:{name}")
+    _assert_one_line(done, 3)
+    for word in DECLARATIONS[name]:
+        assert word in done.stderr
+
+
+# {statement that a module consists of: how the line names it}
+AT_IMPORT = {
+    "import sys; sys.exit(3)": "SystemExit: 3",
+    "raise KeyboardInterrupt": "KeyboardInterrupt",
+    "raise GeneratorExit": "GeneratorExit",
+    "import os; os._exit(0)": "exited with status 0",
+    "raise ValueError('\\x1b[2J\\udc80')": r"ValueError: \x1b[2J\udc80",
+}
+
+
+@pytest.mark.parametrize("statement", AT_IMPORT)
+def test_a_module_that_ends_its_importer_is_told(
+    looptck: Run, tmp_path: Path, statement: str
+) -> None:
+    (tmp_path / "ends_at_import.py").write_text(statement)
+    done = looptck("certify", "ends_at_import:loop")
+    _assert_one_line(done, 3)
+    assert AT_IMPORT[statement] in done.stderr
+
+
+ARGUMENTS = [
+    *((f"--patience={value}", "0.5") for value in ("nan", "inf", "1e300", "0", "-1", "text", "")),
+    *((f"--jobs={value}", "1024") for value in ("nan", "0", "-1", "1.5", "1025", "9" * 5000)),
+    *((f"--explore={value}", "0") for value in ("nan", "-1", "1e3", "9" * 5000)),
+    *((f"--seed={value}", "0") for value in ("inf", "-1", "text")),
+    ("--out=", "--out is empty"),
+    ("--out=taken", "taken"),
+    ("--out=taken/below", "taken/below"),
+    ("--out=dangling", "dangling"),
+    ("--out=circle/below", "circle"),
+    (f"--out={'x' * 300}", "shorter"),
+    ("--profile=luahopp", "did you mean 'luahop'"),
+    ("--variant=defualt", "did you mean 'default'"),
+    ("--rule=luaevent.constnts.*", "did you mean 'luaevent.constants.*'"),
+    ("--rule=LUAEVENT.CONSTANTS.LEAVE", "did you mean 'luaevent.constants.leave'"),
+    ("--rul=x", "--rule"),
+]
+
+
+@pytest.mark.parametrize("argument, word", ARGUMENTS, ids=[a[:30] for a, _ in ARGUMENTS])
+def test_a_bad_argument_is_refused_with_value_and_rule(
+    looptck: Run, tmp_path: Path, argument: str, word: str
+) -> None:
+    (tmp_path / "taken").touch()
+    (tmp_path / "dangling").symlink_to("nowhere/at/all")
+    (tmp_path / "circle").symlink_to("circle")
+    done = looptck("certify", "hostile:kept", argument)
+    _assert_one_line(done, 2)
+    assert word in done.stderr
+    assert len(done.stderr) < 700
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (["certfy", "x"], "did you mean 'certify'"),
+        (["certify", "asynico"], "did you mean 'asyncio'"),
+        (["certify", "hostile.kept"], "did you mean 'hostile:kept'"),
+        (["certify", "hostil:kept"], "did you mean 'hostile'"),
+        (["certify", "hostile:kpet"], "did you mean 'kept'"),
+        (["explain", "luaevent.constants.leav"], "did you mean 'luaevent.constants.leave'"),
+        (["rules", "luahop.tmer"], "did you mean 'luahop.timer'"),
+        (["--rules-folder", "", "rules"], "--rules-folder is empty"),
+        (["certify", "a\udc80\x1b[2J"], r"\udc80\x1b"),
+    ],
+)
+def test_a_near_miss_is_answered_with_the_name(
+    looptck: Run, arguments: list[str], word: str
+) -> None:
+    done = looptck(*arguments)
+    _assert_one_line(done, 2)
+    assert word in done.stderr
+
+
+@pytest.mark.parametrize("name", ["name_like_a_path", "odd_reason", "odd_message"])
+@pytest.mark.parametrize("in_terminal", [False, True], ids=["pipe", "terminal"])
+def test_odd_text_leaves_every_output_clean(
+    looptck: Run, tmp_path: Path, environment: dict[str, str], name: str, in_terminal: bool
+) -> None:
+    command = [sys.executable, "-m", "looptck", "certify", f"odd:{name}", *RULE]
+    if in_terminal:
+        said = _in_terminal(command, tmp_path, {**environment, "NO_COLOR": "1", "TERM": "dumb"})
+    else:
+        done = looptck(*command[3:])
+        said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    for character in "\x1b\x00\u202e\ufffe":
+        assert character not in said
+    if name != "name_like_a_path":
+        assert r"\x1b[2J\udc80\x00\ufffe" in said
+    else:
+        assert "../x/[red]:smile:" in said
+    folder = tmp_path / "certificates" / f"odd-{name}-partial"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "certificate.json",
+        "junit.xml",
+        "results.jsonl",
+    ]
+    for path in folder.iterdir():
+        path.read_bytes().decode("utf-8").encode("utf-8")
+    json.loads((folder / "certificate.json").read_text())
+    ElementTree.fromstring((folder / "junit.xml").read_text())
+
+
+# {redirection: exit status}
+REDIRECTIONS = {
+    ">/dev/full": 3,
+    "2>/dev/full": 0,
+    ">/dev/full 2>/dev/full": 3,
+    ">&-": 0,
+    "2>&-": 0,
+    "<&- >&- 2>&-": 0,
+}
+
+
+@pytest.mark.parametrize("redirection", REDIRECTIONS)
+def test_output_that_cannot_be_written_costs_no_certificate(
+    tmp_path: Path, environment: dict[str, str], redirection: str
+) -> None:
+    line = f"exec {sys.executable} -m looptck {' '.join(KEPT)} {redirection}"
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=tmp_path,
+        env=environment,
+        timeout=60,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == REDIRECTIONS[redirection], done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert (tmp_path / "certificates" / "hostile-kept-partial" / "certificate.json").exists()
+
+
+@pytest.mark.parametrize("limit", [8, 16, 32, 1024])
+def test_too_few_descriptors_are_told_before_anything_runs(
+    looptck: Run, tmp_path: Path, limit: int
+) -> None:
+    def lower() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+    done = looptck(*KEPT, preexec_fn=lower)
+    _assert_one_line(done, 3)
+    assert f"{limit} files" in done.stderr
+    assert "ulimit -n" in done.stderr
+    assert not (tmp_path / "certificates").exists()
+
+
+def test_help_is_printed_as_it_is(looptck: Run) -> None:
+    alone, asked = looptck(), looptck("--help")
+    assert alone.returncode == asked.returncode == 0
+    assert alone.stdout == asked.stdout
+    assert alone.stdout.startswith("Usage: looptck")
+    assert alone.stdout.count("\n") > 10
+
+
+def test_the_version_has_a_short_option(looptck: Run) -> None:
+    assert looptck("-V").stdout == looptck("--version").stdout == "looptck, version 0.1.0\n"
+
+
+def test_help_says_what_a_step_is() -> None:
+    said = " ".join(cli.commands["certify"].get_help(_context()).split())
+    assert "A step is one thing that a program does with a loop" in said
+
+
+@pytest.mark.parametrize("columns", [None, "40"])
+def test_a_pipe_is_wrapped_only_where_columns_says_so(
+    looptck: Run, environment: dict[str, str], columns: str | None
+) -> None:
+    environment = {**environment, "COLUMNS": columns or ""}
+    lines = looptck("explain", "luaevent.constants.leave", env=environment).stdout.splitlines()
+    statement = next(line for line in lines if line.startswith("Given"))
+    assert (len(statement) > 80) is (columns is None)
+
+
+def test_a_second_run_into_one_folder_is_refused(looptck: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "certificates" / "hostile-kept-partial"
+    folder.mkdir(parents=True)
+    (folder / "certificate.json").write_text("of the first")
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    done = looptck(*KEPT)
+    _assert_one_line(done, 2)
+    assert "another run writes to 'certificates/hostile-kept-partial'" in done.stderr
+    os.close(held)
+    assert [path.read_text() for path in folder.iterdir()] == ["of the first"]
+    assert looptck(*KEPT).returncode == 0
+
+
+def test_names_that_collide_get_a_folder_each(
+    looptck: Run, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "same.py").write_text("class a:\n    from hostile import kept as b\n\na_b = a.b")
+    (tmp_path / "same_a.py").write_text("from hostile import kept as b")
+    (tmp_path / "Same.py").write_text("from hostile import kept as a_b")
+    done = looptck("certify", "same:a_b", "Same:a_b", *RULE)
+    assert done.returncode == 0, done.stderr
+    made = sorted(path.name for path in (tmp_path / "certificates").iterdir())
+    assert made == ["Same-a_b-2-partial", "same-a_b-partial"]
+
+
+def test_a_folder_that_is_deleted_meanwhile_costs_the_files_only(
+    looptck: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "deleting.py").write_text(
+        "import shutil, hostile\n"
+        "def delete(): shutil.rmtree('certificates', ignore_errors=True)\n"
+        "loop = hostile._hostile(delete)\n"
+    )
+    done = looptck("certify", "deleting:loop", *RULE)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert "was deleted or replaced while the run went" in done.stderr
+    assert "1/1" in done.stdout
+    assert not (tmp_path / "certificates").exists()
+
+
+def test_daemons_of_a_loop_end_with_the_run(looptck: Run) -> None:
+    done = looptck("certify", "odd:daemons", *RULE)
+    assert done.returncode == 0, done.stderr
+    commands = [" ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if "looptck-daemon" in command]
+
+
+def test_each_error_of_the_system_has_its_next_step() -> None:
+    steps = [next_step(OSError(number, "")) for number in (1, 2, 5, 24, 28, 30, 36, 40)]
+    assert not [step for step in steps[:4] + steps[5:] if "make room" in step]
+    assert "make room" in steps[4]
+
+
+def test_text_is_made_printable_through_and_through() -> None:
+    assert printable({"\x1b": ["\udc80", ("\u202e", 1, None)]}) == {
+        r"\x1b": [r"\udc80", [r"\u202e", 1, None]]
+    }
+    assert printable("tab\t line\n é 😀") == "tab\t line\n é 😀"
+    assert one_line("a\n b\r\x85c") == "a b c"
+    assert shown("x" * 100, 10) == "'xxxxxx..."
+    assert did_you_mean("epol", ["epoll", "poll"]) == "did you mean 'epoll'? "
+    assert did_you_mean("kqueue", ["epoll", "poll"]) == ""
+
+
+def _context() -> object:
+    import click
+
+    return click.Context(cli.commands["certify"], info_name="certify")
+
+
+def _in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """The output of *command* when its streams are a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    said = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            said += os.read(ours, 65536)
+        except OSError:  # EIO: the other side is closed
+            break
+    os.close(ours)
+    process.wait(10)
+    return said.decode()
+
+
+def _assert_one_line(done: subprocess.CompletedProcess[str], status: int) -> None:
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("looptck: ")
+    assert "\x1b" not in lines[0]
