@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent
 CONSTRAINTS = "ci/constraints.txt"
 CERTIFICATES = "certificates"
 DISTRIBUTIONS = ("./reference", "./conformance")
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 # The reference has one code path for each kernel; all of them are checked from
 # any machine.
@@ -111,7 +111,7 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def broken(session: nox.Session) -> None:
-    """Run the suite on every broken loop and write the kill matrix."""
+    """Run the suite on every broken loop; writes reports/kill_matrix.md."""
     install(session, "tests")
     session.run("python", "fixtures/kill_matrix.py", *session.posargs)
 
@@ -145,10 +145,28 @@ def power(session: nox.Session) -> None:
 
 
 @nox.session
-def flake(session: nox.Session) -> None:
+def steadiness(session: nox.Session) -> None:
     """Count each rule's false alarms on a machine that is busy with something else."""
-    install(session, "flake")
-    session.run("python", "fixtures/flake.py", *session.posargs)
+    install(session, "steadiness")
+    session.run("python", "fixtures/steadiness.py", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run all tests and report which lines of both distributions they reach, processes included."""
+    install(session, "tests", "coverage")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-n", "2", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+    session.run("coverage", "html", "--quiet", "--directory", "reports/coverage")
+
+
+@nox.session
+def changes(session: nox.Session) -> None:
+    """Print the next section of CHANGELOG.md from changes/ (`-- --version X --yes` writes it)."""
+    session.install(*PINNED, *packages("changes"))
+    session.run("towncrier", "build", *(session.posargs or ["--draft", "--version", "next"]))
 
 
 @nox.session

@@ -203,3 +203,38 @@ def test_the_command_to_copy_is_the_one_that_ci_runs(checkout: Path, tracked: Tr
     }
     [command] = shown
     assert command in [line.strip() for line in (checkout / ".ci" / "run").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "message, is_accepted",
+    [
+        ("timers: forget cancelled ones\n\nThey kept 136 bytes each.\n", True),
+        ("suite/luaevent, models: judge far deadlines\n\nNo test did.\n", True),
+        ('Revert "timers: forget cancelled ones"\n', True),
+        ("timers: forget cancelled ones\n", False),
+        ("timers: forget cancelled ones\n\n# only a comment\n", False),
+        ("timers: forget cancelled ones\nThe body comes too soon.\n", False),
+        ("One line less\n\nA subject without an area.\n", False),
+        (f"timers: forget {'x' * 50}\n\nThe subject is too long.\n", False),
+    ],
+)
+def test_the_hook_holds_the_form_of_commit_messages(
+    message: str, is_accepted: bool, checkout: Path
+) -> None:
+    """The hook is a pattern that pre-commit searches for; here is what it lets pass."""
+    config = (checkout / ".pre-commit-config.yaml").read_text()
+    (pattern,) = re.findall(r"entry: '(\\A.*)'", config)
+    assert bool(re.search(pattern, message, re.MULTILINE | re.DOTALL)) == is_accepted
+
+
+def test_every_fragment_has_a_kind_that_the_changelog_knows(checkout: Path) -> None:
+    """towncrier passes over a file whose kind it does not know."""
+    kinds = {
+        kind["directory"] for kind in toml(checkout / "pyproject.toml")["tool"]["towncrier"]["type"]
+    }
+    fragments = [path for path in (checkout / "changes").iterdir() if path.name != ".gitignore"]
+    assert fragments, "nothing to look at: has it moved?"
+    odd = [
+        path.name for path in fragments if path.suffixes[-2:-1] not in [[f".{k}"] for k in kinds]
+    ]
+    assert not odd
