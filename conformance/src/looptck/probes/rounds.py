@@ -28,9 +28,9 @@ Act = Callable[..., object]
 _PASSES = 40
 _PATIENCE = 0.4
 
-# One call of `loop` that has made more than so many calls, and computed for so many seconds, does
-# not end.  A number alone would not do: a loop may move one byte for each call, and may call in
-# each pass as long as a level is a reason to.
+# A call of `loop` that has made so many calls, and then computes for so many
+# seconds more, does not end.  A number alone would not do: a loop may move one
+# byte for each call, and may call in each pass as long as a level is a reason to.
 _MANY = 200
 _RUNAWAY = 0.3
 
@@ -95,11 +95,8 @@ class Rounds:
             self.trace(name)
             self._calls += 1
             try:
-                if self._calls % _MANY == 0 and time.process_time() > self._runaway_at:
-                    raise AssertionError(
-                        f"the calls do not end: {', '.join(self.trace[-6:])}, ...; one call of "
-                        f"loop() has made {self._calls} of them"
-                    )
+                if self._calls % _MANY == 0:
+                    self._refuse_runaway()
                 if act is not None:
                     act(*arguments)
             except Exception as error:
@@ -108,9 +105,20 @@ class Rounds:
 
         return callback
 
+    def _refuse_runaway(self) -> None:
+        """Raises AssertionError if this call of `loop` has computed for too long."""
+        # process_time is a system call, so it is not made at each loop()
+        now = time.process_time()
+        if now > self._runaway_at:
+            raise AssertionError(
+                f"the calls do not end: {', '.join(self.trace[-6:])}, ...; one call of "
+                f"loop() has made {self._calls} of them"
+            )
+        self._runaway_at = min(self._runaway_at, now + _RUNAWAY)
+
     def once(self, howmany: int | None = 0) -> None:
         """Call `loop(howmany)`, and raise what a callback raised."""
-        self._calls, self._runaway_at = 0, time.process_time() + _RUNAWAY
+        self._calls, self._runaway_at = 0, math.inf
         try:
             self.base.loop(howmany)
         except Exception:
