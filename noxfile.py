@@ -57,11 +57,11 @@ def certify(session: nox.Session) -> None:
     if session.posargs:
         session.run(*command, *session.posargs)
         return
-    certificate = ROOT / CERTIFICATES / "eventide" / "certificate.json"
+    certificate = ROOT / CERTIFICATES / "tideloop" / "certificate.json"
     certificate.unlink(missing_ok=True)
     # 1 says that one of the three is not certified.  For the other two that is
     # a finding; the reference has to be.
-    subjects = ("eventide", "asyncio", "uvloop:new_event_loop")
+    subjects = ("tideloop", "asyncio", "uvloop:new_event_loop")
     session.run(*command, *subjects, success_codes=[0, 1])
     if not certificate.exists() or not json.loads(certificate.read_text())["certified"]:
         session.error("the reference is not certified; the table above says why")
@@ -134,7 +134,7 @@ def pictures(session: nox.Session) -> None:
 def explore(session: nox.Session) -> None:
     """Play made-up scenarios against the models: 10 000 steps on each poller of the reference."""
     install(session)
-    session.run("looptck", "certify", "--explore", "10000", *(session.posargs or ["eventide"]))
+    session.run("looptck", "certify", "--explore", "10000", *(session.posargs or ["tideloop"]))
 
 
 @nox.session

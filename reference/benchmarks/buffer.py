@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pairs import report, take_turns
 
-import eventide
-from eventide import Buffer, BufferedEvent
+import tideloop
+from tideloop import Buffer, BufferedEvent
 
 MIB = 1 << 20
 
@@ -103,10 +103,10 @@ def growth_through_a_watermark(total: int, high: int) -> int:
         highest = max(highest, len(event.input))
         passed += len(event.take())
 
-    with eventide.Loop() as loop:
+    with tideloop.Loop() as loop:
         event = BufferedEvent(loop, near, on_read)
         event.set_read_watermarks(0, high)
-        event.enable(eventide.READ)
+        event.enable(tideloop.READ)
         before = peak_memory(anew=True)
         loop.run()
         grown = peak_memory() - before
@@ -131,7 +131,7 @@ def main() -> None:
     for count in (5_000_000 // part, 10_000_000 // part):
         print(f"{count:,} appends of one byte, then as many takes")
         contenders = {
-            "eventide.Buffer": lambda count=count: bytes_in_and_out(Buffer, count),  # type: ignore[misc]  # a default binds the loop variable
+            "tideloop.Buffer": lambda count=count: bytes_in_and_out(Buffer, count),  # type: ignore[misc]  # a default binds the loop variable
             "bytearray": lambda count=count: bytes_in_and_out(ByHand, count),  # type: ignore[misc]  # a default binds the loop variable
         }
         report(take_turns(contenders, options.pairs), "calls/CPU s", against="bytearray")
@@ -139,8 +139,8 @@ def main() -> None:
     print(f"lines out of {100 // part} MiB")
     size = 100 * MIB // part
     contenders = {
-        "eventide.Buffer.take_line": lambda: lines(Buffer, size),
-        "eventide.Buffer.take_any_line": lambda: lines(Buffer, size, "take_any_line"),
+        "tideloop.Buffer.take_line": lambda: lines(Buffer, size),
+        "tideloop.Buffer.take_any_line": lambda: lines(Buffer, size, "take_any_line"),
         "bytearray": lambda: lines(ByHand, size),
     }
     report(take_turns(contenders, options.pairs), "lines/CPU s", against="bytearray")

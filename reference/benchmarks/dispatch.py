@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import eventide
-from eventide import luaevent, luahop
+import tideloop
+from tideloop import luaevent, luahop
 
 Contender = Callable[[list[int], int], float]
 
@@ -75,7 +75,7 @@ def asyncio_with_timeout(fds: list[int], calls: int) -> float:
     return took
 
 
-def eventide_watch(fds: list[int], calls: int) -> float:
+def tideloop_watch(fds: list[int], calls: int) -> float:
     left = calls
 
     def callback(ready: int) -> None:
@@ -84,15 +84,15 @@ def eventide_watch(fds: list[int], calls: int) -> float:
         if left == 0:
             loop.stop()
 
-    with eventide.Loop() as loop:
+    with tideloop.Loop() as loop:
         for fd in fds:
-            loop.watch(fd, eventide.READ, callback)
+            loop.watch(fd, tideloop.READ, callback)
         start = time.perf_counter()
         loop.run()
         return time.perf_counter() - start
 
 
-def eventide_luaevent(fds: list[int], calls: int, timeout: float | None = None) -> float:
+def tideloop_luaevent(fds: list[int], calls: int, timeout: float | None = None) -> float:
     left = calls
     base = luaevent.new()
 
@@ -113,11 +113,11 @@ def eventide_luaevent(fds: list[int], calls: int, timeout: float | None = None) 
     return took
 
 
-def eventide_luaevent_with_timeout(fds: list[int], calls: int) -> float:
-    return eventide_luaevent(fds, calls, timeout=60.0)
+def tideloop_luaevent_with_timeout(fds: list[int], calls: int) -> float:
+    return tideloop_luaevent(fds, calls, timeout=60.0)
 
 
-def eventide_luahop(fds: list[int], calls: int) -> float:
+def tideloop_luahop(fds: list[int], calls: int) -> float:
     left = calls
     hop = luahop.new()
 
@@ -137,10 +137,10 @@ def eventide_luahop(fds: list[int], calls: int) -> float:
 
 
 PAIRS: list[tuple[Contender, Contender]] = [
-    (eventide_watch, asyncio_add_reader),
-    (eventide_luaevent, asyncio_add_reader),
-    (eventide_luahop, asyncio_add_reader),
-    (eventide_luaevent_with_timeout, asyncio_with_timeout),
+    (tideloop_watch, asyncio_add_reader),
+    (tideloop_luaevent, asyncio_add_reader),
+    (tideloop_luahop, asyncio_add_reader),
+    (tideloop_luaevent_with_timeout, asyncio_with_timeout),
 ]
 
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 
 from pairs import report, take_turns
 
-import eventide
-from eventide import BufferedEvent, levent, luaevent
+import tideloop
+from tideloop import BufferedEvent, levent, luaevent
 
 try:
     import uvloop
@@ -39,7 +39,7 @@ def buffered_event(sockets: list[socket.socket], requests: int) -> None:
         if left <= 0:
             loop.stop()
 
-    with eventide.Loop() as loop:
+    with tideloop.Loop() as loop:
         for sock in sockets:
             BufferedEvent(loop, sock, on_read).enable()
         loop.run()
@@ -181,9 +181,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     options = parser.parse_args()
     servers: dict[str, Server] = {
-        "eventide.BufferedEvent": buffered_event,
-        "eventide.levent": levent_evbuf,
-        "eventide.luaevent.bufferevent": luaevent_bufferevent,
+        "tideloop.BufferedEvent": buffered_event,
+        "tideloop.levent": levent_evbuf,
+        "tideloop.luaevent.bufferevent": luaevent_bufferevent,
         "asyncio": protocol_of(asyncio.new_event_loop),
     }
     if uvloop is not None:

@@ -18,8 +18,8 @@ from collections.abc import Callable
 
 from pairs import report, take_turns
 
-import eventide
-from eventide import BufferedEvent, levent, luaevent
+import tideloop
+from tideloop import BufferedEvent, levent, luaevent
 
 try:
     import uvloop
@@ -31,7 +31,7 @@ Make = Callable[[list[socket.socket]], object]
 
 
 def buffered_event(sockets: list[socket.socket]) -> object:
-    loop = eventide.Loop()
+    loop = tideloop.Loop()
 
     def on_read(event: BufferedEvent) -> None:
         event.write(event.take())
@@ -142,9 +142,9 @@ def main() -> None:
         sys.exit(f"{needed} open files are needed, {most} allowed: raise `ulimit -n`")
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
     makers: dict[str, Make] = {
-        "eventide.BufferedEvent": buffered_event,
-        "eventide.levent": levent_evbuf,
-        "eventide.luaevent.bufferevent": luaevent_bufferevent,
+        "tideloop.BufferedEvent": buffered_event,
+        "tideloop.levent": levent_evbuf,
+        "tideloop.luaevent.bufferevent": luaevent_bufferevent,
         "asyncio": transports_of(asyncio.new_event_loop),
     }
     if uvloop is not None:

@@ -21,8 +21,8 @@ from functools import partial
 
 from pairs import report, take_turns
 
-import eventide
-from eventide import BufferedEvent
+import tideloop
+from tideloop import BufferedEvent
 
 MIB = 1 << 20
 EV_READ, EV_WRITE = 2, 4
@@ -57,7 +57,7 @@ def load_libevent() -> ctypes.CDLL:
     return library
 
 
-def eventide_receives(
+def tideloop_receives(
     low: int,
     consume: Callable[[BufferedEvent], bytes | int],
     sock: socket.socket,
@@ -74,14 +74,14 @@ def eventide_receives(
         elif left < low:
             event.set_read_watermarks(left, 0)
 
-    with eventide.Loop() as loop:
+    with tideloop.Loop() as loop:
         event = BufferedEvent(loop, sock, on_read)
         event.set_read_watermarks(low, 0)
-        event.enable(eventide.READ)
+        event.enable(tideloop.READ)
         loop.run()
 
 
-def eventide_sends(sock: socket.socket, total: int) -> None:
+def tideloop_sends(sock: socket.socket, total: int) -> None:
     block, left = bytes(MIB), total
 
     def on_write(event: BufferedEvent) -> None:
@@ -92,8 +92,8 @@ def eventide_sends(sock: socket.socket, total: int) -> None:
         else:
             loop.stop()
 
-    with eventide.Loop() as loop:
-        BufferedEvent(loop, sock, None, on_write).enable(eventide.WRITE)
+    with tideloop.Loop() as loop:
+        BufferedEvent(loop, sock, None, on_write).enable(tideloop.WRITE)
         loop.run()
 
 
@@ -183,7 +183,7 @@ def main() -> None:
             "receiving, as it comes",
             True,
             {
-                "eventide, taken": partial(eventide_receives, 0, taken),
+                "tideloop, taken": partial(tideloop_receives, 0, taken),
                 "libevent, drained": partial(libevent_receives, 0),
             },
         ),
@@ -191,15 +191,15 @@ def main() -> None:
             "receiving, in blocks of 1 MiB",
             True,
             {
-                "eventide, taken": partial(eventide_receives, MIB, taken),
-                "eventide, drained": partial(eventide_receives, MIB, drained),
+                "tideloop, taken": partial(tideloop_receives, MIB, taken),
+                "tideloop, drained": partial(tideloop_receives, MIB, drained),
                 "libevent, drained": partial(libevent_receives, MIB),
             },
         ),
         (
             "sending blocks of 1 MiB",
             False,
-            {"eventide": eventide_sends, "libevent": libevent_sends},
+            {"tideloop": tideloop_sends, "libevent": libevent_sends},
         ),
     ]
     for title, receives, runs in comparisons:

@@ -6,7 +6,7 @@ python chat_levent.py [PORT]
 import socket
 import sys
 
-from eventide import levent
+from tideloop import levent
 
 levent.setfdaccessor(socket.socket, socket.socket.fileno)
 

@@ -7,7 +7,7 @@ import socket
 import sys
 from contextlib import suppress
 
-from eventide import READ, WRITE, Loop
+from tideloop import READ, WRITE, Loop
 
 
 class Connection:

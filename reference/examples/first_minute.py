@@ -3,16 +3,16 @@
 import socket
 import threading
 
-import eventide
+import tideloop
 
 near, far = socket.socketpair()
 
-with eventide.Loop() as loop:
+with tideloop.Loop() as loop:
 
     def received(ready: int) -> None:
         print("received", near.recv(4096).decode())
 
-    loop.watch(near, eventide.READ, received)
+    loop.watch(near, tideloop.READ, received)
     loop.every(0.1, print, "tick")
     loop.after(0.25, far.send, b"hello")
     loop.after(0.35, loop.stop)

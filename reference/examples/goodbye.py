@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable
 
-from eventide import BufferedEvent, Loop
+from tideloop import BufferedEvent, Loop
 
 near, far = socket.socketpair()
 

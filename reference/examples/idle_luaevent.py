@@ -2,8 +2,8 @@
 
 import socket
 
-from eventide import luaevent
-from eventide.luaevent import EV_READ, EV_TIMEOUT, LEAVE, Answer
+from tideloop import luaevent
+from tideloop.luaevent import EV_READ, EV_TIMEOUT, LEAVE, Answer
 
 near, far = socket.socketpair()
 base = luaevent.new()

@@ -2,12 +2,12 @@
 
 import socket
 
-import eventide
-from eventide import BufferedEvent
+import tideloop
+from tideloop import BufferedEvent
 
 near, far = socket.socketpair()
 
-with eventide.Loop() as loop:
+with tideloop.Loop() as loop:
 
     def received(event: BufferedEvent) -> None:
         while (line := event.take_line()) is not None:

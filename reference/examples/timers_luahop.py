@@ -1,6 +1,6 @@
 """LuaHop: a timeout and an interval, polled by hand."""
 
-from eventide import luahop
+from tideloop import luahop
 
 loop = luahop.new()
 loop.set_timeout({"ms": 250}, lambda: print("once, after a quarter of a second"))

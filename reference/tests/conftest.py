@@ -10,11 +10,11 @@ from contextlib import suppress
 
 import pytest
 
-import eventide
+import tideloop
 
 # What this platform must have: absent is a failure, never a skip.
 REQUIRED = ["epoll", "poll", "select"] if sys.platform == "linux" else ["poll", "select"]
-NAMES = [*REQUIRED, *(name for name in eventide.available() if name not in REQUIRED)]
+NAMES = [*REQUIRED, *(name for name in tideloop.available() if name not in REQUIRED)]
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -27,13 +27,13 @@ def poller(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def clock() -> eventide.VirtualClock:
-    return eventide.VirtualClock(5_000_003.0)
+def clock() -> tideloop.VirtualClock:
+    return tideloop.VirtualClock(5_000_003.0)
 
 
 @pytest.fixture
-def loop(poller: str, clock: eventide.VirtualClock) -> Iterator[eventide.Loop]:
-    with eventide.Loop(poller, clock) as loop:
+def loop(poller: str, clock: tideloop.VirtualClock) -> Iterator[tideloop.Loop]:
+    with tideloop.Loop(poller, clock) as loop:
         yield loop
 
 

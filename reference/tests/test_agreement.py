@@ -9,7 +9,7 @@ from functools import partial
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eventide import VirtualClock, available, luahop
+from tideloop import VirtualClock, available, luahop
 
 ENDS = st.integers(0, 2)
 MASKS = st.sampled_from(["r", "w", "rw"])

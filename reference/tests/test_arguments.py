@@ -21,16 +21,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import eventide
-from eventide import READ, WRITE, ClosedError, Loop, arguments, levent, luaevent, luahop
-from eventide.flags import EV_READ, EV_SIGNAL, EV_TIMEOUT, LEAVE
+import tideloop
+from tideloop import READ, WRITE, ClosedError, Loop, arguments, levent, luaevent, luahop
+from tideloop.flags import EV_READ, EV_SIGNAL, EV_TIMEOUT, LEAVE
 
 
 class World:
     """A loop in virtual time, sockets, and one of each object of the package."""
 
     def __init__(self) -> None:
-        self.clock = eventide.VirtualClock(7.0)
+        self.clock = tideloop.VirtualClock(7.0)
         self.near, self.far = socket.socketpair()
         self.loop = Loop("select", self.clock)
         self.base = luaevent.new("select", self.clock)
@@ -58,8 +58,8 @@ def world() -> Iterator[World]:
     world.close()
 
 
-def queue_of(data: bytes) -> eventide.Buffer:
-    queue = eventide.Buffer()
+def queue_of(data: bytes) -> tideloop.Buffer:
+    queue = tideloop.Buffer()
     queue.append(data)
     return queue
 
@@ -73,17 +73,17 @@ def luaevent_buffer_of(data: bytes) -> luaevent.buffer.Buffer:
 # {class: makes one}; None for those that only the package itself makes
 MADE: dict[type, Callable[[World], Any] | None] = {
     Loop: lambda world: world.loop,
-    eventide.Watcher: lambda world: world.loop.watch(world.far, READ, print),
-    eventide.Timer: lambda world: world.loop.after(1, print),
-    eventide.Interval: lambda world: world.loop.every(1, print),
-    eventide.Buffer: lambda world: queue_of(b"ab\ncd"),
-    eventide.BufferedEvent: lambda world: eventide.BufferedEvent(world.loop, world.near),
-    eventide.MonotonicClock: lambda world: eventide.MonotonicClock(),
-    eventide.VirtualClock: lambda world: world.clock,
-    eventide.Hold: None,
-    eventide.Clock: None,
-    eventide.Poller: None,
-    eventide.pollers.Verbatim: None,
+    tideloop.Watcher: lambda world: world.loop.watch(world.far, READ, print),
+    tideloop.Timer: lambda world: world.loop.after(1, print),
+    tideloop.Interval: lambda world: world.loop.every(1, print),
+    tideloop.Buffer: lambda world: queue_of(b"ab\ncd"),
+    tideloop.BufferedEvent: lambda world: tideloop.BufferedEvent(world.loop, world.near),
+    tideloop.MonotonicClock: lambda world: tideloop.MonotonicClock(),
+    tideloop.VirtualClock: lambda world: world.clock,
+    tideloop.Hold: None,
+    tideloop.Clock: None,
+    tideloop.Poller: None,
+    tideloop.pollers.Verbatim: None,
     luaevent.Base: lambda world: world.base,
     luaevent.Core: lambda world: luaevent.core("select", world.clock),
     luaevent.Event: lambda world: world.base.addevent(None, EV_TIMEOUT, print, 1),
@@ -102,9 +102,9 @@ MADE: dict[type, Callable[[World], Any] | None] = {
 }
 # classes whose making is no call for programs
 MADE_INSIDE = {
-    eventide.Watcher,
-    eventide.Timer,
-    eventide.Interval,
+    tideloop.Watcher,
+    tideloop.Timer,
+    tideloop.Interval,
     luaevent.Event,
     luaevent.bufferevent.BufferEvent,
     levent.Event,
@@ -113,13 +113,13 @@ MADE_INSIDE = {
 # methods that only the package itself calls
 FOR_THE_LOOP = {"ready", "due", "lost", "abandon", "check_open"}
 MODULES: list[ModuleType] = [
-    eventide,
+    tideloop,
     luaevent,
     luaevent.buffer,
     luaevent.bufferevent,
     levent,
     luahop,
-    eventide.pollers,
+    tideloop.pollers,
 ]
 
 
@@ -164,8 +164,8 @@ DESCRIPTOR = Kind(
 )
 DIRECTIONS = Kind(READ, (None, "r", True, 2.0, []), (0, 1, -1, 3, 8, 2**70))
 DATA = Kind(b"x", (None, "text", 5, True, [b"x"]))
-POLLER = Kind("select", (5, b"select", eventide.available()["select"], object()), ("", "none"))
-CLOCK = Kind(lambda world: world.clock, (5, "now", object(), eventide.MonotonicClock))
+POLLER = Kind("select", (5, b"select", tideloop.available()["select"], object()), ("", "none"))
+CLOCK = Kind(lambda world: world.clock, (5, "now", object(), tideloop.MonotonicClock))
 DURATION = Kind(
     {"ms": 1},
     (None, "1", {"ms": "1"}, {"ms": True}, {"s": None}, {"s": Decimal(1)}),
@@ -380,15 +380,15 @@ def test_a_closed_object_refuses(call: Call, world: World) -> None:
     assert (world.state(), repr(subject)) == before
 
 
-@pytest.mark.parametrize("poller", eventide.available())
+@pytest.mark.parametrize("poller", tideloop.available())
 def test_what_belongs_to_a_closed_loop_refuses(poller: str) -> None:
     """They were not watched when it was closed, so that it could not close them."""
     near, far = socket.socketpair()
     loop = Loop(poller)
     watcher = loop.watch(near, READ, print)
     watcher.change(0)
-    event = eventide.BufferedEvent(loop, near)
-    started = eventide.BufferedEvent(loop, near)
+    event = tideloop.BufferedEvent(loop, near)
+    started = tideloop.BufferedEvent(loop, near)
     started.enable(WRITE, announce=False)
     base = luaevent.new(poller)
     held = luaevent.bufferevent.new(base, near, None, None, print)
@@ -402,7 +402,7 @@ def test_what_belongs_to_a_closed_loop_refuses(poller: str) -> None:
         lambda: event.write(b"x"),
         lambda: started.write(b"x"),
         lambda: started.enable(READ),
-        lambda: eventide.BufferedEvent(loop, near),
+        lambda: tideloop.BufferedEvent(loop, near),
         lambda: held.enable(EV_READ),
         lambda: output.add(b"x"),
     ):
@@ -447,7 +447,7 @@ def test_a_loop_that_could_not_be_made_leaves_no_descriptor(no_leak: None) -> No
 
 
 def test_a_clock_is_asked_once_whether_it_tells_the_time() -> None:
-    class Silent(eventide.MonotonicClock):
+    class Silent(tideloop.MonotonicClock):
         now = staticmethod(lambda: "noon")  # type: ignore[assignment]  # wrong on purpose
 
     with pytest.raises(TypeError, match=r"now\(\)"):

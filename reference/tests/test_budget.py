@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-import eventide
-from eventide import luaevent, luahop
+import tideloop
+from tideloop import luaevent, luahop
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -35,9 +35,9 @@ def python_calls(act: Callable[[], object]) -> int:
 
 
 def watch(ends: list[socket.socket]) -> Callable[[], object]:
-    loop = eventide.Loop()
+    loop = tideloop.Loop()
     for near in ends:
-        loop.watch(near, eventide.READ, lambda ready: None)
+        loop.watch(near, tideloop.READ, lambda ready: None)
     return loop.turn
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from eventide.buffer import Buffer
+from tideloop.buffer import Buffer
 
 # Small and large pieces on both sides of what is gathered, with many breaks.
 pieces = st.one_of(

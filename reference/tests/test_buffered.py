@@ -21,9 +21,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-import eventide
-from eventide import READ, WRITE, BufferedEvent, ClosedError, Hold, Loop, VirtualClock
-from eventide.flags import (
+import tideloop
+from tideloop import READ, WRITE, BufferedEvent, ClosedError, Hold, Loop, VirtualClock
+from tideloop.flags import (
     EVBUFFER_EOF,
     EVBUFFER_ERROR,
     EVBUFFER_READ,
@@ -822,4 +822,4 @@ def test_writing_enabled_in_on_write_is_announced(poller: str, pair: Pairs) -> N
 
 
 def test_they_are_where_a_program_looks_for_them() -> None:
-    assert eventide.BufferedEvent is BufferedEvent
+    assert tideloop.BufferedEvent is BufferedEvent

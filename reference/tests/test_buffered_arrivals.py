@@ -13,9 +13,9 @@ from fcntl import ioctl
 
 import pytest
 
-from eventide import READ, BufferedEvent, Loop
-from eventide.buffered import _CHUNK, _SIP
-from eventide.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ
+from tideloop import READ, BufferedEvent, Loop
+from tideloop.buffered import _CHUNK, _SIP
+from tideloop.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 
@@ -129,7 +129,7 @@ def test_a_sip_is_kept_though_somebody_else_took_the_rest(
         near.recv(_CHUNK)
         return left
 
-    monkeypatch.setattr("eventide.buffered.ioctl", ask)
+    monkeypatch.setattr("tideloop.buffered.ioctl", ask)
     with Loop() as loop:
         watched(loop, near, told)
         far.sendall(bytes(_SIP + 1))

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import eventide
-from eventide.clock import MonotonicClock, VirtualClock
+import tideloop
+from tideloop.clock import MonotonicClock, VirtualClock
 
 
 def test_the_machines_clock_waits_as_the_poller_does() -> None:
@@ -72,7 +72,7 @@ def test_time_does_not_go_back(length: float) -> None:
 def test_rounding_neither_spins_nor_fires_early(start: float, delays: list[float]) -> None:
     """now + (deadline - now) may fall one ulp short of the deadline."""
     clock = VirtualClock(start)
-    with eventide.Loop("select", clock) as loop:
+    with tideloop.Loop("select", clock) as loop:
         fired: list[tuple[float, float]] = []
         for delay in delays:
             loop.after(delay, lambda due: fired.append((due, clock.now())), start + delay)
@@ -84,11 +84,11 @@ def test_rounding_neither_spins_nor_fires_early(start: float, delays: list[float
 
 
 def test_another_thread_wakes_a_loop_whose_time_stands_still(
-    loop: eventide.Loop, pipe: Callable[[], tuple[int, int]]
+    loop: tideloop.Loop, pipe: Callable[[], tuple[int, int]]
 ) -> None:
     read, write = pipe()
     got: list[bytes] = []
-    watcher = loop.watch(read, eventide.READ, lambda _: (got.append(os.read(read, 9)), end()))
+    watcher = loop.watch(read, tideloop.READ, lambda _: (got.append(os.read(read, 9)), end()))
 
     def end() -> None:
         watcher.close()

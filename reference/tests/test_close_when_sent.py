@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from eventide import READ, WRITE, BufferedEvent, ClosedError, Loop, VirtualClock, levent, luaevent
-from eventide.flags import (
+from tideloop import READ, WRITE, BufferedEvent, ClosedError, Loop, VirtualClock, levent, luaevent
+from tideloop.flags import (
     EV_READ,
     EVBUFFER_EOF,
     EVBUFFER_ERROR,

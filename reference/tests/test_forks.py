@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from eventide import READ, WRITE, BufferedEvent, ForkedError, Loop, levent, luaevent, luahop
+from tideloop import READ, WRITE, BufferedEvent, ForkedError, Loop, levent, luaevent, luahop
 
 Pair = tuple[socket.socket, socket.socket]
 MakePair = Callable[[], Pair]

@@ -15,9 +15,9 @@ from contextlib import suppress
 
 import pytest
 
-from eventide import READ, WRITE, BufferedEvent, Loop, VirtualClock
-from eventide.flags import EVBUFFER_ERROR, EVBUFFER_READ, EVBUFFER_WRITE
-from eventide.pollers import NOTHING, open_poller
+from tideloop import READ, WRITE, BufferedEvent, Loop, VirtualClock
+from tideloop.flags import EVBUFFER_ERROR, EVBUFFER_READ, EVBUFFER_WRITE
+from tideloop.pollers import NOTHING, open_poller
 
 Pair = tuple[socket.socket, socket.socket]
 MakePair = Callable[[], Pair]

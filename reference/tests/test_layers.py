@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import eventide
+import tideloop
 
-SOURCE = Path(eventide.__file__).parent
+SOURCE = Path(tideloop.__file__).parent
 
 # From the bottom to the top; a module imports only from layers below its own,
 # or from what stands left of it in its own layer.
@@ -51,16 +51,16 @@ def imports_of(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.split(".")[0] == "eventide":
+                if alias.name.split(".")[0] == "tideloop":
                     found.add(alias.name.partition(".")[2])
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 base = package[: len(package) - (node.level - 1)]
-            elif (node.module or "").split(".")[0] == "eventide":
+            elif (node.module or "").split(".")[0] == "tideloop":
                 base = []
             else:
                 continue
-            module = (node.module or "").removeprefix("eventide").lstrip(".")
+            module = (node.module or "").removeprefix("tideloop").lstrip(".")
             target = ".".join([*base, *([module] if module else [])])
             for alias in node.names:
                 inner = f"{target}.{alias.name}" if target else alias.name
@@ -77,7 +77,7 @@ def test_every_module_has_its_layer() -> None:
 
 def test_imports_go_down_only() -> None:
     wrong = [
-        f"{name or 'eventide'} imports {other}"
+        f"{name or 'tideloop'} imports {other}"
         for name, path in MODULES.items()
         for other in sorted(imports_of(path))
         if RANK[other] >= RANK[name]

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import eventide.levent as imported
-from eventide import ClosedError, RunningError, VirtualClock, levent
-from eventide.dialects.levent import Base, Levent
+import tideloop.levent as imported
+from tideloop import ClosedError, RunningError, VirtualClock, levent
+from tideloop.dialects.levent import Base, Levent
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 

@@ -1,4 +1,4 @@
-"""The turn, and `eventide.Loop` as a program uses it.  Every test on every poller."""
+"""The turn, and `tideloop.Loop` as a program uses it.  Every test on every poller."""
 
 # Callbacks here are often a lambda that appends and goes on.
 # mypy: disable-error-code="func-returns-value"
@@ -18,8 +18,8 @@ from typing import ClassVar
 
 import pytest
 
-import eventide
-from eventide import READ, WRITE, Loop, VirtualClock
+import tideloop
+from tideloop import READ, WRITE, Loop, VirtualClock
 
 Pair = tuple[socket.socket, socket.socket]
 MakePair = Callable[[], Pair]
@@ -73,7 +73,7 @@ def test_a_watcher_can_change_its_mind(loop: Loop, pair: MakePair) -> None:
         with pytest.raises(ValueError):
             watcher.change(wrong)
     watcher.close()
-    with pytest.raises(eventide.UsageError):
+    with pytest.raises(tideloop.UsageError):
         watcher.change(READ)
 
 
@@ -97,7 +97,7 @@ def test_several_watchers_of_one_descriptor_get_what_they_asked_for(
 
 def test_a_watcher_closed_earlier_in_the_turn_is_not_called(loop: Loop, pair: MakePair) -> None:
     """Whichever is called first closes the other."""
-    watchers: dict[str, eventide.Watcher] = {}
+    watchers: dict[str, tideloop.Watcher] = {}
     called = []
 
     def closes_the_other(name: str) -> Callable[[int], None]:
@@ -138,7 +138,7 @@ def test_a_reused_number_does_not_inherit_readiness(
 ) -> None:
     """Two are ready; the first to be called closes the other and takes its number."""
     ends = {"a": pipe(), "b": pipe()}
-    watchers: dict[str, eventide.Watcher] = {}
+    watchers: dict[str, tideloop.Watcher] = {}
     trace: list[str] = []
 
     def takes_the_number_of(other: str, name: str) -> Callable[[int], None]:
@@ -312,7 +312,7 @@ def test_a_timer_set_by_a_ready_descriptor_waits_for_the_next_turn(
 
 
 def test_a_timer_closed_earlier_in_the_turn_does_not_fire(loop: Loop) -> None:
-    timers: list[eventide.Timer] = []
+    timers: list[tideloop.Timer] = []
     trace: list[int] = []
 
     def fire(number: int) -> None:
@@ -536,13 +536,13 @@ def test_a_loop_cannot_be_turned_from_its_own_callback(loop: Loop) -> None:
         for act in (loop.run, loop.turn, loop.close):
             try:
                 act()
-            except eventide.RunningError as error:
+            except tideloop.RunningError as error:
                 refused.append(type(error))
 
     loop.after(1, callback)
     loop.after(2, refused.append, int)
     loop.run()
-    assert refused == [eventide.RunningError] * 3 + [int]
+    assert refused == [tideloop.RunningError] * 3 + [int]
 
 
 def test_another_loop_can(loop: Loop, poller: str, clock: VirtualClock) -> None:
@@ -627,7 +627,7 @@ def test_calls_that_race_close_are_refused_or_done(poller: str, act: str) -> Non
             os.close(write)
             assert os.read(read, 10) == b""
             os.close(read)
-    assert {type(error) for error in raised} <= {eventide.ClosedError}
+    assert {type(error) for error in raised} <= {tideloop.ClosedError}
     assert act == "stop" or len(raised) == 60
 
 
@@ -746,17 +746,17 @@ def test_a_closed_loop_refuses(poller: str) -> None:
         lambda: loop.every(1, print),
         lambda: loop.watch(0, READ, print),
     ):
-        with pytest.raises(eventide.ClosedError):
+        with pytest.raises(tideloop.ClosedError):
             act()
 
 
 def test_a_program_that_just_ends_is_silent(poller: str) -> None:
     program = f"""
-import socket, eventide
-from eventide import luaevent, luahop
+import socket, tideloop
+from tideloop import luaevent, luahop
 near, far = socket.socketpair()
-loop = eventide.Loop({poller!r})
-loop.watch(near, eventide.READ, print)
+loop = tideloop.Loop({poller!r})
+loop.watch(near, tideloop.READ, print)
 base = luaevent.new({poller!r})
 event = base.addevent(near, luaevent.EV_READ, print, 5)
 timer = base.addevent(None, 0, lambda flags: luaevent.LEAVE, 0.001)

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import eventide
-from eventide import VirtualClock, luaevent
-from eventide.luaevent import (
+import tideloop
+from tideloop import VirtualClock, luaevent
+from tideloop.luaevent import (
     EV_PERSIST,
     EV_READ,
     EV_SIGNAL,
@@ -77,10 +77,10 @@ def test_the_numbers_are_those_of_the_real_library() -> None:
 
 
 def test_the_module_is_found_under_its_short_name() -> None:
-    import eventide.luaevent as short
-    from eventide.dialects import luaevent as long
+    import tideloop.luaevent as short
+    from tideloop.dialects import luaevent as long
 
-    assert short is long is eventide.luaevent
+    assert short is long is tideloop.luaevent
 
 
 # ---- readiness
@@ -871,7 +871,7 @@ def test_a_nested_loop_is_refused_and_the_outer_goes_on(base: Base) -> None:
 
     def callback(flags: int) -> int:
         for act in (base.loop, base.close):
-            with pytest.raises(eventide.RunningError):
+            with pytest.raises(tideloop.RunningError):
                 act()
         trace.append("refused")
         return LEAVE
@@ -907,9 +907,9 @@ def test_a_closed_base_refuses_and_its_events_close_without_harm(base: Base) -> 
     base.close()
     base.close()
     event.close()
-    with pytest.raises(eventide.ClosedError):
+    with pytest.raises(tideloop.ClosedError):
         base.loop()
-    with pytest.raises(eventide.ClosedError):
+    with pytest.raises(tideloop.ClosedError):
         base.addevent(None, EV_TIMEOUT, print, 1)
 
 
@@ -1058,7 +1058,7 @@ def test_loopexit_keeps_a_base_waiting_and_is_refused_when_wrong(
     base.loop()
     assert clock.now() == start + 5
     base.close()
-    with pytest.raises(eventide.ClosedError):
+    with pytest.raises(tideloop.ClosedError):
         base.loopexit()
 
 

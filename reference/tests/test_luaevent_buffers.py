@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from eventide import ClosedError, UsageError, VirtualClock, luaevent
-from eventide.dialects.luaevent import Base, Core
-from eventide.dialects.luaevent_buffer import Buffer
-from eventide.dialects.luaevent_bufferevent import BufferEvent
+from tideloop import ClosedError, UsageError, VirtualClock, luaevent
+from tideloop.dialects.luaevent import Base, Core
+from tideloop.dialects.luaevent_buffer import Buffer
+from tideloop.dialects.luaevent_bufferevent import BufferEvent
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 Pipes = Callable[[], tuple[int, int]]
@@ -40,11 +40,11 @@ def filled(*parts: bytes) -> Buffer:
 
 
 def test_they_are_where_a_program_looks_for_them(core: Core) -> None:
-    import eventide.luaevent.buffer
-    import eventide.luaevent.bufferevent
+    import tideloop.luaevent.buffer
+    import tideloop.luaevent.bufferevent
 
-    assert core.buffer is eventide.luaevent.buffer is luaevent.buffer  # type: ignore[comparison-overlap]  # wrong on purpose
-    assert core.bufferevent is eventide.luaevent.bufferevent  # type: ignore[comparison-overlap]  # wrong on purpose
+    assert core.buffer is tideloop.luaevent.buffer is luaevent.buffer  # type: ignore[comparison-overlap]  # wrong on purpose
+    assert core.bufferevent is tideloop.luaevent.bufferevent  # type: ignore[comparison-overlap]  # wrong on purpose
 
 
 # ---- buffer

@@ -22,9 +22,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import eventide
-from eventide import VirtualClock, luahop
-from eventide.luahop import Hop
+import tideloop
+from tideloop import VirtualClock, luahop
+from tideloop.luahop import Hop
 
 Pair = tuple[socket.socket, socket.socket]
 MakePair = Callable[[], Pair]
@@ -599,9 +599,9 @@ def test_poll_inside_a_callback_is_refused_and_nothing_is_harmed(hop: Hop, pair:
     trace: list[str] = []
 
     def callback() -> None:
-        with pytest.raises(eventide.RunningError):
+        with pytest.raises(tideloop.RunningError):
             hop.poll()
-        with pytest.raises(eventide.RunningError):
+        with pytest.raises(tideloop.RunningError):
             hop.close()
         trace.append("refused")
 
@@ -666,7 +666,7 @@ def test_a_closed_loop_refuses_and_leaves_nothing(
         lambda: hop.set_timeout({"s": 1}, print),
         lambda: hop.set_interval({"s": 1}, print),
     ):
-        with pytest.raises(eventide.ClosedError):
+        with pytest.raises(tideloop.ClosedError):
             act()
     for timer in timers:
         luahop.clear_timer(timer)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from eventide import READ, BufferedEvent, Loop, luaevent
-from eventide.timers import Timed, Timers
+from tideloop import READ, BufferedEvent, Loop, luaevent
+from tideloop.timers import Timed, Timers
 
 Pair = tuple[socket.socket, socket.socket]
 MakePair = Callable[[], Pair]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-import eventide
-from eventide import READ, BufferedEvent, Loop, VirtualClock, levent, luaevent, luahop
-from eventide.flags import EV_READ, EV_TIMEOUT, LEAVE
+import tideloop
+from tideloop import READ, BufferedEvent, Loop, VirtualClock, levent, luaevent, luahop
+from tideloop.flags import EV_READ, EV_TIMEOUT, LEAVE
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 
@@ -120,7 +120,7 @@ def test_the_handler_may_stop_the_loop_but_not_close_it(poller: str) -> None:
     def stop(error: Exception, callback: object) -> None:
         try:
             loop.close()
-        except eventide.RunningError as refused:
+        except tideloop.RunningError as refused:
             seen.append(type(refused))
         loop.stop()
 
@@ -128,7 +128,7 @@ def test_the_handler_may_stop_the_loop_but_not_close_it(poller: str) -> None:
         loop.every(0.001, failing("stop"))
         loop.run()
         assert not loop.closed
-    assert seen == [eventide.RunningError]
+    assert seen == [tideloop.RunningError]
 
 
 def test_luaevent_goes_on_with_what_is_registered(

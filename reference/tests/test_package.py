@@ -9,25 +9,25 @@ from pathlib import Path
 
 import pytest
 
-import eventide
+import tideloop
 
 
 def test_there_is_one_version() -> None:
-    assert metadata.version("eventide") == eventide.__version__
+    assert metadata.version("tideloop") == tideloop.__version__
 
 
 def test_it_needs_nothing_at_run_time() -> None:
-    assert not metadata.requires("eventide")
+    assert not metadata.requires("tideloop")
 
 
 def test_it_is_typed() -> None:
-    assert (Path(eventide.__file__).parent / "py.typed").exists()
+    assert (Path(tideloop.__file__).parent / "py.typed").exists()
 
 
 def test_importing_it_imports_neither_asyncio_nor_ctypes_nor_the_suite() -> None:
     """A program pays for what it uses."""
     program = (
-        "import sys, eventide, eventide.luahop\n"
+        "import sys, tideloop, tideloop.luahop\n"
         "print([name for name in ('asyncio', 'ctypes', 'looptck', 'threading', 'socket')"
         " if name in sys.modules])"
     )
@@ -39,9 +39,9 @@ def test_importing_it_imports_neither_asyncio_nor_ctypes_nor_the_suite() -> None
 
 def test_the_suite_finds_every_poller() -> None:
     looptck = pytest.importorskip("looptck", reason="looptck is not installed here")
-    from eventide import tck
+    from tideloop import tck
 
-    assert list(tck.implementation.variants) == list(eventide.available())
+    assert list(tck.implementation.variants) == list(tideloop.available())
     clock = looptck.VirtualClock()
     for profiles in tck.implementation.variants.values():
         hop = profiles["luahop"](clock).new()

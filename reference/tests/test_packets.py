@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from eventide import READ, WRITE, BufferedEvent, Loop, VirtualClock, levent, luaevent
-from eventide.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ, EVBUFFER_WRITE
+from tideloop import READ, WRITE, BufferedEvent, Loop, VirtualClock, levent, luaevent
+from tideloop.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ, EVBUFFER_WRITE
 
 Pair = tuple[socket.socket, socket.socket]
 

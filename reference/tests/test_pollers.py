@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from eventide.pollers import BOTH, NOTHING, READ, WRITE, Poller, available, default, open_poller
+from tideloop.pollers import BOTH, NOTHING, READ, WRITE, Poller, available, default, open_poller
 
 Pair = tuple[socket.socket, socket.socket]
 

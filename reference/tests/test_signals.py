@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import pytest
 
-from eventide import READ, Clock, Loop, MonotonicClock, levent, luahop
-from eventide.clock import Wait
+from tideloop import READ, Clock, Loop, MonotonicClock, levent, luahop
+from tideloop.clock import Wait
 
 Pair = tuple[socket.socket, socket.socket]
 T = TypeVar("T")

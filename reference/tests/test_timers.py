@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventide.timers import Timed, Timers
+from tideloop.timers import Timed, Timers
 
 
 class Named(Timed):

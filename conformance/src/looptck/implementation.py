@@ -127,7 +127,7 @@ class Implementation:
 def find(spec: str) -> Implementation:
     """The implementation that *spec* names.
 
-    *spec* is the name of an installed entry point (``eventide``), or
+    *spec* is the name of an installed entry point (``tideloop``), or
     ``module:attribute`` where the attribute is an `Implementation` or a
     callable without arguments that returns an asyncio loop
     (``uvloop:new_event_loop``).  Raises UsageError when nothing has that name
@@ -148,10 +148,16 @@ def installed() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
+# {former name of an implementation: its name today}
+_FORMER_NAMES = {"eventide": "tideloop"}
+
+
 def not_installed(name: str) -> UsageError:
     """The error for an implementation that nobody has declared under that name."""
     known = installed()
     hint = did_you_mean(name, known)
+    if name in _FORMER_NAMES:
+        hint = f"it is called {_FORMER_NAMES[name]!r} now; "
     module, _, attribute = name.rpartition(".")
     if not hint and module and attribute:
         hint = f"did you mean {printable(f'{module}:{attribute}')!r}? "

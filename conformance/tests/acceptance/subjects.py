@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from eventide.tck import implementation as reference
+from tideloop.tck import implementation as reference
 
 _ONE_VARIANT = "poll"
 

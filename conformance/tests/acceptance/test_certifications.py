@@ -14,12 +14,12 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_reference_is_certified_on_every_poller_and_twice_the_same(certify: Certify) -> None:
-    first_status, first = certify("eventide")
+    first_status, first = certify("tideloop")
     assert not_kept(first) == {}
     assert first_status == 0
     assert first["certified"]
     assert first["complete"]
-    second_status, second = certify("eventide", "-j", "1")
+    second_status, second = certify("tideloop", "-j", "1")
     assert second_status == 0
     del first["run"], second["run"]
     assert json.dumps(first) == json.dumps(second)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from eventide.tck import implementation as reference
 from looptck import Clock, Implementation
 from looptck.adapters.asyncio import implementation as asyncio_loop
 from looptck.models.exploring import explore
 from looptck.models.frozen import frozen
 from looptck.models.playing import play
 from looptck.models.reading import parse
+from tideloop.tck import implementation as reference
 
 PROFILES = ("luaevent", "luahop")
 STEPS = 1000

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from eventide.tck import implementation as reference
 from looptck import Implementation
 from looptck.adapters.asyncio import implementation as asyncio_loop
 from looptck.models.exploring import explore
 from looptck.models.frozen import frozen
 from looptck.models.playing import play
 from looptck.models.reading import parse
+from tideloop.tck import implementation as reference
 
 from . import plain_levent
 from .plain_levent import PlainEvBuf, PlainEvent, of

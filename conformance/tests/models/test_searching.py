@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from eventide.tck import implementation as reference
 from looptck import Clock, Implementation, searching
 from looptck.cli import main
 from looptck.report.exploration import said_of
 from looptck.searching import Search
+from tideloop.tck import implementation as reference
 
 
 class _Ending:
@@ -85,7 +85,7 @@ def test_the_scenario_that_stops_the_process_is_told(monkeypatch: pytest.MonkeyP
 def test_the_command_line_prints_the_seed_and_the_search(
     capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> None:
-    arguments = ["certify", "eventide", "--rule", "luaevent.constants.leave", "--variant", "poll"]
+    arguments = ["certify", "tideloop", "--rule", "luaevent.constants.leave", "--variant", "poll"]
     arguments += ["--explore", "100", "--seed", "7", "--out", str(tmp_path)]
     with pytest.raises(SystemExit) as ending:
         main(arguments)

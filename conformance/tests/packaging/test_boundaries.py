@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 # What names a subject of the suite, and what would tell one which it is.
-SUBJECTS = {"asyncio", "curio", "eventide", "gevent", "rloop", "trio", "twisted", "uvloop"}
+SUBJECTS = {"asyncio", "curio", "tideloop", "gevent", "rloop", "trio", "twisted", "uvloop"}
 TELLTALES = {"__class__", "__module__", "engine", "implementation", "variant"}
 
 SUITE_MAY_IMPORT = (sys.stdlib_module_names - SUBJECTS) | {"hypothesis", "looptck", "pytest"}
@@ -65,12 +65,12 @@ def suite(tracked: Tracked) -> list[Path]:
 
 
 def test_looptck_never_imports_the_reference(tracked: Tracked) -> None:
-    found = importers(tracked("conformance/src/*.py"), "eventide")
+    found = importers(tracked("conformance/src/*.py"), "tideloop")
     assert not found, "\n".join(found)
 
 
 def test_one_module_of_the_reference_knows_looptck(checkout: Path, tracked: Tracked) -> None:
-    door = checkout / "reference" / "src" / "eventide" / "tck.py"
+    door = checkout / "reference" / "src" / "tideloop" / "tck.py"
     others = [path for path in tracked("reference/src/*.py") if path != door]
     found = importers(others, "looptck")
     assert not found, "\n".join(found)

@@ -238,3 +238,36 @@ def test_every_fragment_has_a_kind_that_the_changelog_knows(checkout: Path) -> N
         path.name for path in fragments if path.suffixes[-2:-1] not in [[f".{k}"] for k in kinds]
     ]
     assert not odd
+
+
+def test_the_former_name_of_the_reference_is_gone(tracked: Tracked) -> None:
+    """It belongs to another project's distribution; only the hint for its users is left."""
+    former = re.compile("event" + "ide", re.IGNORECASE)
+    found = lines_that_match(former, tracked(":!CHANGELOG.md", ":!changes"))
+    assert [line for line in found if "_FORMER_NAMES = " not in line] == []
+
+
+def test_pages_install_what_the_repository_builds(
+    checkout: Path, tracked: Tracked, pins: dict[str, str]
+) -> None:
+    """Any other name on a page would bring a stranger's code."""
+    built = {toml(checkout / path)["project"]["name"] for path in DISTRIBUTIONS}
+    named = {
+        argument
+        for page in tracked("*.md")
+        for line in re.findall(r"^\S* ?\S*pip install (.*)$", page.read_text(), re.MULTILINE)
+        for argument in installed_by(re.split(r"&&|#", line)[0])
+    }
+    assert {"./reference", "./conformance", "looptck"} <= named
+    folders = {f"./{Path(path).parent}" for path in DISTRIBUTIONS}
+    assert named - folders - {*pins} <= built
+
+
+def installed_by(arguments: str) -> Iterator[str]:
+    """The packages among the arguments of `pip install`."""
+    words = iter(arguments.split())
+    for word in words:
+        if word in ("-c", "--group"):
+            next(words)
+        elif not word.startswith("-"):
+            yield word

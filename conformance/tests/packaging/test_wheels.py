@@ -20,7 +20,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-HOME_OF = {"eventide": "reference", "looptck": "conformance"}
+HOME_OF = {"tideloop": "reference", "looptck": "conformance"}
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,11 @@ def install_alone(folder: Path, *arguments: Path | str) -> Environment:
 
 
 @pytest.fixture(scope="session")
-def eventide_alone(
+def tideloop_alone(
     wheels: dict[str, Wheel], tmp_path_factory: pytest.TempPathFactory
 ) -> Environment:
-    folder = tmp_path_factory.mktemp("eventide")
-    return install_alone(folder, "--no-index", "--no-deps", wheels["eventide"].path)
+    folder = tmp_path_factory.mktemp("tideloop")
+    return install_alone(folder, "--no-index", "--no-deps", wheels["tideloop"].path)
 
 
 @pytest.fixture(scope="session")
@@ -139,8 +139,8 @@ def test_a_wheel_holds_one_package_its_types_and_its_licence(
     assert any(path.endswith(".dist-info/licenses/LICENSE") for path in wheel.names)
 
 
-def test_eventide_needs_nothing(wheels: dict[str, Wheel]) -> None:
-    assert wheels["eventide"].metadata.get_all("Requires-Dist", []) == []
+def test_tideloop_needs_nothing(wheels: dict[str, Wheel]) -> None:
+    assert wheels["tideloop"].metadata.get_all("Requires-Dist", []) == []
 
 
 def test_the_wheel_of_looptck_holds_every_rule_and_the_schema(
@@ -158,12 +158,12 @@ def test_the_wheel_of_looptck_holds_every_rule_and_the_schema(
     assert data <= set(wheels["looptck"].names)
 
 
-def test_eventide_alone_runs_a_timer(eventide_alone: Environment) -> None:
+def test_tideloop_alone_runs_a_timer(tideloop_alone: Environment) -> None:
     assert (
-        eventide_alone.python(
+        tideloop_alone.python(
             """
 import importlib.util
-from eventide import luaevent
+from tideloop import luaevent
 
 assert importlib.util.find_spec("looptck") is None
 
@@ -185,7 +185,7 @@ def test_looptck_alone_finds_no_reference(looptck_alone: Environment) -> None:
     looptck_alone.python(
         """
 import importlib.util
-assert importlib.util.find_spec("eventide") is None
+assert importlib.util.find_spec("tideloop") is None
 """
     )
 

@@ -1,7 +1,7 @@
 """luaevent's bufferevent, in Python: `luaevent.bufferevent`.
 
 Thin: names, argument checks and lifetimes.  How bytes move is in
-`eventide.buffered`.
+`tideloop.buffered`.
 
 Where the project's document is open, this is what holds here: the object
 belongs to the base it was made with; a low watermark that is met exactly

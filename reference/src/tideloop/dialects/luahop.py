@@ -1,7 +1,7 @@
 """The API of the LuaHop document, in Python.
 
 Thin: names, masks, durations, and what becomes of an exception.  How a turn
-goes is in `eventide.loop`.
+goes is in `tideloop.loop`.
 
 Where the document is open, this is what holds here: an exception of a
 callback lets the rest of the batch finish, then the first one comes out of

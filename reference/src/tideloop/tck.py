@@ -58,7 +58,7 @@ def _profiles(poller: str) -> dict[str, Callable[[clocks.Clock], object]]:
 
 
 implementation = looptck.Implementation(
-    name="eventide",
+    name="tideloop",
     version=__version__,
     variants={poller: _profiles(poller) for poller in available()},
     virtual_time=True,

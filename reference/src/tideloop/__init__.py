@@ -1,4 +1,4 @@
-"""Eventide: a small, readable, fast event loop in pure Python.
+"""Tideloop: a small, readable, fast event loop in pure Python.
 
 `Loop` is the loop itself; `levent`, `luaevent` and `luahop` are the same loop
 under the names, defaults and errors of those documents.
@@ -44,7 +44,7 @@ __all__ = [
     "luahop",
 ]
 
-# `import eventide.luaevent` finds the one module that there is.
+# `import tideloop.luaevent` finds the one module that there is.
 sys.modules[f"{__name__}.levent"] = levent
 sys.modules[f"{__name__}.luaevent"] = luaevent
 sys.modules[f"{__name__}.luaevent.buffer"] = luaevent.buffer

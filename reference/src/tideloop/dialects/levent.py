@@ -1,7 +1,7 @@
 """The API of the levent document, in Python.
 
 Thin: names, argument checks and lifetimes.  How bytes move is in
-`eventide.buffered`, how a turn goes in `eventide.loop`.
+`tideloop.buffered`, how a turn goes in `tideloop.loop`.
 
 Where the document is open, this is what holds here.  An event is active until
 `stop` or `delete`, not for one call.  What is no longer referenced is deleted.

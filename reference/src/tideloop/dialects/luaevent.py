@@ -1,7 +1,7 @@
 """The API of the luaevent document, in Python.
 
 Thin: names, argument checks and lifetimes.  How an event behaves is in
-`eventide.events`, how a turn goes in `eventide.loop`.
+`tideloop.events`, how a turn goes in `tideloop.loop`.
 
 Where the document is open, this is what holds here: the timeout of a
 descriptor's event is delivered as ``EV_TIMEOUT | what is registered``; if the

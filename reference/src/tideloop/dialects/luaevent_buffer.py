@@ -1,7 +1,7 @@
 """luaevent's buffer, in Python: `luaevent.buffer`.
 
 Thin: names, argument checks, and the forms of `get_data`.  How bytes are kept
-is in `eventide.buffer`.
+is in `tideloop.buffer`.
 
 Where the project's document is open, this is what holds here: each of CR LF,
 LF CR, CR and LF ends one line, so that there are empty lines; positions before
