@@ -152,12 +152,9 @@ def test_the_hooks_run_the_pinned_versions(checkout: Path, pins: dict[str, str])
     assert {name: pins[name] for name, _ in hooked} == dict(hooked)
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
-def test_the_changelog_knows_the_version(name: str, checkout: Path) -> None:
-    version = toml(checkout / name)["project"]["version"]
-    assert re.search(
-        rf"^## {re.escape(version)} \(.+\)$", (checkout / "CHANGELOG.md").read_text(), re.MULTILINE
-    )
+def test_both_distributions_share_a_version(checkout: Path) -> None:
+    """One changelog tells of both."""
+    assert len({toml(checkout / name)["project"]["version"] for name in DISTRIBUTIONS}) == 1
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
@@ -232,7 +229,7 @@ def test_every_fragment_has_a_kind_that_the_changelog_knows(checkout: Path) -> N
     kinds = {
         kind["directory"] for kind in toml(checkout / "pyproject.toml")["tool"]["towncrier"]["type"]
     }
-    fragments = [path for path in (checkout / "changes").iterdir() if path.name != ".gitignore"]
+    fragments = list((checkout / "changes").iterdir())
     assert fragments, "nothing to look at: has it moved?"
     odd = [
         path.name for path in fragments if path.suffixes[-2:-1] not in [[f".{k}"] for k in kinds]

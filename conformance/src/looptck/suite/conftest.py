@@ -11,7 +11,6 @@ from looptck.bench import Bench
 from looptck.clocks import Clock
 from looptck.plugin import under_test_of
 from looptck.probes.observation import Observation
-from looptck.probes.steps import Steps
 from looptck.probes.stopwatch import Stopwatch
 from looptck.probes.trace import Trace
 from looptck.probes.wires import Wires
@@ -69,11 +68,6 @@ def observe(bench: Bench) -> Observation:
 @pytest.fixture
 def trace() -> Trace:
     return Trace()
-
-
-@pytest.fixture
-def step() -> Steps:
-    return Steps()
 
 
 @pytest.fixture
