@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from looptck.catalogue import shipped
+from looptck.rules.catalogue import shipped
 
 FINDINGS = Path(__file__).parents[2] / "docs" / "findings"
 PAGES = sorted(page for page in FINDINGS.glob("*.md") if "_" in page.stem)

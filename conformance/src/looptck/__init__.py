@@ -8,16 +8,16 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import reach
+from .running import import_path as import_path
 
 # The command itself, and not a program that imports looptck; before anything
 # else is imported, since a `json.py` may lie in the user's folder.
 if os.path.basename(sys.argv[0]) in ("-m", "looptck"):
-    reach.put_users_last()
+    import_path.put_users_last()
 
 if TYPE_CHECKING:
     from .clocks import Clock, MonotonicClock, VirtualClock
-    from .implementation import Implementation
+    from .subjects.implementation import Implementation
 
 __all__ = ["Clock", "Implementation", "MonotonicClock", "VirtualClock", "__version__"]
 
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> object:
     it imports anything that takes time.
     """
     if name == "Implementation":
-        from .implementation import Implementation
+        from .subjects.implementation import Implementation
 
         return Implementation
     if name in __all__:

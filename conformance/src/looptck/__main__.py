@@ -1,5 +1,5 @@
 """`python -m looptck`: the same as `looptck`."""
 
-from .cli import main
+from .cli.main import main
 
 main()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from looptck.catalogue import shipped
+from looptck.rules.catalogue import shipped
 
 from .conftest import Certify, not_kept, verdicts
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from looptck.catalogue import shipped
-from looptck.proofs import proofs_of
+from looptck.rules.catalogue import shipped
+from looptck.rules.kills import killed_by
 
 from .conftest import ROOT
 
@@ -55,7 +55,7 @@ def test_explain_names_every_broken_loop(loops_by_rule: dict[str, set[str]]) -> 
 
     assert kills.FILE.read_text() == kills.kills(), "run `python fixtures/kills.py`"
     for rule in shipped():
-        assert {proof.loop for proof in proofs_of(rule)} == loops_by_rule.get(rule, set()), rule
+        assert {proof.loop for proof in killed_by(rule)} == loops_by_rule.get(rule, set()), rule
 
 
 @pytest.mark.slow

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from looptck.adapters.asyncio import UNSUPPORTED, from_loop_factory, implementation
-from looptck.catalogue import shipped
 from looptck.clocks import MonotonicClock
 from looptck.errors import AdapterError
-from looptck.implementation import Implementation, find
+from looptck.rules.catalogue import shipped
+from looptck.subjects.implementation import Implementation, find
 
 
 class Spy(asyncio.SelectorEventLoop):

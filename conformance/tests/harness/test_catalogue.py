@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from looptck.catalogue import Basis, Catalogue, Level, read_folder, read_page, shipped
 from looptck.errors import CatalogueError, UsageError
-from looptck.suite_index import rules_with_a_test
+from looptck.rules.catalogue import Basis, Catalogue, Level, read_folder, read_page, shipped
+from looptck.running.suite_index import rules_with_a_test
 
 GOOD = """\
 # luahop

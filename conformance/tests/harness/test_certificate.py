@@ -12,12 +12,13 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from looptck import certificate, results
-from looptck.catalogue import Catalogue, read_page
 from looptck.errors import LooptckError
-from looptck.output_folder import OutputFolder
 from looptck.report.junit import junit
-from looptck.verdicts import Case, Judgement, Verdict, is_certified
+from looptck.results import certificate
+from looptck.results import results_file as results
+from looptck.results.output_folder import OutputFolder
+from looptck.results.verdicts import Case, Judgement, Verdict, is_certified
+from looptck.rules.catalogue import Catalogue, read_page
 
 from .conftest import RULE, Run
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import psutil
 import pytest
 
-from looptck.commands import cli
+from looptck.cli.commands import cli
 from looptck.errors import next_step
 from looptck.text import did_you_mean, one_line, printable, shown
 

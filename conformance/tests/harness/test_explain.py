@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from looptck import suite_index
+from looptck.running import suite_index
 
 from .conftest import Run
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from looptck.messages import GarbledError, Receiver, Sender, new_secret
-from looptck.probes import guards, trace
-from looptck.workers import Report, run_one
+from looptck.running.messages import GarbledError, Receiver, Sender, new_secret
+from looptck.running.workers import Report, run_one
+from looptck.testing import guards, trace
 
 _PATIENCE = 0.3
 

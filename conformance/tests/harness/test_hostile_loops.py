@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from looptck import certifying
-from looptck.certifying import Request
+from looptck.running import runner_process as certifying
+from looptck.running.runner_process import RunRequest
 
 from .conftest import HERE, RULE, Run
 
@@ -116,7 +116,7 @@ def test_a_slow_loop_is_not_a_hung_one(looptck: Run, tmp_path: Path) -> None:
 def test_a_loop_that_is_slow_to_begin_does_not_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runner says of each step of the adapter's judgement that it is done."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
-    request = Request("hostile:slow_to_begin", rules=RULE[1:])
+    request = RunRequest("hostile:slow_to_begin", rules=RULE[1:])
     monkeypatch.setattr(certifying, "_STARTUP_PATIENCE", 5.0 - request.patience)
     kinds = [event["kind"] for event in certifying.events(request)]
     assert kinds == ["implementation", "plan", "judgement"]

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import looptck
-from looptck import suite_index
-from looptck.catalogue import Rule, shipped
-from looptck.verdicts import Judgement, Verdict, is_certified
+from looptck.results.verdicts import Judgement, Verdict, is_certified
+from looptck.rules.catalogue import Rule, shipped
+from looptck.running import suite_index
 
 from .conftest import HERE, RULE, Run
 
@@ -221,5 +221,5 @@ def test_a_judged_rule_that_is_untested_for_no_reason_of_its_page_is_not_certifi
 
 
 def test_the_list_of_the_files_of_the_suite_is_complete() -> None:
-    """`python -m looptck.suite_index` writes it anew."""
+    """`python -m looptck.running.suite_index` writes it anew."""
     assert suite_index.FILES.read_text(encoding="utf-8").split() == suite_index.files()

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from looptck.probes import wall_clock
+from looptck.testing import wall_clock
 
 HOUR = 3600.0
 

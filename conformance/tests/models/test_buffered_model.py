@@ -6,7 +6,7 @@ import pytest
 
 from looptck.models.buffered import BufferedModel, Callback, Seen
 from looptck.models.buffered_rules import LEVENT
-from looptck.models.refused import RefusedError
+from looptck.models.violation import ViolationError
 
 
 class Told:
@@ -46,9 +46,9 @@ class Told:
         self.left += count
         self.model.look(self.seen)
 
-    def owes(self) -> str:
+    def missing_call(self) -> str:
         """The rule that is broken if nothing comes any more."""
-        missing = self.model.owes(self.seen)
+        missing = self.model.missing_call(self.seen)
         return missing.rule if missing else ""
 
     def is_fresh_no_more(self) -> Told:
@@ -67,8 +67,8 @@ def told() -> Told:
     return Told()
 
 
-def refuses(rule: str) -> pytest.RaisesExc[RefusedError]:
-    return pytest.RaisesExc(RefusedError, check=lambda error: error.rule == rule)
+def refuses(rule: str) -> pytest.RaisesExc[ViolationError]:
+    return pytest.RaisesExc(ViolationError, check=lambda error: error.rule == rule)
 
 
 # ---- the input
@@ -80,9 +80,9 @@ def test_readcb_needs_the_low_watermark_and_no_more(told: Told) -> None:
     with refuses("levent.buffer.read-lowwater"):
         told.called(Callback.READ)
     told.arrives(b"c")
-    assert told.owes() == "levent.buffer.read-lowwater"
+    assert told.missing_call() == "levent.buffer.read-lowwater"
     told.called(Callback.READ)
-    assert not told.owes()
+    assert not told.missing_call()
 
 
 def test_an_arrival_may_come_in_any_pieces_with_a_call_for_each_or_one_for_all(told: Told) -> None:
@@ -91,10 +91,10 @@ def test_an_arrival_may_come_in_any_pieces_with_a_call_for_each_or_one_for_all(t
     for _ in range(2):
         told.moved += 1
         told.called(Callback.READ)
-        assert told.owes()
+        assert told.missing_call()
     told.moved += 2
     told.called(Callback.READ)
-    assert not told.owes()
+    assert not told.missing_call()
 
 
 def test_a_call_may_be_repeated_for_bytes_that_lie_there(told: Told) -> None:
@@ -121,13 +121,13 @@ def test_new_watermarks_are_no_reason_to_call_nor_a_stop_and_start(told: Told) -
     told.start(low=5)
     told.arrives(b"abc")
     told.model.mark_input(2, 0, told.seen)
-    assert not told.owes()
+    assert not told.missing_call()
     told.called(Callback.READ)
     told.model.stop(told.seen)
     told.start(low=2)
-    assert not told.owes()
+    assert not told.missing_call()
     told.arrives(b"d")
-    assert told.owes()
+    assert told.missing_call()
 
 
 @pytest.mark.parametrize("data", [b"b", b"aa", b"abc", b"ba"])
@@ -215,16 +215,16 @@ def test_who_was_full_reads_again_when_all_was_taken(told: Told) -> None:
     told.moved = 2
     told.called(Callback.READ)
     told.read(1, b"a")
-    assert not told.owes()
+    assert not told.missing_call()
     told.read(1, b"b")
-    assert told.owes() == "levent.buffer.read-lowwater"
+    assert told.missing_call() == "levent.buffer.read-lowwater"
 
 
 def test_a_high_watermark_below_the_low_one_is_a_standstill(told: Told) -> None:
     told.start(low=3, high=2)
     told.model.peer_sent(b"abcd")
     told.moved = 2
-    assert not told.owes()
+    assert not told.missing_call()
 
 
 # ---- the end
@@ -268,7 +268,7 @@ def test_what_a_reset_leaves_is_open(told: Told) -> None:
     told.leaves(2)
     told.model.peer_sent(b"cd")
     told.model.peer_closed()
-    assert not told.owes()
+    assert not told.missing_call()
     told.called(Callback.ERROR)
 
 
@@ -281,26 +281,26 @@ def test_writecb_is_called_below_the_low_watermark_at_it_perhaps_and_not_above(t
     told.model.write(b"abcd", None)
     told.takes = False
     told.leaves(1)
-    assert not told.owes()
+    assert not told.missing_call()
     told.model.begin_turn(told.seen)
     with refuses("levent.buffer.write-lowwater"):
         told.called(Callback.WRITE)
     told.leaves(1)
-    assert not told.owes()
+    assert not told.missing_call()
     told.called(Callback.WRITE)
     told.leaves(1)
-    assert told.owes() == "levent.buffer.write-lowwater"
+    assert told.missing_call() == "levent.buffer.write-lowwater"
 
 
 def test_without_a_low_watermark_writecb_is_called_when_nothing_is_left(told: Told) -> None:
     told.start()
     told.model.write(b"ab", None)
-    assert told.owes() == "levent.bufevent.write"
+    assert told.missing_call() == "levent.bufevent.write"
     told.takes = False
     told.leaves(1)
-    assert not told.owes()
+    assert not told.missing_call()
     told.leaves(1)
-    assert told.owes() == "levent.buffer.write-lowwater"
+    assert told.missing_call() == "levent.buffer.write-lowwater"
 
 
 def test_what_writecb_writes_leaves_too(told: Told) -> None:
@@ -308,7 +308,7 @@ def test_what_writecb_writes_leaves_too(told: Told) -> None:
     told.model.called(Callback.WRITE, told.seen)
     told.model.write(b"a", Callback.WRITE)
     told.model.finished(Callback.WRITE, told.seen)
-    assert told.owes() == "levent.buffer.write-more-in-cb"
+    assert told.missing_call() == "levent.buffer.write-more-in-cb"
 
 
 @pytest.mark.parametrize("data", [b"b", b"aa", b"abc"])
@@ -342,7 +342,7 @@ def test_nothing_leaves_after_a_stop(told: Told) -> None:
     told.start()
     told.model.write(b"a", None)
     told.model.stop(told.seen)
-    assert not told.owes()
+    assert not told.missing_call()
     with refuses("levent.bufevent.stop"):
         told.leaves(1)
 

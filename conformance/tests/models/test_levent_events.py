@@ -6,33 +6,33 @@ from functools import partial
 
 import pytest
 
+from looptck.models.channel_state import ChannelState, Kind, Way
 from looptck.models.levent_events import EventModel
-from looptck.models.refused import RefusedError
-from looptck.models.world import Kind, Way, Wire
+from looptck.models.violation import ViolationError
 
 ZERO = "levent.loop.howmany-zero-bounded"
 
 
 def made(way: Way = Way.READ, *, started: bool = True) -> EventModel:
-    model = EventModel("D", way, Wire(Kind.PAIR))
+    model = EventModel("D", way, ChannelState(Kind.PAIR))
     if started:
         model.start(by_other=False)
     return model
 
 
-def refuses(rule: str) -> pytest.RaisesExc[RefusedError]:
-    return pytest.RaisesExc(RefusedError, check=lambda error: error.rule == rule)
+def refuses(rule: str) -> pytest.RaisesExc[ViolationError]:
+    return pytest.RaisesExc(ViolationError, check=lambda error: error.rule == rule)
 
 
-def owes(model: EventModel) -> str:
-    missing = model.owes()
+def missing_call(model: EventModel) -> str:
+    missing = model.missing_call()
     return missing.rule if missing else ""
 
 
 def test_who_is_active_and_ready_is_to_be_called_once_in_a_pass() -> None:
     model = made()
-    model.wire.write(1)
-    assert owes(model) == "levent.newevent.evtype-r"
+    model.channel.write(1)
+    assert missing_call(model) == "levent.newevent.evtype-r"
     model.begin_turn()
     model.called(ZERO)
     model.start(by_other=False)
@@ -42,13 +42,13 @@ def test_who_is_active_and_ready_is_to_be_called_once_in_a_pass() -> None:
 
 def test_after_a_call_it_may_be_active_and_need_not_be() -> None:
     model = made()
-    model.wire.write(1)
+    model.channel.write(1)
     for _ in range(2):
         model.begin_turn()
         model.called(ZERO)
-        assert not owes(model)
+        assert not missing_call(model)
     model.start(by_other=False)
-    assert owes(model) == "levent.event.start"
+    assert missing_call(model) == "levent.event.start"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_after_a_call_it_may_be_active_and_need_not_be() -> None:
 )
 def test_it_is_not_called_when_its_file_is_not_ready(way: Way, rule: str) -> None:
     model = made(way)
-    model.wire.full = True
+    model.channel.full = True
     model.begin_turn()
     with refuses(rule):
         model.called(ZERO)
@@ -65,9 +65,9 @@ def test_it_is_not_called_when_its_file_is_not_ready(way: Way, rule: str) -> Non
 
 def test_readiness_that_another_callback_ended_may_still_be_told_in_this_pass() -> None:
     model = made()
-    model.wire.write(1)
+    model.channel.write(1)
     model.begin_turn()
-    model.wire.read(0)
+    model.channel.read(0)
     model.called(ZERO)
     model.begin_turn()
     with refuses("levent.newevent.evtype-r"):
@@ -76,7 +76,7 @@ def test_readiness_that_another_callback_ended_may_still_be_told_in_this_pass() 
 
 def test_both_directions_may_be_told_in_two_calls() -> None:
     model = made(Way.BOTH)
-    model.wire.write(1)
+    model.channel.write(1)
     model.begin_turn()
     model.called(ZERO)
     model.called(ZERO)
@@ -86,7 +86,7 @@ def test_both_directions_may_be_told_in_two_calls() -> None:
 
 def test_who_is_started_by_another_one_may_be_called_again() -> None:
     model = made()
-    model.wire.write(1)
+    model.channel.write(1)
     model.begin_turn()
     model.called(ZERO)
     model.start(by_other=True)
@@ -95,7 +95,7 @@ def test_who_is_started_by_another_one_may_be_called_again() -> None:
 
 def test_who_is_not_active_is_not_called_and_says_by_which_rule() -> None:
     model = made(started=False)
-    model.wire.write(1)
+    model.channel.write(1)
     model.begin_turn()
     with refuses("levent.newevent.inactive"):
         model.called(ZERO)
@@ -106,12 +106,12 @@ def test_who_is_not_active_is_not_called_and_says_by_which_rule() -> None:
     model.delete()
     with refuses("levent.event.delete"):
         model.called(ZERO)
-    assert not owes(model)
+    assert not missing_call(model)
 
 
 def test_a_pass_that_serves_others_serves_all_or_the_next_one_does() -> None:
     model = made()
-    model.wire.write(1)
+    model.channel.write(1)
     model.begin_turn()
     model.end_turn(is_served=True)
     model.begin_turn()
@@ -121,7 +121,7 @@ def test_a_pass_that_serves_others_serves_all_or_the_next_one_does() -> None:
 
 def test_who_was_called_or_stopped_meanwhile_was_not_passed_over() -> None:
     model = made()
-    model.wire.write(1)
+    model.channel.write(1)
     for act in (partial(model.called, ZERO), model.stop):
         model.start(by_other=False)
         model.begin_turn()

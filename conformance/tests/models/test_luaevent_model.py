@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from looptck.models.channel_state import ChannelState, Kind, Way
 from looptck.models.luaevent import Event, Flags, LuaeventModel
-from looptck.models.refused import RefusedError
 from looptck.models.scenario import Answer
 from looptck.models.timing import Timing
-from looptck.models.world import Kind, Way, Wire
+from looptck.models.violation import ViolationError
 
 VIRTUAL = Timing(unit=1.0, is_virtual=True, patience=0.2, apart=0.01)
 REAL = Timing(unit=1.0, is_virtual=False, patience=float("inf"), apart=0.01)
@@ -24,8 +24,8 @@ def model() -> LuaeventModel:
     return LuaeventModel(VIRTUAL)
 
 
-def reader(model: LuaeventModel, wire: Wire, timeout: float | None = None) -> Event:
-    return model.add("A", wire, Way.READ, timeout, 0, 0)
+def reader(model: LuaeventModel, channel: ChannelState, timeout: float | None = None) -> Event:
+    return model.add("A", channel, Way.READ, timeout, 0, 0)
 
 
 def timer(model: LuaeventModel, name: str, timeout: float) -> Event:
@@ -37,13 +37,13 @@ def call(model: LuaeventModel, event: Event, flags: Flags, answer: Answer, now: 
     model.answered(event, flags, answer, now, now)
 
 
-def refuses(rule: str) -> pytest.RaisesExc[RefusedError]:
-    return pytest.RaisesExc(RefusedError, check=lambda error: error.rule == rule)
+def refuses(rule: str) -> pytest.RaisesExc[ViolationError]:
+    return pytest.RaisesExc(ViolationError, check=lambda error: error.rule == rule)
 
 
 def test_a_ready_event_may_be_called_until_it_leaves(model: LuaeventModel) -> None:
-    wire = Wire(Kind.PAIR, waiting=1)
-    event = reader(model, wire)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    event = reader(model, channel)
     model.enter(0)
     for answer in (SAME, SAME, LEAVE):
         call(model, event, READ, answer, 0)
@@ -53,7 +53,7 @@ def test_a_ready_event_may_be_called_until_it_leaves(model: LuaeventModel) -> No
 
 
 def test_what_may_happen_lists_calls_and_the_return(model: LuaeventModel) -> None:
-    event = reader(model, Wire(Kind.PAIR, waiting=1), timeout=2)
+    event = reader(model, ChannelState(Kind.PAIR, waiting=1), timeout=2)
     model.enter(0)
     assert model.may_happen() == ["A called with read", "A called with TIMEOUT, 2 units later"]
     call(model, event, READ, LEAVE, 0)
@@ -61,14 +61,14 @@ def test_what_may_happen_lists_calls_and_the_return(model: LuaeventModel) -> Non
 
 
 def test_an_event_that_is_not_ready_may_not_be_called(model: LuaeventModel) -> None:
-    event = reader(model, Wire(Kind.PAIR))
+    event = reader(model, ChannelState(Kind.PAIR))
     model.enter(0)
     with refuses("luaevent.constants.ev-read"):
         model.called(event, READ, 0)
 
 
 def test_flags_that_were_not_asked_for_are_refused(model: LuaeventModel) -> None:
-    event = reader(model, Wire(Kind.PAIR, waiting=1))
+    event = reader(model, ChannelState(Kind.PAIR, waiting=1))
     model.enter(0)
     with refuses("luaevent.flags.only-asked"):
         model.called(event, Flags(Way.BOTH), 0)
@@ -76,12 +76,12 @@ def test_flags_that_were_not_asked_for_are_refused(model: LuaeventModel) -> None
 
 def test_readiness_that_another_callback_ended_may_still_be_told(model: LuaeventModel) -> None:
     """Both were ready when the turn began; the second is told of what is gone."""
-    wire = Wire(Kind.PAIR, waiting=1)
-    first = reader(model, wire)
-    second = model.add("B", wire, Way.READ, None, 0, 0)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    first = reader(model, channel)
+    second = model.add("B", channel, Way.READ, None, 0, 0)
     model.enter(0)
     model.called(first, READ, 0)
-    wire.read(0)
+    channel.read(0)
     model.answered(first, READ, SAME, 0, 0)
     call(model, second, READ, SAME, 0)
     with refuses("luaevent.constants.ev-read"):
@@ -90,19 +90,19 @@ def test_readiness_that_another_callback_ended_may_still_be_told(model: Luaevent
 
 def test_a_new_event_does_not_inherit_readiness(model: LuaeventModel) -> None:
     """The wire was ready when the turn began, but nobody was there to be told of it."""
-    wire = Wire(Kind.PAIR, waiting=1)
-    old = reader(model, wire)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    old = reader(model, channel)
     model.enter(0)
     call(model, old, READ, SAME, 0)
     model.close(old)
-    wire.renew()
-    new = model.add("B", wire, Way.READ, None, 0, 0)
+    channel.renew()
+    new = model.add("B", channel, Way.READ, None, 0, 0)
     with refuses("luaevent.addevent.close-other-same-turn"):
         model.called(new, READ, 0)
 
 
 def test_both_directions_may_be_told_apart(model: LuaeventModel) -> None:
-    event = model.add("A", Wire(Kind.PAIR, waiting=1), Way.BOTH, None, 0, 0)
+    event = model.add("A", ChannelState(Kind.PAIR, waiting=1), Way.BOTH, None, 0, 0)
     model.enter(0)
     for flags in (READ, WRITE) * 20:
         call(model, event, flags, SAME, 0)
@@ -110,7 +110,7 @@ def test_both_directions_may_be_told_apart(model: LuaeventModel) -> None:
 
 @pytest.mark.parametrize("way", [Way.NEITHER, Way.READ])
 def test_a_timeout_comes_with_or_without_the_direction(model: LuaeventModel, way: Way) -> None:
-    event = reader(model, Wire(Kind.PAIR), timeout=2)
+    event = reader(model, ChannelState(Kind.PAIR), timeout=2)
     model.enter(0)
     model.called(event, Flags(way, timeout=True), 2)
 
@@ -123,11 +123,11 @@ def test_a_timeout_is_not_early(model: LuaeventModel) -> None:
 
 
 def test_a_delivery_starts_the_timeout_anew(model: LuaeventModel) -> None:
-    wire = Wire(Kind.PAIR, waiting=1)
-    event = reader(model, wire, timeout=2)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    event = reader(model, channel, timeout=2)
     model.enter(0)
     model.called(event, READ, 0)
-    wire.read(0)
+    channel.read(0)
     model.answered(event, READ, SAME, 0, 1)  # it took a unit; from then or from 0 is open
     with refuses("luaevent.addevent.timeout-reset"):
         model.called(event, TIMEOUT, 1.9)
@@ -172,7 +172,7 @@ def test_a_timer_set_in_a_turn_may_come_after_a_later_one_of_that_turn(
 
 
 def test_it_may_not_sleep_while_something_is_ready(model: LuaeventModel) -> None:
-    reader(model, Wire(Kind.PAIR, waiting=1))
+    reader(model, ChannelState(Kind.PAIR, waiting=1))
     other = timer(model, "T", 3)
     model.enter(0)
     with refuses("luaevent.constants.ev-read"):
@@ -181,7 +181,7 @@ def test_it_may_not_sleep_while_something_is_ready(model: LuaeventModel) -> None
 
 def test_in_real_time_any_call_may_come_late() -> None:
     model = LuaeventModel(REAL)
-    reader(model, Wire(Kind.PAIR, waiting=1))
+    reader(model, ChannelState(Kind.PAIR, waiting=1))
     other = timer(model, "T", 3)
     model.enter(0)
     call(model, other, TIMEOUT, SAME, 50)
@@ -195,8 +195,8 @@ def test_it_may_not_sleep_far_past_a_timeout(model: LuaeventModel) -> None:
 
 
 def test_nothing_ready_is_passed_over_for_ever(model: LuaeventModel) -> None:
-    busy = model.add("B", Wire(Kind.PAIR), Way.WRITE, None, 0, 0)
-    reader(model, Wire(Kind.PAIR, waiting=1))
+    busy = model.add("B", ChannelState(Kind.PAIR), Way.WRITE, None, 0, 0)
+    reader(model, ChannelState(Kind.PAIR, waiting=1))
     model.enter(0)
     with refuses("luaevent.constants.ev-read"):
         for _ in range(50):
@@ -214,9 +214,9 @@ def test_the_loop_returns_when_nothing_is_left_and_not_before(model: LuaeventMod
 
 
 def test_a_dropped_event_may_be_called_in_this_turn_only(model: LuaeventModel) -> None:
-    wire = Wire(Kind.PAIR, waiting=1)
-    other = reader(model, wire)
-    dropped = model.add("B", wire, Way.READ, None, 0, 0)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    other = reader(model, channel)
+    dropped = model.add("B", channel, Way.READ, None, 0, 0)
     model.enter(0)
     model.called(other, READ, 0)
     model.drop(dropped)
@@ -228,7 +228,7 @@ def test_a_dropped_event_may_be_called_in_this_turn_only(model: LuaeventModel) -
 
 
 def test_a_callback_is_called_by_the_loop_alone(model: LuaeventModel) -> None:
-    event = reader(model, Wire(Kind.PAIR, waiting=1))
+    event = reader(model, ChannelState(Kind.PAIR, waiting=1))
     with refuses("luaevent.addevent.adds"):
         model.called(event, READ, 0)
     model.enter(0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from looptck.models.channel_state import ChannelState, Kind, Way
 from looptck.models.luahop import EMPTY_POLLS, Listener, LuahopModel, Timer
-from looptck.models.refused import RefusedError
 from looptck.models.timing import Timing
-from looptck.models.world import Kind, Way, Wire
+from looptck.models.violation import ViolationError
 
 VIRTUAL = Timing(unit=1.0, is_virtual=True, patience=0.2, apart=0.01)
 
@@ -32,12 +32,12 @@ def call(
     model.finished(whose, now if ends is None else ends)
 
 
-def refuses(rule: str) -> pytest.RaisesExc[RefusedError]:
-    return pytest.RaisesExc(RefusedError, check=lambda error: error.rule == rule)
+def refuses(rule: str) -> pytest.RaisesExc[ViolationError]:
+    return pytest.RaisesExc(ViolationError, check=lambda error: error.rule == rule)
 
 
 def test_a_ready_listener_is_called_by_poll_alone(model: LuahopModel) -> None:
-    listener = model.set_listener("A", Wire(Kind.PAIR, waiting=1), Way.READ)
+    listener = model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Way.READ)
     with refuses("luahop.listener.create"):
         model.called(listener, 0)
     model.enter(0, None)
@@ -47,14 +47,14 @@ def test_a_ready_listener_is_called_by_poll_alone(model: LuahopModel) -> None:
 
 
 def test_a_listener_that_is_not_ready_may_not_be_called(model: LuahopModel) -> None:
-    listener = model.set_listener("A", Wire(Kind.PAIR), Way.READ)
+    listener = model.set_listener("A", ChannelState(Kind.PAIR), Way.READ)
     model.enter(0, None)
     with refuses("luahop.listener.not-ready"):
         model.called(listener, 0)
 
 
 def test_a_poll_does_not_serve_one_descriptor_for_ever(model: LuahopModel) -> None:
-    listener = model.set_listener("A", Wire(Kind.PAIR, waiting=9), Way.READ)
+    listener = model.set_listener("A", ChannelState(Kind.PAIR, waiting=9), Way.READ)
     model.enter(0, None)
     with refuses("luahop.poll.returns"):
         for _ in range(5):
@@ -62,18 +62,18 @@ def test_a_poll_does_not_serve_one_descriptor_for_ever(model: LuahopModel) -> No
 
 
 def test_one_byte_is_one_call(model: LuahopModel) -> None:
-    wire = Wire(Kind.PAIR, waiting=1)
-    listener = model.set_listener("A", wire, Way.READ)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    listener = model.set_listener("A", channel, Way.READ)
     model.enter(0, None)
     model.called(listener, 0)
-    wire.read(0)
+    channel.read(0)
     model.finished(listener, 0)
     with refuses("luahop.listener.read"):
         model.called(listener, 0)
 
 
 def test_a_reused_number_inherits_nothing(model: LuahopModel) -> None:
-    first, second = Wire(Kind.PAIR, waiting=1), Wire(Kind.PAIR, waiting=1)
+    first, second = ChannelState(Kind.PAIR, waiting=1), ChannelState(Kind.PAIR, waiting=1)
     running = model.set_listener("A", first, Way.READ)
     model.set_listener("B", second, Way.READ)
     model.enter(0, None)
@@ -87,28 +87,28 @@ def test_a_reused_number_inherits_nothing(model: LuahopModel) -> None:
 
 
 def test_a_listener_removed_in_this_poll_is_not_called(model: LuahopModel) -> None:
-    wire = Wire(Kind.PAIR, waiting=1)
-    running = model.set_listener("A", Wire(Kind.PAIR, waiting=1), Way.READ)
-    other = model.set_listener("B", wire, Way.READ)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    running = model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Way.READ)
+    other = model.set_listener("B", channel, Way.READ)
     model.enter(0, None)
     model.called(running, 0)
-    model.remove_listener(wire, Way.READ)
+    model.remove_listener(channel, Way.READ)
     model.finished(running, 0)
     with refuses("luahop.listener.remove-other-ready"):
         model.called(other, 0)
 
 
 def test_who_replaces_the_running_listener_is_not_called_for_the_same(model: LuahopModel) -> None:
-    wire = Wire(Kind.PAIR, waiting=1)
-    old = model.set_listener("A", wire, Way.READ)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    old = model.set_listener("A", channel, Way.READ)
     model.enter(0, None)
     model.called(old, 0)
-    wire.read(0)
-    new = model.set_listener("B", wire, Way.READ)
+    channel.read(0)
+    new = model.set_listener("B", channel, Way.READ)
     model.finished(old, 0)
     with refuses("luahop.listener.replace-inside"):
         model.called(new, 0)
-    wire.write(1)
+    channel.write(1)
     model.returned(0)
     model.enter(0, None)
     call(model, new, 0)
@@ -119,7 +119,7 @@ def test_who_replaces_a_ready_listener_may_be_called_for_its_readiness(
 ) -> None:
     """A loop that looks up whom to call when it calls meets the new one, though the callback
     that set it has taken what was there."""
-    first, second = Wire(Kind.PAIR, waiting=1), Wire(Kind.PAIR, waiting=1)
+    first, second = ChannelState(Kind.PAIR, waiting=1), ChannelState(Kind.PAIR, waiting=1)
     running = model.set_listener("A", first, Way.READ)
     model.set_listener("B", second, Way.READ)
     model.enter(0, None)
@@ -131,13 +131,13 @@ def test_who_replaces_a_ready_listener_may_be_called_for_its_readiness(
 
 
 def test_who_is_set_again_in_its_own_call_is_not_called_for_that(model: LuahopModel) -> None:
-    wire = Wire(Kind.PAIR, waiting=1)
-    old = model.set_listener("A", wire, Way.READ)
+    channel = ChannelState(Kind.PAIR, waiting=1)
+    old = model.set_listener("A", channel, Way.READ)
     model.enter(0, None)
     model.called(old, 0)
-    wire.read(0)
-    model.remove_listener(wire, Way.READ)
-    new = model.set_listener("A", wire, Way.READ)
+    channel.read(0)
+    model.remove_listener(channel, Way.READ)
+    new = model.set_listener("A", channel, Way.READ)
     model.finished(old, 0)
     with refuses("luahop.listener.not-ready"):
         model.called(new, 0)
@@ -232,7 +232,7 @@ def test_after_a_stall_two_calls_are_tolerated_and_not_three(model: LuahopModel)
 
 
 def test_a_few_polls_may_return_for_nothing(model: LuahopModel) -> None:
-    model.set_listener("A", Wire(Kind.PAIR, waiting=1), Way.READ)
+    model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Way.READ)
     for _ in range(EMPTY_POLLS):
         model.enter(0, None)
         model.returned(0)
@@ -258,8 +258,8 @@ def test_a_cleared_timer_may_not_run(model: LuahopModel) -> None:
 
 
 def test_a_loop_that_nothing_can_wake_is_stuck(model: LuahopModel) -> None:
-    wire = Wire(Kind.PAIR)
-    model.set_listener("A", wire, Way.READ)
+    channel = ChannelState(Kind.PAIR)
+    model.set_listener("A", channel, Way.READ)
     assert model.is_stuck
-    wire.write(1)
+    channel.write(1)
     assert not model.is_stuck

@@ -8,10 +8,10 @@ import pytest
 
 from looptck import Implementation
 from looptck.adapters.asyncio import implementation as asyncio_loop
-from looptck.models.exploring import explore
-from looptck.models.frozen import frozen
-from looptck.models.playing import play
-from looptck.models.reading import parse
+from looptck.models.corpus import frozen
+from looptck.models.explore import explore
+from looptck.models.parse import parse
+from looptck.models.run import play
 from tideloop.tck import implementation as reference
 
 from . import plain_levent

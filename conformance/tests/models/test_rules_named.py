@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import looptck.models
-from looptck.catalogue import shipped
-from looptck.models.choosing import Feature
+from looptck.models.choices import Feature
+from looptck.rules.catalogue import shipped
 
 _RULE = re.compile(r'f?"((?:luaevent|luahop|levent)\.[a-z]+\.[^"]*)"')
 _CHOICE = re.compile(r"{'([a-z-]+)' if [^}]* else '([a-z-]+)'}")

@@ -8,14 +8,14 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from looptck.catalogue import shipped
-from looptck.models.choosing import Dice, Feature
-from looptck.models.frozen import MODELLED, frozen
-from looptck.models.generating import made_up, scenarios
+from looptck.models.choices import Feature, RandomChoices
+from looptck.models.corpus import MODELLED, frozen
+from looptck.models.generate import generated, scenarios
 from looptck.models.levent_scenario import LeventScenario
-from looptck.models.reading import AnyScenario, from_data, parse
-from looptck.models.reducing import reduce
+from looptck.models.parse import AnyScenario, from_data, parse
 from looptck.models.scenario import NotAScenarioError
+from looptck.models.shrink import reduce
+from looptck.rules.catalogue import shipped
 
 EVERYTHING = frozenset(Feature)
 PROFILES = MODELLED
@@ -42,7 +42,7 @@ def test_the_text_of_a_luahop_scenario_parses_back(scenario: AnyScenario) -> Non
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_scenario_survives_json(profile: str) -> None:
     for number in range(50):
-        scenario = made_up(Dice(f"{number}"), profile, EVERYTHING, is_virtual=True)
+        scenario = generated(RandomChoices(f"{number}"), profile, EVERYTHING, is_virtual=True)
         assert from_data(json.loads(json.dumps(scenario.as_data()))) == scenario
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from looptck import Clock, Implementation, searching
-from looptck.cli import main
-from looptck.report.exploration import said_of
-from looptck.searching import Search
+from looptck import Clock, Implementation
+from looptck.cli.main import main
+from looptck.report.exploration import format_exploration
+from looptck.running import exploration
+from looptck.running.exploration import Search
 from tideloop.tck import implementation as reference
 
 
@@ -61,7 +62,7 @@ def test_a_search_without_a_difference_says_how_far_it_went() -> None:
     event = _search(reference.by_variant["poll"]["luahop"], 200)
     assert event["difference"] == ""
     assert event["steps"] >= 200
-    assert said_of(event).endswith("scenarios, no difference")
+    assert format_exploration(event).endswith("scenarios, no difference")
 
 
 def test_the_scenario_that_ends_the_process_is_told_and_small() -> None:
@@ -74,9 +75,9 @@ def test_the_scenario_that_ends_the_process_is_told_and_small() -> None:
 
 
 def test_the_scenario_that_stops_the_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_PATIENCE", 1.5)
-    monkeypatch.setattr(searching, "_SHORT_PATIENCE", 0.5)
-    monkeypatch.setattr(searching, "_REDUCING", 2.0)
+    monkeypatch.setattr(exploration, "_PATIENCE", 1.5)
+    monkeypatch.setattr(exploration, "_SHORT_PATIENCE", 0.5)
+    monkeypatch.setattr(exploration, "_REDUCING", 2.0)
     event = _search(_Standstill, 5000)
     assert "the process hung: it slept" in event["difference"]
     assert "interval" in event["difference"]

@@ -18,7 +18,11 @@ TELLTALES = {"__class__", "__module__", "engine", "implementation", "variant"}
 
 SUITE_MAY_IMPORT = (sys.stdlib_module_names - SUBJECTS) | {"hypothesis", "looptck", "pytest"}
 # The parts of looptck that know the implementation under test.
-SUITE_MUST_NOT_IMPORT = {"looptck.adapters", "looptck.implementation", "looptck.judging"}
+SUITE_MUST_NOT_IMPORT = {
+    "looptck.adapters",
+    "looptck.subjects.implementation",
+    "looptck.running.scheduler",
+}
 
 Tracked = Callable[..., list[Path]]
 

@@ -29,10 +29,10 @@ from contextlib import suppress
 from importlib.metadata import packages_distributions, version
 from typing import Any
 
-from looptck.implementation import Implementation
 from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import EventCallback
 from looptck.profiles.luahop import Duration, HopCallback
+from looptck.subjects.implementation import Implementation
 
 from .asyncio_errors import Errors
 from .asyncio_levent import LEVENT_NOT_ASKED, Levent, LeventBase

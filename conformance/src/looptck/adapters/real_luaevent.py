@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from looptck.errors import AdapterError
-from looptck.implementation import Implementation
 from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import CONSTANTS, EventCallback
+from looptck.subjects.implementation import Implementation
 
 from .lua_state import NEEDS, Dropped, LuaError, LuaState, fd_number
 from .real_luaevent_buffers import BufferEvents, Buffers

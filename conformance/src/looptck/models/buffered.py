@@ -35,7 +35,7 @@ from enum import Enum
 
 from .buffered_rules import BufferedRules
 from .buffered_sides import Input, Output
-from .refused import RefusedError
+from .violation import ViolationError
 
 
 class Callback(Enum):
@@ -197,20 +197,20 @@ class BufferedModel:
 
     # ---- what must come
 
-    def owes(self, seen: Seen) -> RefusedError | None:
+    def missing_call(self, seen: Seen) -> ViolationError | None:
         """What would be wrong if nothing came any more."""
         if self.state is not State.STARTED:
             return None
-        if self._reads_for_certain and (missing := self.input.owes()):
+        if self._reads_for_certain and (missing := self.input.missing_call()):
             return missing
         if self.ended:
             return None  # what of the output leaves after the end of the input is open
-        return self.output.owes(takes=seen.takes)
+        return self.output.missing_call(takes=seen.takes)
 
     def settled(self, seen: Seen) -> None:
         """Nothing came for so long that nothing will.  Raises RefusedError."""
         self.look(seen)
-        missing = self.owes(seen)
+        missing = self.missing_call(seen)
         if missing is not None:
             raise missing
         if self.state is State.STARTED and self._reads_for_certain:
@@ -220,7 +220,7 @@ class BufferedModel:
     def must_be_called(self) -> bool:
         """Whether a call of `readcb` is to come for certain."""
         is_served = self.state is State.STARTED and self._reads_for_certain
-        return is_served and self.input.owes() is not None
+        return is_served and self.input.missing_call() is not None
 
     @property
     def size(self) -> int:
@@ -263,10 +263,10 @@ class BufferedModel:
         if waiting:
             what = f"errorcb of {self.name} called while {waiting} bytes wait in the file"
             raise self._no(self._rules.data, what, "the data first")
-        if (missing := self.input.owes()) is not None:
+        if (missing := self.input.missing_call()) is not None:
             what = f"errorcb of {self.name} called before readcb"
-            raise RefusedError(self._rules.data, what, missing.expected)
+            raise ViolationError(self._rules.data, what, missing.expected)
         self.input.settled()
 
-    def _no(self, rule: str, happened: str, *expected: str) -> RefusedError:
-        return RefusedError(rule, happened, [*expected, *self.may_happen()])
+    def _no(self, rule: str, happened: str, *expected: str) -> ViolationError:
+        return ViolationError(rule, happened, [*expected, *self.may_happen()])

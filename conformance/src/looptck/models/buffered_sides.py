@@ -7,7 +7,7 @@ brackets are those at the top of `buffered`.
 from __future__ import annotations
 
 from .buffered_rules import BufferedRules
-from .refused import RefusedError
+from .violation import ViolationError
 
 # Data that is longer is shown in part.
 _SHOWN = 24
@@ -84,12 +84,12 @@ class Input:
             level = f"{self.level} bytes" if self.level else "nothing"
             what = f"readcb of {self._name} called with {level} in the input"
             expected = f"no call below the low watermark, {self.low}"
-            raise RefusedError(self._rules.read_low, what, [expected])
+            raise ViolationError(self._rules.read_low, what, [expected])
         if self.level >= self.low and not self._is_disturbed:
             self._know(self.taken + self.low)
         self._told = self.moved
 
-    def owes(self) -> RefusedError | None:
+    def missing_call(self) -> ViolationError | None:
         """The call of `readcb` that would be missing."""
         if self.high and (self.may_be_held or self.high < self.low):
             return None
@@ -100,7 +100,7 @@ class Input:
         if target <= self._told or level < max(self.low, 1):
             return None
         what = f"readcb of {self._name} was not called for {target - self._told} bytes that came"
-        return RefusedError(
+        return ViolationError(
             self._rules.read_low, what, [f"readcb of {self._name} called, with {level} bytes"]
         )
 
@@ -115,13 +115,13 @@ class Input:
         end = self.taken + len(data)
         if size is not None and len(data) > size:
             what = f"read({size}) of {self._name} returned {_shown(data)}"
-            raise RefusedError(rule, what, [f"{size} bytes at most"])
+            raise ViolationError(rule, what, [f"{size} bytes at most"])
         if (size is None or len(data) < size) and end < self._floor:
             least = self._floor - self.taken
             what = f"read({'' if size is None else size}) of {self._name} returned {_shown(data)}"
             expected = bytes(self.stream[self.taken : self._floor][:size])
             more = "" if size is None or least < size else " and no more"
-            raise RefusedError(
+            raise ViolationError(
                 self._blame(end, rule), what, [f"{_shown(expected)}{more or ', or more'}"]
             )
         self._take(end, rule)
@@ -132,14 +132,14 @@ class Input:
         there = bytes(self.stream[self.taken : at])
         if line is None:
             if 0 <= at < self._floor:
-                raise RefusedError(self._rules.readline, what, [_shown(there)])
+                raise ViolationError(self._rules.readline, what, [_shown(there)])
             self._suspect = self._rules.readline_none, range(self.taken, self.moved)
             return
         if at < 0:
-            raise RefusedError(self._rules.readline_none, what, ["None: there is no line break"])
+            raise ViolationError(self._rules.readline_none, what, ["None: there is no line break"])
         if line != there:
             rule = self._blame(self.taken, self._rules.readline)
-            raise RefusedError(rule, what, [_shown(there)])
+            raise ViolationError(rule, what, [_shown(there)])
         self._take(at + 1, self._rules.readline)
 
     # ---- inside
@@ -160,11 +160,11 @@ class Input:
             what = f"reading from {self._name} gave {_shown(data)}"
             there = bytes(self.stream[self.taken : self.moved][: max(len(data), 1)])
             rule = self._blame(self.taken + wrong, self._rules.data)
-            raise RefusedError(rule, what, [_shown(there) if there else "nothing"])
+            raise ViolationError(rule, what, [_shown(there) if there else "nothing"])
         if end > self._ceiling:
             what = f"there were {end - self.taken} bytes in the input of {self._name}"
             limit = self._ceiling - self.taken
-            raise RefusedError(
+            raise ViolationError(
                 self._rules.read_high, what, [f"{limit} bytes at most: its high watermark"]
             )
 
@@ -231,7 +231,7 @@ class Output:
     def look(self, left: int) -> None:
         if left > len(self.stream):
             what = f"{left} bytes of {self._name} left, and only {len(self.stream)} were written"
-            raise RefusedError(self._rules.write, what, ["each byte leaves once"])
+            raise ViolationError(self._rules.write, what, ["each byte leaves once"])
         self.left = left
         self._was_low |= self.level <= self.low
 
@@ -251,27 +251,27 @@ class Output:
         expected = bytes(self.stream[self._received : self._received + len(data)])
         if data != expected:
             what = f"the peer of {self._name} got {_shown(data)}"
-            raise RefusedError(self._rules.write, what, [_shown(expected)])
+            raise ViolationError(self._rules.write, what, [_shown(expected)])
         self._received += len(data)
 
     def called(self) -> None:
         if not self.may_call:
             what = f"writecb of {self._name} called with {self.level} bytes in the output"
             expected = f"no call above the low watermark, {self.low}"
-            raise RefusedError(self._rules.write_low, what, [expected])
+            raise ViolationError(self._rules.write_low, what, [expected])
         self._told = self.left
         self._is_fresh &= self._was_low
 
-    def owes(self, *, takes: bool) -> RefusedError | None:
+    def missing_call(self, *, takes: bool) -> ViolationError | None:
         """What would be missing: bytes that leave, where the file *takes* some, or `writecb`."""
         level = self.level
         if level and takes:
             rule = self._rules.write_in_callback if self._was_again else self._rules.write
             what = f"{level} bytes are left in the output of {self._name}"
-            return RefusedError(rule, what, ["they leave: the file takes more"])
+            return ViolationError(rule, what, ["they leave: the file takes more"])
         if self.left > self._told and (not level or level < self.low):
             what = f"writecb of {self._name} was not called, with {level} bytes in the output"
-            return RefusedError(self._rules.write_low, what, [f"writecb of {self._name} called"])
+            return ViolationError(self._rules.write_low, what, [f"writecb of {self._name} called"])
         return None
 
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from .refused import RefusedError
-from .world import Way, Wire
+from .channel_state import ChannelState, Way
+from .violation import ViolationError
 
 # After so many passes in which a ready event was passed over, it is left out (3).
 _LATE = 2
@@ -52,10 +52,10 @@ _BY_WAY = {
 class EventModel:
     """One event."""
 
-    def __init__(self, name: str, way: Way, wire: Wire) -> None:
+    def __init__(self, name: str, way: Way, channel: ChannelState) -> None:
         self.name = name
         self.way = way
-        self.wire = wire
+        self.channel = channel
         self.active = Active.NEW
         # calls in this call of `loop`, and those that had to come, ever
         self.calls = 0
@@ -71,7 +71,7 @@ class EventModel:
     @property
     def is_ready(self) -> bool:
         """For certain."""
-        return bool(self.wire.readiness().surely & self.way)
+        return bool(self.channel.readiness().surely & self.way)
 
     @property
     def is_due(self) -> bool:
@@ -79,14 +79,14 @@ class EventModel:
         return self.active is Active.YES and self.is_ready
 
     @property
-    def rule_of_rest(self) -> str:
+    def rule_if_loop_waits(self) -> str:
         """The rule by which nobody waits for it; empty if it may be active."""
         return _AT_REST.get(self.active, "")
 
     @property
     def may_call(self) -> bool:
-        perhaps = self.wire.readiness().perhaps & self.way
-        return not self.rule_of_rest and bool(perhaps | self._ready)
+        perhaps = self.channel.readiness().perhaps & self.way
+        return not self.rule_if_loop_waits and bool(perhaps | self._ready)
 
     # ---- what is asked of it
 
@@ -114,7 +114,7 @@ class EventModel:
         self.look()
 
     def look(self) -> None:
-        self._ready |= self.wire.readiness().perhaps & self.way
+        self._ready |= self.channel.readiness().perhaps & self.way
         self._is_steady &= self.is_due
 
     def called(self, rule_of_end: str) -> None:
@@ -123,17 +123,19 @@ class EventModel:
         Raises RefusedError.
         """
         what = f"{self.name} called"
-        if self.rule_of_rest:
-            raise RefusedError(
-                self.rule_of_rest, f"{what}, although {self.active.value}", ["it is not called"]
+        if self.rule_if_loop_waits:
+            raise ViolationError(
+                self.rule_if_loop_waits,
+                f"{what}, although {self.active.value}",
+                ["it is not called"],
             )
         if not self._ready:
             what = f"{what}, although its file is not ready to {self.way.words()}"
-            raise RefusedError(_BY_WAY[self.way], what, ["it is not called"])
+            raise ViolationError(_BY_WAY[self.way], what, ["it is not called"])
         most = 2 if self._ready is Way.BOTH else 1
         if self.calls >= most:
             what = f"{what} more than {'once' if most == 1 else 'twice'} before loop returned"
-            raise RefusedError(rule_of_end, what, ["loop returns"])
+            raise ViolationError(rule_of_end, what, ["loop returns"])
         self.calls += 1
         self.calls_due += self.active is Active.YES
         self.active = Active.PERHAPS
@@ -148,12 +150,12 @@ class EventModel:
         self._passed_over += 1
         if self._passed_over >= _LATE:
             what = f"loop(0) returned twice without a call of {self.name}, which is ready"
-            raise RefusedError("levent.loop.howmany-zero", what, [f"{self.name} called"])
+            raise ViolationError("levent.loop.howmany-zero", what, [f"{self.name} called"])
 
-    def owes(self) -> RefusedError | None:
+    def missing_call(self) -> ViolationError | None:
         """What would be wrong if nothing came any more."""
         if not self.is_due:
             return None
         rule = "levent.event.start" if self._was_started_before else _BY_WAY[self.way]
         what = f"{self.name} was not called, although its file is ready to {self.way.words()}"
-        return RefusedError(rule, what, [f"{self.name} called"])
+        return ViolationError(rule, what, [f"{self.name} called"])

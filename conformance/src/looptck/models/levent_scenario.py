@@ -31,9 +31,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from .channel_state import Way
 from .scenario import Call, NotAScenarioError, Step, read_call, read_step, split_at_begin
 from .story import Story
-from .world import Way
 
 # The one callback of an event that is not buffered.
 EVENT = "call"

@@ -19,15 +19,15 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
-from looptck.bench import Bench
 from looptck.clocks import VirtualClock
-from looptck.probes import guards
-from looptck.probes import trace as traces
+from looptck.subjects.subject import Subject
+from looptck.testing import guards
+from looptck.testing import trace as traces
 
-from .reading import AnyScenario
-from .refused import RefusedError
+from .parse import AnyScenario
 from .scenario import Step
 from .timing import Timing
+from .violation import ViolationError
 
 # A scenario lasts milliseconds, or a few units on the machine's clock.
 PATIENCE = 2.0
@@ -87,7 +87,7 @@ def indented(lines: list[str] | tuple[str, ...]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class RunResult:
     """How a play went."""
 
     # steps taken, calls made and returns seen
@@ -96,15 +96,15 @@ class Played:
     hung: bool = False
 
 
-class Over(BaseException):
+class RunEnded(BaseException):
     """The play has ended; nothing more is to be learned."""
 
 
-class TooLong(BaseException):
+class HangDetected(BaseException):
     """The loop did not come back."""
 
 
-class Declined(Exception):  # noqa: N818  # a finding, not an error
+class Refused(Exception):  # noqa: N818  # a finding, not an error
     """The loop refused what it need not accept."""
 
 
@@ -122,7 +122,7 @@ S = TypeVar("S", bound=AnyScenario)
 M = TypeVar("M", bound=Model)
 
 
-class Play(ABC, Generic[S, M]):
+class Runner(ABC, Generic[S, M]):
     """What the plays of all profiles have in common."""
 
     # the rule that is broken by not coming back, or by raising
@@ -130,13 +130,13 @@ class Play(ABC, Generic[S, M]):
     # the rule that is broken by calling without end, if it is another one
     rule_of_end = ""
 
-    def __init__(self, scenario: S, bench: Bench, patience: float) -> None:
+    def __init__(self, scenario: S, subject: Subject, patience: float) -> None:
         self.scenario = scenario
         self._patience = patience
-        self.clock = bench.clock
-        is_virtual = isinstance(bench.clock, VirtualClock)
+        self.clock = subject.clock
+        is_virtual = isinstance(subject.clock, VirtualClock)
         self.timing = timing(scenario.profile, is_virtual=is_virtual)
-        self.entry = bench.entry(scenario.profile)
+        self.entry = subject.entry(scenario.profile)
         self._started = self.clock.now()
         self._timeline: list[tuple[float, int, str]] = []
         self._depth = 0
@@ -148,14 +148,14 @@ class Play(ABC, Generic[S, M]):
         # the model whose outcomes are asked for when nothing comes
         self._waiting_for: M | None = None
 
-    def run(self) -> Played:
+    def run(self) -> RunResult:
         hung = False
         try:
             with alarm(guards.guard(self._patience)):
                 self.play()
-        except Over:
+        except RunEnded:
             pass
-        except TooLong:
+        except HangDetected:
             if self._difference is None:
                 hung = True
                 self._hung()
@@ -163,7 +163,7 @@ class Play(ABC, Generic[S, M]):
             self._clean_up()
         if self._fault is not None:
             raise self._fault
-        return Played(self._steps, self._difference, hung)
+        return RunResult(self._steps, self._difference, hung)
 
     def play(self) -> None:
         for each in self.scenario.steps:
@@ -177,7 +177,7 @@ class Play(ABC, Generic[S, M]):
             self.note(each.text())
             self.take(act)
             if self._difference is not None:
-                raise Over
+                raise RunEnded
 
     # ---- for the profiles
 
@@ -194,11 +194,11 @@ class Play(ABC, Generic[S, M]):
         act()
 
     @abstractmethod
-    def clean_up(self) -> None:
+    def close_subject(self) -> None:
         """Close whatever was made; may raise, and hang."""
 
     @abstractmethod
-    def put_away(self) -> None:
+    def close_own(self) -> None:
         """Close what is ours, after a last look at it."""
 
     # ---- parts
@@ -233,13 +233,13 @@ class Play(ABC, Generic[S, M]):
             return call()
         except Exception as error:
             if self.has_failed:
-                raise Over from None
+                raise RunEnded from None
             if may_refuse:  # the class of the error is open
-                raise Declined from error
+                raise Refused from error
             raised = f"{what} raised {type(error).__name__}: {error}"
-            self.differ(RefusedError(rule, raised, [f"{what} does not raise"]))
+            self.differ(ViolationError(rule, raised, [f"{what} does not raise"]))
 
-    def differ(self, refused: RefusedError) -> NoReturn:
+    def differ(self, refused: ViolationError) -> NoReturn:
         """The play ends with this."""
         if self._difference is None:
             self.note(f"-> {refused.happened}")
@@ -250,22 +250,22 @@ class Play(ABC, Generic[S, M]):
                 tuple(refused.expected),
                 tuple(self._timeline),
             )
-        raise Over
+        raise RunEnded
 
     @contextmanager
     def calling(self, what: str) -> Iterator[None]:
         """Inside a callback, which the loop called."""
         if self.has_failed:
-            raise Over
+            raise RunEnded
         self._steps += 1
         self.calls += 1
         self.note(what)
         self._depth += 1
         try:
             yield
-        except RefusedError as refused:
+        except ViolationError as refused:
             self.differ(refused)
-        except (Over, TooLong):
+        except (RunEnded, HangDetected):
             raise
         except BaseException as error:
             self._fault = error  # ours, whatever the loop makes of it
@@ -274,7 +274,7 @@ class Play(ABC, Generic[S, M]):
             self._depth -= 1
         if self.calls > self.most_calls:
             rule = self.rule_of_end or self.rule_of_return
-            self.differ(RefusedError(rule, f"more than {self.most_calls} calls", ["an end"]))
+            self.differ(ViolationError(rule, f"more than {self.most_calls} calls", ["an end"]))
 
     def enter(
         self,
@@ -295,11 +295,11 @@ class Play(ABC, Generic[S, M]):
             self._depth = depth - 1
         self._waiting_for = former
         if self.has_failed:
-            raise Over
+            raise RunEnded
         self._steps += 1
         try:
             model.returned(self.now())
-        except RefusedError as refused:
+        except ViolationError as refused:
             self.differ(refused)
         self.note(f"{what} returned")
 
@@ -307,13 +307,13 @@ class Play(ABC, Generic[S, M]):
         model = self._waiting_for
         expected = model.may_happen() if model is not None else ["the call returns"]
         what = "nothing came any more: it hangs"
-        with suppress(Over):
-            self.differ(RefusedError(self.rule_when_hung(), what, expected))
+        with suppress(RunEnded):
+            self.differ(ViolationError(self.rule_when_hung(), what, expected))
 
     def _clean_up(self) -> None:
-        with suppress(Exception, Over, TooLong), alarm(guards.guard(self._patience)):
-            self.clean_up()
-        self.put_away()
+        with suppress(Exception, RunEnded, HangDetected), alarm(guards.guard(self._patience)):
+            self.close_subject()
+        self.close_own()
 
 
 @contextmanager
@@ -324,7 +324,7 @@ def alarm(seconds: float) -> Iterator[None]:
         return
 
     def ring(_number: int, _frame: object) -> None:
-        raise TooLong
+        raise HangDetected
 
     former = signal.signal(signal.SIGALRM, ring)
     # again and again: a loop that catches everything is interrupted anew

@@ -28,10 +28,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
-from .refused import RefusedError
+from .channel_state import NOT_READY, ChannelState, Kind, Readiness, Way
 from .scenario import Answer
 from .timing import RESOLUTION, Timing, units
-from .world import NOT_READY, Kind, Readiness, Way, Wire
+from .violation import ViolationError
 
 # After so many turns in which something ready or due was passed over, it is
 # starved.  Rules promise no turn; a fair loop of any kind is far below.
@@ -85,7 +85,7 @@ class Event:
     """One event that was added."""
 
     name: str
-    wire: Wire | None
+    channel: ChannelState | None
     way: Way
     timeout: float | None
     # when its timeout may, and must, be due; inf if never
@@ -113,7 +113,7 @@ class Event:
 
     @property
     def is_timer(self) -> bool:
-        return self.wire is None
+        return self.channel is None
 
     @property
     def is_needed(self) -> bool:
@@ -122,11 +122,11 @@ class Event:
 
     def readiness(self) -> Readiness:
         """Of the directions that it is registered for."""
-        if self.wire is None:
+        if self.channel is None:
             return NOT_READY
-        now = self.wire.readiness()
+        now = self.channel.readiness()
         surely = now.surely
-        if self.wire.kind is Kind.SINK and self.wire.gone:
+        if self.channel.kind is Kind.SINK and self.channel.gone:
             surely |= Way.WRITE  # a pipe whose reader is gone: the rule names it
         return Readiness(surely & self.way, now.perhaps & self.way)
 
@@ -163,14 +163,14 @@ class LuaeventModel:
     def add(
         self,
         name: str,
-        wire: Wire | None,
+        channel: ChannelState | None,
         way: Way,
         timeout: float | None,
         before: float,
         after: float,
     ) -> Event:
         """An event was added between the times *before* and *after*."""
-        event = Event(name, wire, way, timeout, added=self._number, armed=self._number)
+        event = Event(name, channel, way, timeout, added=self._number, armed=self._number)
         if timeout is not None:
             event.earliest, event.latest = before + timeout, after + timeout
         self._events.append(event)
@@ -355,8 +355,8 @@ class LuaeventModel:
     def _live(self) -> Iterator[Event]:
         return (event for event in self._events if event.gone is None)
 
-    def _no(self, rule: str, happened: str) -> RefusedError:
-        return RefusedError(rule, happened, self.may_happen())
+    def _no(self, rule: str, happened: str) -> ViolationError:
+        return ViolationError(rule, happened, self.may_happen())
 
     def _bound(self, now: float) -> None:
         """Here the loop may look at its descriptors."""
@@ -439,7 +439,7 @@ class LuaeventModel:
         ]
         if not any(way & boundary.ready[event].perhaps == way for boundary in looked):
             rule = f"luaevent.constants.{'ev-read' if Way.READ in way else 'ev-write'}"
-            if event.added >= self._window and event.wire is not None and event.wire.renewed:
+            if event.added >= self._window and event.channel is not None and event.channel.renewed:
                 rule = "luaevent.addevent.close-other-same-turn"
             raise self._no(
                 rule,

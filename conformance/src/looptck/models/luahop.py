@@ -27,9 +27,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import floor, inf
 
-from .refused import RefusedError
+from .channel_state import ChannelState, Readiness, Way
 from .timing import RESOLUTION, Timing, units
-from .world import Readiness, Way, Wire
+from .violation import ViolationError
 
 # After so many polls that served something, what was ready or due all along and
 # was passed over is starved.  Rules promise no poll; a fair loop is far below.
@@ -51,7 +51,7 @@ class Listener:
     """One registration of a descriptor in one direction."""
 
     name: str
-    wire: Wire
+    channel: ChannelState
     way: Way
     gone: str = ""
     rule_if_called: str = "luahop.listener.remove"
@@ -71,7 +71,7 @@ class Listener:
     ready_since: int | None = None
 
     def readiness(self) -> Readiness:
-        now = self.wire.readiness()
+        now = self.channel.readiness()
         return Readiness(now.surely & self.way, now.perhaps & self.way)
 
 
@@ -110,7 +110,7 @@ class Boundary:
     # {listener: its readiness then}, of those that were set then
     ready: Mapping[Listener, Readiness]
     # {open file: its readiness then}, of those that were listened to in either direction
-    files: Mapping[tuple[Wire, int], Readiness]
+    files: Mapping[tuple[ChannelState, int], Readiness]
 
 
 class LuahopModel:
@@ -119,13 +119,13 @@ class LuahopModel:
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
         # {(wire, direction): who listens}
-        self._listeners: dict[tuple[Wire, Way], Listener] = {}
+        self._listeners: dict[tuple[ChannelState, Way], Listener] = {}
         self._timers: list[Timer] = []
         self.is_polling = False
         self._inside: Listener | Timer | None = None
         self._boundaries: list[Boundary] = []
         # {(wire, life, direction): the boundary after the last call for it}
-        self._told: dict[tuple[Wire, int, Way], int] = {}
+        self._told: dict[tuple[ChannelState, int, Way], int] = {}
         self._number = 0
         self._poll = 0
         self._limit = inf
@@ -139,11 +139,11 @@ class LuahopModel:
 
     # ---- what is asked of the loop
 
-    def set_listener(self, name: str, wire: Wire, way: Way) -> Listener:
+    def set_listener(self, name: str, channel: ChannelState, way: Way) -> Listener:
         listener = Listener(
-            name, wire, way, set_in=self._poll if self.is_polling else -1, life=wire.life
+            name, channel, way, set_in=self._poll if self.is_polling else -1, life=channel.life
         )
-        former = self._listeners.get((wire, way))
+        former = self._listeners.get((channel, way))
         if former is not None:
             former.gone = f"{name} was set in its place"
             former.rule_if_called = "luahop.listener.replace"
@@ -151,15 +151,15 @@ class LuahopModel:
             if former.called_in == self._poll and self.is_polling:
                 listener.follows = True
                 former.rule_if_called = "luahop.listener.replace-inside"
-        self._listeners[wire, way] = listener
+        self._listeners[channel, way] = listener
         return listener
 
-    def listens(self, wire: Wire, way: Way) -> bool:
+    def listens(self, channel: ChannelState, way: Way) -> bool:
         """Whether there is a listener to remove."""
-        return (wire, way) in self._listeners
+        return (channel, way) in self._listeners
 
-    def remove_listener(self, wire: Wire, way: Way) -> None:
-        listener = self._listeners.pop((wire, way), None)
+    def remove_listener(self, channel: ChannelState, way: Way) -> None:
+        listener = self._listeners.pop((channel, way), None)
         if listener is None:
             return
         listener.gone = "it is removed"
@@ -167,7 +167,7 @@ class LuahopModel:
             listener.rule_if_called = "luahop.listener.remove-inside-self"
         elif self.is_polling:
             listener.rule_if_called = "luahop.listener.remove-other-ready"
-            if isinstance(self._inside, Listener) and self._inside.wire is wire:
+            if isinstance(self._inside, Listener) and self._inside.channel is channel:
                 listener.rule_if_called = "luahop.listener.remove-write-from-read"
 
     def set_timer(
@@ -246,7 +246,7 @@ class LuahopModel:
         self._inside = None
         if isinstance(whose, Listener):
             whose.ready_since = None
-            self._told[whose.wire, whose.life, whose.way] = self._number + 1
+            self._told[whose.channel, whose.life, whose.way] = self._number + 1
         elif whose.is_interval and not whose.gone:
             self._arm_again(whose, now)
         self._bound(now)
@@ -271,7 +271,7 @@ class LuahopModel:
 
     def returned(self, now: float) -> None:
         """`poll` returns.  Raises RefusedError."""
-        self._check_wait(now, returning=True)
+        self._check_wait(now, must_return=True)
         if self._called_in_poll:
             self._served += 1
             self._empty = 0
@@ -330,13 +330,13 @@ class LuahopModel:
     def _live(self) -> Iterator[Timer]:
         return (timer for timer in self._timers if not timer.gone)
 
-    def _no(self, rule: str, happened: str) -> RefusedError:
-        return RefusedError(rule, happened, self.may_happen())
+    def _no(self, rule: str, happened: str) -> ViolationError:
+        return ViolationError(rule, happened, self.may_happen())
 
     def _bound(self, now: float) -> None:
         """Here the loop may look at its descriptors and at the clock."""
         ready = {listener: listener.readiness() for listener in self._listeners.values()}
-        files = {(each.wire, each.life): each.wire.readiness() for each in ready}
+        files = {(each.channel, each.life): each.channel.readiness() for each in ready}
         self._number += 1
         self._boundaries.append(Boundary(self._number, now, ready, files))
         for listener, readiness in ready.items():
@@ -348,7 +348,7 @@ class LuahopModel:
             if timer.latest <= now and timer.due_since is None:
                 timer.due_since = self._served
 
-    def _check_wait(self, now: float, *, returning: bool = False) -> None:
+    def _check_wait(self, now: float, *, must_return: bool = False) -> None:
         """2: what the loop passed over when it waited."""
         last = self._boundaries[-1]
         slept = now - last.time
@@ -356,7 +356,7 @@ class LuahopModel:
             return
         patience = self._timing.patience
         if slept > patience:
-            if returning and self._called_in_poll:
+            if must_return and self._called_in_poll:
                 raise self._no(
                     "luahop.poll.returns",
                     f"poll() waited {units(slept, self._timing)} more after it had called somebody",
@@ -390,7 +390,7 @@ class LuahopModel:
     def _check_ready(self, listener: Listener, what: str) -> None:
         if listener.called_in == self._poll and listener.called_often >= _MOST_IN_ONE_POLL:
             raise self._no("luahop.poll.returns", f"{what} again and again in one poll")
-        file = listener.wire, listener.life
+        file = listener.channel, listener.life
         told = self._told.get((*file, listener.way), 0)
         looked = [
             boundary.files[file]

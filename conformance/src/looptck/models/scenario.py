@@ -27,8 +27,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from .channel_state import Kind, Way
 from .story import Story
-from .world import Kind, Way
 
 
 class Role(Enum):
@@ -172,7 +172,7 @@ class Actor:
 
     role: Role
     # 0 for those without a wire
-    wire: int = 0
+    channel: int = 0
     way: Way = Way.NEITHER
     # timeout, delay or period in units; None for none
     after: int | None = None
@@ -192,8 +192,8 @@ class Actor:
 
     def text(self) -> str:
         said = self.role.value
-        if self.wire:
-            said += f" on wire {self.wire}"
+        if self.channel:
+            said += f" on wire {self.channel}"
         if self.role is Role.EVENT:
             said += f" for {self.way.words()}"
             said += "" if self.after is None else f", timeout {self.after}"
@@ -207,13 +207,13 @@ class Actor:
 class Scenario(Story):
     """A story of wires, and of the actors on them."""
 
-    wires: tuple[Kind, ...]
+    channels: tuple[Kind, ...]
     actors: Mapping[str, Actor]
     steps: tuple[Step, ...]
 
     def lines(self) -> Iterator[str]:
         yield self.profile
-        for number, kind in enumerate(self.wires, 1):
+        for number, kind in enumerate(self.channels, 1):
             yield f"wire {number}: {kind.value}"
         for name, actor in self.actors.items():
             yield f"{name}: {actor.text()}"
@@ -257,16 +257,16 @@ _STEPS = {verb: _pattern(text) for verb, text in sorted(VERBS.items(), key=lambd
 def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> Scenario:  # noqa: A002  its name in the file
     """The scenario that *text* writes out; raises NotAScenarioError."""
     profile, *lines = text.splitlines()
-    wires: list[Kind] = []
+    channels: list[Kind] = []
     actors: dict[str, Actor] = {}
     calls: dict[str, list[Call]] = {}
     last = ""
     before, after = split_at_begin(lines)
     for line in before:
         if match := _WIRE.fullmatch(line):
-            if int(match[1]) != len(wires) + 1:
+            if int(match[1]) != len(channels) + 1:
                 raise NotAScenarioError(f"{line!r}: wires are numbered from 1 on")
-            wires.append(Kind(match[2]))
+            channels.append(Kind(match[2]))
         elif (match := _CALL.fullmatch(line)) and last:
             calls[last].append(read_call(match["said"], int(match["times"] or 1)))
         elif match := _ACTOR.fullmatch(line):
@@ -278,7 +278,7 @@ def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> Scenario
     finished = {
         name: Actor(
             actor.role,
-            actor.wire,
+            actor.channel,
             actor.way,
             actor.after,
             actor.loop,
@@ -288,7 +288,7 @@ def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> Scenario
         for name, actor in actors.items()
     }
     steps = tuple(read_step(line) for line in after)
-    return Scenario(profile, tuple(wires), finished, steps, id=id, rule=rule, why=why)
+    return Scenario(profile, tuple(channels), finished, steps, id=id, rule=rule, why=why)
 
 
 def split_at_begin(lines: list[str]) -> tuple[list[str], list[str]]:
@@ -306,7 +306,7 @@ def _actor(match: re.Match[str]) -> Actor:
         way = Way.READ if role is Role.READER else Way.WRITE
     return Actor(
         role=role,
-        wire=int(match["wire"] or 0),
+        channel=int(match["wire"] or 0),
         way=way,
         after=None if match["after"] is None else int(match["after"]),
         loop=int(match["loop"] or 1),

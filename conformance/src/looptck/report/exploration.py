@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def said_of(event: dict[str, Any]) -> str:
+def format_exploration(event: dict[str, Any]) -> str:
     """The event of an exploration, for people."""
     what = f"{event['profile']} ({event['variant']}), seed {event['seed']}"
     if not event["difference"]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from looptck.catalogue import Catalogue
-from looptck.results import Results
+from looptck.results.results_file import Results
+from looptck.results.verdicts import FAILURES, Judgement, Verdict
+from looptck.rules.catalogue import Catalogue
 from looptck.text import printable
-from looptck.verdicts import FAILURES, Judgement, Verdict
 
 
 def junit(results: Results, catalogue: Catalogue) -> str:

@@ -18,11 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from looptck.catalogue import Catalogue, Rule
-from looptck.certificate import in_order
 from looptck.errors import EnvironmentBrokenError
-from looptck.results import Results
-from looptck.verdicts import FAILURES, Case, Judgement, Verdict, is_certified
+from looptck.results.certificate import in_order
+from looptck.results.results_file import Results
+from looptck.results.verdicts import FAILURES, Case, Judgement, Verdict, is_certified
+from looptck.rules.catalogue import Catalogue, Rule
 
 _COLUMNS = (
     Verdict.BROKEN,
@@ -133,7 +133,7 @@ def terminal(*, stderr: bool = False) -> Console:
 _NARROWEST = 20
 
 
-class Meter:
+class ProgressLine:
     """Shows how far a run is: a bar on a terminal, now and then a line elsewhere."""
 
     def __init__(self, console: Console, name: str) -> None:
@@ -310,7 +310,7 @@ def _show_reasons(console: Console, judgements: Sequence[Judgement]) -> None:
         console.print(Padding(Text(", ".join(rules), style="dim"), (0, 0, 0, 4), expand=False))
 
 
-def conclusion(results: Results, catalogue: Catalogue) -> str:
+def summary_line(results: Results, catalogue: Catalogue) -> str:
     """One sentence: certified or not, and by how much."""
     name = results.header["implementation"]["name"]
     judged = [j for j in results.judgements if catalogue[j.rule].level.is_judged]

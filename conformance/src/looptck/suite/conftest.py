@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from looptck.bench import Bench
 from looptck.clocks import Clock
-from looptck.plugin import under_test_of
-from looptck.probes.observation import Observation
-from looptck.probes.stopwatch import Stopwatch
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires
-from looptck.tasks import BENCH
+from looptck.running.plugin import under_test_of
+from looptck.running.rule_task import BENCH
+from looptck.subjects.subject import Subject
+from looptck.testing.channels import Channels
+from looptck.testing.observation import Observation
+from looptck.testing.stopwatch import Stopwatch
+from looptck.testing.trace import Trace
 
 if TYPE_CHECKING:
     from looptck.profiles.levent import Levent
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def bench(request: pytest.FixtureRequest, variant: str) -> Bench:
-    made = Bench(under_test_of(request.config).implementation, variant)
+def subject(request: pytest.FixtureRequest, variant: str) -> Subject:
+    made = Subject(under_test_of(request.config).implementation, variant)
     request.node.stash[BENCH] = made
     return made
 
 
 @pytest.fixture
-def luaevent(bench: Bench) -> Luaevent:
+def luaevent(subject: Subject) -> Luaevent:
     """A fresh `luaevent.core` of the implementation under test."""
-    return cast("Luaevent", bench.entry("luaevent"))
+    return cast("Luaevent", subject.entry("luaevent"))
 
 
 @pytest.fixture
-def levent(bench: Bench) -> Levent:
+def levent(subject: Subject) -> Levent:
     """A fresh `levent` of the implementation under test."""
-    return cast("Levent", bench.entry("levent"))
+    return cast("Levent", subject.entry("levent"))
 
 
 @pytest.fixture
-def luahop(bench: Bench) -> Luahop:
+def luahop(subject: Subject) -> Luahop:
     """A fresh `luahop` of the implementation under test."""
-    return cast("Luahop", bench.entry("luahop"))
+    return cast("Luahop", subject.entry("luahop"))
 
 
 @pytest.fixture
-def clock(bench: Bench) -> Clock:
+def clock(subject: Subject) -> Clock:
     """The clock that the loop follows; ``clock.advance(s)`` lets s seconds pass."""
-    return bench.clock
+    return subject.clock
 
 
 @pytest.fixture
@@ -60,9 +60,9 @@ def stopwatch(clock: Clock) -> Stopwatch:
 
 
 @pytest.fixture
-def observe(bench: Bench) -> Observation:
+def observe(subject: Subject) -> Observation:
     """Records what a rule leaves open."""
-    return bench.observation
+    return subject.observation
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def trace() -> Trace:
 
 
 @pytest.fixture
-def wires() -> Iterator[Wires]:
+def channels() -> Iterator[Channels]:
     """Connected descriptors, closed after the test."""
-    made = Wires()
+    made = Channels()
     yield made
     made.close()

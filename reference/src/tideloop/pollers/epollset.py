@@ -156,7 +156,7 @@ class EpollSet:
         self._looked = 0
 
 
-class Witness:
+class CallCounter:
     """Tells whether a number still stands for the file that it was added with (1),
     and which numbers are hung up.  On a system without epoll it tells nothing."""
 

@@ -23,7 +23,7 @@ from contextlib import suppress
 from typing import ClassVar
 
 from .api import BOTH, NOTHING, READ, WRITE, Notice, check_pollable
-from .epollset import Witness
+from .epollset import CallCounter
 
 _ASK = {READ: select.POLLIN, WRITE: select.POLLOUT, BOTH: select.POLLIN | select.POLLOUT}
 
@@ -47,7 +47,7 @@ class PollPoller:
 
     def __init__(self) -> None:
         self._poll = select.poll()
-        self._witness = Witness()
+        self._witness = CallCounter()
 
     def change(self, fd: int, old: int, new: int) -> None:
         if new:

@@ -39,7 +39,7 @@ from math import ceil
 from typing import ClassVar
 
 from .api import BOTH, NOTHING, READ, WRITE, Notice, check_pollable, identify
-from .epollset import Witness
+from .epollset import CallCounter
 
 _FD_SETSIZE = 1024
 _LONGEST = 10.0**8  # 4
@@ -57,7 +57,7 @@ class SelectPoller:
         self._writers: set[int] = set()
         # those that `select.select` refuses
         self._large: set[int] = set()
-        self._witness = Witness()
+        self._witness = CallCounter()
 
     def change(self, fd: int, old: int, new: int) -> None:
         if new:

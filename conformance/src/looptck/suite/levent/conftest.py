@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from looptck.probes.rounds import Rounds
 from looptck.profiles.levent import Levent
+from looptck.testing.levent_driver import LeventDriver
 
 
 @pytest.fixture
-def rounds(levent: Levent) -> Iterator[Rounds]:
+def rounds(levent: Levent) -> Iterator[LeventDriver]:
     """A fresh base, driven pass by pass; what was made on it is stopped after the test."""
-    made = Rounds(levent)
+    made = LeventDriver(levent)
     yield made
     made.end()

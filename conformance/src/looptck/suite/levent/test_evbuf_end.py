@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, pattern, same
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires, fill
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer, pattern, same
+from looptck.testing.channels import Channels, fill
+from looptck.testing.levent_driver import LeventDriver
 
-WIRES: dict[str, Callable[[Wires], tuple[socket.socket, socket.socket]]] = {
-    "socket pair": lambda wires: wires.pair(),
-    "TCP": lambda wires: wires.tcp_pair(),
+WIRES: dict[str, Callable[[Channels], tuple[socket.socket, socket.socket]]] = {
+    "socket pair": lambda channels: channels.pair(),
+    "TCP": lambda channels: channels.tcp_pair(),
 }
-every_wire = pytest.mark.parametrize("wire", WIRES)
+every_wire = pytest.mark.parametrize("channel", WIRES)
 
 ENDS: dict[str, Callable[[socket.socket], None]] = {
     "close": lambda far: far.close(),
@@ -25,12 +25,12 @@ ENDS: dict[str, Callable[[socket.socket], None]] = {
 every_end = pytest.mark.parametrize("end", ENDS)
 
 
-class Reader(Inlet):
+class Reader(ReceivingBuffer):
     """Takes everything in each call; the end is told after all of it."""
 
     def __init__(
         self,
-        rounds: Rounds,
+        rounds: LeventDriver,
         ends: tuple[socket.socket, socket.socket],
         *,
         low: int = 0,
@@ -62,7 +62,7 @@ class Reader(Inlet):
             had = len(self.taken)
             self.at_end = had, len(self.take_whatever())
 
-    def finish(self, rounds: Rounds) -> None:
+    def finish(self, rounds: LeventDriver) -> None:
         """Until all has come that was sent; and nothing comes after that."""
         self.pour(lambda: None)
         rounds.quiet()  # the end is met before the rest is taken
@@ -83,10 +83,10 @@ class Reader(Inlet):
 @every_end
 @pytest.mark.parametrize("size", [1, 2, 100, 16384, 65536, 100_000])
 def test_everything_that_was_sent_arrives_before_the_end(
-    rounds: Rounds, wires: Wires, wire: str, end: str, size: int
+    rounds: LeventDriver, channels: Channels, channel: str, end: str, size: int
 ) -> None:
     """Data and end are there before the loop first looks."""
-    reader = Reader(rounds, WIRES[wire](wires))
+    reader = Reader(rounds, WIRES[channel](channels))
     reader.send(size)
     ENDS[end](reader.far)
     reader.evbuf.start()
@@ -102,10 +102,10 @@ def test_everything_that_was_sent_arrives_before_the_end(
 @every_end
 @pytest.mark.parametrize("size", [0, 1, 5, 5000])
 def test_the_last_bytes_arrive_with_the_end(
-    rounds: Rounds, wires: Wires, end: str, size: int
+    rounds: LeventDriver, channels: Channels, end: str, size: int
 ) -> None:
     """Some have arrived, and the last ones come together with the end."""
-    reader = Reader(rounds, wires.pair())
+    reader = Reader(rounds, channels.pair())
     reader.evbuf.start()
     reader.send(100)
     reader.arrive()
@@ -123,10 +123,10 @@ def test_the_last_bytes_arrive_with_the_end(
 @every_end
 @pytest.mark.parametrize("portions", [1, 4])
 def test_what_nobody_took_is_there_after_the_end(
-    rounds: Rounds, wires: Wires, end: str, portions: int
+    rounds: LeventDriver, channels: Channels, end: str, portions: int
 ) -> None:
     """The callbacks take nothing; everything is read when all is over."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     for _ in range(portions - 1):
         inlet.send(50_000)
@@ -144,10 +144,10 @@ def test_what_nobody_took_is_there_after_the_end(
 @pytest.mark.parametrize("low", [4, 10, 1000])
 @pytest.mark.parametrize("rest", ["1", "low - 1"])
 def test_what_is_below_the_low_watermark_at_the_end_can_be_read(
-    rounds: Rounds, wires: Wires, end: str, low: int, rest: str
+    rounds: LeventDriver, channels: Channels, end: str, low: int, rest: str
 ) -> None:
     """One full portion is told and taken, and a part of another one is left for the end."""
-    reader = Reader(rounds, wires.pair(), low=low)
+    reader = Reader(rounds, channels.pair(), low=low)
     reader.evbuf.start()
     reader.send(low)
     reader.arrive()
@@ -159,10 +159,10 @@ def test_what_is_below_the_low_watermark_at_the_end_can_be_read(
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("low, high", [(0, 1), (1, 1), (0, 7), (7, 7), (7, 8), (10, 16), (16, 16)])
 def test_nothing_is_lost_at_the_high_watermark(
-    rounds: Rounds, wires: Wires, low: int, high: int
+    rounds: LeventDriver, channels: Channels, low: int, high: int
 ) -> None:
     """A few portions at once, each taken in its call, a part of one, and the end."""
-    reader = Reader(rounds, wires.pair(), low=low, high=high)
+    reader = Reader(rounds, channels.pair(), low=low, high=high)
     reader.evbuf.start()
     reader.send(5 * high + high // 2)
     reader.far.close()
@@ -172,10 +172,10 @@ def test_nothing_is_lost_at_the_high_watermark(
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("low, high", [(0, 4096), (4096, 4096), (1, 16384), (4000, 70_000)])
 def test_a_lot_passes_through_a_high_watermark(
-    rounds: Rounds, wires: Wires, low: int, high: int
+    rounds: LeventDriver, channels: Channels, low: int, high: int
 ) -> None:
     """More than the loop takes at once, with the end behind it."""
-    reader = Reader(rounds, wires.pair(), low=low, high=high)
+    reader = Reader(rounds, channels.pair(), low=low, high=high)
     reader.send(100_000)
     reader.far.close()
     reader.evbuf.start()
@@ -184,10 +184,10 @@ def test_a_lot_passes_through_a_high_watermark(
 
 @rule("levent.newevbuf.data-before-eof")
 def test_what_comes_one_byte_at_a_time_passes_through_a_high_watermark(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """Each byte when the one before it has arrived, so that the input is never more than full."""
-    reader = Reader(rounds, wires.pair(), low=3, high=3)
+    reader = Reader(rounds, channels.pair(), low=3, high=3)
     reader.evbuf.start()
     for _ in range(10):
         reader.send(1)
@@ -196,10 +196,10 @@ def test_what_comes_one_byte_at_a_time_passes_through_a_high_watermark(
     reader.finish(rounds)
 
 
-class _Pauser(Inlet):
+class _Pauser(ReceivingBuffer):
     """Stops in each call as long as it pauses, and takes everything in each call after that."""
 
-    def __init__(self, rounds: Rounds, ends: tuple[socket.socket, socket.socket]) -> None:
+    def __init__(self, rounds: LeventDriver, ends: tuple[socket.socket, socket.socket]) -> None:
         super().__init__(rounds, ends, self._read)
         self.pauses = True
 
@@ -212,10 +212,10 @@ class _Pauser(Inlet):
 
 @rule("levent.newevbuf.data-before-eof")
 def test_an_input_that_is_drained_outside_of_calls_fills_again(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """It may be full when it is stopped; all of it is taken before the next start."""
-    inlet = _Pauser(rounds, wires.pair())
+    inlet = _Pauser(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(0, 10)
     inlet.evbuf.start()
     inlet.send(95)
@@ -234,10 +234,10 @@ def test_an_input_that_is_drained_outside_of_calls_fills_again(
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("high", [0, 10])
 def test_a_high_watermark_that_is_lifted_lets_the_rest_in(
-    rounds: Rounds, wires: Wires, high: int
+    rounds: LeventDriver, channels: Channels, high: int
 ) -> None:
     """A hundred bytes and a watermark of 5; then of 10, or none, and what is there is taken."""
-    inlet = _Pauser(rounds, wires.pair())
+    inlet = _Pauser(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(0, 5)
     inlet.send(100)
     inlet.far.close()
@@ -255,7 +255,9 @@ def test_a_high_watermark_that_is_lifted_lets_the_rest_in(
 
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("high", [1, 5, 4096])
-def test_a_full_input_is_no_end_of_the_file(rounds: Rounds, wires: Wires, high: int) -> None:
+def test_a_full_input_is_no_end_of_the_file(
+    rounds: LeventDriver, channels: Channels, high: int
+) -> None:
     """It stays full for a while: a loop that calls again has it emptied at the fourth call."""
     calls: list[int] = []
 
@@ -264,7 +266,7 @@ def test_a_full_input_is_no_end_of_the_file(rounds: Rounds, wires: Wires, high: 
         if len(calls) > 3:
             inlet.take_whatever()
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.set_read_watermarks(0, high)
     inlet.evbuf.start()
     inlet.send(high * 3)
@@ -276,9 +278,9 @@ def test_a_full_input_is_no_end_of_the_file(rounds: Rounds, wires: Wires, high: 
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_many_small_pieces_are_one_row_of_bytes(rounds: Rounds, wires: Wires) -> None:
+def test_many_small_pieces_are_one_row_of_bytes(rounds: LeventDriver, channels: Channels) -> None:
     """Sent one by one while the loop runs, and taken now and then, now some, now all."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     for number in range(300):
         inlet.send(1 + number % 13)
@@ -294,9 +296,11 @@ def test_many_small_pieces_are_one_row_of_bytes(rounds: Rounds, wires: Wires) ->
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_a_portion_a_call_leaves_the_rest_for_later(rounds: Rounds, wires: Wires) -> None:
+def test_a_portion_a_call_leaves_the_rest_for_later(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Each call takes ten bytes, however many there are; what is left is read at the end."""
-    reader = Reader(rounds, wires.pair(), most=10)
+    reader = Reader(rounds, channels.pair(), most=10)
     reader.evbuf.start()
     for _ in range(20):
         reader.send(25)
@@ -306,9 +310,11 @@ def test_a_portion_a_call_leaves_the_rest_for_later(rounds: Rounds, wires: Wires
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_the_input_goes_on_while_the_peer_takes_nothing(rounds: Rounds, wires: Wires) -> None:
+def test_the_input_goes_on_while_the_peer_takes_nothing(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """The way to the peer is full and output waits; what the peer sent and its end arrive."""
-    reader = Reader(rounds, wires.pair())
+    reader = Reader(rounds, channels.pair())
     reader.evbuf.start()
     fill(reader.near)
     reader.evbuf.write(pattern(1000))
@@ -323,7 +329,7 @@ def test_the_input_goes_on_while_the_peer_takes_nothing(rounds: Rounds, wires: W
 @pytest.mark.parametrize("size, high", [(100, 0), (5000, 1000), (100_000, 0), (100_000, 4096)])
 @pytest.mark.parametrize("written", ["at first", "when some has arrived", "in each call"])
 def test_what_was_sent_arrives_though_output_fails(
-    rounds: Rounds, wires: Wires, end: str, size: int, high: int, written: str
+    rounds: LeventDriver, channels: Channels, end: str, size: int, high: int, written: str
 ) -> None:
     """The peer takes nothing any more, so that the output meets an error; the input meets none."""
 
@@ -333,7 +339,7 @@ def test_what_was_sent_arrives_though_output_fails(
 
     reader = Reader(
         rounds,
-        wires.pair(),
+        channels.pair(),
         high=high,
         then=write if written == "in each call" else None,
         output_fails=True,
@@ -351,9 +357,9 @@ def test_what_was_sent_arrives_though_output_fails(
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_the_end_of_one_file_touches_no_other(rounds: Rounds, wires: Wires) -> None:
+def test_the_end_of_one_file_touches_no_other(rounds: LeventDriver, channels: Channels) -> None:
     """Three connections end one after the other; the bytes of each are its own."""
-    readers = [Reader(rounds, wires.pair(), name=str(number)) for number in range(3)]
+    readers = [Reader(rounds, channels.pair(), name=str(number)) for number in range(3)]
     for number, reader in enumerate(readers):
         reader.sent += pattern(100, number * 1000)
         reader.far.send(pattern(100, number * 1000))

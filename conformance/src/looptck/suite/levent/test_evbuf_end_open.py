@@ -6,14 +6,14 @@ import socket
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, receive, unread
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires, fill, reset
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive, unread
+from looptck.testing.channels import Channels, fill, reset
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 
-def _calls(rounds: Rounds) -> str:
+def _calls(rounds: LeventDriver) -> str:
     """The calls but those of writecb; one of readcb and several are the same."""
     called: list[str] = []
     for entry in rounds.trace:
@@ -26,10 +26,10 @@ def _calls(rounds: Rounds) -> str:
 @pytest.mark.parametrize("data", [b"", b"data"], ids=["no data", "data"])
 @pytest.mark.parametrize("end", ["close", "half close"])
 def test_what_the_end_of_the_file_brings(
-    rounds: Rounds, wires: Wires, observe: Observation, end: str, data: bytes
+    rounds: LeventDriver, channels: Channels, observe: Observation, end: str, data: bytes
 ) -> None:
     """It is there before the first pass."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     if data:
         inlet.send_bytes(data)
@@ -42,8 +42,10 @@ def test_what_the_end_of_the_file_brings(
 
 
 @rule("levent.newevbuf.errorcb")
-def test_what_a_reset_connection_brings(rounds: Rounds, wires: Wires, observe: Observation) -> None:
-    near, far = wires.tcp_pair()
+def test_what_a_reset_connection_brings(
+    rounds: LeventDriver, channels: Channels, observe: Observation
+) -> None:
+    near, far = channels.tcp_pair()
     rounds.evbuf(near.fileno()).start()
     rounds.once()
     reset(far)
@@ -53,10 +55,10 @@ def test_what_a_reset_connection_brings(rounds: Rounds, wires: Wires, observe: O
 
 @rule("levent.newevbuf.errorcb")
 def test_what_a_peer_that_is_gone_brings_to_output_that_waits(
-    rounds: Rounds, wires: Wires, observe: Observation
+    rounds: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """Both directions meet it, in any order."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.stuff()
     outlet.write(100)
@@ -68,10 +70,10 @@ def test_what_a_peer_that_is_gone_brings_to_output_that_waits(
 
 @rule("levent.newevbuf.errorcb")
 def test_whether_output_leaves_after_the_end_of_the_input(
-    rounds: Rounds, wires: Wires, observe: Observation
+    rounds: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """The peer only finished sending: it still reads."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     evbuf = rounds.evbuf(near.fileno())
     evbuf.start()
     fill(near)
@@ -87,9 +89,11 @@ def test_whether_output_leaves_after_the_end_of_the_input(
 
 
 @rule("levent.newevbuf.errorcb")
-def test_whether_the_end_is_told_again(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+def test_whether_the_end_is_told_again(
+    rounds: LeventDriver, channels: Channels, observe: Observation
+) -> None:
     """stop() and start() of an event whose file has ended."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     inlet.far.close()
     rounds.quiet()

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 # So many calls are "again and again".
 _MANY = 30
 
 
-class _Patient(Inlet):
+class _Patient(ReceivingBuffer):
     """Takes nothing in its calls, and stops if they have no end."""
 
-    def __init__(self, rounds: Rounds, wires: Wires, low: int, high: int) -> None:
-        super().__init__(rounds, wires.pair(), self._read)
+    def __init__(self, rounds: LeventDriver, channels: Channels, low: int, high: int) -> None:
+        super().__init__(rounds, channels.pair(), self._read)
         self.calls = 0
         self.evbuf.set_read_watermarks(low, high)
 
@@ -35,8 +35,8 @@ class _Patient(Inlet):
             self.evbuf.start()
 
 
-def _started(rounds: Rounds, wires: Wires, low: int, high: int) -> _Patient:
-    inlet = _Patient(rounds, wires, low, high)
+def _started(rounds: LeventDriver, channels: Channels, low: int, high: int) -> _Patient:
+    inlet = _Patient(rounds, channels, low, high)
     inlet.evbuf.start()
     return inlet
 
@@ -50,10 +50,10 @@ def _calls(count: int) -> str:
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [1, 4, 9, 10, 11])
 def test_how_much_is_taken_in(
-    rounds: Rounds, wires: Wires, observe: Observation, high: int
+    rounds: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
     """Ten bytes come at once and nobody takes any."""
-    inlet = _started(rounds, wires, 0, high)
+    inlet = _started(rounds, channels, 0, high)
     inlet.send(10)
     rounds.quiet()
     observe(f"{inlet.level} bytes in the input", of=f"10 sent, high {high}")
@@ -62,10 +62,10 @@ def test_how_much_is_taken_in(
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [4096, 65536])
 def test_how_much_is_taken_in_of_a_lot(
-    rounds: Rounds, wires: Wires, observe: Observation, high: int
+    rounds: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
     """A hundred thousand bytes, in as many passes as the loop wants."""
-    inlet = _started(rounds, wires, 0, high)
+    inlet = _started(rounds, channels, 0, high)
     inlet.send(100_000)
     inlet.pour(lambda: None)
     rounds.quiet()
@@ -75,9 +75,11 @@ def test_how_much_is_taken_in_of_a_lot(
 
 
 @rule("levent.buffer.read-highwater")
-def test_calls_at_the_high_watermark(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+def test_calls_at_the_high_watermark(
+    rounds: LeventDriver, channels: Channels, observe: Observation
+) -> None:
     """Once the input is full, nothing can arrive in it; a call is for what lies there."""
-    inlet = _started(rounds, wires, 0, 4)
+    inlet = _started(rounds, channels, 0, 4)
     inlet.send(10)
     rounds.quiet(2 * _MANY)
     observe(_calls(inlet.calls), of="10 sent, high 4, calls")
@@ -86,10 +88,10 @@ def test_calls_at_the_high_watermark(rounds: Rounds, wires: Wires, observe: Obse
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("size", [1, 3, 4])
 def test_when_reading_goes_on(
-    rounds: Rounds, wires: Wires, observe: Observation, size: int
+    rounds: LeventDriver, channels: Channels, observe: Observation, size: int
 ) -> None:
     """Ten bytes were sent, the input is limited to four, and so many are taken of it."""
-    inlet = _started(rounds, wires, 0, 4)
+    inlet = _started(rounds, channels, 0, 4)
     inlet.send(10)
     rounds.quiet()
     inlet.take(size)
@@ -102,10 +104,10 @@ def test_when_reading_goes_on(
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [0, 3, 4, 20])
 def test_a_high_watermark_that_changes(
-    rounds: Rounds, wires: Wires, observe: Observation, high: int
+    rounds: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
     """At first four; ten bytes were sent."""
-    inlet = _started(rounds, wires, 0, 4)
+    inlet = _started(rounds, channels, 0, 4)
     inlet.send(10)
     rounds.quiet()
     inlet.evbuf.set_read_watermarks(0, high)
@@ -117,12 +119,12 @@ def test_a_high_watermark_that_changes(
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("low, high", [(4, 4), (5, 4), (10, 4)])
 def test_a_low_watermark_that_is_not_below_the_high_one(
-    rounds: Rounds, wires: Wires, observe: Observation, low: int, high: int
+    rounds: LeventDriver, channels: Channels, observe: Observation, low: int, high: int
 ) -> None:
     """Whoever waits for more than there may be waits for ever, unless a loop knows better."""
     situation = f"low {low}, high {high}, 12 sent"
     try:
-        inlet = _Patient(rounds, wires, low, high)
+        inlet = _Patient(rounds, channels, low, high)
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of=situation)
         return
@@ -136,10 +138,10 @@ def test_a_low_watermark_that_is_not_below_the_high_one(
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("marks", [(-1, 0), (0, -1), (1.5, 0), ("1", 0), (None, None)], ids=str)
 def test_odd_watermarks(
-    rounds: Rounds, wires: Wires, observe: Observation, marks: tuple[int, int]
+    rounds: LeventDriver, channels: Channels, observe: Observation, marks: tuple[int, int]
 ) -> None:
     """Numbers that count no bytes."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     try:
         inlet.evbuf.set_read_watermarks(*marks)
     except Exception as error:  # a loop may refuse in any way

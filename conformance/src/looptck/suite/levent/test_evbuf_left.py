@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import pattern
-from looptck.probes.leftovers import Census, alive, left_since
-from looptck.probes.wires import Wires, fill
 from looptck.profiles.levent import EvBuf, Levent
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import pattern
+from looptck.testing.channels import Channels, fill
+from looptck.testing.resources import ResourceSnapshot, alive, left_since
 
 
 class Callback:
@@ -62,12 +62,12 @@ every_state = pytest.mark.parametrize("state", ["idle", "output waits", "the fil
 @rule("levent.newevbuf.nothing-left")
 @every_state
 def test_nobody_holds_the_callbacks_of_what_was_dropped(
-    levent: Levent, wires: Wires, state: str
+    levent: Levent, channels: Channels, state: str
 ) -> None:
     """Five of them, one after the other; garbage is collected before it is looked."""
     references: list[weakref.ref[Callback]] = []
     for _ in range(5):
-        near, far = wires.pair()
+        near, far = channels.pair()
         made, drop = _used(levent, near, far, state)
         references += made
         drop()
@@ -81,13 +81,13 @@ def test_nobody_holds_the_callbacks_of_what_was_dropped(
 @rule("levent.newevbuf.nothing-left")
 @every_state
 def test_no_descriptor_is_left_of_what_was_dropped(
-    levent: Levent, wires: Wires, state: str
+    levent: Levent, channels: Channels, state: str
 ) -> None:
     """One is used up before the count, for what a process keeps once."""
-    pairs = [wires.pair() for _ in range(4)]
+    pairs = [channels.pair() for _ in range(4)]
     _, drop = _used(levent, *pairs[0], state)
     drop()
-    before = Census.take()
+    before = ResourceSnapshot.take()
     for near, far in pairs[1:]:
         _, drop = _used(levent, near, far, state)
         drop()
@@ -100,10 +100,10 @@ def test_no_descriptor_is_left_of_what_was_dropped(
 @rule("levent.newevbuf.nothing-left")
 @every_state
 def test_the_file_stays_open_when_its_buffered_event_is_dropped(
-    levent: Levent, wires: Wires, state: str
+    levent: Levent, channels: Channels, state: str
 ) -> None:
     """It belongs to the program, which may go on with it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     _, drop = _used(levent, near, far, state)
     drop()
     alive([])

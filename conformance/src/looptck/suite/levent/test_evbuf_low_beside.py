@@ -7,19 +7,19 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet
-from looptck.probes.guards import guard
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires, fill
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer
+from looptck.testing.channels import Channels, fill
+from looptck.testing.guards import guard
+from looptck.testing.levent_driver import LeventDriver
 
 # In seconds; a loop() that has not ended by then has nothing more to do.
 _PATIENCE = 1.0
 
 
-def _run(rounds: Rounds, wires: Wires) -> None:
+def _run(rounds: LeventDriver, channels: Channels) -> None:
     """One `loop()`, which a callback of the test ends by `rounds.end`, or this one in the end."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     rounds.event("too late", near.fileno(), "r", lambda *_: rounds.end()).start()
     timer = threading.Timer(guard(_PATIENCE), lambda: far.send(b"!"))
     timer.start()
@@ -34,10 +34,10 @@ def _run(rounds: Rounds, wires: Wires) -> None:
 @pytest.mark.parametrize("number", [2, 3, 10])
 @pytest.mark.parametrize("low", [0, 5])
 def test_each_of_those_that_are_ready_at_once_is_told(
-    rounds: Rounds, wires: Wires, number: int, low: int
+    rounds: LeventDriver, channels: Channels, number: int, low: int
 ) -> None:
     """All have what they wait for when the pass begins; twice."""
-    inlets = [Inlet(rounds, wires.pair(), name=str(at)) for at in range(number)]
+    inlets = [ReceivingBuffer(rounds, channels.pair(), name=str(at)) for at in range(number)]
     for inlet in inlets:
         inlet.evbuf.set_read_watermarks(low, 0)
         inlet.evbuf.start()
@@ -55,9 +55,11 @@ def test_each_of_those_that_are_ready_at_once_is_told(
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("full", [False, True], ids=["that can leave", "that cannot leave"])
-def test_input_is_told_while_there_is_output(rounds: Rounds, wires: Wires, full: bool) -> None:
+def test_input_is_told_while_there_is_output(
+    rounds: LeventDriver, channels: Channels, full: bool
+) -> None:
     """Some is written before each arrival."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(5, 0)
     inlet.evbuf.start()
     rounds.quiet(5)
@@ -74,9 +76,9 @@ def test_input_is_told_while_there_is_output(rounds: Rounds, wires: Wires, full:
 
 
 @rule("levent.buffer.read-lowwater")
-def test_lines_that_were_taken_do_not_count(rounds: Rounds, wires: Wires) -> None:
+def test_lines_that_were_taken_do_not_count(rounds: LeventDriver, channels: Channels) -> None:
     """A line, and then the rest; of ten bytes that are waited for, nine come again."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(10, 0)
     inlet.evbuf.start()
     inlet.send_bytes(b"12345678\n0")
@@ -96,9 +98,9 @@ def test_lines_that_were_taken_do_not_count(rounds: Rounds, wires: Wires) -> Non
 
 
 @rule("levent.buffer.read-lowwater")
-def test_what_arrived_before_a_stop_counts(rounds: Rounds, wires: Wires) -> None:
+def test_what_arrived_before_a_stop_counts(rounds: LeventDriver, channels: Channels) -> None:
     """Nine of ten come before it, and the last one after the start."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(10, 0)
     inlet.evbuf.start()
     inlet.send(9)
@@ -116,7 +118,9 @@ def test_what_arrived_before_a_stop_counts(rounds: Rounds, wires: Wires) -> None
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", [0, 1, 10])
-def test_every_arrival_is_told_in_a_loop_that_waits(rounds: Rounds, wires: Wires, low: int) -> None:
+def test_every_arrival_is_told_in_a_loop_that_waits(
+    rounds: LeventDriver, channels: Channels, low: int
+) -> None:
     """One loop(); each call takes everything and lets the peer send the next portion."""
     portions = 6
 
@@ -129,11 +133,11 @@ def test_every_arrival_is_told_in_a_loop_that_waits(rounds: Rounds, wires: Wires
         elif len(inlet.taken) == len(inlet.sent):
             rounds.end()
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.set_read_watermarks(low, 0)
     inlet.evbuf.start()
     inlet.send(10)
-    _run(rounds, wires)
+    _run(rounds, channels)
     assert not rounds.count("too late"), (
         f"10 bytes came in the middle of each call, {portions} times in one loop(), and after "
         f"{rounds.count('read')} calls readcb did not run again; its low watermark is {low}"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("there", [1, 5, 9])
 def test_a_low_watermark_that_was_raised_counts_for_the_next_arrival(
-    rounds: Rounds, wires: Wires, there: int
+    rounds: LeventDriver, channels: Channels, there: int
 ) -> None:
     """Some bytes were told at a watermark of 1; of ten the last one is missing then."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(1, 0)
     inlet.evbuf.start()
     inlet.send(there)
@@ -40,10 +40,10 @@ def test_a_low_watermark_that_was_raised_counts_for_the_next_arrival(
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", [0, 1, 5, 6])
 def test_a_low_watermark_that_was_lowered_counts_for_the_next_arrival(
-    rounds: Rounds, wires: Wires, low: int
+    rounds: LeventDriver, channels: Channels, low: int
 ) -> None:
     """Five bytes are there, and ten were waited for; the sixth is enough, and nobody takes any."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(10, 0)
     inlet.evbuf.start()
     inlet.send(5)
@@ -60,7 +60,7 @@ def test_a_low_watermark_that_was_lowered_counts_for_the_next_arrival(
 
 @rule("levent.buffer.read-lowwater")
 def test_a_low_watermark_set_in_a_call_counts_for_the_next_one(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """Each call takes everything and asks for a byte more, as a reader of records does."""
     wanted = 1
@@ -72,7 +72,7 @@ def test_a_low_watermark_set_in_a_call_counts_for_the_next_one(
         wanted += 1
         inlet.evbuf.set_read_watermarks(wanted, 0)
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.set_read_watermarks(1, 0)
     inlet.evbuf.start()
     for _ in range(1 + 2 + 3 + 4 + 5):
@@ -85,9 +85,11 @@ def test_a_low_watermark_set_in_a_call_counts_for_the_next_one(
 
 
 @rule("levent.buffer.read-lowwater-no-data")
-def test_calls_for_what_lies_there(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+def test_calls_for_what_lies_there(
+    rounds: LeventDriver, channels: Channels, observe: Observation
+) -> None:
     """How often is seen in so many passes that "in each pass" cannot be mistaken for "once"."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(4, 0)
     inlet.evbuf.start()
     inlet.send(10)
@@ -108,9 +110,11 @@ def test_calls_for_what_lies_there(rounds: Rounds, wires: Wires, observe: Observ
 
 
 @rule("levent.buffer.read-lowwater-no-data")
-def test_a_call_that_takes_some(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+def test_a_call_that_takes_some(
+    rounds: LeventDriver, channels: Channels, observe: Observation
+) -> None:
     """Ten bytes at once, and a call takes two, while there are two."""
-    inlet = Inlet(rounds, wires.pair(), lambda *_: inlet.take(2))
+    inlet = ReceivingBuffer(rounds, channels.pair(), lambda *_: inlet.take(2))
     inlet.evbuf.start()
     inlet.send(10)
     inlet.arrive()
@@ -120,7 +124,7 @@ def test_a_call_that_takes_some(rounds: Rounds, wires: Wires, observe: Observati
     observe(calls, of="each call takes 2 of 10")
 
 
-def _observe(rounds: Rounds, observe: Observation, situation: str) -> None:
+def _observe(rounds: LeventDriver, observe: Observation, situation: str) -> None:
     before = rounds.count("read")
     rounds.quiet(20)
     calls = rounds.count("read") - before

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, unread
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, unread
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
 
 # More than any test here sends; whoever waits for it waits for ever.
 FAR = 1_000_000
 
 
-def _told(rounds: Rounds, inlet: Inlet, size: int, why: str) -> None:
+def _told(rounds: LeventDriver, inlet: ReceivingBuffer, size: int, why: str) -> None:
     before = rounds.count("read")
     inlet.send(size)
     assert rounds.until_count("read", before + 1), (
@@ -21,7 +21,7 @@ def _told(rounds: Rounds, inlet: Inlet, size: int, why: str) -> None:
     )
 
 
-def _silent(rounds: Rounds, inlet: Inlet, size: int, why: str) -> None:
+def _silent(rounds: LeventDriver, inlet: ReceivingBuffer, size: int, why: str) -> None:
     before = rounds.count("read")
     inlet.send(size)
     inlet.arrive()
@@ -31,7 +31,7 @@ def _silent(rounds: Rounds, inlet: Inlet, size: int, why: str) -> None:
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("when", ["before the start", "after it", "in a callback"])
 def test_a_low_watermark_is_followed_whenever_it_was_set(
-    rounds: Rounds, wires: Wires, when: str
+    rounds: LeventDriver, channels: Channels, when: str
 ) -> None:
     """Twenty bytes are far too few, and twenty more are far too many."""
 
@@ -39,7 +39,7 @@ def test_a_low_watermark_is_followed_whenever_it_was_set(
         if when == "in a callback":
             inlet.evbuf.set_read_watermarks(30, 0)
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     if when == "before the start":
         inlet.evbuf.set_read_watermarks(30, 0)
     inlet.evbuf.start()
@@ -54,9 +54,9 @@ def test_a_low_watermark_is_followed_whenever_it_was_set(
 
 
 @rule("levent.newevbuf.watermarks-exist")
-def test_the_last_watermark_holds(rounds: Rounds, wires: Wires) -> None:
+def test_the_last_watermark_holds(rounds: LeventDriver, channels: Channels) -> None:
     """Up, down, up again and to 0, each before an arrival."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     inlet.evbuf.set_read_watermarks(FAR, 0)
     _silent(rounds, inlet, 20, f"with a low watermark of {FAR}")
@@ -71,10 +71,10 @@ def test_the_last_watermark_holds(rounds: Rounds, wires: Wires) -> None:
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("started", [False, True], ids=["before the start", "after it"])
 def test_the_watermarks_of_the_output_are_not_those_of_the_input(
-    rounds: Rounds, wires: Wires, started: bool
+    rounds: LeventDriver, channels: Channels, started: bool
 ) -> None:
     """The one of the output is far above what is sent; readcb does not wait for it."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     if started:
         inlet.evbuf.start()
         rounds.quiet(5)
@@ -89,10 +89,10 @@ def test_the_watermarks_of_the_output_are_not_those_of_the_input(
 
 @rule("levent.newevbuf.watermarks-exist")
 def test_the_watermarks_of_the_input_are_not_those_of_the_output(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """The one of the input is far above the level; writecb waits for the output to be empty."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.evbuf.set_read_watermarks(FAR, 0)
     outlet.start()
     outlet.write(50_000)
@@ -110,11 +110,11 @@ def test_the_watermarks_of_the_input_are_not_those_of_the_output(
 
 @rule("levent.newevbuf.watermarks-exist")
 def test_a_high_watermark_of_the_output_does_not_limit_the_input(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """And that of one buffered event, which is not started, does not limit another."""
-    limited = Inlet(rounds, wires.pair(), name="limited")
-    free = Inlet(rounds, wires.pair())
+    limited = ReceivingBuffer(rounds, channels.pair(), name="limited")
+    free = ReceivingBuffer(rounds, channels.pair())
     limited.evbuf.set_read_watermarks(0, 5)
     free.evbuf.set_write_watermarks(0, 5)
     free.evbuf.start()
@@ -131,11 +131,11 @@ def test_a_high_watermark_of_the_output_does_not_limit_the_input(
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("first", [True, False], ids=["set for the older", "set for the newer"])
 def test_the_watermarks_of_one_are_not_those_of_another(
-    rounds: Rounds, wires: Wires, first: bool
+    rounds: LeventDriver, channels: Channels, first: bool
 ) -> None:
     """One waits for more than there will be, and the other one for nothing in particular."""
-    older = Inlet(rounds, wires.pair(), name="older")
-    newer = Inlet(rounds, wires.pair(), name="newer")
+    older = ReceivingBuffer(rounds, channels.pair(), name="older")
+    newer = ReceivingBuffer(rounds, channels.pair(), name="newer")
     waits, serves = (older, newer) if first else (newer, older)
     waits.evbuf.set_read_watermarks(FAR, 0)
     for inlet in (older, newer):
@@ -151,7 +151,7 @@ def test_the_watermarks_of_one_are_not_those_of_another(
     )
 
 
-def _told_above_none(rounds: Rounds, outlet: Outlet, why: str) -> None:
+def _told_above_none(rounds: LeventDriver, outlet: SendingBuffer, why: str) -> None:
     """More is written than can leave, before the peer takes some of it, and after it.
 
     What leaves within `write` may be told or not, having never been in the output.
@@ -164,7 +164,7 @@ def _told_above_none(rounds: Rounds, outlet: Outlet, why: str) -> None:
     rounds.quiet(5)
 
 
-def _told_at_none(rounds: Rounds, outlet: Outlet, why: str) -> None:
+def _told_at_none(rounds: LeventDriver, outlet: SendingBuffer, why: str) -> None:
     """No call as long as the peer takes nothing, whatever has left."""
     before = len(outlet.called_at)
     outlet.write(50_000)
@@ -179,7 +179,7 @@ def _told_at_none(rounds: Rounds, outlet: Outlet, why: str) -> None:
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("when", ["before the start", "after it", "in a callback"])
 def test_a_low_watermark_of_the_output_is_followed_whenever_it_was_set(
-    rounds: Rounds, wires: Wires, when: str
+    rounds: LeventDriver, channels: Channels, when: str
 ) -> None:
     """It is above all that is ever written, so that each piece that leaves brings a call."""
 
@@ -187,7 +187,7 @@ def test_a_low_watermark_of_the_output_is_followed_whenever_it_was_set(
         if when == "in a callback":
             outlet.evbuf.set_write_watermarks(FAR, 0)
 
-    outlet = Outlet(rounds, wires, write)
+    outlet = SendingBuffer(rounds, channels, write)
     if when == "before the start":
         outlet.evbuf.set_write_watermarks(FAR, 0)
     outlet.start()
@@ -201,9 +201,9 @@ def test_a_low_watermark_of_the_output_is_followed_whenever_it_was_set(
 
 
 @rule("levent.newevbuf.watermarks-exist")
-def test_the_last_watermark_of_the_output_holds(rounds: Rounds, wires: Wires) -> None:
+def test_the_last_watermark_of_the_output_holds(rounds: LeventDriver, channels: Channels) -> None:
     """Up, down and up again, each before something is written."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     _told_at_none(rounds, outlet, "with a low watermark that nobody has set")
     outlet.evbuf.set_write_watermarks(FAR, 0)
@@ -217,10 +217,10 @@ def test_the_last_watermark_of_the_output_holds(rounds: Rounds, wires: Wires) ->
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("first", [True, False], ids=["set for the older", "set for the newer"])
 def test_the_watermarks_of_one_output_are_not_those_of_another(
-    rounds: Rounds, wires: Wires, first: bool
+    rounds: LeventDriver, channels: Channels, first: bool
 ) -> None:
     """One is told of each piece that leaves, and the other one when nothing is left."""
-    older, newer = Outlet(rounds, wires), Outlet(rounds, wires)
+    older, newer = SendingBuffer(rounds, channels), SendingBuffer(rounds, channels)
     high, none = (older, newer) if first else (newer, older)
     high.evbuf.set_write_watermarks(FAR, 0)
     for outlet in (older, newer):
@@ -230,9 +230,11 @@ def test_the_watermarks_of_one_output_are_not_those_of_another(
 
 
 @rule("levent.newevbuf.watermarks-exist")
-def test_the_watermarks_of_the_input_outlast_a_stop(rounds: Rounds, wires: Wires) -> None:
+def test_the_watermarks_of_the_input_outlast_a_stop(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Stopped and started twice, between two passes and without one."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(30, 0)
     for passes in (5, 0):
         inlet.evbuf.start()
@@ -244,9 +246,11 @@ def test_the_watermarks_of_the_input_outlast_a_stop(rounds: Rounds, wires: Wires
 
 
 @rule("levent.newevbuf.watermarks-exist")
-def test_the_watermarks_of_the_output_outlast_a_stop(rounds: Rounds, wires: Wires) -> None:
+def test_the_watermarks_of_the_output_outlast_a_stop(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Stopped and started twice, between two passes and without one."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.evbuf.set_write_watermarks(FAR, 0)
     for passes in (5, 0):
         outlet.evbuf.start()
@@ -257,14 +261,16 @@ def test_the_watermarks_of_the_output_outlast_a_stop(rounds: Rounds, wires: Wire
 
 
 @rule("levent.newevbuf.watermarks-exist")
-def test_a_low_watermark_beside_a_high_one_is_the_low_one(rounds: Rounds, wires: Wires) -> None:
+def test_a_low_watermark_beside_a_high_one_is_the_low_one(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Of the input, the first number is for calls; of the output too."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.set_read_watermarks(10, 1000)
     inlet.evbuf.start()
     _silent(rounds, inlet, 5, "with a low watermark of 10 and a high one of 1000")
     _told(rounds, inlet, 50, "with a low watermark of 10 and a high one of 1000")
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.evbuf.set_write_watermarks(0, FAR)
     outlet.start()
     _told_at_none(rounds, outlet, f"with a low watermark of 0 and a high one of {FAR}")

@@ -6,13 +6,13 @@ import io
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, receive
-from looptck.probes.observation import Observation
-from looptck.probes.polling import why_refused
-from looptck.probes.rounds import Act, Rounds
-from looptck.probes.wires import Wires, fill
-from looptck.witness import behind
+from looptck.rules.markers import rule
+from looptck.subjects.call_counter import unwrap
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive
+from looptck.testing.channels import Channels, fill
+from looptck.testing.hop_driver import error_of
+from looptck.testing.levent_driver import Act, LeventDriver
+from looptck.testing.observation import Observation
 
 
 class Line:
@@ -23,12 +23,12 @@ class Line:
 
 
 @rule("levent.newevbuf.creates")
-def test_both_buffers_of_a_new_one_are_empty(rounds: Rounds, wires: Wires) -> None:
+def test_both_buffers_of_a_new_one_are_empty(rounds: LeventDriver, channels: Channels) -> None:
     """The first that is read is the first that was sent; the peer gets nothing.
 
     Nothing is read from an empty input: what that does is for other rules.
     """
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     rounds.quiet()
     assert not receive(inlet.far, 100), "the peer got bytes that nobody wrote"
@@ -40,19 +40,19 @@ def test_both_buffers_of_a_new_one_are_empty(rounds: Rounds, wires: Wires) -> No
 
 
 @rule("levent.newevbuf.creates")
-def test_each_call_makes_another_one(rounds: Rounds, wires: Wires) -> None:
+def test_each_call_makes_another_one(rounds: LeventDriver, channels: Channels) -> None:
     """The same callbacks for all; nothing else tells them apart but their files."""
-    files = [wires.pair()[0].fileno() for _ in range(3)]
+    files = [channels.pair()[0].fileno() for _ in range(3)]
     made = [rounds.base.newevbuf(file, print, print, print) for file in files]
-    assert len({id(behind(each)) for each in made}) == len(made), (
+    assert len({id(unwrap(each)) for each in made}) == len(made), (
         "newevbuf() returned the same buffered event twice"
     )
 
 
 @rule("levent.newevbuf.creates")
-def test_each_serves_its_own_file(rounds: Rounds, wires: Wires) -> None:
+def test_each_serves_its_own_file(rounds: LeventDriver, channels: Channels) -> None:
     """Three of them; each has a letter that its peer sends, and one that its peer gets."""
-    inlets = [Inlet(rounds, wires.pair(), name=str(number)) for number in range(3)]
+    inlets = [ReceivingBuffer(rounds, channels.pair(), name=str(number)) for number in range(3)]
     for inlet, letter in zip(inlets, b"abc", strict=True):
         inlet.evbuf.start()
         inlet.send_bytes(bytes([letter]) * 20)
@@ -70,13 +70,13 @@ def test_each_serves_its_own_file(rounds: Rounds, wires: Wires) -> None:
 
 
 @rule("levent.newevbuf.creates")
-def test_each_calls_its_own_callbacks(rounds: Rounds, wires: Wires) -> None:
+def test_each_calls_its_own_callbacks(rounds: LeventDriver, channels: Channels) -> None:
     """Something comes for one of three, and something leaves from it; then for the next.
 
     A loop may call writecb in each pass while an output is empty, so that of
     those that have nothing to do only readcb and errorcb must be quiet.
     """
-    inlets = [Inlet(rounds, wires.pair(), name=str(number)) for number in range(3)]
+    inlets = [ReceivingBuffer(rounds, channels.pair(), name=str(number)) for number in range(3)]
     for inlet in inlets:
         inlet.evbuf.start()
     rounds.quiet()
@@ -101,10 +101,10 @@ def test_each_calls_its_own_callbacks(rounds: Rounds, wires: Wires) -> None:
 
 @rule("levent.newevbuf.creates")
 def test_the_number_of_a_file_that_was_closed_brings_nothing_back(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """Bytes were in both buffers when the first one was stopped and its file closed."""
-    old = Inlet(rounds, wires.pair(), name="old")
+    old = ReceivingBuffer(rounds, channels.pair(), name="old")
     old.evbuf.start()
     old.send_bytes(b"not taken")
     old.arrive()
@@ -116,7 +116,7 @@ def test_the_number_of_a_file_that_was_closed_brings_nothing_back(
     old.near.close()
     old.far.close()
     before = len(rounds.trace)
-    new = Inlet(rounds, wires.pair_at(number), name="new")
+    new = ReceivingBuffer(rounds, channels.pair_at(number), name="new")
     new.evbuf.start()
     rounds.quiet()
     came = receive(new.far, 100)
@@ -134,10 +134,10 @@ def test_the_number_of_a_file_that_was_closed_brings_nothing_back(
 
 @rule("levent.newevbuf.creates")
 def test_the_first_callback_is_for_data_and_the_second_for_room(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """Nothing is sent while something is written; whether each is called is for other rules."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.write(10)
     rounds.quiet()
@@ -149,10 +149,12 @@ def test_the_first_callback_is_for_data_and_the_second_for_room(
 
 
 @rule("levent.newevbuf.creates")
-def test_an_object_of_a_type_with_an_accessor_is_a_file(rounds: Rounds, wires: Wires) -> None:
+def test_an_object_of_a_type_with_an_accessor_is_a_file(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """The accessor is the only one who knows the number."""
     rounds.levent.setfdaccessor(Line, lambda line: line.number)
-    near, far = wires.pair()
+    near, far = channels.pair()
     evbuf = rounds.evbuf(Line(near.fileno()))
     evbuf.start()
     far.send(b"hello")
@@ -164,10 +166,10 @@ def test_an_object_of_a_type_with_an_accessor_is_a_file(rounds: Rounds, wires: W
 
 
 @rule("levent.newevbuf.creates")
-def test_two_objects_of_a_type_are_two_files(rounds: Rounds, wires: Wires) -> None:
+def test_two_objects_of_a_type_are_two_files(rounds: LeventDriver, channels: Channels) -> None:
     """The accessor is asked about each of them."""
     rounds.levent.setfdaccessor(Line, lambda line: line.number)
-    pairs = [wires.pair() for _ in range(2)]
+    pairs = [channels.pair() for _ in range(2)]
     made = [rounds.evbuf(Line(near.fileno()), name=str(at)) for at, (near, _) in enumerate(pairs)]
     for evbuf in made:
         evbuf.start()
@@ -180,10 +182,10 @@ def test_two_objects_of_a_type_are_two_files(rounds: Rounds, wires: Wires) -> No
 
 
 @rule("levent.newevbuf.creates")
-def test_an_object_of_a_type_without_an_accessor_is_refused(rounds: Rounds) -> None:
+def test_an_object_of_a_type_without_an_accessor_is_refused(rounds: LeventDriver) -> None:
     """By newevbuf, or at the latest by start; it must not pass for some descriptor."""
     unknown = type("Unknown", (), {})()
-    assert why_refused(lambda: rounds.evbuf(unknown).start()), (
+    assert error_of(lambda: rounds.evbuf(unknown).start()), (
         "newevbuf() took an object of a type that setfdaccessor() was never told of"
     )
 
@@ -191,10 +193,10 @@ def test_an_object_of_a_type_without_an_accessor_is_refused(rounds: Rounds) -> N
 @rule("levent.newevbuf.callbacks-optional")
 @pytest.mark.parametrize("missing", ["readcb", "writecb", "errorcb", "all", "left out", "trailing"])
 def test_missing_callbacks(
-    rounds: Rounds, wires: Wires, observe: Observation, missing: str
+    rounds: LeventDriver, channels: Channels, observe: Observation, missing: str
 ) -> None:
     """What is there is called; what is not is not missed, as far as can be seen."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     names = ("readcb", "writecb", "errorcb")
     callbacks = [
         None if missing in (name, "all") else rounds.callback(name.removesuffix("cb"))
@@ -222,9 +224,9 @@ def test_missing_callbacks(
 @rule("levent.newevbuf.callbacks-optional")
 @pytest.mark.parametrize("wrong", [5, "read", ()], ids=str)
 def test_callbacks_that_cannot_be_called(
-    rounds: Rounds, wires: Wires, observe: Observation, wrong: object
+    rounds: LeventDriver, channels: Channels, observe: Observation, wrong: object
 ) -> None:
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     try:
         rounds.base.newevbuf(near.fileno(), wrong, None, None)  # type: ignore[arg-type]  # that is the point
     except Exception as error:  # a loop may refuse in any way
@@ -236,18 +238,18 @@ def test_callbacks_that_cannot_be_called(
 @rule("levent.newevbuf.callback-args")
 @pytest.mark.parametrize("file", ["a descriptor", "an object"])
 def test_what_callbacks_are_given(
-    rounds: Rounds, wires: Wires, observe: Observation, file: str
+    rounds: LeventDriver, channels: Channels, observe: Observation, file: str
 ) -> None:
     """Data comes, output leaves, and the file ends."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     # far above every flag that a callback might be given
-    number = wires.numbered(near, 700).fileno()
+    number = channels.numbered(near, 700).fileno()
     rounds.levent.setfdaccessor(Line, lambda line: line.number)
     subject: object = number if file == "a descriptor" else Line(number)
 
     def saying(name: str) -> Act:
         def act(*arguments: object) -> None:
-            kinds = [_kind(argument, subject, number, behind(evbuf)) for argument in arguments]
+            kinds = [_kind(argument, subject, number, unwrap(evbuf)) for argument in arguments]
             given[name] = ", ".join(kinds) or "nothing"
 
         return act

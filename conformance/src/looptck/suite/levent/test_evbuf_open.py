@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, receive
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import EvBuf, Levent
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 
 @rule("levent.bufevent.delete")
 @pytest.mark.parametrize("where", ["readcb", "writecb", "errorcb"])
 def test_calls_after_a_delete_in_a_callback(
-    rounds: Rounds, wires: Wires, observe: Observation, where: str
+    rounds: LeventDriver, channels: Channels, observe: Observation, where: str
 ) -> None:
     """Data, the end of the file and room come at once."""
     called: list[str] = []
@@ -32,9 +32,9 @@ def test_calls_after_a_delete_in_a_callback(
             called.append("delete")
 
     armed = False
-    inlet = Inlet(
+    inlet = ReceivingBuffer(
         rounds,
-        wires.pair(),
+        channels.pair(),
         lambda *_: act("readcb"),
         lambda *_: act("writecb"),
         lambda *_: act("errorcb"),
@@ -56,7 +56,9 @@ def test_calls_after_a_delete_in_a_callback(
 
 
 @rule("levent.bufevent.delete")
-def test_a_delete_by_another_one(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+def test_a_delete_by_another_one(
+    rounds: LeventDriver, channels: Channels, observe: Observation
+) -> None:
     """Data is there for both; whoever is called first deletes the other."""
     called: list[int] = []
 
@@ -66,7 +68,8 @@ def test_a_delete_by_another_one(rounds: Rounds, wires: Wires, observe: Observat
         called.append(at)
 
     inlets = [
-        Inlet(rounds, wires.pair(), lambda *_, at=at: act(at), name=str(at)) for at in range(2)
+        ReceivingBuffer(rounds, channels.pair(), lambda *_, at=at: act(at), name=str(at))
+        for at in range(2)
     ]
     for inlet in inlets:
         inlet.evbuf.start()
@@ -81,10 +84,10 @@ def test_a_delete_by_another_one(rounds: Rounds, wires: Wires, observe: Observat
 
 @rule("levent.bufevent.delete")
 def test_output_that_waits_when_it_is_deleted(
-    rounds: Rounds, wires: Wires, observe: Observation
+    rounds: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """The peer takes what was before it, and sees what comes."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.stuff()
     outlet.write(100)
@@ -101,7 +104,7 @@ def test_output_that_waits_when_it_is_deleted(
     observe("open" if _is_open(outlet) else "closed", of="the file afterwards")
 
 
-def _is_open(outlet: Outlet) -> bool:
+def _is_open(outlet: SendingBuffer) -> bool:
     try:
         outlet.near.send(b"x")
     except OSError:
@@ -123,9 +126,11 @@ USES: dict[str, Callable[[EvBuf], object]] = {
 
 @rule("levent.bufevent.delete")
 @pytest.mark.parametrize("use", USES)
-def test_use_after_a_delete(rounds: Rounds, wires: Wires, observe: Observation, use: str) -> None:
+def test_use_after_a_delete(
+    rounds: LeventDriver, channels: Channels, observe: Observation, use: str
+) -> None:
     """Its input holds ten bytes when it is deleted."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     inlet.send(10)
     inlet.arrive()
@@ -146,7 +151,7 @@ def test_use_after_a_delete(rounds: Rounds, wires: Wires, observe: Observation, 
 @rule("levent.bufevent.error-in-callback")
 @pytest.mark.parametrize("where", ["readcb", "writecb", "errorcb"])
 def test_an_exception_in_a_callback(
-    levent: Levent, wires: Wires, observe: Observation, where: str
+    levent: Levent, channels: Channels, observe: Observation, where: str
 ) -> None:
     """It is raised once; data comes again afterwards."""
     calls: list[str] = []
@@ -161,7 +166,7 @@ def test_an_exception_in_a_callback(
         return callback
 
     armed = False
-    near, far = wires.pair()
+    near, far = channels.pair()
     base = levent.newbase()
     evbuf = base.newevbuf(near.fileno(), *map(raising, ("readcb", "writecb", "errorcb")))
     evbuf.start()

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, pattern, same
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer, pattern, same
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 TEXTS = {
     "one line": b"a\n",
@@ -26,7 +26,7 @@ TEXTS = {
 every_text = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 
 
-def _lines(inlet: Inlet) -> list[bytes]:
+def _lines(inlet: ReceivingBuffer) -> list[bytes]:
     """What `readline` gives until it gives None."""
     lines: list[bytes] = []
     while (line := inlet.evbuf.readline()) is not None:
@@ -48,8 +48,8 @@ def _cuts(text: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield text[:at], text[at:]
 
 
-def _started(rounds: Rounds, wires: Wires) -> Inlet:
-    inlet = Inlet(rounds, wires.pair())
+def _started(rounds: LeventDriver, channels: Channels) -> ReceivingBuffer:
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     return inlet
 
@@ -57,10 +57,10 @@ def _started(rounds: Rounds, wires: Wires) -> Inlet:
 @rule("levent.bufevent.readline")
 @every_text
 def test_lines_that_arrived_at_once_are_read_one_by_one(
-    rounds: Rounds, wires: Wires, text: bytes
+    rounds: LeventDriver, channels: Channels, text: bytes
 ) -> None:
     """And what is behind the last break is left."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(text)
     inlet.arrive()
     lines, rest = _split(text)
@@ -74,12 +74,12 @@ def test_lines_that_arrived_at_once_are_read_one_by_one(
 @every_text
 @pytest.mark.parametrize("looked", [False, True], ids=["not looked at", "looked at"])
 def test_lines_are_the_same_however_they_were_cut(
-    rounds: Rounds, wires: Wires, text: bytes, looked: bool
+    rounds: LeventDriver, channels: Channels, text: bytes, looked: bool
 ) -> None:
     """Cut in two at each place, and looked at for lines after the first part, or not."""
     lines, rest = _split(text)
     for first, second in list(_cuts(text))[:20]:
-        inlet = _started(rounds, wires)
+        inlet = _started(rounds, channels)
         got: list[bytes] = []
         for part in (first, second):
             if part:
@@ -95,9 +95,11 @@ def test_lines_are_the_same_however_they_were_cut(
 
 
 @rule("levent.bufevent.readline")
-def test_a_line_that_comes_one_byte_at_a_time_is_whole(rounds: Rounds, wires: Wires) -> None:
+def test_a_line_that_comes_one_byte_at_a_time_is_whole(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """It is looked for after each byte."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     for byte in b"hello\n\nyou\n":
         inlet.send_bytes(bytes([byte]))
         rounds.quiet(5)
@@ -108,10 +110,10 @@ def test_a_line_that_comes_one_byte_at_a_time_is_whole(rounds: Rounds, wires: Wi
 
 @rule("levent.bufevent.readline")
 @pytest.mark.parametrize("length", [1023, 4096, 16383, 16384, 16385, 65535, 65536, 65537, 99_000])
-def test_a_long_line_is_whole(rounds: Rounds, wires: Wires, length: int) -> None:
+def test_a_long_line_is_whole(rounds: LeventDriver, channels: Channels, length: int) -> None:
     """A short one is before it and behind it."""
     long = pattern(length).replace(b"\n", b"-").replace(b"\r", b"-")
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(b"short\n" + long + b"\nlast\n")
     inlet.arrive()
     first, middle, last = (inlet.evbuf.readline() or b"" for _ in range(3))
@@ -124,9 +126,11 @@ def test_a_long_line_is_whole(rounds: Rounds, wires: Wires, length: int) -> None
 @pytest.mark.parametrize(
     "size", [2, 16, 32, 64, 100, 128, 256, 512, 1000, 1024, 4096, 16384, 65536]
 )
-def test_a_break_is_found_where_the_input_ends(rounds: Rounds, wires: Wires, size: int) -> None:
+def test_a_break_is_found_where_the_input_ends(
+    rounds: LeventDriver, channels: Channels, size: int
+) -> None:
     """One line and nothing else; with its break, that is a size that buffers may have."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(b"x" * (size - 1) + b"\n")
     inlet.arrive()
     line = inlet.evbuf.readline()
@@ -135,10 +139,12 @@ def test_a_break_is_found_where_the_input_ends(rounds: Rounds, wires: Wires, siz
 
 
 @rule("levent.bufevent.readline")
-def test_a_long_line_that_comes_in_pieces_is_whole(rounds: Rounds, wires: Wires) -> None:
+def test_a_long_line_that_comes_in_pieces_is_whole(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """It is looked for after each, in vain until the last."""
     long = pattern(250_000).replace(b"\n", b"-").replace(b"\r", b"-")
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     for at in range(0, len(long), 50_000):
         inlet.send_bytes(long[at : at + 50_000])
         inlet.arrive()
@@ -150,10 +156,10 @@ def test_a_long_line_that_comes_in_pieces_is_whole(rounds: Rounds, wires: Wires)
 
 @rule("levent.bufevent.readline")
 @pytest.mark.parametrize("lines", [100, 5000])
-def test_many_lines_are_read_in_order(rounds: Rounds, wires: Wires, lines: int) -> None:
+def test_many_lines_are_read_in_order(rounds: LeventDriver, channels: Channels, lines: int) -> None:
     """Numbered, so that a line that is lost or doubled shows."""
     sent = [b"line %d" % number for number in range(lines)]
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(b"".join(line + b"\n" for line in sent))
     inlet.arrive()
     got = _lines(inlet)
@@ -166,10 +172,12 @@ def test_many_lines_are_read_in_order(rounds: Rounds, wires: Wires, lines: int) 
 
 @rule("levent.bufevent.readline")
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6])
-def test_lines_and_other_reads_alternate(rounds: Rounds, wires: Wires, size: int) -> None:
+def test_lines_and_other_reads_alternate(
+    rounds: LeventDriver, channels: Channels, size: int
+) -> None:
     """A line, some bytes, the rest of their line, and so on; what was searched is not skipped."""
     text = b"one\ntwo\n\nthree\nfour\nfive and more\nsix\n" * 3
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(text)
     inlet.arrive()
     rest = text
@@ -185,10 +193,10 @@ def test_lines_and_other_reads_alternate(rounds: Rounds, wires: Wires, size: int
 
 @rule("levent.bufevent.readline")
 def test_a_search_that_failed_does_not_hide_a_break_that_comes_later(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """Looked for in vain, read away in part or whole, and then the break comes early."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     for size in (1, 5, 10):
         inlet.send_bytes(b"0123456789")
         inlet.arrive()
@@ -205,10 +213,10 @@ def test_a_search_that_failed_does_not_hide_a_break_that_comes_later(
 
 
 @rule("levent.bufevent.readline")
-def test_lines_are_read_in_readcb(rounds: Rounds, wires: Wires) -> None:
+def test_lines_are_read_in_readcb(rounds: LeventDriver, channels: Channels) -> None:
     """As a server of a line protocol does; the pieces are not lines."""
     got: list[bytes] = []
-    inlet = Inlet(rounds, wires.pair(), lambda *_: got.extend(_lines(inlet)))
+    inlet = ReceivingBuffer(rounds, channels.pair(), lambda *_: got.extend(_lines(inlet)))
     inlet.evbuf.start()
     for piece in (b"on", b"e\ntw", b"o\n\nthr", b"ee\nfour", b"\n", b"\nsix\n"):
         inlet.send_bytes(piece)
@@ -220,9 +228,9 @@ def test_lines_are_read_in_readcb(rounds: Rounds, wires: Wires) -> None:
 
 
 @rule("levent.bufevent.readline-none")
-def test_an_empty_input_has_no_line(rounds: Rounds, wires: Wires) -> None:
+def test_an_empty_input_has_no_line(rounds: LeventDriver, channels: Channels) -> None:
     """Before anything came, and when all was read."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     assert inlet.evbuf.readline() is None, "readline of an empty input did not give None"
     inlet.send_bytes(b"abc\n")
     inlet.arrive()
@@ -239,10 +247,10 @@ def test_an_empty_input_has_no_line(rounds: Rounds, wires: Wires) -> None:
 )
 @pytest.mark.parametrize("times", [1, 3])
 def test_what_has_no_break_is_not_drained(
-    rounds: Rounds, wires: Wires, text: bytes, times: int
+    rounds: LeventDriver, channels: Channels, text: bytes, times: int
 ) -> None:
     """However often it is asked; then a break comes, and the line is whole."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(text)
     inlet.arrive()
     for _ in range(times):
@@ -259,9 +267,11 @@ def test_what_has_no_break_is_not_drained(
 @pytest.mark.parametrize(
     "text", [b"a", b"abc", b"x" * 70_000], ids=lambda text: f"{len(text)} bytes"
 )
-def test_read_gives_what_readline_did_not(rounds: Rounds, wires: Wires, text: bytes) -> None:
+def test_read_gives_what_readline_did_not(
+    rounds: LeventDriver, channels: Channels, text: bytes
+) -> None:
     """Nothing was removed; after a line, too."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(b"line\n" + text)
     inlet.arrive()
     inlet.evbuf.readline()
@@ -274,14 +284,16 @@ def test_read_gives_what_readline_did_not(rounds: Rounds, wires: Wires, text: by
 
 @rule("levent.bufevent.readline-none")
 @pytest.mark.parametrize("end", ["close", "nothing"])
-def test_the_end_of_the_file_breaks_no_line(rounds: Rounds, wires: Wires, end: str) -> None:
+def test_the_end_of_the_file_breaks_no_line(
+    rounds: LeventDriver, channels: Channels, end: str
+) -> None:
     """The line will never be finished; its bytes can be read.
 
     If they are gone when no line was asked for, the end took them.
     """
 
-    def ended() -> Inlet:
-        inlet = _started(rounds, wires)
+    def ended() -> ReceivingBuffer:
+        inlet = _started(rounds, channels)
         inlet.send_bytes(b"two")
         inlet.arrive()
         if end == "close":
@@ -298,9 +310,9 @@ def test_the_end_of_the_file_breaks_no_line(rounds: Rounds, wires: Wires, end: s
 
 
 @rule("levent.bufevent.readline-none")
-def test_a_stop_breaks_no_line(rounds: Rounds, wires: Wires) -> None:
+def test_a_stop_breaks_no_line(rounds: LeventDriver, channels: Channels) -> None:
     """The line may be finished after a start."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(b"abc")
     inlet.arrive()
     inlet.evbuf.stop()
@@ -310,7 +322,7 @@ def test_a_stop_breaks_no_line(rounds: Rounds, wires: Wires) -> None:
 
 @rule("levent.bufevent.readline-none")
 @pytest.mark.parametrize("high", [1, 5, 4096])
-def test_a_full_input_breaks_no_line(rounds: Rounds, wires: Wires, high: int) -> None:
+def test_a_full_input_breaks_no_line(rounds: LeventDriver, channels: Channels, high: int) -> None:
     """Its high watermark is reached, and no line can ever be whole; the program takes it then."""
     lines: list[bytes | None] = []
 
@@ -319,7 +331,7 @@ def test_a_full_input_breaks_no_line(rounds: Rounds, wires: Wires, high: int) ->
         if inlet.level >= high:
             inlet.take_whatever()
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.set_read_watermarks(0, high)
     inlet.evbuf.start()
     inlet.send_bytes(b"x" * high)
@@ -329,9 +341,11 @@ def test_a_full_input_breaks_no_line(rounds: Rounds, wires: Wires, high: int) ->
 
 
 @rule("levent.bufevent.readline-none")
-def test_a_break_that_waits_in_the_file_is_not_found(rounds: Rounds, wires: Wires) -> None:
+def test_a_break_that_waits_in_the_file_is_not_found(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """It came when no loop ran."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(b"abc")
     inlet.arrive()
     inlet.send_bytes(b"def\n")
@@ -347,10 +361,10 @@ def test_a_break_that_waits_in_the_file_is_not_found(rounds: Rounds, wires: Wire
     ids=repr,
 )
 def test_what_breaks_a_line(
-    rounds: Rounds, wires: Wires, observe: Observation, text: bytes
+    rounds: LeventDriver, channels: Channels, observe: Observation, text: bytes
 ) -> None:
     """It came at once."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(text)
     inlet.arrive()
     observe(_told(inlet), of=repr(text))
@@ -359,10 +373,10 @@ def test_what_breaks_a_line(
 @rule("levent.bufevent.readline-crlf")
 @pytest.mark.parametrize("looked", [False, True], ids=["not looked at", "looked at"])
 def test_a_carriage_return_that_comes_before_its_line_feed(
-    rounds: Rounds, wires: Wires, observe: Observation, looked: bool
+    rounds: LeventDriver, channels: Channels, observe: Observation, looked: bool
 ) -> None:
     """In two arrivals."""
-    inlet = _started(rounds, wires)
+    inlet = _started(rounds, channels)
     inlet.send_bytes(b"a\r")
     inlet.arrive()
     first = f"{inlet.evbuf.readline()!r}, " if looked else ""
@@ -371,7 +385,7 @@ def test_a_carriage_return_that_comes_before_its_line_feed(
     observe(first + _told(inlet), of=f"'a\\r', {'readline, ' if looked else ''}'\\nb\\n'")
 
 
-def _told(inlet: Inlet) -> str:
+def _told(inlet: ReceivingBuffer) -> str:
     """The lines, and what is left."""
     lines: list[bytes] = []
     while len(lines) < 9 and (line := inlet.evbuf.readline()) is not None:

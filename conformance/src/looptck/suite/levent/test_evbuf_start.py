@@ -10,11 +10,11 @@ import threading
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, unread
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, unread
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 _DATA = b"some bytes"
 
@@ -25,10 +25,10 @@ _A_MOMENT = 0.02
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("end", [False, True], ids=["data", "data and the end"])
 def test_nothing_is_read_and_nothing_called_before_the_start(
-    rounds: Rounds, wires: Wires, end: bool
+    rounds: LeventDriver, channels: Channels, end: bool
 ) -> None:
     """Data waits in the file, and there is room for output."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.send_bytes(_DATA)
     if end:
         inlet.far.close()
@@ -41,9 +41,11 @@ def test_nothing_is_read_and_nothing_called_before_the_start(
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("file", ["data", "data and the end"])
-def test_nothing_is_read_when_it_is_made(rounds: Rounds, wires: Wires, file: str) -> None:
+def test_nothing_is_read_when_it_is_made(
+    rounds: LeventDriver, channels: Channels, file: str
+) -> None:
     """What it might read was there before."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(_DATA)
     if file == "data and the end":
         far.close()
@@ -57,10 +59,10 @@ def test_nothing_is_read_when_it_is_made(rounds: Rounds, wires: Wires, file: str
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("looped", [False, True], ids=["new base", "base that ran"])
 def test_what_is_not_started_keeps_no_loop_from_returning(
-    rounds: Rounds, wires: Wires, looped: bool
+    rounds: LeventDriver, channels: Channels, looped: bool
 ) -> None:
     """Data waits, so that a loop that serves it anyway calls, and is not silent for ever."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.send_bytes(_DATA)
     if looped:
         rounds.once()
@@ -69,8 +71,10 @@ def test_what_is_not_started_keeps_no_loop_from_returning(
 
 
 @rule("levent.bufevent.start")
-def test_what_waited_in_the_file_arrives_after_the_start(rounds: Rounds, wires: Wires) -> None:
-    inlet = Inlet(rounds, wires.pair())
+def test_what_waited_in_the_file_arrives_after_the_start(
+    rounds: LeventDriver, channels: Channels
+) -> None:
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.send_bytes(_DATA)
     rounds.quiet(5)
     inlet.evbuf.start()
@@ -82,9 +86,11 @@ def test_what_waited_in_the_file_arrives_after_the_start(rounds: Rounds, wires: 
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("idle", [0, 200])
-def test_what_comes_after_the_start_arrives(rounds: Rounds, wires: Wires, idle: int) -> None:
+def test_what_comes_after_the_start_arrives(
+    rounds: LeventDriver, channels: Channels, idle: int
+) -> None:
     """At once, or when the loop has had nothing to do for some passes; and then again."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     for _ in range(3):
         rounds.quiet(idle)
@@ -98,9 +104,9 @@ def test_what_comes_after_the_start_arrives(rounds: Rounds, wires: Wires, idle: 
 
 
 @rule("levent.bufevent.start")
-def test_output_leaves_after_the_start(rounds: Rounds, wires: Wires) -> None:
+def test_output_leaves_after_the_start(rounds: LeventDriver, channels: Channels) -> None:
     """And then again, when all of it has left."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     for _ in range(3):
         outlet.write(100)
@@ -108,10 +114,12 @@ def test_output_leaves_after_the_start(rounds: Rounds, wires: Wires) -> None:
 
 
 @rule("levent.bufevent.start")
-def test_one_that_is_started_in_a_callback_is_served(rounds: Rounds, wires: Wires) -> None:
+def test_one_that_is_started_in_a_callback_is_served(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Data for it has waited; the first one is served before."""
-    first = Inlet(rounds, wires.pair(), lambda *_: second.evbuf.start(), name="first")
-    second = Inlet(rounds, wires.pair(), name="second")
+    first = ReceivingBuffer(rounds, channels.pair(), lambda *_: second.evbuf.start(), name="first")
+    second = ReceivingBuffer(rounds, channels.pair(), name="second")
     second.send_bytes(_DATA)
     first.send_bytes(_DATA)
     first.evbuf.start()
@@ -122,7 +130,9 @@ def test_one_that_is_started_in_a_callback_is_served(rounds: Rounds, wires: Wire
 
 
 @rule("levent.bufevent.start")
-def test_the_loop_does_not_return_as_long_as_one_is_started(rounds: Rounds, wires: Wires) -> None:
+def test_the_loop_does_not_return_as_long_as_one_is_started(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Each of five has nothing to do until the one before it stops and sends to it."""
 
     def pass_on(at: int) -> None:
@@ -131,7 +141,8 @@ def test_the_loop_does_not_return_as_long_as_one_is_started(rounds: Rounds, wire
             inlets[at + 1].send_bytes(_DATA)
 
     inlets = [
-        Inlet(rounds, wires.pair(), lambda *_, at=at: pass_on(at), name=str(at)) for at in range(5)
+        ReceivingBuffer(rounds, channels.pair(), lambda *_, at=at: pass_on(at), name=str(at))
+        for at in range(5)
     ]
     for inlet in inlets:
         inlet.evbuf.start()
@@ -145,9 +156,9 @@ def test_the_loop_does_not_return_as_long_as_one_is_started(rounds: Rounds, wire
 
 
 @rule("levent.bufevent.start")
-def test_the_loop_waits_for_one_that_only_listens(rounds: Rounds, wires: Wires) -> None:
+def test_the_loop_waits_for_one_that_only_listens(rounds: LeventDriver, channels: Channels) -> None:
     """Nothing is ready when the loop begins to wait; a thread sends a moment later."""
-    inlet = Inlet(rounds, wires.pair(), lambda *_: inlet.evbuf.stop())
+    inlet = ReceivingBuffer(rounds, channels.pair(), lambda *_: inlet.evbuf.stop())
     inlet.evbuf.start()
     rounds.quiet(5)  # a first call of writecb
     sender = threading.Timer(_A_MOMENT, lambda: inlet.far.send(_DATA))
@@ -161,14 +172,16 @@ def test_the_loop_waits_for_one_that_only_listens(rounds: Rounds, wires: Wires) 
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("inside", [False, True], ids=["outside", "in a callback"])
-def test_to_start_again_changes_nothing(rounds: Rounds, wires: Wires, inside: bool) -> None:
+def test_to_start_again_changes_nothing(
+    rounds: LeventDriver, channels: Channels, inside: bool
+) -> None:
     """It is not served twice, and bytes that are there stay."""
 
     def read(*_arguments: object) -> None:
         if inside:
             inlet.evbuf.start()
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.start()
     inlet.evbuf.start()
     inlet.send_bytes(_DATA)
@@ -185,7 +198,9 @@ def test_to_start_again_changes_nothing(rounds: Rounds, wires: Wires, inside: bo
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("starts", [2, 3])
-def test_to_start_again_serves_nobody_twice(rounds: Rounds, wires: Wires, starts: int) -> None:
+def test_to_start_again_serves_nobody_twice(
+    rounds: LeventDriver, channels: Channels, starts: int
+) -> None:
     """Each call takes everything, so that another one would find less than it waits for."""
     empty: list[int] = []
 
@@ -194,7 +209,7 @@ def test_to_start_again_serves_nobody_twice(rounds: Rounds, wires: Wires, starts
             empty.append(inlet.level)
         inlet.take_whatever()
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.set_read_watermarks(1, 0)
     for _ in range(starts):
         inlet.evbuf.start()
@@ -207,9 +222,9 @@ def test_to_start_again_serves_nobody_twice(rounds: Rounds, wires: Wires, starts
 
 
 @rule("levent.bufevent.start")
-def test_to_start_again_keeps_the_output(rounds: Rounds, wires: Wires) -> None:
+def test_to_start_again_keeps_the_output(rounds: LeventDriver, channels: Channels) -> None:
     """Output waits for a peer that takes nothing."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.stuff()
     outlet.write(100)
@@ -224,9 +239,9 @@ def test_to_start_again_keeps_the_output(rounds: Rounds, wires: Wires) -> None:
 @rule("levent.bufevent.start-without-readcb")
 @pytest.mark.parametrize("writecb", [True, False], ids=["with a writecb", "without any callback"])
 def test_bytes_that_nobody_is_told_of(
-    rounds: Rounds, wires: Wires, observe: Observation, writecb: bool
+    rounds: LeventDriver, channels: Channels, observe: Observation, writecb: bool
 ) -> None:
-    near, far = wires.pair()
+    near, far = channels.pair()
     of = "only writecb" if writecb else "no callback"
     callback = rounds.callback("write") if writecb else None
     try:

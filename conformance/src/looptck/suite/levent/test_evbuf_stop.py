@@ -7,20 +7,20 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, gather, receive, same
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires, fill
 from looptck.profiles.levent import EvBuf
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, gather, receive, same
+from looptck.testing.channels import Channels, fill
+from looptck.testing.levent_driver import LeventDriver
 
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("end", [False, True], ids=["data", "data and the end"])
 def test_nothing_is_read_and_nothing_called_after_the_stop(
-    rounds: Rounds, wires: Wires, end: bool
+    rounds: LeventDriver, channels: Channels, end: bool
 ) -> None:
     """It was served before; data comes after the stop, and there is room for output."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     inlet.send(10)
     inlet.arrive()
@@ -35,9 +35,11 @@ def test_nothing_is_read_and_nothing_called_after_the_stop(
 
 
 @rule("levent.bufevent.stop")
-def test_what_is_stopped_keeps_no_loop_from_returning(rounds: Rounds, wires: Wires) -> None:
+def test_what_is_stopped_keeps_no_loop_from_returning(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Data waits in the file and output in the buffer, as much as at any time."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     inlet.send(10)
     inlet.arrive()
@@ -52,7 +54,7 @@ def test_what_is_stopped_keeps_no_loop_from_returning(rounds: Rounds, wires: Wir
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("first", ["read", "write", "any"])
 def test_nothing_is_called_after_a_stop_in_a_callback(
-    rounds: Rounds, wires: Wires, first: str
+    rounds: LeventDriver, channels: Channels, first: str
 ) -> None:
     """Data, the end of the file and room come at once; whoever is called first stops it."""
     stopped_in: list[str] = []
@@ -66,9 +68,9 @@ def test_nothing_is_called_after_a_stop_in_a_callback(
             stopped_in.append(name)
 
     armed = False
-    inlet = Inlet(
+    inlet = ReceivingBuffer(
         rounds,
-        wires.pair(),
+        channels.pair(),
         lambda *_: act("readcb" if first == "any" else "read"),
         lambda *_: act("writecb" if first == "any" else "write"),
         lambda *_: act("errorcb"),
@@ -102,12 +104,14 @@ class _Race:
 
 @rule("levent.bufevent.stop")
 def test_a_reader_that_another_one_stops_is_not_called_in_the_same_pass(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """Data is there for both when the pass begins."""
     race = _Race()
     for at in range(2):
-        inlet = Inlet(rounds, wires.pair(), lambda *_, at=at: race.call(at), name=str(at))
+        inlet = ReceivingBuffer(
+            rounds, channels.pair(), lambda *_, at=at: race.call(at), name=str(at)
+        )
         race.evbufs.append(inlet.evbuf)
         inlet.evbuf.start()
         inlet.send(10)
@@ -117,11 +121,11 @@ def test_a_reader_that_another_one_stops_is_not_called_in_the_same_pass(
 
 @rule("levent.bufevent.stop")
 def test_a_writer_that_another_one_stops_is_not_called_in_the_same_pass(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """There is room for the output of both when the pass begins."""
     race = _Race()
-    outlets = [Outlet(rounds, wires, lambda at=at: race.call(at)) for at in range(2)]
+    outlets = [SendingBuffer(rounds, channels, lambda at=at: race.call(at)) for at in range(2)]
     for outlet in outlets:
         race.evbufs.append(outlet.evbuf)
         outlet.start()
@@ -133,9 +137,11 @@ def test_a_writer_that_another_one_stops_is_not_called_in_the_same_pass(
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("stops", [2, 3])
-def test_to_stop_again_changes_nothing(rounds: Rounds, wires: Wires, stops: int) -> None:
+def test_to_stop_again_changes_nothing(
+    rounds: LeventDriver, channels: Channels, stops: int
+) -> None:
     """A loop may refuse it; one start() is enough after it."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     inlet.send(10)
     inlet.arrive()
@@ -162,8 +168,10 @@ def test_to_stop_again_changes_nothing(rounds: Rounds, wires: Wires, stops: int)
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("starts", [2, 3])
-def test_one_stop_is_enough_after_several_starts(rounds: Rounds, wires: Wires, starts: int) -> None:
-    inlet = Inlet(rounds, wires.pair())
+def test_one_stop_is_enough_after_several_starts(
+    rounds: LeventDriver, channels: Channels, starts: int
+) -> None:
+    inlet = ReceivingBuffer(rounds, channels.pair())
     for _ in range(starts):
         inlet.evbuf.start()
     rounds.quiet(5)
@@ -178,9 +186,11 @@ def test_one_stop_is_enough_after_several_starts(rounds: Rounds, wires: Wires, s
 
 
 @rule("levent.bufevent.stop")
-def test_a_stop_before_the_first_start_is_made_good_by_it(rounds: Rounds, wires: Wires) -> None:
+def test_a_stop_before_the_first_start_is_made_good_by_it(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """A loop may refuse to stop what is not started."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     with suppress(Exception):
         inlet.evbuf.stop()
     inlet.evbuf.start()
@@ -192,7 +202,7 @@ def test_a_stop_before_the_first_start_is_made_good_by_it(rounds: Rounds, wires:
 @pytest.mark.parametrize("size", [10, 50_000, 100_000])
 @pytest.mark.parametrize("room", [True, False], ids=["with output", "without output"])
 def test_nothing_moves_after_a_stop_in_a_callback(
-    rounds: Rounds, wires: Wires, size: int, room: bool
+    rounds: LeventDriver, channels: Channels, size: int, room: bool
 ) -> None:
     """The first call stops it, whichever it is; what is in the file then stays there."""
     levels: list[int] = []
@@ -203,7 +213,7 @@ def test_nothing_moves_after_a_stop_in_a_callback(
             levels.append(inlet.level)
 
     armed = False
-    inlet = Inlet(rounds, wires.pair(), None if room else act, act)
+    inlet = ReceivingBuffer(rounds, channels.pair(), None if room else act, act)
     inlet.evbuf.start()
     rounds.quiet(5)
     armed = True
@@ -223,7 +233,7 @@ def test_nothing_moves_after_a_stop_in_a_callback(
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("callback", ["readcb", "writecb"])
 def test_a_start_after_the_stop_in_the_same_callback_holds(
-    rounds: Rounds, wires: Wires, callback: str
+    rounds: LeventDriver, channels: Channels, callback: str
 ) -> None:
     """The last word counts, in the pass that is going on and later.
 
@@ -237,7 +247,9 @@ def test_a_start_after_the_stop_in_the_same_callback_holds(
             called.append(name)
 
     called: list[str] = []
-    inlet = Inlet(rounds, wires.pair(), lambda *_: act("readcb"), lambda *_: act("writecb"))
+    inlet = ReceivingBuffer(
+        rounds, channels.pair(), lambda *_: act("readcb"), lambda *_: act("writecb")
+    )
     inlet.evbuf.start()
     for _ in range(3):
         inlet.evbuf.write(b"output")

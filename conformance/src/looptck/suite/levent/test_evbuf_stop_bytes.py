@@ -7,20 +7,20 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, receive, same
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import EvBuf
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive, same
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
 
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("read", ["while stopped", "after the start", "half and half"])
 def test_input_stays_and_what_comes_later_is_behind_it(
-    rounds: Rounds, wires: Wires, read: str
+    rounds: LeventDriver, channels: Channels, read: str
 ) -> None:
     """Ten bytes are in the input at the stop, ten more come before the start, ten after it."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     inlet.send(10)
     inlet.arrive()
@@ -40,9 +40,9 @@ def test_input_stays_and_what_comes_later_is_behind_it(
 
 
 @rule("levent.bufevent.stop")
-def test_lines_can_be_read_while_stopped(rounds: Rounds, wires: Wires) -> None:
+def test_lines_can_be_read_while_stopped(rounds: LeventDriver, channels: Channels) -> None:
     """The first of two is read before the stop, as one reads lines then, and the second after."""
-    inlet = Inlet(rounds, wires.pair())
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     inlet.send_bytes(b"one\ntwo\n")
     inlet.arrive()
@@ -54,9 +54,9 @@ def test_lines_can_be_read_while_stopped(rounds: Rounds, wires: Wires) -> None:
 
 
 @rule("levent.bufevent.stop")
-def test_data_that_waited_for_the_start_is_told(rounds: Rounds, wires: Wires) -> None:
+def test_data_that_waited_for_the_start_is_told(rounds: LeventDriver, channels: Channels) -> None:
     """And so is what comes after it."""
-    inlet = Inlet(rounds, wires.pair(), lambda *_: inlet.take_whatever())
+    inlet = ReceivingBuffer(rounds, channels.pair(), lambda *_: inlet.take_whatever())
     inlet.evbuf.start()
     inlet.send(10)
     inlet.arrive()
@@ -81,7 +81,7 @@ def test_data_that_waited_for_the_start_is_told(rounds: Rounds, wires: Wires) ->
 
 @rule("levent.bufevent.stop")
 def test_what_is_in_the_input_at_the_stop_counts_for_the_low_watermark(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """Of ten that are waited for, nine are there before it; another one is never stopped.
 
@@ -89,7 +89,7 @@ def test_what_is_in_the_input_at_the_stop_counts_for_the_low_watermark(
     """
     told: dict[bool, list[bool]] = {}
     for stops in (False, True):
-        inlet = Inlet(rounds, wires.pair(), name=f"{stops}")
+        inlet = ReceivingBuffer(rounds, channels.pair(), name=f"{stops}")
         inlet.evbuf.set_read_watermarks(10, 0)
         inlet.evbuf.start()
         inlet.send(9)
@@ -114,19 +114,21 @@ def _yes(told: list[bool]) -> str:
 
 
 @rule("levent.bufevent.stop")
-def test_the_rest_and_the_end_come_after_the_start(rounds: Rounds, wires: Wires) -> None:
+def test_the_rest_and_the_end_come_after_the_start(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Stopped in a call that takes ten bytes; the others and the end of the file wait.
 
     If one that is never stopped loses them as well, the stop is not to blame.
     """
 
-    def portion(inlet: Inlet, stops: bool) -> None:
+    def portion(inlet: ReceivingBuffer, stops: bool) -> None:
         inlet.take(10)
         if stops:
             inlet.evbuf.stop()
 
-    def arrived(stops: bool) -> Inlet:
-        inlet = Inlet(rounds, wires.pair(), lambda *_: portion(inlet, stops))
+    def arrived(stops: bool) -> ReceivingBuffer:
+        inlet = ReceivingBuffer(rounds, channels.pair(), lambda *_: portion(inlet, stops))
         inlet.evbuf.start()
         inlet.send(1000)
         inlet.far.close()
@@ -169,7 +171,7 @@ def _write(evbuf: EvBuf) -> None:
 @pytest.mark.parametrize("act", [_take_all, _take_one, _take_line, _lift, _write])
 @pytest.mark.parametrize("high", [0, 5])
 def test_nothing_that_is_done_to_a_stopped_one_starts_it(
-    rounds: Rounds, wires: Wires, act: Callable[[EvBuf], None], high: int
+    rounds: LeventDriver, channels: Channels, act: Callable[[EvBuf], None], high: int
 ) -> None:
     """Its input may be full, so that taking from it makes room; it stops when all is there."""
 
@@ -184,7 +186,7 @@ def test_nothing_that_is_done_to_a_stopped_one_starts_it(
         if inlet.level == len(inlet.sent):
             stop()
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.set_read_watermarks(0, high)
     inlet.evbuf.start()
     inlet.send_bytes(b"12\n45")
@@ -204,10 +206,10 @@ def test_nothing_that_is_done_to_a_stopped_one_starts_it(
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("size", [10, 5000, 100_000])
 def test_output_that_waits_at_the_stop_leaves_after_the_start(
-    rounds: Rounds, wires: Wires, size: int
+    rounds: LeventDriver, channels: Channels, size: int
 ) -> None:
     """Some of it may have left before; the peer takes all that did, and there is room then."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     if size == 10:
         outlet.stuff()
@@ -226,10 +228,10 @@ def test_output_that_waits_at_the_stop_leaves_after_the_start(
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("before", [0, 1000])
 def test_what_is_written_while_stopped_leaves_after_the_start(
-    rounds: Rounds, wires: Wires, before: int
+    rounds: LeventDriver, channels: Channels, before: int
 ) -> None:
     """In several pieces, behind what waited already, and not before the start."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.stuff()
     if before:
@@ -245,13 +247,13 @@ def test_what_is_written_while_stopped_leaves_after_the_start(
 
 
 @rule("levent.bufevent.stop")
-def test_a_stop_in_writecb_keeps_what_it_wrote(rounds: Rounds, wires: Wires) -> None:
+def test_a_stop_in_writecb_keeps_what_it_wrote(rounds: LeventDriver, channels: Channels) -> None:
     """Written, stopped; or stopped, written.  It leaves after the start, and in order.
 
     If one that is never stopped loses it as well, the stop is not to blame.
     """
 
-    def more(outlet: Outlet, stops: bool) -> None:
+    def more(outlet: SendingBuffer, stops: bool) -> None:
         if len(outlet.written) < 1000:
             outlet.write(100)
             if stops:
@@ -259,8 +261,8 @@ def test_a_stop_in_writecb_keeps_what_it_wrote(rounds: Rounds, wires: Wires) -> 
                     outlet.evbuf.stop()
             outlet.write(100)
 
-    def used(stops: bool) -> Outlet:
-        outlet = Outlet(rounds, wires, lambda: more(outlet, stops))
+    def used(stops: bool) -> SendingBuffer:
+        outlet = SendingBuffer(rounds, channels, lambda: more(outlet, stops))
         outlet.start()
         outlet.write(100)
         for _ in range(20):
@@ -279,7 +281,7 @@ def test_a_stop_in_writecb_keeps_what_it_wrote(rounds: Rounds, wires: Wires) -> 
 
 
 @rule("levent.bufevent.stop")
-def test_both_directions_survive_many_stops(rounds: Rounds, wires: Wires) -> None:
+def test_both_directions_survive_many_stops(rounds: LeventDriver, channels: Channels) -> None:
     """Stopped and started at every other pass, between passes and in callbacks."""
 
     def read(*_arguments: object) -> None:
@@ -287,9 +289,9 @@ def test_both_directions_survive_many_stops(rounds: Rounds, wires: Wires) -> Non
         inlet.evbuf.stop()
         inlet.evbuf.start()
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.start()
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.write(50_000)
     for _ in range(40):

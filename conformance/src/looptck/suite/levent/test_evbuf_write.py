@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet, Outlet, gather, pattern, receive, same
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import (
+    ReceivingBuffer,
+    SendingBuffer,
+    gather,
+    pattern,
+    receive,
+    same,
+)
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 SIZES = [1, 2, 1000, 8128, 16383, 16384, 16385, 65536, 65537, 100_000]
 
@@ -17,10 +24,10 @@ SIZES = [1, 2, 1000, 8128, 16383, 16384, 16385, 65536, 65537, 100_000]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("stuffed", [False, True], ids=["room", "no room"])
 def test_one_piece_leaves_completely(
-    rounds: Rounds, wires: Wires, size: int, stuffed: bool
+    rounds: LeventDriver, channels: Channels, size: int, stuffed: bool
 ) -> None:
     """The peer takes what has come, pass after pass."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     if stuffed:
         outlet.stuff()
@@ -46,10 +53,10 @@ def test_one_piece_leaves_completely(
 )
 @pytest.mark.parametrize("passes", [0, 1], ids=["at once", "a pass between"])
 def test_pieces_leave_in_the_order_in_which_they_were_written(
-    rounds: Rounds, wires: Wires, sizes: list[int], passes: int
+    rounds: LeventDriver, channels: Channels, sizes: list[int], passes: int
 ) -> None:
     """The way is narrow and at first full, so that all kinds of rests are left."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.stuff()
     for size in sizes:
@@ -62,10 +69,10 @@ def test_pieces_leave_in_the_order_in_which_they_were_written(
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("step", [1, 100, 3000, 50_000])
-def test_a_slow_peer_gets_everything(rounds: Rounds, wires: Wires, step: int) -> None:
+def test_a_slow_peer_gets_everything(rounds: LeventDriver, channels: Channels, step: int) -> None:
     """It takes a little between passes, and so does the kernel."""
     size = max(200 * step, 20_000) if step < 3000 else 300_000
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.write(size)
     for _ in range(200):
@@ -75,9 +82,11 @@ def test_a_slow_peer_gets_everything(rounds: Rounds, wires: Wires, step: int) ->
 
 
 @rule("levent.bufevent.write")
-def test_write_returns_though_the_peer_takes_nothing(rounds: Rounds, wires: Wires) -> None:
+def test_write_returns_though_the_peer_takes_nothing(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """More than a megabyte, into a way that is full; later the peer takes it."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.stuff()
     for _ in range(4):
@@ -91,9 +100,11 @@ def test_write_returns_though_the_peer_takes_nothing(rounds: Rounds, wires: Wire
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("high", [0, 10, 5000])
-def test_no_watermark_keeps_output_from_leaving(rounds: Rounds, wires: Wires, high: int) -> None:
+def test_no_watermark_keeps_output_from_leaving(
+    rounds: LeventDriver, channels: Channels, high: int
+) -> None:
     """A high one of the output limits nothing, and a low one is for writecb alone."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.evbuf.set_write_watermarks(min(high, 100), high)
     outlet.start()
     for size in (1, high + 1, 20_000, 1):
@@ -104,10 +115,10 @@ def test_no_watermark_keeps_output_from_leaving(rounds: Rounds, wires: Wires, hi
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("passes", [0, 100])
 def test_output_leaves_however_long_the_loop_was_idle(
-    rounds: Rounds, wires: Wires, passes: int
+    rounds: LeventDriver, channels: Channels, passes: int
 ) -> None:
     """Several times, with all of it gone and nothing to do between."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     for _ in range(4):
         rounds.quiet(passes)
@@ -117,7 +128,7 @@ def test_output_leaves_however_long_the_loop_was_idle(
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("times", [1, 3])
-def test_what_readcb_writes_leaves(rounds: Rounds, wires: Wires, times: int) -> None:
+def test_what_readcb_writes_leaves(rounds: LeventDriver, channels: Channels, times: int) -> None:
     """An echo: what comes back is what was sent, piece by piece."""
 
     def echo(*_arguments: object) -> None:
@@ -125,7 +136,7 @@ def test_what_readcb_writes_leaves(rounds: Rounds, wires: Wires, times: int) -> 
         for at in range(times):
             inlet.evbuf.write(data[len(data) * at // times : len(data) * (at + 1) // times])
 
-    inlet = Inlet(rounds, wires.pair(), echo)
+    inlet = ReceivingBuffer(rounds, channels.pair(), echo)
     inlet.evbuf.start()
     came = bytearray()
     for size in (3, 100, 9, 20_000, 3):
@@ -136,9 +147,9 @@ def test_what_readcb_writes_leaves(rounds: Rounds, wires: Wires, times: int) -> 
 
 
 @rule("levent.bufevent.write")
-def test_output_leaves_while_input_arrives(rounds: Rounds, wires: Wires) -> None:
+def test_output_leaves_while_input_arrives(rounds: LeventDriver, channels: Channels) -> None:
     """A lot goes both ways at the same time."""
-    inlet = Inlet(rounds, wires.pair(), lambda *_: inlet.take_whatever())
+    inlet = ReceivingBuffer(rounds, channels.pair(), lambda *_: inlet.take_whatever())
     inlet.evbuf.start()
     outlet_bytes = bytes(range(256)) * 200
     inlet.evbuf.write(outlet_bytes)
@@ -153,7 +164,7 @@ def test_output_leaves_while_input_arrives(rounds: Rounds, wires: Wires) -> None
 
 
 @rule("levent.bufevent.write")
-def test_output_leaves_though_the_input_is_full(rounds: Rounds, wires: Wires) -> None:
+def test_output_leaves_though_the_input_is_full(rounds: LeventDriver, channels: Channels) -> None:
     """A loop that calls again has its input emptied at the fourth call; others leave it full."""
     calls: list[int] = []
 
@@ -162,7 +173,7 @@ def test_output_leaves_though_the_input_is_full(rounds: Rounds, wires: Wires) ->
         if len(calls) > 3:
             inlet.take_whatever()
 
-    inlet = Inlet(rounds, wires.pair(), read)
+    inlet = ReceivingBuffer(rounds, channels.pair(), read)
     inlet.evbuf.set_read_watermarks(0, 5)
     inlet.evbuf.start()
     inlet.send(20)
@@ -176,9 +187,11 @@ def test_output_leaves_though_the_input_is_full(rounds: Rounds, wires: Wires) ->
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("passes", [0, 1])
-def test_each_peer_gets_what_was_written_for_it(rounds: Rounds, wires: Wires, passes: int) -> None:
+def test_each_peer_gets_what_was_written_for_it(
+    rounds: LeventDriver, channels: Channels, passes: int
+) -> None:
     """Three at a time, in turns; the way to the first one is full at first."""
-    outlets = [Outlet(rounds, wires) for _ in range(3)]
+    outlets = [SendingBuffer(rounds, channels) for _ in range(3)]
     for outlet in outlets:
         outlet.start()
     outlets[0].stuff()
@@ -191,10 +204,14 @@ def test_each_peer_gets_what_was_written_for_it(rounds: Rounds, wires: Wires, pa
 
 
 @rule("levent.bufevent.write")
-def test_what_the_callback_of_another_one_writes_leaves(rounds: Rounds, wires: Wires) -> None:
+def test_what_the_callback_of_another_one_writes_leaves(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """What arrives at one is written to the other, as a proxy does."""
-    source = Inlet(rounds, wires.pair(), lambda *_: outlet.evbuf.write(source.take_whatever()))
-    outlet = Inlet(rounds, wires.pair(), name="outlet")
+    source = ReceivingBuffer(
+        rounds, channels.pair(), lambda *_: outlet.evbuf.write(source.take_whatever())
+    )
+    outlet = ReceivingBuffer(rounds, channels.pair(), name="outlet")
     source.evbuf.start()
     outlet.evbuf.start()
     came = bytearray()
@@ -207,9 +224,9 @@ def test_what_the_callback_of_another_one_writes_leaves(rounds: Rounds, wires: W
 
 @rule("levent.bufevent.write-inactive")
 def test_what_is_written_before_the_start(
-    rounds: Rounds, wires: Wires, observe: Observation
+    rounds: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    near, far = wires.pair()
+    near, far = channels.pair()
     evbuf = rounds.evbuf(near.fileno())
     try:
         evbuf.write(b"early")
@@ -231,9 +248,11 @@ def test_what_is_written_before_the_start(
     [b"", "text", 12, None, bytearray(b"bytearray"), memoryview(b"view"), [1, 2], 1.5],
     ids=lambda data: type(data).__name__,
 )
-def test_odd_data(rounds: Rounds, wires: Wires, observe: Observation, data: bytes) -> None:
+def test_odd_data(
+    rounds: LeventDriver, channels: Channels, observe: Observation, data: bytes
+) -> None:
     """Something is written before and after it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     evbuf = rounds.evbuf(near.fileno())
     evbuf.start()
     evbuf.write(b"<")

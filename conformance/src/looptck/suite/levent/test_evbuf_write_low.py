@@ -11,24 +11,24 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Outlet, room_of_a_stuffed_way
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import SendingBuffer, room_of_a_stuffed_way
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 LOWS = [0, 1, 2, 100, 5000]
 
 
-def _started(rounds: Rounds, wires: Wires, low: int) -> Outlet:
+def _started(rounds: LeventDriver, channels: Channels, low: int) -> SendingBuffer:
     """A started outlet with that low watermark of its output."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.evbuf.set_write_watermarks(low, 0)
     outlet.start()
     return outlet
 
 
-def _none_above(outlet: Outlet, low: int) -> None:
+def _none_above(outlet: SendingBuffer, low: int) -> None:
     """Every call of writecb since the start was at the watermark or below it."""
     for level in outlet.called_at:
         assert level <= low, (
@@ -36,7 +36,7 @@ def _none_above(outlet: Outlet, low: int) -> None:
         )
 
 
-def _drained(outlet: Outlet, low: int) -> None:
+def _drained(outlet: SendingBuffer, low: int) -> None:
     """The peer takes everything; writecb has run by then, and not above the watermark."""
     outlet.finish()
     assert outlet.told(), (
@@ -45,9 +45,9 @@ def _drained(outlet: Outlet, low: int) -> None:
     _none_above(outlet, low)
 
 
-def _left(rounds: Rounds, outlet: Outlet, wires: Wires, size: int) -> None:
+def _left(rounds: LeventDriver, outlet: SendingBuffer, channels: Channels, size: int) -> None:
     """Write so much that after one send *size* bytes are left, and let that send happen."""
-    room = room_of_a_stuffed_way(wires)
+    room = room_of_a_stuffed_way(channels)
     outlet.stuff()
     outlet.write(room + size)
     rounds.quiet()
@@ -58,11 +58,11 @@ def _left(rounds: Rounds, outlet: Outlet, wires: Wires, size: int) -> None:
 @rule("levent.buffer.write-lowwater")
 @pytest.mark.parametrize("low", [2, 100, 5000])
 def test_writecb_runs_one_byte_below_the_low_watermark(
-    rounds: Rounds, wires: Wires, low: int
+    rounds: LeventDriver, channels: Channels, low: int
 ) -> None:
     """The socket is full again then, so that no more leaves."""
-    outlet = _started(rounds, wires, low)
-    _left(rounds, outlet, wires, low - 1)
+    outlet = _started(rounds, channels, low)
+    _left(rounds, outlet, channels, low - 1)
     assert outlet.level >= low or outlet.called_at, (
         f"writecb did not run when {outlet.level} bytes were left; the low watermark is {low}"
     )
@@ -73,21 +73,23 @@ def test_writecb_runs_one_byte_below_the_low_watermark(
 @pytest.mark.parametrize("low", LOWS)
 @pytest.mark.parametrize("more", [1, 2, 1000])
 def test_writecb_does_not_run_above_the_low_watermark(
-    rounds: Rounds, wires: Wires, low: int, more: int
+    rounds: LeventDriver, channels: Channels, low: int, more: int
 ) -> None:
     """A byte more is left than the watermark, or two, or many; then all the rest leaves."""
-    outlet = _started(rounds, wires, low)
-    _left(rounds, outlet, wires, low + more)
+    outlet = _started(rounds, channels, low)
+    _left(rounds, outlet, channels, low + more)
     _none_above(outlet, low)
     _drained(outlet, low)
 
 
 @rule("levent.buffer.write-lowwater")
 @pytest.mark.parametrize("low", LOWS)
-def test_writecb_has_run_when_all_output_has_left(rounds: Rounds, wires: Wires, low: int) -> None:
+def test_writecb_has_run_when_all_output_has_left(
+    rounds: LeventDriver, channels: Channels, low: int
+) -> None:
     """Exactly the watermark is left at first, for which a call is open."""
-    outlet = _started(rounds, wires, low)
-    _left(rounds, outlet, wires, low)
+    outlet = _started(rounds, channels, low)
+    _left(rounds, outlet, channels, low)
     _drained(outlet, low)
 
 
@@ -95,10 +97,10 @@ def test_writecb_has_run_when_all_output_has_left(rounds: Rounds, wires: Wires, 
 @pytest.mark.parametrize("low", LOWS)
 @pytest.mark.parametrize("size", [1, 2, 99, 101, 5001])
 def test_output_that_leaves_at_once_is_told(
-    rounds: Rounds, wires: Wires, low: int, size: int
+    rounds: LeventDriver, channels: Channels, low: int, size: int
 ) -> None:
     """There is room for all of it, several times; it may have been below the watermark always."""
-    outlet = _started(rounds, wires, low)
+    outlet = _started(rounds, channels, low)
     for _ in range(3):
         before = len(outlet.called_at)
         outlet.write(size)
@@ -114,10 +116,10 @@ def test_output_that_leaves_at_once_is_told(
 @pytest.mark.parametrize("low", [0, 1, 4096, 30_000])
 @pytest.mark.parametrize("step", [500, 5000, 40_000])
 def test_a_slow_peer_brings_no_call_above_the_low_watermark(
-    rounds: Rounds, wires: Wires, low: int, step: int
+    rounds: LeventDriver, channels: Channels, low: int, step: int
 ) -> None:
     """Much more was written than the watermark; the peer takes a little after each pass."""
-    outlet = _started(rounds, wires, low)
+    outlet = _started(rounds, channels, low)
     outlet.write(60_000)
     while outlet.level and rounds.until(lambda: outlet.drain(step)):
         _none_above(outlet, low)
@@ -131,12 +133,12 @@ def test_a_slow_peer_brings_no_call_above_the_low_watermark(
 
 @rule("levent.buffer.write-lowwater")
 def test_a_low_watermark_that_was_raised_while_output_waits_counts(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """It was 0; what is left after the next send is below the new one."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
-    room = room_of_a_stuffed_way(wires)
+    room = room_of_a_stuffed_way(channels)
     outlet.stuff()
     outlet.write(room + 500)
     rounds.quiet()
@@ -153,11 +155,11 @@ def test_a_low_watermark_that_was_raised_while_output_waits_counts(
 @rule("levent.buffer.write-lowwater")
 @pytest.mark.parametrize("low", [0, 499])
 def test_a_low_watermark_that_was_lowered_while_output_waits_counts(
-    rounds: Rounds, wires: Wires, low: int
+    rounds: LeventDriver, channels: Channels, low: int
 ) -> None:
     """The old one would be met by what is left after the next send, and the new one is not."""
-    outlet = _started(rounds, wires, 501)
-    room = room_of_a_stuffed_way(wires)
+    outlet = _started(rounds, channels, 501)
+    room = room_of_a_stuffed_way(channels)
     outlet.stuff()
     outlet.write(room + 500)
     rounds.quiet()
@@ -170,9 +172,11 @@ def test_a_low_watermark_that_was_lowered_while_output_waits_counts(
 
 @rule("levent.buffer.write-lowwater")
 @pytest.mark.parametrize("low", [0, 10])
-def test_a_full_file_is_no_reason_to_call(rounds: Rounds, wires: Wires, low: int) -> None:
+def test_a_full_file_is_no_reason_to_call(
+    rounds: LeventDriver, channels: Channels, low: int
+) -> None:
     """Nothing can leave, and more waits than the watermark."""
-    outlet = _started(rounds, wires, low)
+    outlet = _started(rounds, channels, low)
     outlet.stuff()
     outlet.write(1000)
     rounds.quiet()
@@ -184,9 +188,11 @@ def test_a_full_file_is_no_reason_to_call(rounds: Rounds, wires: Wires, low: int
 
 @rule("levent.buffer.write-lowwater")
 @pytest.mark.parametrize("low", [0, 100])
-def test_output_that_waited_through_a_stop_is_told(rounds: Rounds, wires: Wires, low: int) -> None:
+def test_output_that_waited_through_a_stop_is_told(
+    rounds: LeventDriver, channels: Channels, low: int
+) -> None:
     """It leaves after the start; a first call after a start may have gone by before."""
-    outlet = _started(rounds, wires, low)
+    outlet = _started(rounds, channels, low)
     outlet.stuff()
     outlet.write(10)
     outlet.evbuf.stop()
@@ -198,9 +204,9 @@ def test_output_that_waited_through_a_stop_is_told(rounds: Rounds, wires: Wires,
 
 
 @rule("levent.buffer.write-lowwater")
-def test_output_is_told_while_input_arrives(rounds: Rounds, wires: Wires) -> None:
+def test_output_is_told_while_input_arrives(rounds: LeventDriver, channels: Channels) -> None:
     """Data is there when the pass begins, as well as room."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     for _ in range(3):
         before = len(outlet.called_at)
@@ -215,9 +221,11 @@ def test_output_is_told_while_input_arrives(rounds: Rounds, wires: Wires) -> Non
 
 
 @rule("levent.buffer.write-lowwater")
-def test_what_is_added_meanwhile_counts_for_the_level(rounds: Rounds, wires: Wires) -> None:
+def test_what_is_added_meanwhile_counts_for_the_level(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """A little is written whenever something leaves, so that the output is never empty."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
     outlet.start()
     outlet.write(50_000)
     for _ in range(30):
@@ -233,9 +241,11 @@ def _said(calls: int) -> str:
 
 
 @rule("levent.buffer.write-initial")
-def test_calls_though_nothing_left(rounds: Rounds, wires: Wires, observe: Observation) -> None:
+def test_calls_though_nothing_left(
+    rounds: LeventDriver, channels: Channels, observe: Observation
+) -> None:
     """How often is seen in twenty passes for each."""
-    outlet = Outlet(rounds, wires)
+    outlet = SendingBuffer(rounds, channels)
 
     def look(situation: str) -> None:
         before = rounds.count("write")
@@ -261,11 +271,11 @@ def test_calls_though_nothing_left(rounds: Rounds, wires: Wires, observe: Observ
 @rule("levent.buffer.write-initial")
 @pytest.mark.parametrize("low", [1, 100, 5000])
 def test_calls_at_exactly_the_low_watermark(
-    rounds: Rounds, wires: Wires, observe: Observation, low: int
+    rounds: LeventDriver, channels: Channels, observe: Observation, low: int
 ) -> None:
     """If the loop sends in other pieces than most, the level is another, and that is said."""
-    outlet = _started(rounds, wires, low)
-    _left(rounds, outlet, wires, low)
+    outlet = _started(rounds, channels, low)
+    _left(rounds, outlet, channels, low)
     situation = f"{low} bytes left, low {low}"
     if outlet.level != low:
         observe("the loop does not come to this level", of=situation)

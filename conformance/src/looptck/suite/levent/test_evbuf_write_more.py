@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import Outlet
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import SendingBuffer
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
 
 
-def _writer(rounds: Rounds, wires: Wires, sizes: list[int], low: int = 0) -> Outlet:
+def _writer(
+    rounds: LeventDriver, channels: Channels, sizes: list[int], low: int = 0
+) -> SendingBuffer:
     """Writes the first of *sizes* outside, and one more in each call; it is started."""
     left = sizes[1:]
 
@@ -18,14 +20,14 @@ def _writer(rounds: Rounds, wires: Wires, sizes: list[int], low: int = 0) -> Out
         if left:
             outlet.write(left.pop(0))
 
-    outlet = Outlet(rounds, wires, more)
+    outlet = SendingBuffer(rounds, channels, more)
     outlet.evbuf.set_write_watermarks(low, 0)
     outlet.start()
     outlet.write(sizes[0])
     return outlet
 
 
-def _all_leaves(rounds: Rounds, outlet: Outlet, sizes: list[int]) -> None:
+def _all_leaves(rounds: LeventDriver, outlet: SendingBuffer, sizes: list[int]) -> None:
     """Until everything was written, and has come in the order in which it was."""
     total = sum(sizes)
     while len(outlet.received) < total and rounds.until(outlet.drain):
@@ -51,23 +53,25 @@ def _all_leaves(rounds: Rounds, outlet: Outlet, sizes: list[int]) -> None:
 )
 @pytest.mark.parametrize("low", [0, 1, 100, 50_000])
 def test_what_writecb_writes_leaves_and_brings_another_call(
-    rounds: Rounds, wires: Wires, sizes: list[int], low: int
+    rounds: LeventDriver, channels: Channels, sizes: list[int], low: int
 ) -> None:
     """Small and large pieces; some are more than the file takes at once."""
-    outlet = _writer(rounds, wires, sizes, low)
+    outlet = _writer(rounds, channels, sizes, low)
     _all_leaves(rounds, outlet, sizes)
 
 
 @rule("levent.buffer.write-more-in-cb")
-def test_a_long_row_of_pieces_is_written_in_calls(rounds: Rounds, wires: Wires) -> None:
+def test_a_long_row_of_pieces_is_written_in_calls(rounds: LeventDriver, channels: Channels) -> None:
     """Three hundred, each when the one before it has left."""
     sizes = [1 + number % 50 for number in range(300)]
-    outlet = _writer(rounds, wires, sizes)
+    outlet = _writer(rounds, channels, sizes)
     _all_leaves(rounds, outlet, sizes)
 
 
 @rule("levent.buffer.write-more-in-cb")
-def test_several_pieces_written_in_one_call_leave_in_order(rounds: Rounds, wires: Wires) -> None:
+def test_several_pieces_written_in_one_call_leave_in_order(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """Three in each of ten calls, larger and larger."""
     rest = list(range(10))
 
@@ -78,7 +82,7 @@ def test_several_pieces_written_in_one_call_leave_in_order(rounds: Rounds, wires
                 if size:
                     outlet.write(size)
 
-    outlet = Outlet(rounds, wires, more)
+    outlet = SendingBuffer(rounds, channels, more)
     outlet.start()
     outlet.write(5)
     while rest and rounds.until(outlet.drain):
@@ -88,7 +92,9 @@ def test_several_pieces_written_in_one_call_leave_in_order(rounds: Rounds, wires
 
 
 @rule("levent.buffer.write-more-in-cb")
-def test_writecb_is_called_again_when_it_wrote_after_a_pause(rounds: Rounds, wires: Wires) -> None:
+def test_writecb_is_called_again_when_it_wrote_after_a_pause(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """It writes nothing in its first call; later it is given something to do again."""
     turns: list[int] = []
 
@@ -97,7 +103,7 @@ def test_writecb_is_called_again_when_it_wrote_after_a_pause(rounds: Rounds, wir
         if len(turns) % 3:
             outlet.write(10)
 
-    outlet = Outlet(rounds, wires, more)
+    outlet = SendingBuffer(rounds, channels, more)
     outlet.start()
     for before in (0, 3, 6, 9):
         outlet.write(10)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.endings import (
-    Neighbours,
-    Rivals,
+from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.cancellation import (
+    IndependentCancel,
+    MutualCancel,
     crowds,
     neighbourhoods,
     on_one_file_or_two,
     paced,
 )
-from looptck.probes.rounds import Rounds
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.switches import Switch, act_in, either_evtype, every_evtype, every_howmany, run
-from looptck.probes.wires import Wires
-from looptck.profiles.levent import Event
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import (
+    ReadinessToggle,
+    act_in,
+    either_evtype,
+    every_evtype,
+    every_howmany,
+    run,
+)
+from looptck.testing.situations import Situation, everywhere
 
 # What an event may have gone through before it is deleted.
 every_past = pytest.mark.parametrize(
@@ -25,7 +32,7 @@ every_past = pytest.mark.parametrize(
 )
 
 
-def _with_past(past: str, rounds: Rounds, event: Event) -> None:
+def _with_past(past: str, rounds: LeventDriver, event: Event) -> None:
     """Do with *event*, whose file is ready, what is said; the trace is empty afterwards."""
     if past == "new":
         return
@@ -44,17 +51,17 @@ def _with_past(past: str, rounds: Rounds, event: Event) -> None:
 @every_evtype
 @every_past
 def test_a_deleted_event_is_never_called(
-    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, past: str
+    rounds: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
 ) -> None:
     """Its file is ready in every pass, and the program keeps the object."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
     event = rounds.event("event", switch.number, evtype)
 
     def act() -> None:
         _with_past(past if situation is not Situation.INSIDE else "active", rounds, event)
         event.delete()
 
-    act_in(situation, rounds, wires, act)
+    act_in(situation, rounds, channels, act)
     rounds.quiet()
     assert not rounds.trace, f"an event that was {past} was deleted, and is called"
     assert switch.is_open, "delete has closed the file of its event"
@@ -65,10 +72,10 @@ def test_a_deleted_event_is_never_called(
 @every_howmany
 @pytest.mark.parametrize("calls", [1, 3])
 def test_an_event_deleted_in_its_own_callback_is_not_called_again(
-    rounds: Rounds, wires: Wires, evtype: str, howmany: int | None, calls: int
+    rounds: LeventDriver, channels: Channels, evtype: str, howmany: int | None, calls: int
 ) -> None:
     """Its file stays ready; `loop()` returns, since nothing else is active."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
 
     def act() -> None:
         if rounds.count("event") < calls:
@@ -90,15 +97,15 @@ def test_an_event_deleted_in_its_own_callback_is_not_called_again(
 @every_howmany
 @pytest.mark.parametrize("pause", [0, 3])
 def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
-    rounds: Rounds,
-    wires: Wires,
+    rounds: LeventDriver,
+    channels: Channels,
     evtypes: list[str],
     one_file: bool,
     howmany: int | None,
     pause: int,
 ) -> None:
     """Whichever comes first deletes the others, so one call is right in any order."""
-    rivals = Rivals(rounds, wires, "delete", evtypes, one_file=one_file)
+    rivals = MutualCancel(rounds, channels, "delete", evtypes, one_file=one_file)
     rivals.expect_one_call(howmany, pause)
 
 
@@ -108,11 +115,16 @@ def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
 @pytest.mark.parametrize("past", ["active", "stopped", "new"])
 @on_one_file_or_two
 def test_deleting_an_event_leaves_the_others_as_they_are(
-    rounds: Rounds, wires: Wires, situation: Situation, evtypes: str, past: str, files: str
+    rounds: LeventDriver,
+    channels: Channels,
+    situation: Situation,
+    evtypes: str,
+    past: str,
+    files: str,
 ) -> None:
     """The other one has been waiting for some passes, and its file is ready only afterwards."""
-    pair = Neighbours(rounds, wires, evtypes, past=past, files=files)
-    act_in(situation, rounds, wires, pair.ended.delete)
+    pair = IndependentCancel(rounds, channels, evtypes, past=past, files=files)
+    act_in(situation, rounds, channels, pair.ended.delete)
     pair.expect_only_the_other("deleted")
 
 
@@ -121,10 +133,10 @@ def test_deleting_an_event_leaves_the_others_as_they_are(
 @every_past
 @pytest.mark.parametrize("deleted_in", ["its own callback", "another's callback", "no callback"])
 def test_loop_does_not_wait_for_a_deleted_event(
-    rounds: Rounds, wires: Wires, evtype: str, past: str, deleted_in: str
+    rounds: LeventDriver, channels: Channels, evtype: str, past: str, deleted_in: str
 ) -> None:
     """Nothing else is active in the end: loop() returns, or never."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
 
     def act() -> None:
         if deleted_in == "its own callback":
@@ -138,7 +150,7 @@ def test_loop_does_not_wait_for_a_deleted_event(
     if deleted_in == "no callback":
         event.delete()
     elif deleted_in == "another's callback":
-        paced(rounds, wires, {1: switch.off, 4: event.delete})
+        paced(rounds, channels, {1: switch.off, 4: event.delete})
     rounds.trace("loop() begins")
     rounds.once(None)
     rounds.trace("loop() returned")
@@ -151,21 +163,21 @@ def test_loop_does_not_wait_for_a_deleted_event(
 @either_evtype
 @pytest.mark.parametrize("past", ["active", "stopped", "new"])
 def test_loop_does_not_return_too_early_after_a_delete(
-    rounds: Rounds, wires: Wires, evtype: str, past: str
+    rounds: LeventDriver, channels: Channels, evtype: str, past: str
 ) -> None:
     """Another event waits to the last; a count that went down too often ends the loop before."""
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
     last = rounds.event("last", switch.number, evtype, lambda *_: last.stop())
     last.start()
     victims = []
     for _ in range(3):
-        victim = rounds.event("victim", Switch(wires).number, "r")
+        victim = rounds.event("victim", ReadinessToggle(channels).number, "r")
         if past != "new":
             victim.start()
         if past == "stopped":
             victim.stop()
         victims.append(victim)
-    paced(rounds, wires, {1: lambda: [victim.delete() for victim in victims], 3: switch.on})
+    paced(rounds, channels, {1: lambda: [victim.delete() for victim in victims], 3: switch.on})
     rounds.once(None)
     assert rounds.trace == ["pace", "pace", "pace", "last"], (
         f"loop() was to serve an event that waited, after others that were {past} were deleted; "

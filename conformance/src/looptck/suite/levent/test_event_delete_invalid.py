@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.endings import Rivals
-from looptck.probes.polling import why_refused
-from looptck.probes.rounds import Rounds
-from looptck.probes.switches import Switch, either_evtype, every_howmany, run
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.cancellation import MutualCancel
+from looptck.testing.channels import Channels
+from looptck.testing.hop_driver import error_of
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import ReadinessToggle, either_evtype, every_howmany, run
 
 PASTS = ("new", "active", "started twice", "stopped", "called", "in its own callback")
 
@@ -18,7 +18,7 @@ every_past = pytest.mark.parametrize("past", PASTS)
 every_verb = pytest.mark.parametrize("verb", ["start", "stop"])
 
 
-def _deleted(rounds: Rounds, number: int, evtype: str, past: str) -> Event:
+def _deleted(rounds: LeventDriver, number: int, evtype: str, past: str) -> Event:
     """A deleted event for a file that is ready; the trace is empty."""
 
     def act() -> None:
@@ -43,7 +43,7 @@ def _deleted(rounds: Rounds, number: int, evtype: str, past: str) -> Event:
 
 
 def _assert_refused(event: Event, verb: str, what: str) -> None:
-    assert why_refused(getattr(event, verb)), (
+    assert error_of(getattr(event, verb)), (
         f"{verb}() of an event that was deleted ({what}) went through as if it were valid"
     )
 
@@ -55,10 +55,16 @@ def _assert_refused(event: Event, verb: str, what: str) -> None:
 @pytest.mark.parametrize("passes", [0, 3])
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_deleted_event_refuses_to_be_started_and_stopped(
-    rounds: Rounds, wires: Wires, evtype: str, past: str, verb: str, passes: int, times: int
+    rounds: LeventDriver,
+    channels: Channels,
+    evtype: str,
+    past: str,
+    verb: str,
+    passes: int,
+    times: int,
 ) -> None:
     """Its file is ready, so that an event that came to life again is called."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
     event = _deleted(rounds, switch.number, evtype, past)
     rounds.quiet(passes)
     for _ in range(times):
@@ -74,18 +80,18 @@ def test_a_deleted_event_refuses_to_be_started_and_stopped(
 @pytest.mark.parametrize("verbs", ["start", "stop", "delete start", "delete stop", "stop start"])
 @every_howmany
 def test_an_event_deleted_in_its_own_callback_refuses_there_already(
-    rounds: Rounds, wires: Wires, evtype: str, verbs: str, howmany: int | None
+    rounds: LeventDriver, channels: Channels, evtype: str, verbs: str, howmany: int | None
 ) -> None:
     """What a loop does after the callback does not bring it back."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
     *firsts, last = verbs.split()
     refused: list[bool] = []
 
     def act() -> None:
         event.delete()
         for verb in firsts:
-            why_refused(getattr(event, verb))
-        refused.append(why_refused(getattr(event, last)) is not None)
+            error_of(getattr(event, verb))
+        refused.append(error_of(getattr(event, last)) is not None)
 
     event = rounds.event("event", switch.number, evtype, lambda *_: act())
     event.start()
@@ -103,15 +109,20 @@ def test_an_event_deleted_in_its_own_callback_refuses_there_already(
 @every_howmany
 @pytest.mark.parametrize("one_file", [True, False])
 def test_an_event_deleted_while_it_was_ready_refuses(
-    rounds: Rounds, wires: Wires, evtype: str, verb: str, howmany: int | None, one_file: bool
+    rounds: LeventDriver,
+    channels: Channels,
+    evtype: str,
+    verb: str,
+    howmany: int | None,
+    one_file: bool,
 ) -> None:
     """Whichever of two comes first deletes the other, and then tries it."""
-    rivals = Rivals(rounds, wires, "delete", [evtype, evtype], one_file=one_file)
+    rivals = MutualCancel(rounds, channels, "delete", [evtype, evtype], one_file=one_file)
     refused: list[bool] = []
 
     def try_other(name: str) -> None:
         other = next(event for each, event in rivals.events.items() if each != name)
-        refused.append(why_refused(getattr(other, verb)) is not None)
+        refused.append(error_of(getattr(other, verb)) is not None)
 
     rivals.then = try_other
     rivals.ready()
@@ -130,11 +141,17 @@ def test_an_event_deleted_while_it_was_ready_refuses(
 @pytest.mark.parametrize("files", ["one file", "two files"])
 @pytest.mark.parametrize("made", ["before", "after"])
 def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
-    rounds: Rounds, wires: Wires, evtype: str, past: str, verb: str, files: str, made: str
+    rounds: LeventDriver,
+    channels: Channels,
+    evtype: str,
+    past: str,
+    verb: str,
+    files: str,
+    made: str,
 ) -> None:
     """The others are made before it was deleted or after; they wait, and are ready only later."""
-    deleted_file = Switch(wires, evtype, on=True)
-    shared = deleted_file if files == "one file" else Switch(wires, evtype)
+    deleted_file = ReadinessToggle(channels, evtype, on=True)
+    shared = deleted_file if files == "one file" else ReadinessToggle(channels, evtype)
     others: dict[str, Event] = {}
 
     def make() -> None:
@@ -153,8 +170,8 @@ def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
     for other in others.values():
         other.start()
     rounds.quiet(3)
-    why_refused(getattr(event, verb))
-    why_refused(getattr(event, verb))
+    error_of(getattr(event, verb))
+    error_of(getattr(event, verb))
     rounds.quiet(3)
     assert not rounds.trace, "an event was called although its file was not ready"
     shared.on()
@@ -169,17 +186,20 @@ def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
 @either_evtype
 @every_past
 def test_deleting_an_event_twice_changes_nothing(
-    rounds: Rounds, wires: Wires, evtype: str, past: str
+    rounds: LeventDriver, channels: Channels, evtype: str, past: str
 ) -> None:
     """It may raise; loop() neither waits for the event nor forgets another."""
-    switch, other = Switch(wires, evtype, on=True), Switch(wires, evtype, on=True)
+    switch, other = (
+        ReadinessToggle(channels, evtype, on=True),
+        ReadinessToggle(channels, evtype, on=True),
+    )
     last = rounds.event("last", other.number, evtype, lambda *_: last.stop())
     event = _deleted(rounds, switch.number, evtype, past)
     for _ in range(3):
-        why_refused(event.delete)
+        error_of(event.delete)
     last.start()
     for _ in range(3):
-        why_refused(event.delete)
+        error_of(event.delete)
     rounds.once(None)
     assert rounds.trace == ["last"], (
         f"an event was deleted again and again, and another was to be called; the calls were "
@@ -193,13 +213,13 @@ def test_deleting_an_event_twice_changes_nothing(
 @every_past
 @every_verb
 def test_a_deleted_event_does_not_stand_for_one_made_after_it(
-    rounds: Rounds, wires: Wires, evtype: str, past: str, verb: str
+    rounds: LeventDriver, channels: Channels, evtype: str, past: str, verb: str
 ) -> None:
     """Three are made after it, for files that are ready: two are new, the last one is active."""
-    event = _deleted(rounds, Switch(wires, evtype, on=True).number, evtype, past)
+    event = _deleted(rounds, ReadinessToggle(channels, evtype, on=True).number, evtype, past)
     made: list[Event] = []
     for at in range(3):
-        number = Switch(wires, evtype, on=True).number
+        number = ReadinessToggle(channels, evtype, on=True).number
         made.append(rounds.event(f"new {at}", number, evtype, lambda *_, n=at: made[n].stop()))
     made[2].start()
     for _ in range(3):

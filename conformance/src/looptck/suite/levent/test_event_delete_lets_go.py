@@ -9,21 +9,28 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.endings import Rivals
-from looptck.probes.leftovers import alive
-from looptck.probes.rounds import Rounds
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.switches import Switch, act_in, either_evtype, every_evtype, every_howmany, run
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.cancellation import MutualCancel
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import (
+    ReadinessToggle,
+    act_in,
+    either_evtype,
+    every_evtype,
+    every_howmany,
+    run,
+)
+from looptck.testing.resources import alive
+from looptck.testing.situations import Situation, everywhere
 
 
-class Watched:
+class CallCountingProxy:
     """An event whose callback nobody holds but the loop; *act* gets the event."""
 
     def __init__(
-        self, rounds: Rounds, number: int, evtype: str, act: Callable[[Event], object]
+        self, rounds: LeventDriver, number: int, evtype: str, act: Callable[[Event], object]
     ) -> None:
         self.calls = calls = rounds.trace
         held: list[Event] = []
@@ -50,11 +57,11 @@ class Watched:
 )
 @pytest.mark.parametrize("passes", [0, 5])
 def test_the_callback_of_a_deleted_event_is_let_go(
-    rounds: Rounds, wires: Wires, evtype: str, past: str, passes: int
+    rounds: LeventDriver, channels: Channels, evtype: str, past: str, passes: int
 ) -> None:
     """The program keeps the event object, so that nothing but delete can have freed it."""
-    switch = Switch(wires, evtype, on=past != "silent")
-    watched = Watched(rounds, switch.number, evtype, lambda event: event.start())
+    switch = ReadinessToggle(channels, evtype, on=past != "silent")
+    watched = CallCountingProxy(rounds, switch.number, evtype, lambda event: event.start())
     event = watched.event
     if past != "new":
         event.start()
@@ -75,11 +82,11 @@ def test_the_callback_of_a_deleted_event_is_let_go(
 @every_evtype
 @every_howmany
 def test_the_callback_of_an_event_that_deletes_itself_is_let_go(
-    rounds: Rounds, wires: Wires, evtype: str, howmany: int | None
+    rounds: LeventDriver, channels: Channels, evtype: str, howmany: int | None
 ) -> None:
     """Once the callback is over, and a pass more."""
-    switch = Switch(wires, evtype, on=True)
-    watched = Watched(rounds, switch.number, evtype, lambda event: event.delete())
+    switch = ReadinessToggle(channels, evtype, on=True)
+    watched = CallCountingProxy(rounds, switch.number, evtype, lambda event: event.delete())
     watched.event.start()
     run(rounds, howmany)
     rounds.quiet(3)
@@ -90,10 +97,10 @@ def test_the_callback_of_an_event_that_deletes_itself_is_let_go(
 @every_evtype
 @pytest.mark.parametrize("count", [2, 5])
 def test_the_callback_of_an_event_deleted_while_it_is_ready_is_let_go(
-    rounds: Rounds, wires: Wires, evtype: str, count: int
+    rounds: LeventDriver, channels: Channels, evtype: str, count: int
 ) -> None:
     """Whichever comes first deletes all the others; then all have deleted themselves."""
-    crowd: list[Watched] = []
+    crowd: list[CallCountingProxy] = []
 
     def act(event: Event) -> None:
         for each in crowd:
@@ -102,8 +109,8 @@ def test_the_callback_of_an_event_deleted_while_it_is_ready_is_let_go(
         event.delete()
 
     for _ in range(count):
-        switch = Switch(wires, evtype, on=True)
-        crowd.append(Watched(rounds, switch.number, evtype, act))
+        switch = ReadinessToggle(channels, evtype, on=True)
+        crowd.append(CallCountingProxy(rounds, switch.number, evtype, act))
     for each in crowd:
         each.event.start()
     rounds.until(lambda: rounds.trace)
@@ -120,8 +127,8 @@ def test_the_callback_of_an_event_deleted_while_it_is_ready_is_let_go(
 @pytest.mark.parametrize("file", ["the same file", "another file"])
 @pytest.mark.parametrize("ready", [True, False])
 def test_the_number_of_a_deleted_event_is_free_for_another(
-    rounds: Rounds,
-    wires: Wires,
+    rounds: LeventDriver,
+    channels: Channels,
     situation: Situation,
     evtype: str,
     new: str,
@@ -129,7 +136,7 @@ def test_the_number_of_a_deleted_event_is_free_for_another(
     ready: bool,
 ) -> None:
     """The kernel knew the number; what is new on it is silent, then ready."""
-    old = Switch(wires, evtype, on=ready)
+    old = ReadinessToggle(channels, evtype, on=ready)
     deleted: list[bool] = []
 
     def go_on() -> None:
@@ -139,7 +146,7 @@ def test_the_number_of_a_deleted_event_is_free_for_another(
     event = rounds.event("old", old.number, evtype, lambda *_: go_on())
     event.start()
     rounds.quiet(3)
-    switch = old if file == "the same file" else Switch(wires, new)
+    switch = old if file == "the same file" else ReadinessToggle(channels, new)
 
     def act() -> None:
         event.delete()
@@ -151,7 +158,7 @@ def test_the_number_of_a_deleted_event_is_free_for_another(
         fresh = rounds.event("new", old.number, new, lambda *_: fresh.stop())
         fresh.start()
 
-    act_in(situation, rounds, wires, act)
+    act_in(situation, rounds, channels, act)
     if file == "another file":
         rounds.quiet(3)
         assert not rounds.count("new"), (
@@ -168,11 +175,11 @@ def test_the_number_of_a_deleted_event_is_free_for_another(
 @rule("levent.event.delete")
 @pytest.mark.parametrize("howmany", [0, 1])
 def test_what_is_new_on_the_number_of_an_event_deleted_while_ready_waits_for_its_own_file(
-    rounds: Rounds, wires: Wires, howmany: int
+    rounds: LeventDriver, channels: Channels, howmany: int
 ) -> None:
     """Whichever of two comes first gives the number of the other to a silent file."""
-    rivals = Rivals(rounds, wires, "delete", ["r", "r"], one_file=False)
-    silent = Switch(wires)
+    rivals = MutualCancel(rounds, channels, "delete", ["r", "r"], one_file=False)
+    silent = ReadinessToggle(channels)
 
     def replace(name: str) -> None:
         number = rivals.switches[1 - list(rivals.events).index(name)].number
@@ -197,16 +204,16 @@ def test_what_is_new_on_the_number_of_an_event_deleted_while_ready_waits_for_its
 @either_evtype
 @pytest.mark.parametrize("past", ["new", "active", "called"])
 def test_the_file_of_a_deleted_event_stays_open(
-    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, past: str
+    rounds: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
 ) -> None:
     """Bytes go both ways afterwards, so that a file that is open but dead shows as well."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
     event = rounds.event("event", switch.number, evtype)
     if past != "new":
         event.start()
     if past == "called":
         assert rounds.until_count("event"), "a started event was not called"
-    act_in(situation, rounds, wires, event.delete)
+    act_in(situation, rounds, channels, event.delete)
     rounds.quiet(3)
     switch.off()
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.leftovers import collect
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.switches import Switch
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
+from looptck.testing.readiness import ReadinessToggle
+from looptck.testing.resources import collect
 
 _PASSES = 6
 
@@ -19,7 +19,7 @@ class Mistake(Exception):  # noqa: N818  it is no error of anybody's but the tes
     """What the callbacks here raise."""
 
 
-def _passes(rounds: Rounds, count: int = _PASSES) -> tuple[int, str]:
+def _passes(rounds: LeventDriver, count: int = _PASSES) -> tuple[int, str]:
     """Make so many passes; how many of them raised, and what the last one did."""
     raised, name = 0, ""
     for _ in range(count):
@@ -34,11 +34,11 @@ def _passes(rounds: Rounds, count: int = _PASSES) -> tuple[int, str]:
 @pytest.mark.parametrize("evtype", ["r", "w"])
 @pytest.mark.parametrize("closed", ["never open", "closed before newevent", "closed before start"])
 def test_where_a_descriptor_that_is_not_open_is_noticed(
-    rounds: Rounds, wires: Wires, observe: Observation, evtype: str, closed: str
+    rounds: LeventDriver, channels: Channels, observe: Observation, evtype: str, closed: str
 ) -> None:
     """Nobody else opens a file meanwhile that could take the number, but perhaps the loop."""
-    near, _ = wires.pair()
-    high = wires.numbered(near, 900)
+    near, _ = channels.pair()
+    high = channels.numbered(near, 900)
     number = high.fileno() if closed != "never open" else 930
     if closed == "closed before newevent":
         high.close()
@@ -63,10 +63,10 @@ def test_where_a_descriptor_that_is_not_open_is_noticed(
 @rule("levent.event.gc")
 @pytest.mark.parametrize("state", ["started", "called before", "inactive"])
 def test_whether_an_event_that_nobody_references_is_called(
-    rounds: Rounds, wires: Wires, observe: Observation, state: str
+    rounds: LeventDriver, channels: Channels, observe: Observation, state: str
 ) -> None:
     """Its callback does not know it, so that no circle keeps it."""
-    switch = Switch(wires, on=state == "called before")
+    switch = ReadinessToggle(channels, on=state == "called before")
     held: list[Event] = [rounds.base.newevent(switch.number, rounds.callback("event"), "r")]
     if state != "inactive":
         held[0].start()
@@ -86,10 +86,10 @@ def test_whether_an_event_that_nobody_references_is_called(
 @rule("levent.event.error")
 @pytest.mark.parametrize("howmany", [0, 1, None])
 def test_what_loop_does_when_a_callback_raises(
-    rounds: Rounds, wires: Wires, observe: Observation, howmany: int | None
+    rounds: LeventDriver, channels: Channels, observe: Observation, howmany: int | None
 ) -> None:
     """The event has stopped itself, so that every `loop` can return."""
-    switch, other = Switch(wires, on=True), Switch(wires, on=True)
+    switch, other = ReadinessToggle(channels, on=True), ReadinessToggle(channels, on=True)
 
     def raise_it() -> None:
         event.stop()
@@ -115,10 +115,10 @@ def test_what_loop_does_when_a_callback_raises(
 
 @rule("levent.event.error")
 def test_what_becomes_of_an_event_that_always_raises(
-    rounds: Rounds, wires: Wires, observe: Observation
+    rounds: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """Thousands of errors, one in each pass, beside an event that does its work."""
-    switch, other = Switch(wires, on=True), Switch(wires, on=True)
+    switch, other = ReadinessToggle(channels, on=True), ReadinessToggle(channels, on=True)
     calls = 0
 
     def raise_it() -> None:

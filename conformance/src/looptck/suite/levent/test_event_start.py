@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.endings import paced
-from looptck.probes.rounds import Rounds
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.switches import Switch, act_in, either_evtype, every_howmany
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.cancellation import paced
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import ReadinessToggle, act_in, either_evtype, every_howmany
+from looptck.testing.situations import Situation, everywhere
 
 # What may have been done with an event before it is started.
 PASTS = ("new", "stopped", "stopped as a new one", "stopped twice", "called", "called and stopped")
@@ -20,7 +20,7 @@ PASTS = ("new", "stopped", "stopped as a new one", "stopped twice", "called", "c
 every_past = pytest.mark.parametrize("past", PASTS)
 
 
-def _taking(rounds: Rounds, switch: Switch, evtype: str) -> Event:
+def _taking(rounds: LeventDriver, switch: ReadinessToggle, evtype: str) -> Event:
     """A new event, whose callback takes what there is and stops the event."""
 
     def take() -> None:
@@ -31,7 +31,7 @@ def _taking(rounds: Rounds, switch: Switch, evtype: str) -> Event:
     return event
 
 
-def _with_past(past: str, rounds: Rounds, switch: Switch, event: Event) -> None:
+def _with_past(past: str, rounds: LeventDriver, switch: ReadinessToggle, event: Event) -> None:
     """Do with *event*, which is new, what is said; its file is silent then, the trace empty."""
     if past != "new" and past != "stopped as a new one":
         event.start()
@@ -52,10 +52,15 @@ def _with_past(past: str, rounds: Rounds, switch: Switch, event: Event) -> None:
 @every_past
 @pytest.mark.parametrize("ready", ["before start", "after start"])
 def test_a_started_event_is_called(
-    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, past: str, ready: str
+    rounds: LeventDriver,
+    channels: Channels,
+    situation: Situation,
+    evtype: str,
+    past: str,
+    ready: str,
 ) -> None:
     """Its callback takes what there is, so that each call needs a reason of its own."""
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
     event = _taking(rounds, switch, evtype)
     _with_past(past, rounds, switch, event)
 
@@ -64,7 +69,7 @@ def test_a_started_event_is_called(
             switch.on()
         event.start()
 
-    act_in(situation, rounds, wires, start)
+    act_in(situation, rounds, channels, start)
     if ready == "after start":
         rounds.quiet(3)
         switch.on()
@@ -87,10 +92,10 @@ AGAIN: dict[str, Callable[[Event], object]] = {
 @pytest.mark.parametrize("again", AGAIN)
 @every_howmany
 def test_an_event_that_starts_itself_in_its_callback_is_called_again(
-    rounds: Rounds, wires: Wires, evtype: str, again: str, howmany: int | None
+    rounds: LeventDriver, channels: Channels, evtype: str, again: str, howmany: int | None
 ) -> None:
     """Its file is ready all the time; the fifth call is the last, and ends the loop."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
 
     def go_on() -> None:
         if rounds.count("event") < 5:
@@ -118,10 +123,10 @@ def test_an_event_that_starts_itself_in_its_callback_is_called_again(
 @pytest.mark.parametrize("starts", [2, 3])
 @pytest.mark.parametrize("where", ["before loop", "between passes", "its callback", "another's"])
 def test_an_event_started_more_than_once_is_called_once_for_each_arrival(
-    rounds: Rounds, wires: Wires, evtype: str, starts: int, where: str
+    rounds: LeventDriver, channels: Channels, evtype: str, starts: int, where: str
 ) -> None:
     """Its callback takes what there is, and starts the event as often again."""
-    switch, other = Switch(wires, evtype), Switch(wires)
+    switch, other = ReadinessToggle(channels, evtype), ReadinessToggle(channels)
 
     def start(often: int) -> None:
         for _ in range(often):
@@ -164,10 +169,15 @@ def test_an_event_started_more_than_once_is_called_once_for_each_arrival(
 @pytest.mark.parametrize("starts", [1, 2])
 @pytest.mark.parametrize("stopped", [False, True])
 def test_an_event_that_another_callback_starts_is_called(
-    rounds: Rounds, wires: Wires, evtype: str, howmany: int | None, starts: int, stopped: bool
+    rounds: LeventDriver,
+    channels: Channels,
+    evtype: str,
+    howmany: int | None,
+    starts: int,
+    stopped: bool,
 ) -> None:
     """Its file is ready long before, and its callback is the last thing that happens."""
-    switch, opener = Switch(wires, evtype, on=True), Switch(wires, on=True)
+    switch, opener = ReadinessToggle(channels, evtype, on=True), ReadinessToggle(channels, on=True)
     event = rounds.event("event", switch.number, evtype, lambda *_: event.stop())
 
     def start() -> None:
@@ -199,10 +209,10 @@ def test_an_event_that_another_callback_starts_is_called(
 @pytest.mark.parametrize("where", ["before loop", "in a callback"])
 @pytest.mark.parametrize("starts", [1, 2])
 def test_loop_does_not_return_before_a_started_event_was_called(
-    rounds: Rounds, wires: Wires, evtype: str, past: str, where: str, starts: int
+    rounds: LeventDriver, channels: Channels, evtype: str, past: str, where: str, starts: int
 ) -> None:
     """Another event runs three times and stops before it: then only this one is active."""
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
     event = _taking(rounds, switch, evtype)
     _with_past(past, rounds, switch, event)
 
@@ -213,7 +223,7 @@ def test_loop_does_not_return_before_a_started_event_was_called(
     script: dict[int, Callable[[], object]] = {3: switch.on}
     if where == "in a callback":
         script[1] = start
-    paced(rounds, wires, script)
+    paced(rounds, channels, script)
     if where == "before loop":
         start()
     rounds.trace("loop() begins")
@@ -229,10 +239,10 @@ def test_loop_does_not_return_before_a_started_event_was_called(
 @either_evtype
 @pytest.mark.parametrize("where", ["before loop", "between passes", "in its callback"])
 def test_an_event_is_served_after_many_starts_and_stops(
-    rounds: Rounds, wires: Wires, evtype: str, where: str
+    rounds: LeventDriver, channels: Channels, evtype: str, where: str
 ) -> None:
     """The last of them is a start, and counts."""
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
 
     def turn_about() -> None:
         for _ in range(50):
@@ -271,18 +281,18 @@ def test_an_event_is_served_after_many_starts_and_stops(
 @pytest.mark.parametrize("evtypes", ["r r", "w w", "r w", "w r", "rw r", "w rw"])
 @pytest.mark.parametrize("where", ["before loop", "between passes", "in a callback"])
 def test_starting_an_event_leaves_another_of_its_file_active(
-    rounds: Rounds, wires: Wires, evtypes: str, where: str
+    rounds: LeventDriver, channels: Channels, evtypes: str, where: str
 ) -> None:
     """The other one was started first; both stop when they are called, and both are ready."""
     first, second = evtypes.split()
-    switch = Switch(wires, "".join(sorted(set(first + second))))
+    switch = ReadinessToggle(channels, "".join(sorted(set(first + second))))
     other = rounds.event("other", switch.number, first, lambda *_: other.stop())
     event = rounds.event("event", switch.number, second, lambda *_: event.stop())
     other.start()
     if where != "before loop":
         rounds.quiet(3)
     if where == "in a callback":
-        act_in(Situation.INSIDE, rounds, wires, lambda *_: event.start())
+        act_in(Situation.INSIDE, rounds, channels, lambda *_: event.start())
     else:
         event.start()
     rounds.quiet(3)

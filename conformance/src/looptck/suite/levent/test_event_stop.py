@@ -6,20 +6,27 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.endings import (
-    Neighbours,
-    Rivals,
+from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.cancellation import (
+    IndependentCancel,
+    MutualCancel,
     crowds,
     neighbourhoods,
     on_one_file_or_two,
     paced,
 )
-from looptck.probes.rounds import Rounds
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.switches import Switch, act_in, either_evtype, every_evtype, every_howmany, run
-from looptck.probes.wires import Wires
-from looptck.profiles.levent import Event
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import (
+    ReadinessToggle,
+    act_in,
+    either_evtype,
+    every_evtype,
+    every_howmany,
+    run,
+)
+from looptck.testing.situations import Situation, everywhere
 
 # How a started event may be stopped.
 STOPS: dict[str, Callable[[Event], object]] = {
@@ -39,10 +46,15 @@ every_stop = pytest.mark.parametrize("stop", STOPS)
 @every_stop
 @pytest.mark.parametrize("ready", ["before", "after"])
 def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
-    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, stop: str, ready: str
+    rounds: LeventDriver,
+    channels: Channels,
+    situation: Situation,
+    evtype: str,
+    stop: str,
+    ready: str,
 ) -> None:
     """Its file is ready in every pass; the start at the end shows that nothing else was amiss."""
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
     event = rounds.event("event", switch.number, evtype, lambda *_: event.stop())
 
     def act() -> None:
@@ -53,7 +65,7 @@ def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
         if ready == "after":
             switch.on()
 
-    act_in(situation, rounds, wires, act)
+    act_in(situation, rounds, channels, act)
     rounds.quiet()
     assert not rounds.trace, f"an event was started, then stopped by {stop}, and is called"
     event.start()
@@ -65,10 +77,10 @@ def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
 @every_stop
 @pytest.mark.parametrize("known", ["called before", "silent before"])
 def test_an_event_stopped_between_passes_is_silent_until_it_is_started(
-    rounds: Rounds, wires: Wires, evtype: str, stop: str, known: str
+    rounds: LeventDriver, channels: Channels, evtype: str, stop: str, known: str
 ) -> None:
     """The kernel has been told of it; each time it is started it is called again."""
-    switch = Switch(wires, evtype, on=known == "called before")
+    switch = ReadinessToggle(channels, evtype, on=known == "called before")
     event = rounds.event("event", switch.number, evtype, lambda *_: event.start())
     event.start()
     for _ in range(3):
@@ -93,10 +105,10 @@ def test_an_event_stopped_between_passes_is_silent_until_it_is_started(
 @every_stop
 @every_howmany
 def test_an_event_stopped_in_its_own_callback_is_not_called_again(
-    rounds: Rounds, wires: Wires, evtype: str, stop: str, howmany: int | None
+    rounds: LeventDriver, channels: Channels, evtype: str, stop: str, howmany: int | None
 ) -> None:
     """Its file stays ready; `loop()` returns, since nothing else is active."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
     event = rounds.event("event", switch.number, evtype, lambda *_: STOPS[stop](event))
     event.start()
     run(rounds, howmany)
@@ -114,15 +126,15 @@ def test_an_event_stopped_in_its_own_callback_is_not_called_again(
 @every_howmany
 @pytest.mark.parametrize("pause", [0, 3])
 def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
-    rounds: Rounds,
-    wires: Wires,
+    rounds: LeventDriver,
+    channels: Channels,
     evtypes: list[str],
     one_file: bool,
     howmany: int | None,
     pause: int,
 ) -> None:
     """Whichever comes first stops the others, so one call is right in any order."""
-    rivals = Rivals(rounds, wires, "stop", evtypes, one_file=one_file)
+    rivals = MutualCancel(rounds, channels, "stop", evtypes, one_file=one_file)
     rivals.expect_one_call(howmany, pause)
     for name, event in rivals.events.items():
         rounds.trace.clear()
@@ -134,10 +146,14 @@ def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
 @crowds
 @every_howmany
 def test_an_event_stopped_and_started_by_another_that_was_ready_with_it_is_called_once(
-    rounds: Rounds, wires: Wires, evtypes: list[str], one_file: bool, howmany: int | None
+    rounds: LeventDriver,
+    channels: Channels,
+    evtypes: list[str],
+    one_file: bool,
+    howmany: int | None,
 ) -> None:
     """Whichever comes first does it to all others; each one stops itself when it is called."""
-    rivals = Rivals(rounds, wires, "stop", evtypes, one_file=one_file)
+    rivals = MutualCancel(rounds, channels, "stop", evtypes, one_file=one_file)
 
     def start_others(name: str) -> None:
         if len(rounds.trace) == 1:
@@ -167,8 +183,8 @@ def test_an_event_stopped_and_started_by_another_that_was_ready_with_it_is_calle
 @pytest.mark.parametrize("stops", [1, 2])
 @on_one_file_or_two
 def test_stopping_an_event_leaves_the_others_as_they_are(
-    rounds: Rounds,
-    wires: Wires,
+    rounds: LeventDriver,
+    channels: Channels,
     situation: Situation,
     evtypes: str,
     past: str,
@@ -176,13 +192,13 @@ def test_stopping_an_event_leaves_the_others_as_they_are(
     files: str,
 ) -> None:
     """The other one has been waiting for some passes, and its file is ready only afterwards."""
-    pair = Neighbours(rounds, wires, evtypes, past=past, files=files)
+    pair = IndependentCancel(rounds, channels, evtypes, past=past, files=files)
 
     def act() -> None:
         for _ in range(stops):
             pair.ended.stop()
 
-    act_in(situation, rounds, wires, act)
+    act_in(situation, rounds, channels, act)
     pair.expect_only_the_other(f"stopped {stops} times")
 
 
@@ -191,10 +207,10 @@ def test_stopping_an_event_leaves_the_others_as_they_are(
 @every_stop
 @pytest.mark.parametrize("past", ["silent", "called"])
 def test_loop_returns_when_its_last_event_was_stopped_by_another(
-    rounds: Rounds, wires: Wires, evtype: str, stop: str, past: str
+    rounds: LeventDriver, channels: Channels, evtype: str, stop: str, past: str
 ) -> None:
     """The other one stops itself after it: then loop() returns at once, or never."""
-    switch = Switch(wires, evtype, on=past == "called")
+    switch = ReadinessToggle(channels, evtype, on=past == "called")
 
     def act() -> None:
         event.start()
@@ -202,7 +218,7 @@ def test_loop_returns_when_its_last_event_was_stopped_by_another(
 
     event = rounds.event("event", switch.number, evtype, lambda *_: act())
     event.start()
-    paced(rounds, wires, {4: lambda: STOPS[stop](event)})
+    paced(rounds, channels, {4: lambda: STOPS[stop](event)})
     rounds.once(None)
     calls = ["event"] if past == "called" else []
     assert sorted(rounds.trace) == [*calls, *["pace"] * 4], (
@@ -214,12 +230,12 @@ def test_loop_returns_when_its_last_event_was_stopped_by_another(
 @either_evtype
 @pytest.mark.parametrize("situation", ["before loop", "in a callback"])
 def test_loop_returns_at_once_if_every_event_was_stopped(
-    rounds: Rounds, wires: Wires, evtype: str, situation: str
+    rounds: LeventDriver, channels: Channels, evtype: str, situation: str
 ) -> None:
     """Some were called before, one never, one was started twice, and all files are ready."""
     events = []
     for at in range(4):
-        switch = Switch(wires, evtype, on=True)
+        switch = ReadinessToggle(channels, evtype, on=True)
         event = rounds.event(f"event {at}", switch.number, evtype)
         if at:
             event.start()
@@ -229,7 +245,7 @@ def test_loop_returns_at_once_if_every_event_was_stopped(
         for each in events:
             each.stop()
     else:
-        paced(rounds, wires, {1: lambda: [each.stop() for each in events]})
+        paced(rounds, channels, {1: lambda: [each.stop() for each in events]})
         rounds.until_count("pace")
     rounds.trace.clear()
     rounds.once(None)
@@ -243,10 +259,10 @@ def test_loop_returns_at_once_if_every_event_was_stopped(
 @pytest.mark.parametrize("stopped", ["active", "active, twice", "stopped", "new", "itself, twice"])
 @pytest.mark.parametrize("times", [1, 5])
 def test_loop_does_not_return_too_early_after_a_stop(
-    rounds: Rounds, wires: Wires, evtype: str, stopped: str, times: int
+    rounds: LeventDriver, channels: Channels, evtype: str, stopped: str, times: int
 ) -> None:
     """Another event waits to the last; a count that went down too often ends the loop before."""
-    switch, silent = Switch(wires, evtype), Switch(wires)
+    switch, silent = ReadinessToggle(channels, evtype), ReadinessToggle(channels)
     last = rounds.event("last", switch.number, evtype, lambda *_: last.stop())
     last.start()
     victim = rounds.event("victim", silent.number, "r", lambda *_: victim.stop())
@@ -261,7 +277,7 @@ def test_loop_does_not_return_too_early_after_a_stop(
             if stopped == "itself, twice":
                 pacer.stop()
 
-    pacer = paced(rounds, wires, {1: act, 3: switch.on})
+    pacer = paced(rounds, channels, {1: act, 3: switch.on})
     rounds.once(None)
     assert rounds.trace == ["pace", "pace", "pace", "last"], (
         "loop() was to serve an event that waited, after others were stopped; instead the calls "

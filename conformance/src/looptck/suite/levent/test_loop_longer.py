@@ -7,39 +7,41 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.returning import meanwhile, returning
-from looptck.probes.rounds import Rounds
-from looptck.probes.switches import Switch, either_evtype
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.must_return import must_return, run_beside
+from looptck.testing.readiness import ReadinessToggle, either_evtype
 
 # Longer than what a loop might take for idle, in seconds.
 _LONG = 0.3
 
 
-def _loop(rounds: Rounds, howmany: int | None = None) -> None:
-    with returning("loop()" if howmany is None else f"loop({howmany})"):
+def _loop(rounds: LeventDriver, howmany: int | None = None) -> None:
+    with must_return("loop()" if howmany is None else f"loop({howmany})"):
         rounds.once(howmany)
 
 
-def _stopping(rounds: Rounds, name: str, switch: Switch) -> Event:
+def _stopping(rounds: LeventDriver, name: str, switch: ReadinessToggle) -> Event:
     """A started event that stops itself when it is called."""
     event = rounds.event(name, switch.number, switch.evtype, lambda *_: event.stop())
     event.start()
     return event
 
 
-def _is_waited_for(rounds: Rounds, wires: Wires, evtype: str, howmany: int | None) -> None:
+def _is_waited_for(
+    rounds: LeventDriver, channels: Channels, evtype: str, howmany: int | None
+) -> None:
     """Nothing is ready for long; then one event is, and is called."""
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
     _stopping(rounds, "event", switch)
 
     def make_ready() -> None:
         rounds.trace("ready")
         switch.on()
 
-    with meanwhile(make_ready, after=_LONG):
+    with run_beside(make_ready, after=_LONG):
         _loop(rounds, howmany)
     assert rounds.trace == ["ready", "event"], (
         f"an event was active, and ready after {_LONG} s; loop({howmany}) returned after "
@@ -49,33 +51,37 @@ def _is_waited_for(rounds: Rounds, wires: Wires, evtype: str, howmany: int | Non
 
 @rule("levent.loop.nil")
 @either_evtype
-def test_loop_waits_through_a_long_silence(rounds: Rounds, wires: Wires, evtype: str) -> None:
+def test_loop_waits_through_a_long_silence(
+    rounds: LeventDriver, channels: Channels, evtype: str
+) -> None:
     """A loop that takes a while without anything for the end returns before."""
-    _is_waited_for(rounds, wires, evtype, None)
+    _is_waited_for(rounds, channels, evtype, None)
 
 
 @rule("levent.event.start")
 @either_evtype
 def test_loop_waits_for_a_started_event_that_is_silent_for_long(
-    rounds: Rounds, wires: Wires, evtype: str
+    rounds: LeventDriver, channels: Channels, evtype: str
 ) -> None:
     """It is the only one, and nothing else can keep the loop."""
-    _is_waited_for(rounds, wires, evtype, None)
+    _is_waited_for(rounds, channels, evtype, None)
 
 
 @rule("levent.loop.howmany-positive")
 @either_evtype
-def test_loop_1_waits_through_a_long_silence(rounds: Rounds, wires: Wires, evtype: str) -> None:
+def test_loop_1_waits_through_a_long_silence(
+    rounds: LeventDriver, channels: Channels, evtype: str
+) -> None:
     """A loop that waits for some time at most returns before."""
-    _is_waited_for(rounds, wires, evtype, 1)
+    _is_waited_for(rounds, channels, evtype, 1)
 
 
 @rule("levent.loop.nil")
 @either_evtype
-def test_loop_serves_many_calls(rounds: Rounds, wires: Wires, evtype: str) -> None:
+def test_loop_serves_many_calls(rounds: LeventDriver, channels: Channels, evtype: str) -> None:
     """Its file stays ready; a loop that bounds its passes returns too early."""
     many = 150
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
 
     def go_on() -> None:
         if rounds.count("event") < many:
@@ -95,18 +101,18 @@ def test_loop_serves_many_calls(rounds: Rounds, wires: Wires, evtype: str) -> No
 @pytest.mark.parametrize("before", [[0], [1], [7], [0, 1, 0]], ids=str)
 @pytest.mark.parametrize("idle", [False, True], ids=["served", "with nothing to do"])
 def test_loop_is_the_same_after_loops_with_a_howmany(
-    rounds: Rounds, wires: Wires, before: list[int], idle: bool
+    rounds: LeventDriver, channels: Channels, before: list[int], idle: bool
 ) -> None:
     """What was said to an earlier loop is not remembered; the event waits for another thread."""
     for howmany in before:
         if not idle:
-            _stopping(rounds, f"loop({howmany})", Switch(wires, on=True))
+            _stopping(rounds, f"loop({howmany})", ReadinessToggle(channels, on=True))
         if howmany == 0 or not idle:
             _loop(rounds, howmany)
     rounds.trace.clear()
-    switch = Switch(wires)
+    switch = ReadinessToggle(channels)
     _stopping(rounds, "event", switch)
-    with meanwhile(switch.on):
+    with run_beside(switch.on):
         _loop(rounds)
     assert rounds.trace == ["event"], (
         f"after loops with howmany {', '.join(map(str, before))} loop() was to wait for an event, "
@@ -118,7 +124,7 @@ def test_loop_is_the_same_after_loops_with_a_howmany(
 @pytest.mark.parametrize("howmany", [None, 0, 1])
 @either_evtype
 def test_loop_serves_events_after_a_callback_has_raised(
-    rounds: Rounds, wires: Wires, howmany: int | None, evtype: str
+    rounds: LeventDriver, channels: Channels, howmany: int | None, evtype: str
 ) -> None:
     """Whether loop raised or went on is open; the one that raised has stopped before."""
 
@@ -127,14 +133,16 @@ def test_loop_serves_events_after_a_callback_has_raised(
         raise RuntimeError("on purpose")
 
     bad = rounds.keep(
-        rounds.base.newevent(Switch(wires, evtype, on=True).number, lambda *_: fail(), evtype)
+        rounds.base.newevent(
+            ReadinessToggle(channels, evtype, on=True).number, lambda *_: fail(), evtype
+        )
     )
     bad.start()
     with suppress(RuntimeError):
         _loop(rounds, howmany)
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
     _stopping(rounds, "event", switch)
-    with meanwhile(switch.on):
+    with run_beside(switch.on):
         _loop(rounds)
     assert rounds.trace == ["event"], (
         f"a callback raised in loop({howmany}); after it loop() was to wait for another event, "
@@ -142,22 +150,22 @@ def test_loop_serves_events_after_a_callback_has_raised(
     )
 
 
-def _own(_served: Switch, wires: Wires) -> tuple[int, Callable[[], object]]:
+def _own(_served: ReadinessToggle, channels: Channels) -> tuple[int, Callable[[], object]]:
     """A file of its own."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     return near.fileno(), lambda: far.send(b"x")
 
 
-def _served(served: Switch, _wires: Wires) -> tuple[int, Callable[[], object]]:
+def _served(served: ReadinessToggle, _wires: Channels) -> tuple[int, Callable[[], object]]:
     """The file that the callback is called for."""
     return served.number, served.on
 
 
-def _reused(served: Switch, wires: Wires) -> tuple[int, Callable[[], object]]:
+def _reused(served: ReadinessToggle, channels: Channels) -> tuple[int, Callable[[], object]]:
     """Another file, which has the number now that the served one had."""
     number = served.number
     served.near.close()
-    near, far = wires.pair_at(number)
+    near, far = channels.pair_at(number)
     return near.fileno(), lambda: far.send(b"x")
 
 
@@ -170,16 +178,16 @@ _FILES = {"its own file": _own, "the served file": _served, "a reused number": _
 @pytest.mark.parametrize("ended_by", ["stop", "delete"])
 @pytest.mark.parametrize("ready", ["at once", "later"])
 def test_an_event_made_in_a_callback_may_take_over_its_file(
-    rounds: Rounds, wires: Wires, file: str, ended_by: str, ready: str
+    rounds: LeventDriver, channels: Channels, file: str, ended_by: str, ready: str
 ) -> None:
     """The event that is called ends itself first; the new one is the only one then."""
-    served = Switch(wires, on=True)
+    served = ReadinessToggle(channels, on=True)
     kept: list[Callable[[], object]] = []
 
     def take_over() -> None:
         served.off()
         getattr(first, ended_by)()
-        number, make_ready = _FILES[file](served, wires)
+        number, make_ready = _FILES[file](served, channels)
         event = rounds.event("new", number, "r", lambda *_: event.stop())
         event.start()
         kept.append(make_ready)
@@ -188,7 +196,7 @@ def test_an_event_made_in_a_callback_may_take_over_its_file(
 
     first = rounds.event("first", served.number, "r", lambda *_: take_over())
     first.start()
-    with meanwhile(*[lambda: kept[0]()] if ready == "later" else []):
+    with run_beside(*[lambda: kept[0]()] if ready == "later" else []):
         _loop(rounds)
     assert rounds.trace == ["first", "new"], (
         f"a callback ended its own event by {ended_by} and started a new one for {file}, ready "
@@ -200,11 +208,11 @@ def test_an_event_made_in_a_callback_may_take_over_its_file(
 @pytest.mark.parametrize("many", [2, 3, 10])
 @pytest.mark.parametrize("ready", ["at once", "one after the other"])
 def test_all_events_started_in_one_callback_are_served(
-    rounds: Rounds, wires: Wires, many: int, ready: str
+    rounds: LeventDriver, channels: Channels, many: int, ready: str
 ) -> None:
     """One callback makes them all, and stops itself; each one's call makes the next one ready."""
     names = [f"new {at}" for at in range(many)]
-    switches = {name: Switch(wires) for name in names}
+    switches = {name: ReadinessToggle(channels) for name in names}
     turn = iter(names)
 
     def on_new(event: Event) -> None:
@@ -225,7 +233,9 @@ def test_all_events_started_in_one_callback_are_served(
         if ready != "at once":
             switches[next(turn)].on()
 
-    opener = rounds.event("opener", Switch(wires, on=True).number, "r", lambda *_: make_all())
+    opener = rounds.event(
+        "opener", ReadinessToggle(channels, on=True).number, "r", lambda *_: make_all()
+    )
     opener.start()
     _loop(rounds)
     assert sorted(rounds.trace) == sorted([*names, "opener"]), (
@@ -239,10 +249,10 @@ def test_all_events_started_in_one_callback_are_served(
 @pytest.mark.parametrize("ended_by", ["stop", "delete"])
 @pytest.mark.parametrize("passes", [0, 3])
 def test_an_event_started_for_a_number_that_was_another_files_is_called(
-    rounds: Rounds, wires: Wires, evtype: str, ended_by: str, passes: int
+    rounds: LeventDriver, channels: Channels, evtype: str, ended_by: str, passes: int
 ) -> None:
     """The one before was ended, its file closed, and the number given to another file."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     for _ in range(2):
         old = rounds.event("old", near.fileno(), evtype, lambda *_: None)
         fill(near)
@@ -254,7 +264,7 @@ def test_an_event_started_for_a_number_that_was_another_files_is_called(
         number = near.fileno()
         near.close()
         rounds.quiet(passes)
-        near, far = wires.pair_at(number)
+        near, far = channels.pair_at(number)
     fill(near)
     event = rounds.event("event", near.fileno(), evtype, lambda *_: event.stop())
     event.start()

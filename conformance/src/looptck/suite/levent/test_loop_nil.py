@@ -11,18 +11,18 @@ from itertools import pairwise
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.returning import meanwhile, returning
-from looptck.probes.rounds import Rounds
-from looptck.probes.stopwatch import Stopwatch, assert_prompt
-from looptck.probes.wires import End, Wires, drain
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.must_return import must_return, run_beside
+from looptck.testing.stopwatch import Stopwatch, assert_prompt
 
 both_forms = pytest.mark.parametrize("form", ["loop()", "loop(None)"])
 
 
-def _loop(rounds: Rounds, form: str) -> None:
-    with returning(form):
+def _loop(rounds: LeventDriver, form: str) -> None:
+    with must_return(form):
         if form == "loop()":
             rounds.base.loop()
         else:
@@ -34,7 +34,12 @@ _SOON = 1.0
 
 
 def _reader(
-    rounds: Rounds, name: str, end: End, *, calls: int = 1, served: threading.Event | None = None
+    rounds: LeventDriver,
+    name: str,
+    end: End,
+    *,
+    calls: int = 1,
+    served: threading.Event | None = None,
 ) -> Event:
     """An event that reads all there is, tells *served*, and stops at its last call."""
 
@@ -51,40 +56,40 @@ def _reader(
     return event
 
 
-def _ready(rounds: Rounds, wires: Wires) -> Event:
+def _ready(rounds: LeventDriver, channels: Channels) -> Event:
     """An event with data, not started."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
     far.send(b"x")
     return _reader(rounds, "event", near)
 
 
-def _none(_rounds: Rounds, _wires: Wires) -> None:
+def _none(_rounds: LeventDriver, _wires: Channels) -> None:
     """No event at all."""
 
 
-def _made(rounds: Rounds, wires: Wires) -> None:
-    _ready(rounds, wires)
+def _made(rounds: LeventDriver, channels: Channels) -> None:
+    _ready(rounds, channels)
 
 
-def _stopped(rounds: Rounds, wires: Wires) -> None:
-    event = _ready(rounds, wires)
+def _stopped(rounds: LeventDriver, channels: Channels) -> None:
+    event = _ready(rounds, channels)
     event.start()
     event.stop()
 
 
-def _deleted(rounds: Rounds, wires: Wires) -> None:
-    for event in (_ready(rounds, wires), _ready(rounds, wires)):
+def _deleted(rounds: LeventDriver, channels: Channels) -> None:
+    for event in (_ready(rounds, channels), _ready(rounds, channels)):
         event.start()
         event.delete()
 
 
-def _served(rounds: Rounds, wires: Wires) -> None:
-    _ready(rounds, wires).start()
+def _served(rounds: LeventDriver, channels: Channels) -> None:
+    _ready(rounds, channels).start()
     assert rounds.until_count("event"), "an event that was ready was never called by loop(0)"
     rounds.trace.clear()
 
 
-_NONE_ACTIVE: dict[str, Callable[[Rounds, Wires], None]] = {
+_NONE_ACTIVE: dict[str, Callable[[LeventDriver, Channels], None]] = {
     "no event": _none,
     "never started": _made,
     "stopped": _stopped,
@@ -97,10 +102,10 @@ _NONE_ACTIVE: dict[str, Callable[[Rounds, Wires], None]] = {
 @pytest.mark.parametrize("past", _NONE_ACTIVE)
 @both_forms
 def test_loop_returns_at_once_when_no_event_is_active(
-    rounds: Rounds, wires: Wires, clock: Clock, past: str, form: str
+    rounds: LeventDriver, channels: Channels, clock: Clock, past: str, form: str
 ) -> None:
     """Their files have data: a loop that takes one of them for active serves it, or waits."""
-    _NONE_ACTIVE[past](rounds, wires)
+    _NONE_ACTIVE[past](rounds, channels)
 
     def lateness() -> float:
         since, began = Stopwatch(clock), time.monotonic()
@@ -114,10 +119,10 @@ def test_loop_returns_at_once_when_no_event_is_active(
 @rule("levent.loop.nil")
 @both_forms
 def test_loop_serves_an_event_again_and_again_until_it_stops(
-    rounds: Rounds, wires: Wires, form: str
+    rounds: LeventDriver, channels: Channels, form: str
 ) -> None:
     """Each call reads its byte and sends the next one; the last one of five stops."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
 
     def on_read(*_: object) -> None:
         drain(near)
@@ -140,10 +145,10 @@ def test_loop_serves_an_event_again_and_again_until_it_stops(
 @both_forms
 @pytest.mark.parametrize("attempt", [1, 2, 3])
 def test_loop_waits_for_an_event_that_is_silent_for_long(
-    rounds: Rounds, wires: Wires, form: str, attempt: int
+    rounds: LeventDriver, channels: Channels, form: str, attempt: int
 ) -> None:
     """Another thread sends, twice; three attempts, as a slow machine may hide an early return."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
 
     served = threading.Event()
 
@@ -157,7 +162,7 @@ def test_loop_waits_for_an_event_that_is_silent_for_long(
         send()
 
     _reader(rounds, "event", near, calls=2, served=served).start()
-    with meanwhile(send, send_again):
+    with run_beside(send, send_again):
         _loop(rounds, form)
     assert rounds.trace == ["sent", "event", "sent", "event"], (
         f"{form} with an event that is active up to its second call: "
@@ -169,12 +174,12 @@ def test_loop_waits_for_an_event_that_is_silent_for_long(
 @both_forms
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_loop_waits_for_the_last_of_several_events(
-    rounds: Rounds, wires: Wires, form: str, first: int
+    rounds: LeventDriver, channels: Channels, form: str, first: int
 ) -> None:
     """Three events: one is ready at once, the others later, each after the one before ended."""
     names = ["a", "b", "c"]
     order = names[first:] + names[:first]
-    pairs = {name: wires.pipe() for name in names}
+    pairs = {name: channels.pipe() for name in names}
     served = {name: threading.Event() for name in names}
     for name in names:
         _reader(rounds, name, pairs[name][0], served=served[name]).start()
@@ -185,7 +190,7 @@ def test_loop_waits_for_the_last_of_several_events(
         pairs[name][1].send(b"x")
 
     senders = [partial(send, name, former) for former, name in pairwise(order)]
-    with meanwhile(*senders):
+    with run_beside(*senders):
         _loop(rounds, form)
     assert rounds.trace == order, (
         f"{form} returned after {', '.join(rounds.trace) or 'nothing'}; "
@@ -198,11 +203,11 @@ def test_loop_waits_for_the_last_of_several_events(
 @pytest.mark.parametrize("end", ["stop", "delete"])
 @pytest.mark.parametrize("whose", ["its own", "another one's", "both"])
 def test_loop_returns_when_a_callback_ends_the_last_event(
-    rounds: Rounds, wires: Wires, form: str, end: str, whose: str
+    rounds: LeventDriver, channels: Channels, form: str, end: str, whose: str
 ) -> None:
     """What another one ends is silent, so that only its end can let the loop return."""
-    near, far = wires.pipe()
-    silent, _ = wires.pipe()
+    near, far = channels.pipe()
+    silent, _ = channels.pipe()
     other = rounds.event("other", silent.fileno(), "r")
     if whose != "its own":
         other.start()
@@ -226,10 +231,10 @@ def test_loop_returns_when_a_callback_ends_the_last_event(
 @rule("levent.loop.nil")
 @pytest.mark.parametrize("times", [2, 5])
 def test_loop_serves_as_before_when_it_is_called_again(
-    rounds: Rounds, wires: Wires, times: int
+    rounds: LeventDriver, channels: Channels, times: int
 ) -> None:
     """The same event is started again for each loop, and a loop without any comes in between."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
 
     def on_read(*_: object) -> None:
         drain(near)
@@ -238,7 +243,7 @@ def test_loop_serves_as_before_when_it_is_called_again(
     event = rounds.event("event", near.fileno(), "r", on_read)
     for _ in range(times):
         event.start()
-        with meanwhile(lambda: far.send(b"x")):
+        with run_beside(lambda: far.send(b"x")):
             _loop(rounds, "loop()")
         _loop(rounds, "loop()")
     assert rounds.trace == ["event"] * times, (
@@ -254,12 +259,12 @@ _SOURCES = ["ready", "later, by a callback", "later, by another thread"]
 @pytest.mark.parametrize("data", _SOURCES)
 @pytest.mark.parametrize("beside", ["nothing", "a silent event"])
 def test_an_event_started_in_a_callback_is_served(
-    rounds: Rounds, wires: Wires, made: str, data: str, beside: str
+    rounds: LeventDriver, channels: Channels, made: str, data: str, beside: str
 ) -> None:
     """With nothing beside it, the one that starts it has stopped, or stops at its next call."""
-    near, far = wires.pipe()
-    fresh, sender = wires.pipe()
-    quiet, _ = wires.pipe()
+    near, far = channels.pipe()
+    fresh, sender = channels.pipe()
+    quiet, _ = channels.pipe()
     silent = rounds.event("silent", quiet.fileno(), "r")
 
     def on_fresh(*_: object) -> None:
@@ -289,7 +294,7 @@ def test_an_event_started_in_a_callback_is_served(
         silent.start()
     far.send(b"x")
     acts = [lambda: sender.send(b"x")] if data == "later, by another thread" else []
-    with meanwhile(*acts):
+    with run_beside(*acts):
         _loop(rounds, "loop()")
     assert rounds.trace[-1:] == ["new"], (
         f"an event was started in a callback, its data came {data}; "
@@ -299,10 +304,12 @@ def test_an_event_started_in_a_callback_is_served(
 
 @rule("levent.loop.add-in-callback")
 @pytest.mark.parametrize("stops", ["before", "after"])
-def test_each_callback_may_start_the_next_event(rounds: Rounds, wires: Wires, stops: str) -> None:
+def test_each_callback_may_start_the_next_event(
+    rounds: LeventDriver, channels: Channels, stops: str
+) -> None:
     """Six in a row; each stops before it has started the next one, or after."""
     names = [f"event {each}" for each in range(6)]
-    pairs = [wires.pipe() for _ in names]
+    pairs = [channels.pipe() for _ in names]
     for _, far in pairs:
         far.send(b"x")
 

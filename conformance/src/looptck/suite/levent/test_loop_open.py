@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.program import run_program
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.levent import Base, Levent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.child_process import run_program
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
 
 # How long a loop may take before it counts as one that waits for ever, in seconds.
 _FOR_EVER = 0.4
@@ -43,9 +43,9 @@ def _in_a_process(act: Callable[[], str]) -> str:
     return said.partition(">")[0] if said else "ends the process"
 
 
-def _reader(rounds: Rounds, wires: Wires, name: str, *, calls: int = 1) -> None:
+def _reader(rounds: LeventDriver, channels: Channels, name: str, *, calls: int = 1) -> None:
     """A started event that is always ready, and stops at its last call."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
 
     def on_read(*_: object) -> None:
@@ -64,14 +64,14 @@ def _loop(base: Base, howmany: Any) -> object:
 
 @rule("levent.loop.howmany-positive-one")
 def test_observe_how_many_of_three_ready_events_are_served(
-    levent: Levent, wires: Wires, observe: Observation
+    levent: Levent, channels: Channels, observe: Observation
 ) -> None:
     """No call is made when all three were served, as that one might wait."""
 
     def act() -> str:
-        rounds = Rounds(levent)
+        rounds = LeventDriver(levent)
         for each in range(3):
-            _reader(rounds, wires, f"event {each}")
+            _reader(rounds, channels, f"event {each}")
         served: list[str] = []
         while len(set(rounds.trace)) < 3 and len(served) < 9:
             before = len(rounds.trace)
@@ -86,14 +86,14 @@ def test_observe_how_many_of_three_ready_events_are_served(
 @pytest.mark.parametrize("howmany", [1, 5])
 @pytest.mark.parametrize("past", ["no event", "a stopped event"])
 def test_observe_waiting_for_an_event_that_nobody_can_make(
-    levent: Levent, wires: Wires, observe: Observation, howmany: int, past: str
+    levent: Levent, channels: Channels, observe: Observation, howmany: int, past: str
 ) -> None:
     """The stopped event has data, so that a loop that looks at it anyway shows."""
 
     def act() -> str:
-        rounds = Rounds(levent)
+        rounds = LeventDriver(levent)
         if past != "no event":
-            near, far = wires.pair()
+            near, far = channels.pair()
             far.send(b"x")
             event = rounds.event("event", near.fileno(), "r")
             event.start()
@@ -104,10 +104,10 @@ def test_observe_waiting_for_an_event_that_nobody_can_make(
     observe(_in_a_process(act), of=f"loop({howmany}), {past}")
 
 
-def _told(levent: Levent, wires: Wires, howmany: Any) -> str:
+def _told(levent: Levent, channels: Channels, howmany: Any) -> str:
     """What `loop` does with *howmany*, an event being ready three times and one silent."""
-    rounds = Rounds(levent)
-    _reader(rounds, wires, "event", calls=3)
+    rounds = LeventDriver(levent)
+    _reader(rounds, channels, "event", calls=3)
     try:
         _loop(rounds.base, howmany)
     except Exception as error:
@@ -118,10 +118,10 @@ def _told(levent: Levent, wires: Wires, howmany: Any) -> str:
 @rule("levent.loop.howmany-negative")
 @pytest.mark.parametrize("howmany", [-1, -3])
 def test_observe_a_negative_number(
-    levent: Levent, wires: Wires, observe: Observation, howmany: int
+    levent: Levent, channels: Channels, observe: Observation, howmany: int
 ) -> None:
     """An event is ready three times: one pass calls it once, a loop to the end three times."""
-    observe(_in_a_process(lambda: _told(levent, wires, howmany)), of=f"loop({howmany})")
+    observe(_in_a_process(lambda: _told(levent, channels, howmany)), of=f"loop({howmany})")
 
 
 _NO_NUMBERS: dict[str, object] = {
@@ -138,10 +138,10 @@ _NO_NUMBERS: dict[str, object] = {
 @rule("levent.loop.howmany-type")
 @pytest.mark.parametrize("howmany", _NO_NUMBERS)
 def test_observe_what_is_no_whole_number(
-    levent: Levent, wires: Wires, observe: Observation, howmany: str
+    levent: Levent, channels: Channels, observe: Observation, howmany: str
 ) -> None:
     """An event is ready three times: one pass calls it once, a loop to the end three times."""
-    told = _in_a_process(lambda: _told(levent, wires, _NO_NUMBERS[howmany]))
+    told = _in_a_process(lambda: _told(levent, channels, _NO_NUMBERS[howmany]))
     observe(told, of=f"loop({howmany})")
 
 
@@ -149,14 +149,14 @@ def test_observe_what_is_no_whole_number(
 @pytest.mark.parametrize("howmany", [None, 0, 1])
 @pytest.mark.parametrize("events", ["an event", "nothing"])
 def test_observe_what_loop_returns(
-    levent: Levent, wires: Wires, observe: Observation, howmany: int | None, events: str
+    levent: Levent, channels: Channels, observe: Observation, howmany: int | None, events: str
 ) -> None:
     """Numbers, truth values, texts and None are told; of anything else its type."""
 
     def act() -> str:
-        rounds = Rounds(levent)
+        rounds = LeventDriver(levent)
         if events != "nothing":
-            _reader(rounds, wires, "event")
+            _reader(rounds, channels, "event")
         returned = _loop(rounds.base, howmany)
         plain = returned is None or isinstance(returned, bool | int | str)
         return repr(returned) if plain else f"an object: {type(returned).__name__}"
@@ -167,21 +167,21 @@ def test_observe_what_loop_returns(
 @rule("levent.loop.nested")
 @pytest.mark.parametrize("inner", [None, 0, 1])
 def test_observe_loop_in_a_callback_of_its_own_base(
-    levent: Levent, wires: Wires, observe: Observation, inner: int | None
+    levent: Levent, channels: Channels, observe: Observation, inner: int | None
 ) -> None:
     """The outer event has stopped; another one is ready, and a third gets ready afterwards."""
 
     def act() -> str:
-        rounds = Rounds(levent)
-        near, far = wires.pair()
-        late, sender = wires.pair()
+        rounds = LeventDriver(levent)
+        near, far = channels.pair()
+        late, sender = channels.pair()
         far.send(b"x")
         told: list[str] = []
 
         def on_read(*_: object) -> None:
             drain(near)
             outer.stop()
-            _reader(rounds, wires, "inner")
+            _reader(rounds, channels, "inner")
             try:
                 _loop(rounds.base, inner)
             except Exception as error:

@@ -6,34 +6,34 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.returning import meanwhile, returning
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.must_return import must_return, run_beside
 
 
-def _loop(rounds: Rounds, howmany: int = 1) -> None:
-    with returning(f"loop({howmany})"):
+def _loop(rounds: LeventDriver, howmany: int = 1) -> None:
+    with must_return(f"loop({howmany})"):
         rounds.once(howmany)
 
 
-def _silent(rounds: Rounds, wires: Wires) -> None:
+def _silent(rounds: LeventDriver, channels: Channels) -> None:
     """An active event for which nothing comes."""
-    rounds.event("silent", wires.pipe()[0].fileno(), "r").start()
+    rounds.event("silent", channels.pipe()[0].fileno(), "r").start()
 
 
-def _always_ready(rounds: Rounds, wires: Wires) -> None:
+def _always_ready(rounds: LeventDriver, channels: Channels) -> None:
     """An active event whose data is never read, and which starts itself again."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
     far.send(b"x")
     event = rounds.event("event", near.fileno(), "r", lambda *_: event.start())
     event.start()
 
 
-def _serves_one_call(rounds: Rounds, wires: Wires, howmany: int) -> None:
-    _always_ready(rounds, wires)
-    _silent(rounds, wires)
+def _serves_one_call(rounds: LeventDriver, channels: Channels, howmany: int) -> None:
+    _always_ready(rounds, channels)
+    _silent(rounds, channels)
     for calls in range(1, 4):
         _loop(rounds, howmany)
         assert rounds.trace == ["event"] * calls, (
@@ -42,8 +42,8 @@ def _serves_one_call(rounds: Rounds, wires: Wires, howmany: int) -> None:
         )
 
 
-def _waits(rounds: Rounds, wires: Wires, howmany: int) -> None:
-    near, far = wires.pipe()
+def _waits(rounds: LeventDriver, channels: Channels, howmany: int) -> None:
+    near, far = channels.pipe()
 
     def on_read(*_: object) -> None:
         drain(near)
@@ -55,10 +55,10 @@ def _waits(rounds: Rounds, wires: Wires, howmany: int) -> None:
 
     event = rounds.event("event", near.fileno(), "r", on_read)
     event.start()
-    _silent(rounds, wires)
+    _silent(rounds, channels)
     for _ in range(3):
         rounds.trace.clear()
-        with meanwhile(send):
+        with run_beside(send):
             _loop(rounds, howmany)
         assert rounds.trace == ["sent", "event"], (
             f"nothing was ready when loop({howmany}) was called; it returned after "
@@ -67,29 +67,31 @@ def _waits(rounds: Rounds, wires: Wires, howmany: int) -> None:
 
 
 @rule("levent.loop.howmany-positive")
-def test_loop_1_calls_an_event_that_is_ready_once_and_returns(rounds: Rounds, wires: Wires) -> None:
+def test_loop_1_calls_an_event_that_is_ready_once_and_returns(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """It stays ready and active, and beside it one is silent: nothing else ends the loop."""
-    _serves_one_call(rounds, wires, 1)
+    _serves_one_call(rounds, channels, 1)
 
 
 @rule("levent.loop.howmany-positive")
-def test_loop_1_waits_for_the_next_event(rounds: Rounds, wires: Wires) -> None:
+def test_loop_1_waits_for_the_next_event(rounds: LeventDriver, channels: Channels) -> None:
     """Three times, so that a machine that is slow to call the loop cannot hide an early return."""
-    _waits(rounds, wires, 1)
+    _waits(rounds, channels, 1)
 
 
 @rule("levent.loop.howmany-positive")
 @pytest.mark.parametrize("ready", [2, 3, 8])
 @pytest.mark.parametrize("beside", ["nothing", "a silent event"])
 def test_loop_1_serves_each_of_several_events_in_the_end(
-    rounds: Rounds, wires: Wires, ready: int, beside: str
+    rounds: LeventDriver, channels: Channels, ready: int, beside: str
 ) -> None:
     """One or all may be served by each call, which is made only while some are left."""
     if beside != "nothing":
-        _silent(rounds, wires)
+        _silent(rounds, channels)
 
     def add(name: str) -> None:
-        near, far = wires.pipe()
+        near, far = channels.pipe()
         far.send(b"x")
         event = rounds.event(name, near.fileno(), "r", lambda *_: event.stop())
         event.start()
@@ -128,28 +130,28 @@ _INACTIVE: dict[str, Callable[[Event], None]] = {
 @rule("levent.loop.howmany-positive")
 @pytest.mark.parametrize("past", _INACTIVE)
 def test_loop_1_waits_although_an_inactive_event_is_ready(
-    rounds: Rounds, wires: Wires, past: str
+    rounds: LeventDriver, channels: Channels, past: str
 ) -> None:
     """A loop that was waked up for it has served nothing, and has to go on waiting."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
     far.send(b"x")
     inactive = rounds.event("inactive", near.fileno(), "r")
     _INACTIVE[past](inactive)
-    _waits(rounds, wires, 1)
+    _waits(rounds, channels, 1)
 
 
 @rule("levent.loop.howmany-positive")
 def test_loop_1_waits_again_after_its_event_was_served_and_stopped(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """What the stopped one left unread is no event for the next call."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
     far.send(b"x")
     event = rounds.event("stopped", near.fileno(), "r", lambda *_: event.stop())
     event.start()
     _loop(rounds)
     assert rounds.trace == ["stopped"], "loop(1) did not call the one event that was ready"
-    _waits(rounds, wires, 1)
+    _waits(rounds, channels, 1)
 
 
 more_than_one = pytest.mark.parametrize("howmany", [2, 5, 1000])
@@ -158,31 +160,31 @@ more_than_one = pytest.mark.parametrize("howmany", [2, 5, 1000])
 @rule("levent.loop.howmany-not-a-count")
 @more_than_one
 def test_loop_n_calls_an_event_that_is_ready_once_and_returns(
-    rounds: Rounds, wires: Wires, howmany: int
+    rounds: LeventDriver, channels: Channels, howmany: int
 ) -> None:
     """It stays ready, and could be called as often as that."""
-    _serves_one_call(rounds, wires, howmany)
+    _serves_one_call(rounds, channels, howmany)
 
 
 @rule("levent.loop.howmany-not-a-count")
 @more_than_one
 def test_loop_n_waits_for_one_event_and_not_for_more(
-    rounds: Rounds, wires: Wires, howmany: int
+    rounds: LeventDriver, channels: Channels, howmany: int
 ) -> None:
     """One arrival is all that comes, and the event stays active."""
-    _waits(rounds, wires, howmany)
+    _waits(rounds, channels, howmany)
 
 
 @rule("levent.loop.howmany-not-a-count")
 @pytest.mark.parametrize("howmany, ready", [(2, 1), (5, 2), (5, 4), (2, 5)])
 def test_loop_n_returns_with_fewer_events_or_more(
-    rounds: Rounds, wires: Wires, howmany: int, ready: int
+    rounds: LeventDriver, channels: Channels, howmany: int, ready: int
 ) -> None:
     """Each is ready once and stops; a silent one keeps a loop waiting that wants to count on."""
-    _silent(rounds, wires)
+    _silent(rounds, channels)
 
     def add(name: str) -> None:
-        near, far = wires.pipe()
+        near, far = channels.pipe()
         far.send(b"x")
         event = rounds.event(name, near.fileno(), "r", lambda *_: event.stop())
         event.start()

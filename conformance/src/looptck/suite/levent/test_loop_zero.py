@@ -8,33 +8,33 @@ from collections.abc import Callable
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.polling import wait_readable
-from looptck.probes.returning import returning
-from looptck.probes.rounds import Rounds
-from looptck.probes.stopwatch import Stopwatch, assert_prompt
-from looptck.probes.switches import Switch
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.levent import Event, Levent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.hop_driver import wait_readable
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.must_return import must_return
+from looptck.testing.readiness import ReadinessToggle
+from looptck.testing.stopwatch import Stopwatch, assert_prompt
 
 # A pass may be late for what became ready just before it, and a poller tells of
 # so many files at a time.
 _PASSES = 3
 _FEW = 5
 
-_WIRES: dict[str, Callable[[Wires], tuple[End, End]]] = {
-    "socket pair": lambda wires: wires.pair(),
-    "pipe": lambda wires: wires.pipe(),
-    "TCP": lambda wires: wires.tcp_pair(),
+_WIRES: dict[str, Callable[[Channels], tuple[End, End]]] = {
+    "socket pair": lambda channels: channels.pair(),
+    "pipe": lambda channels: channels.pipe(),
+    "TCP": lambda channels: channels.tcp_pair(),
 }
 
 
-def _pass(rounds: Rounds) -> None:
-    with returning("loop(0)"):
+def _pass(rounds: LeventDriver) -> None:
+    with must_return("loop(0)"):
         rounds.once(0)
 
 
-def _passes_until(rounds: Rounds, condition: Callable[[], object]) -> None:
+def _passes_until(rounds: LeventDriver, condition: Callable[[], object]) -> None:
     """One pass, and those more that a loop may need to notice."""
     for _ in range(_PASSES):
         _pass(rounds)
@@ -42,7 +42,7 @@ def _passes_until(rounds: Rounds, condition: Callable[[], object]) -> None:
             return
 
 
-def _ending(rounds: Rounds, name: str, end: End, evtype: str = "r") -> Event:
+def _ending(rounds: LeventDriver, name: str, end: End, evtype: str = "r") -> Event:
     """A started event that stops itself when it is called."""
     event = rounds.event(name, end.fileno(), evtype, lambda *_: event.stop())
     event.start()
@@ -52,16 +52,16 @@ def _ending(rounds: Rounds, name: str, end: End, evtype: str = "r") -> Event:
 @rule("levent.loop.howmany-zero")
 @pytest.mark.parametrize("ready, idle", [(1, 0), (1, 3), (3, 0), (2, 1), (40, 40)])
 def test_every_ready_event_is_called_and_no_other_is(
-    rounds: Rounds, wires: Wires, ready: int, idle: int
+    rounds: LeventDriver, channels: Channels, ready: int, idle: int
 ) -> None:
     """Few are called by one pass; forty are more than three passes serve a few at a time."""
     for each in range(max(ready, idle)):
         if each < ready:
-            near, far = wires.pipe()
+            near, far = channels.pipe()
             far.send(b"x")
             _ending(rounds, f"ready {each}", near)
         if each < idle:
-            _ending(rounds, f"idle {each}", wires.pipe()[0])
+            _ending(rounds, f"idle {each}", channels.pipe()[0])
     if ready <= _FEW:
         _pass(rounds)
     else:
@@ -79,14 +79,14 @@ def test_every_ready_event_is_called_and_no_other_is(
 
 @rule("levent.loop.howmany-zero")
 @pytest.mark.parametrize("evtypes", ["r w", "w r", "rw r w", "r r w w"])
-@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_readers_and_writers_that_are_ready_are_called_by_one_pass(
-    rounds: Rounds, wires: Wires, evtypes: str, wire: str
+    rounds: LeventDriver, channels: Channels, evtypes: str, channel: str
 ) -> None:
     """Each has a file of its own, on which nothing but what it asks for is ready."""
     names = []
     for at, evtype in enumerate(evtypes.split()):
-        near, far = _WIRES[wire](wires)
+        near, far = _WIRES[channel](channels)
         if "r" in evtype:
             far.send(b"x")
             wait_readable([near])
@@ -102,14 +102,14 @@ def test_readers_and_writers_that_are_ready_are_called_by_one_pass(
 
 
 @rule("levent.loop.howmany-zero")
-@pytest.mark.parametrize("wire", _WIRES)
+@pytest.mark.parametrize("channel", _WIRES)
 def test_what_becomes_ready_later_is_served_by_a_later_pass(
-    rounds: Rounds, wires: Wires, wire: str
+    rounds: LeventDriver, channels: Channels, channel: str
 ) -> None:
     """Passes before it find nothing, and no room either; each event serves one arrival."""
     for arrival in range(1, 4):
-        near, far = _WIRES[wire](wires)
-        if wire != "pipe":
+        near, far = _WIRES[channel](channels)
+        if channel != "pipe":
             fill(near)
         _ending(rounds, "read", near)
         for _ in range(_PASSES):
@@ -123,21 +123,21 @@ def test_what_becomes_ready_later_is_served_by_a_later_pass(
         drain(near)
 
 
-def _none(_rounds: Rounds, _wires: Wires) -> None:
+def _none(_rounds: LeventDriver, _wires: Channels) -> None:
     """No event at all."""
 
 
-def _idle(rounds: Rounds, wires: Wires) -> None:
-    _ending(rounds, "idle", wires.pipe()[0])
+def _idle(rounds: LeventDriver, channels: Channels) -> None:
+    _ending(rounds, "idle", channels.pipe()[0])
 
 
-def _several_idle(rounds: Rounds, wires: Wires) -> None:
+def _several_idle(rounds: LeventDriver, channels: Channels) -> None:
     for each in range(5):
-        _ending(rounds, f"idle {each}", wires.pipe()[0])
+        _ending(rounds, f"idle {each}", channels.pipe()[0])
 
 
-def _idle_again(rounds: Rounds, wires: Wires) -> None:
-    near, far = wires.pipe()
+def _idle_again(rounds: LeventDriver, channels: Channels) -> None:
+    near, far = channels.pipe()
 
     def on_read(*_: object) -> None:
         drain(near)
@@ -151,7 +151,7 @@ def _idle_again(rounds: Rounds, wires: Wires) -> None:
     rounds.trace.clear()
 
 
-_NOTHING_READY: dict[str, Callable[[Rounds, Wires], None]] = {
+_NOTHING_READY: dict[str, Callable[[LeventDriver, Channels], None]] = {
     "no event": _none,
     "an event without data": _idle,
     "several events without data": _several_idle,
@@ -161,9 +161,11 @@ _NOTHING_READY: dict[str, Callable[[Rounds, Wires], None]] = {
 
 @rule("levent.loop.howmany-zero")
 @pytest.mark.parametrize("left", _NOTHING_READY)
-def test_a_pass_waits_for_nothing(rounds: Rounds, wires: Wires, clock: Clock, left: str) -> None:
+def test_a_pass_waits_for_nothing(
+    rounds: LeventDriver, channels: Channels, clock: Clock, left: str
+) -> None:
     """Late is what is late every time, by the loop's clock or the machine's."""
-    _NOTHING_READY[left](rounds, wires)
+    _NOTHING_READY[left](rounds, channels)
 
     def lateness() -> float:
         since, began = Stopwatch(clock), time.monotonic()
@@ -174,7 +176,7 @@ def test_a_pass_waits_for_nothing(rounds: Rounds, wires: Wires, clock: Clock, le
     assert not rounds.trace, f"loop(0) called {rounds.trace[0]!r}, and nothing was ready"
 
 
-def _took(rounds: Rounds, before: int) -> list[str]:
+def _took(rounds: LeventDriver, before: int) -> list[str]:
     return rounds.trace[before:]
 
 
@@ -183,12 +185,12 @@ def _took(rounds: Rounds, before: int) -> list[str]:
 @pytest.mark.parametrize("evtype", ["r", "w"])
 @pytest.mark.parametrize("events", [1, 3])
 def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
-    rounds: Rounds, wires: Wires, data: str, evtype: str, events: int
+    rounds: LeventDriver, channels: Channels, data: str, evtype: str, events: int
 ) -> None:
     """Each callback starts its event again; a loop that never ends is ended by the count."""
 
     def add(name: str) -> None:
-        switch = Switch(wires, evtype, on=True)
+        switch = ReadinessToggle(channels, evtype, on=True)
 
         def on_ready(*_: object) -> None:
             if data == "comes anew":
@@ -217,10 +219,10 @@ def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
 
 @rule("levent.loop.howmany-zero-bounded")
 def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """A byte goes to and fro between two events; to see it go on takes another pass."""
-    one, two = wires.pair()
+    one, two = channels.pair()
 
     def add(name: str, end: End) -> None:
         def on_read(*_: object) -> None:
@@ -243,11 +245,13 @@ def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
 
 
 @rule("levent.loop.howmany-zero-bounded")
-def test_events_that_make_new_ones_do_not_keep_a_pass_going(levent: Levent, wires: Wires) -> None:
+def test_events_that_make_new_ones_do_not_keep_a_pass_going(
+    levent: Levent, channels: Channels
+) -> None:
     """Each stops, and starts a new event for the same file, whose data nobody reads."""
     most = 60
-    rounds = Rounds(levent)
-    near, far = wires.pipe()
+    rounds = LeventDriver(levent)
+    near, far = channels.pipe()
     far.send(b"x")
 
     def add() -> None:

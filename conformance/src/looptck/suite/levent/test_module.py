@@ -9,14 +9,14 @@ from typing import IO, Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.returning import returning
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import LOOP_NAMES, Levent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.must_return import must_return
 
 
-def _reader(rounds: Rounds, name: str, fd: int) -> None:
+def _reader(rounds: LeventDriver, name: str, fd: int) -> None:
     """A started event that stops when it is called."""
     event = rounds.event(name, fd, "r", lambda *_: event.stop())
     event.start()
@@ -32,13 +32,15 @@ def test_a_base_has_the_functions_of_a_base(levent: Levent, name: str) -> None:
 
 @rule("levent.newbase")
 @pytest.mark.parametrize("what", ["events", "buffered events"])
-def test_a_pass_serves_what_its_own_base_made(levent: Levent, wires: Wires, what: str) -> None:
+def test_a_pass_serves_what_its_own_base_made(
+    levent: Levent, channels: Channels, what: str
+) -> None:
     """Three bases that are all there from the beginning; neither the first nor the last is run
     first.
     """
-    bases = [Rounds(levent) for _ in range(3)]
+    bases = [LeventDriver(levent) for _ in range(3)]
     for rounds in bases:
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
         if what == "events":
             _reader(rounds, "read", near.fileno())
@@ -66,16 +68,16 @@ def test_a_pass_serves_what_its_own_base_made(levent: Levent, wires: Wires, what
 @pytest.mark.parametrize("busy", ["made before", "made after"])
 @pytest.mark.parametrize("with_data", [False, True], ids=["silent", "ready"])
 def test_the_loop_of_a_fresh_base_returns_though_another_base_is_busy(
-    levent: Levent, wires: Wires, busy: str, with_data: bool
+    levent: Levent, channels: Channels, busy: str, with_data: bool
 ) -> None:
     """Nothing is active in it: to return at once is all that its loop can do."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if with_data:
         far.send(b"x")
     fresh = levent.newbase() if busy == "made after" else None
-    other = Rounds(levent)
+    other = LeventDriver(levent)
     _reader(other, "read", near.fileno())
-    with returning("the loop() of a fresh base"):
+    with must_return("the loop() of a fresh base"):
         (fresh or levent.newbase()).loop()
     other_calls = len(other.trace)
     other.end()
@@ -83,11 +85,11 @@ def test_the_loop_of_a_fresh_base_returns_though_another_base_is_busy(
 
 
 @rule("levent.newbase")
-def test_two_bases_watch_one_file(levent: Levent, wires: Wires) -> None:
+def test_two_bases_watch_one_file(levent: Levent, channels: Channels) -> None:
     """What the first stops watching, before the second looks, is still there for the second."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
-    bases = [Rounds(levent), Rounds(levent)]
+    bases = [LeventDriver(levent), LeventDriver(levent)]
     for at, rounds in enumerate(bases, 1):
         _reader(rounds, f"of base {at}", near.fileno())
     for at, rounds in enumerate(bases, 1):
@@ -99,10 +101,12 @@ def test_two_bases_watch_one_file(levent: Levent, wires: Wires) -> None:
 
 
 @rule("levent.newbase")
-def test_a_base_that_is_dropped_takes_nothing_from_another(levent: Levent, wires: Wires) -> None:
+def test_a_base_that_is_dropped_takes_nothing_from_another(
+    levent: Levent, channels: Channels
+) -> None:
     """Both watched the same file, which the dropped one might unregister too well."""
-    near, far = wires.pair()
-    stays, goes = Rounds(levent), Rounds(levent)
+    near, far = channels.pair()
+    stays, goes = LeventDriver(levent), LeventDriver(levent)
     _reader(stays, "read", near.fileno())
     _reader(goes, "dropped", near.fileno())
     goes.end()
@@ -112,17 +116,17 @@ def test_a_base_that_is_dropped_takes_nothing_from_another(levent: Levent, wires
     stays.end()
 
 
-def _pipe(wires: Wires) -> IO[Any]:
-    return open(wires.pipe()[0].fd, closefd=False)
+def _pipe(channels: Channels) -> IO[Any]:
+    return open(channels.pipe()[0].fd, closefd=False)
 
 
-def _high(wires: Wires) -> IO[Any]:
-    twin = wires.numbered(wires.pair()[0], 700)
+def _high(channels: Channels) -> IO[Any]:
+    twin = channels.numbered(channels.pair()[0], 700)
     return open(twin.fileno(), "rb", closefd=False)
 
 
 # {kind of file: how to open one}
-_FILES: dict[str, Callable[[Wires], IO[Any]]] = {
+_FILES: dict[str, Callable[[Channels], IO[Any]]] = {
     "text": lambda _: tempfile.TemporaryFile("w+"),  # noqa: SIM115  # the test has it closed
     "buffered": lambda _: tempfile.TemporaryFile("w+b"),  # noqa: SIM115  # the test has it closed
     "raw": lambda _: tempfile.TemporaryFile("w+b", buffering=0),  # noqa: SIM115  # the test has it closed
@@ -139,11 +143,11 @@ _FILES: dict[str, Callable[[Wires], IO[Any]]] = {
 @rule("levent.fdfromfile")
 @pytest.mark.parametrize("kind", _FILES)
 def test_fdfromfile_gives_the_number_of_an_open_file(
-    levent: Levent, wires: Wires, kind: str
+    levent: Levent, channels: Channels, kind: str
 ) -> None:
     """Asked twice, as the first answer may have been made for the occasion."""
-    file = _FILES[kind](wires)
-    wires.keep(file.close)
+    file = _FILES[kind](channels)
+    channels.keep(file.close)
     for _ in range(2):
         try:
             number = levent.fdfromfile(file)

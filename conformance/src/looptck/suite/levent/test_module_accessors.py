@@ -9,11 +9,11 @@ from typing import IO, Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.returning import returning
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.levent import File, Levent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.must_return import must_return
 
 
 class Plain:
@@ -75,7 +75,7 @@ def _number(file: Any) -> int:
 
 
 def _is_watched(
-    rounds: Rounds, file: File, right: socket.socket, *wrong: socket.socket
+    rounds: LeventDriver, file: File, right: socket.socket, *wrong: socket.socket
 ) -> str | None:
     """None if an event for *file* is called for what *right* sends alone; else what is wrong."""
     rounds.trace.clear()
@@ -106,10 +106,10 @@ def _told(levent: Levent, file: File) -> int:
 @rule("levent.setfdaccessor")
 @pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
 def test_an_object_of_a_type_with_an_accessor_is_a_file(
-    levent: Levent, rounds: Rounds, wires: Wires, kind: type[Any]
+    levent: Levent, rounds: LeventDriver, channels: Channels, kind: type[Any]
 ) -> None:
     """Two objects of the type, each for its own file, one made before the accessor was set."""
-    pairs = [wires.pair(), wires.pair()]
+    pairs = [channels.pair(), channels.pair()]
     one = kind(pairs[0][0].fileno())
     levent.setfdaccessor(kind, _number)
     two = kind(pairs[1][0].fileno())
@@ -123,12 +123,12 @@ def test_an_object_of_a_type_with_an_accessor_is_a_file(
 
 @rule("levent.setfdaccessor")
 def test_a_buffered_event_takes_an_object_of_a_type_with_an_accessor(
-    levent: Levent, rounds: Rounds, wires: Wires
+    levent: Levent, rounds: LeventDriver, channels: Channels
 ) -> None:
     """Whether it serves the file is for levent.newevbuf.creates."""
     levent.setfdaccessor(Plain, _number)
     try:
-        rounds.evbuf(Plain(wires.pair()[0].fileno()))
+        rounds.evbuf(Plain(channels.pair()[0].fileno()))
     except Exception as error:
         raise AssertionError(
             f"newevbuf refused an object whose type has an accessor, with {type(error).__name__}"
@@ -138,10 +138,10 @@ def test_a_buffered_event_takes_an_object_of_a_type_with_an_accessor(
 @rule("levent.setfdaccessor")
 @pytest.mark.parametrize("second", ["before", "after"])
 def test_each_type_has_its_own_accessor(
-    levent: Levent, rounds: Rounds, wires: Wires, second: str
+    levent: Levent, rounds: LeventDriver, channels: Channels, second: str
 ) -> None:
     """Two unrelated types; the second is told of before the first is used, or after."""
-    left, right = wires.pair(), wires.pair()
+    left, right = channels.pair(), channels.pair()
     levent.setfdaccessor(Plain, lambda _: left[0].fileno())
     if second == "before":
         levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
@@ -156,10 +156,10 @@ def test_each_type_has_its_own_accessor(
 
 @rule("levent.setfdaccessor")
 def test_types_of_one_name_each_have_their_own_accessor(
-    levent: Levent, rounds: Rounds, wires: Wires
+    levent: Levent, rounds: LeventDriver, channels: Channels
 ) -> None:
     """Two modules may both have a `File`; each has a type of that name."""
-    left, right = wires.pair(), wires.pair()
+    left, right = channels.pair(), channels.pair()
     one, other = (type("File", (), {}) for _ in range(2))
     levent.setfdaccessor(one, lambda _: left[0].fileno())
     levent.setfdaccessor(other, lambda _: right[0].fileno())
@@ -175,10 +175,10 @@ def test_types_of_one_name_each_have_their_own_accessor(
 @pytest.mark.parametrize("order", ["base class first", "derived class first"])
 @pytest.mark.parametrize("of", ["base class", "derived class"])
 def test_a_class_and_its_base_class_each_have_their_own_accessor(
-    levent: Levent, rounds: Rounds, wires: Wires, order: str, of: str
+    levent: Levent, rounds: LeventDriver, channels: Channels, order: str, of: str
 ) -> None:
     """Both are told of, so that the object's own type says which one it is."""
-    base, derived = wires.pair(), wires.pair()
+    base, derived = channels.pair(), channels.pair()
     told: list[tuple[type[Any], Callable[[Any], int]]] = [
         (Plain, lambda _: base[0].fileno()),
         (Derived, lambda _: derived[0].fileno()),
@@ -195,10 +195,10 @@ def test_a_class_and_its_base_class_each_have_their_own_accessor(
 @rule("levent.setfdaccessor")
 @pytest.mark.parametrize("used", [False, True], ids=["unused", "used"])
 def test_a_second_accessor_replaces_the_first(
-    levent: Levent, rounds: Rounds, wires: Wires, used: bool
+    levent: Levent, rounds: LeventDriver, channels: Channels, used: bool
 ) -> None:
     """In one case the first has been used already, for the same object."""
-    old, new = wires.pair(), wires.pair()
+    old, new = channels.pair(), channels.pair()
     file = Plain(-1)
     levent.setfdaccessor(Plain, lambda _: old[0].fileno())
     if used:
@@ -212,32 +212,34 @@ def test_a_second_accessor_replaces_the_first(
 
 
 @rule("levent.setfdaccessor")
-def test_an_accessor_holds_for_bases_made_before_and_after(levent: Levent, wires: Wires) -> None:
+def test_an_accessor_holds_for_bases_made_before_and_after(
+    levent: Levent, channels: Channels
+) -> None:
     """An accessor belongs to the module, and not to a base."""
-    near, far = wires.pair()
-    before = Rounds(levent)
+    near, far = channels.pair()
+    before = LeventDriver(levent)
     levent.setfdaccessor(Plain, _number)
-    for age, rounds in (("before", before), ("after", Rounds(levent))):
+    for age, rounds in (("before", before), ("after", LeventDriver(levent))):
         wrong = _is_watched(rounds, Plain(near.fileno()), far)
         rounds.end()
         drain(near)
         assert wrong is None, f"an event in a base that was made {age} the accessor; {wrong}"
 
 
-def _by_newevent(_levent: Levent, rounds: Rounds, file: File) -> None:
+def _by_newevent(_levent: Levent, rounds: LeventDriver, file: File) -> None:
     rounds.event("event", file, "r").start()
 
 
-def _by_newevbuf(_levent: Levent, rounds: Rounds, file: File) -> None:
+def _by_newevbuf(_levent: Levent, rounds: LeventDriver, file: File) -> None:
     rounds.evbuf(file).start()
 
 
-def _by_fdfromvalue(levent: Levent, _rounds: Rounds, file: File) -> None:
+def _by_fdfromvalue(levent: Levent, _rounds: LeventDriver, file: File) -> None:
     levent.fdfromvalue(file)
 
 
 # {function: how it is given a file}
-_WAYS: dict[str, Callable[[Levent, Rounds, File], None]] = {
+_WAYS: dict[str, Callable[[Levent, LeventDriver, File], None]] = {
     "fdfromvalue": _by_fdfromvalue,
     "newevent": _by_newevent,
     "newevbuf": _by_newevbuf,
@@ -260,11 +262,11 @@ class Owner:
 @every_way
 @pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
 def test_an_accessor_is_called_with_the_object_alone(
-    levent: Levent, rounds: Rounds, wires: Wires, way: str, kind: type[Any]
+    levent: Levent, rounds: LeventDriver, channels: Channels, way: str, kind: type[Any]
 ) -> None:
     """It has one parameter; there is an equal object, of the same type and file."""
     owner = Owner()
-    fd = wires.pair()[0].fileno()
+    fd = channels.pair()[0].fileno()
     levent.setfdaccessor(kind, owner.accessor)
     for file in (kind(fd), kind(fd)):
         owner.seen.clear()
@@ -279,10 +281,10 @@ def test_an_accessor_is_called_with_the_object_alone(
 @rule("levent.setfdaccessor-contract")
 @pytest.mark.parametrize("way", ["fdfromvalue", "newevent"])
 def test_an_accessor_is_asked_anew_for_the_same_object(
-    levent: Levent, rounds: Rounds, wires: Wires, way: str
+    levent: Levent, rounds: LeventDriver, channels: Channels, way: str
 ) -> None:
     """The object is for another file meanwhile, as one that was opened again."""
-    old, new = wires.pair(), wires.pair()
+    old, new = channels.pair(), channels.pair()
     levent.setfdaccessor(Plain, _number)
     file = Plain(old[0].fileno())
     _WAYS[way](levent, rounds, file)
@@ -315,10 +317,10 @@ _FAILING: dict[str, Callable[[Any], Any]] = {
 @every_way
 @pytest.mark.parametrize("fault", _FAILING)
 def test_an_accessor_that_fails_registers_nothing(
-    levent: Levent, rounds: Rounds, wires: Wires, way: str, fault: str
+    levent: Levent, rounds: LeventDriver, channels: Channels, way: str, fault: str
 ) -> None:
     """Another event is active before it and served after it, and nothing keeps the loop then."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     other = rounds.event("other", near.fileno(), "r", lambda _: other.stop())
     other.start()
     levent.setfdaccessor(Plain, _FAILING[fault])
@@ -329,7 +331,7 @@ def test_an_accessor_that_fails_registers_nothing(
         refused = True
     assert refused, f"an accessor {fault}, and no exception came out of {way} or start"
     far.send(b"x")
-    with returning("loop() after a file was refused"):
+    with must_return("loop() after a file was refused"):
         rounds.once(None)
     assert rounds.trace == ["other"], (
         f"after a file was refused loop() called {', '.join(rounds.trace) or 'nothing'}; "
@@ -341,10 +343,10 @@ def test_an_accessor_that_fails_registers_nothing(
 @every_way
 @pytest.mark.parametrize("fault", _FAILING)
 def test_an_accessor_that_failed_is_asked_again(
-    levent: Levent, rounds: Rounds, wires: Wires, way: str, fault: str
+    levent: Levent, rounds: LeventDriver, channels: Channels, way: str, fault: str
 ) -> None:
     """It fails for one object; that says nothing of others of its type, nor of this one later."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     bad, good = Plain(-1), Plain(near.fileno())
     levent.setfdaccessor(
         Plain, lambda file: _FAILING[fault](file) if file.number < 0 else _number(file)
@@ -370,9 +372,9 @@ _MODES: dict[str, dict[str, Any]] = {
 every_mode = pytest.mark.parametrize("mode", _MODES)
 
 
-def _opened(wires: Wires, fd: int, mode: str) -> IO[Any]:
+def _opened(channels: Channels, fd: int, mode: str) -> IO[Any]:
     file: IO[Any] = open(fd, closefd=False, **_MODES[mode])  # noqa: SIM115  # closed with the wires
-    wires.keep(file.close)
+    channels.keep(file.close)
     return file
 
 
@@ -390,14 +392,14 @@ def _tell_of(levent: Levent, kind: type[Any]) -> None:
 @every_mode
 @pytest.mark.parametrize("opened", ["before", "after"])
 def test_file_objects_are_files_with_fdfromfile_as_their_accessor(
-    levent: Levent, rounds: Rounds, wires: Wires, mode: str, opened: str
+    levent: Levent, rounds: LeventDriver, channels: Channels, mode: str, opened: str
 ) -> None:
     """Two of the type, one of them opened for nothing but its type."""
-    example = _opened(wires, wires.pair()[0].fileno(), mode)
-    near, far = wires.pair()
-    file = _opened(wires, near.fileno(), mode) if opened == "before" else None
+    example = _opened(channels, channels.pair()[0].fileno(), mode)
+    near, far = channels.pair()
+    file = _opened(channels, near.fileno(), mode) if opened == "before" else None
     _tell_of(levent, type(example))
-    file = file or _opened(wires, near.fileno(), mode)
+    file = file or _opened(channels, near.fileno(), mode)
     wrong = _is_watched(rounds, file, far)
     assert wrong is None, f"an event was made for a file object ({mode}); {wrong}"
 
@@ -405,11 +407,11 @@ def test_file_objects_are_files_with_fdfromfile_as_their_accessor(
 @rule("levent.setfdaccessor-example")
 @every_mode
 def test_fdfromvalue_knows_file_objects_by_the_example(
-    levent: Levent, wires: Wires, mode: str
+    levent: Levent, channels: Channels, mode: str
 ) -> None:
     """Several files of the type, standard input's descriptor 0 among them."""
-    numbers = [wires.pair()[0].fileno(), 0, wires.pair()[0].fileno()]
-    files = [_opened(wires, number, mode) for number in numbers]
+    numbers = [channels.pair()[0].fileno(), 0, channels.pair()[0].fileno()]
+    files = [_opened(channels, number, mode) for number in numbers]
     _tell_of(levent, type(files[0]))
     assert [_told(levent, file) for file in files] == numbers, (
         f"fdfromvalue gave other numbers than the files have ({mode})"
@@ -419,12 +421,12 @@ def test_fdfromvalue_knows_file_objects_by_the_example(
 @rule("levent.fdfromvalue")
 @pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
 def test_fdfromvalue_gives_what_the_accessor_returns(
-    levent: Levent, wires: Wires, kind: type[Any]
+    levent: Levent, channels: Channels, kind: type[Any]
 ) -> None:
     """No base was made; 0 is among the numbers, and one that is higher than most."""
     levent.setfdaccessor(kind, _number)
-    near, far = wires.pair()
-    high = wires.numbered(near, 700).fileno()
+    near, far = channels.pair()
+    high = channels.numbered(near, 700).fileno()
     for number in (near.fileno(), far.fileno(), 0, high, near.fileno()):
         told = _told(levent, kind(number))
         assert isinstance(told, int), f"fdfromvalue gave {type(told).__name__}, not an int"
@@ -434,10 +436,10 @@ def test_fdfromvalue_gives_what_the_accessor_returns(
 @rule("levent.fdfromvalue")
 @pytest.mark.parametrize("order", [1, -1], ids=["as told", "in reverse"])
 def test_fdfromvalue_asks_the_accessor_of_the_values_own_type(
-    levent: Levent, wires: Wires, order: int
+    levent: Levent, channels: Channels, order: int
 ) -> None:
     """Three types, one of them derived from another; each accessor gives a number of its own."""
-    numbers = [end.fileno() for end in (*wires.pair(), *wires.pair())][:3]
+    numbers = [end.fileno() for end in (*channels.pair(), *channels.pair())][:3]
     told: list[tuple[type[Any], Callable[[Any], int]]] = [
         (Plain, lambda _: numbers[0]),
         (Derived, lambda _: numbers[1]),
@@ -450,9 +452,11 @@ def test_fdfromvalue_asks_the_accessor_of_the_values_own_type(
 
 
 @rule("levent.fdfromvalue")
-def test_fdfromvalue_asks_the_accessor_that_was_set_last(levent: Levent, wires: Wires) -> None:
+def test_fdfromvalue_asks_the_accessor_that_was_set_last(
+    levent: Levent, channels: Channels
+) -> None:
     """The first one was asked already, for the same object."""
-    old, new = (end.fileno() for end in wires.pair())
+    old, new = (end.fileno() for end in channels.pair())
     file = Plain(-1)
     levent.setfdaccessor(Plain, lambda _: old)
     assert _told(levent, file) == old, "fdfromvalue did not give the accessor's number"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import ENTRY_NAMES, Levent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.observation import Observation
 
 
 @rule("levent.module.require")
@@ -27,11 +27,11 @@ def test_observe_the_names_of_the_module(levent: Levent, observe: Observation) -
 
 @rule("levent.module.require")
 def test_observe_the_functions_by_other_names(
-    levent: Levent, wires: Wires, observe: Observation
+    levent: Levent, channels: Channels, observe: Observation
 ) -> None:
     """Each function is taken from the module once, and called without it."""
     make, number, tell, ask = (getattr(levent, name) for name in ENTRY_NAMES)
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     try:
         make().loop(0)
         tell(_Unknown, lambda _: near.fileno())
@@ -98,10 +98,10 @@ _NO_FILES: dict[str, Callable[[int], object]] = {
 @rule("levent.fdfromfile-bad")
 @pytest.mark.parametrize("what", _NO_FILES)
 def test_observe_fdfromfile_of_what_is_no_open_file(
-    levent: Levent, wires: Wires, observe: Observation, what: str
+    levent: Levent, channels: Channels, observe: Observation, what: str
 ) -> None:
     """Only the number itself and the object with `fileno` have one that could be right."""
-    number = wires.pair()[0].fileno()
+    number = channels.pair()[0].fileno()
     value = _NO_FILES[what](number)
     own = number if what in ("a number", "an object with fileno") else None
     _record(observe, what, lambda: levent.fdfromfile(value), own)
@@ -110,10 +110,10 @@ def test_observe_fdfromfile_of_what_is_no_open_file(
 @rule("levent.fdfromvalue-int")
 @pytest.mark.parametrize("what", ["a descriptor", "0", "a fraction", "a text", "True"])
 def test_observe_fdfromvalue_of_a_number(
-    levent: Levent, wires: Wires, observe: Observation, what: str
+    levent: Levent, channels: Channels, observe: Observation, what: str
 ) -> None:
     """The fraction is a little more than an open descriptor, the text its digits."""
-    number = wires.pair()[0].fileno()
+    number = channels.pair()[0].fileno()
     values: dict[str, tuple[Any, int | None]] = {
         "a descriptor": (number, number),
         "0": (0, 0),
@@ -129,14 +129,14 @@ def test_observe_fdfromvalue_of_a_number(
 @pytest.mark.parametrize("accessors", ["none", "of another type", "of its base class"])
 @pytest.mark.parametrize("what", ["None", "an object", "a list", "a file", "a class"])
 def test_observe_fdfromvalue_of_a_value_without_an_accessor(
-    levent: Levent, wires: Wires, observe: Observation, accessors: str, what: str
+    levent: Levent, channels: Channels, observe: Observation, accessors: str, what: str
 ) -> None:
     """Before any accessor is set, and when one is that might be taken for the value's own."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     if accessors != "none":
         levent.setfdaccessor(_Unknown, lambda _: near.fileno())
     file = open(os.devnull, "rb")  # noqa: SIM115  # closed with the wires
-    wires.keep(file.close)
+    channels.keep(file.close)
     kind = _Derived if accessors == "of its base class" else _WithFileno
     made: object = _Derived() if kind is _Derived else _WithFileno(near.fileno())
     values: dict[str, object] = {

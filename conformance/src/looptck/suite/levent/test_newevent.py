@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import why_refused
-from looptck.probes.rounds import Rounds
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.switches import Switch, act_in, either_evtype
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.hop_driver import error_of
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import ReadinessToggle, act_in, either_evtype
+from looptck.testing.situations import Situation, everywhere
 
 one_file_or_two = pytest.mark.parametrize("files", ["one file", "two files"])
 
 
-def _two(rounds: Rounds, wires: Wires, evtype: str, files: str) -> list[Event]:
+def _two(rounds: LeventDriver, channels: Channels, evtype: str, files: str) -> list[Event]:
     """Two events that share the callback, ready for *evtype* and not started."""
-    switch = Switch(wires, evtype, on=True)
-    other = switch if files == "one file" else Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
+    other = switch if files == "one file" else ReadinessToggle(channels, evtype, on=True)
     callback = rounds.callback("called")
     return [
         rounds.keep(rounds.base.newevent(each.number, callback, evtype)) for each in (switch, other)
@@ -30,10 +30,10 @@ def _two(rounds: Rounds, wires: Wires, evtype: str, files: str) -> list[Event]:
 @one_file_or_two
 @pytest.mark.parametrize("started", [0, 1])
 def test_starting_one_event_does_not_start_the_other(
-    rounds: Rounds, wires: Wires, evtype: str, files: str, started: int
+    rounds: LeventDriver, channels: Channels, evtype: str, files: str, started: int
 ) -> None:
     """They share the callback, so the one that was stopped is silent only if the other is too."""
-    events = _two(rounds, wires, evtype, files)
+    events = _two(rounds, channels, evtype, files)
     events[started].start()
     assert rounds.until_count("called"), "one of two events was started and not called"
     events[started].stop()
@@ -51,10 +51,16 @@ def test_starting_one_event_does_not_start_the_other(
 @pytest.mark.parametrize("ended", [0, 1])
 @pytest.mark.parametrize("since", ["before loop", "while the loop runs"])
 def test_ending_one_event_does_not_end_the_other(
-    rounds: Rounds, wires: Wires, evtype: str, files: str, ended_by: str, ended: int, since: str
+    rounds: LeventDriver,
+    channels: Channels,
+    evtype: str,
+    files: str,
+    ended_by: str,
+    ended: int,
+    since: str,
 ) -> None:
     """They share the callback, and nobody is left to call it but the other one."""
-    events = _two(rounds, wires, evtype, files)
+    events = _two(rounds, channels, evtype, files)
     for event in events:
         event.start()
     if since == "while the loop runs":
@@ -72,10 +78,10 @@ def test_ending_one_event_does_not_end_the_other(
 @pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("r", "w"), ("w", "r")])
 @pytest.mark.parametrize("when", ["before loop", "while the loop runs"])
 def test_each_event_of_a_file_is_called(
-    rounds: Rounds, wires: Wires, evtypes: tuple[str, str], when: str
+    rounds: LeventDriver, channels: Channels, evtypes: tuple[str, str], when: str
 ) -> None:
     """Each stops itself, so that none can be called in the other's place."""
-    switch = Switch(wires, "".join(sorted(set(evtypes))))
+    switch = ReadinessToggle(channels, "".join(sorted(set(evtypes))))
     events = [
         _stopping(rounds, str(at), switch.number, evtype) for at, evtype in enumerate(evtypes)
     ]
@@ -94,10 +100,10 @@ def test_each_event_of_a_file_is_called(
 @rule("levent.newevent.creates")
 @pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("rw", "rw"), ("rw", "r")])
 def test_each_event_of_a_file_is_called_though_the_file_stays_ready(
-    rounds: Rounds, wires: Wires, evtypes: tuple[str, str]
+    rounds: LeventDriver, channels: Channels, evtypes: tuple[str, str]
 ) -> None:
     """All three go on after each call and take nothing, so that none can live on the rest."""
-    switch = Switch(wires, "".join(sorted(set("".join(evtypes)))), on=True)
+    switch = ReadinessToggle(channels, "".join(sorted(set("".join(evtypes)))), on=True)
     names = [f"event {at}" for at in range(3)]
     events: dict[str, Event] = {}
     for name, evtype in zip(names, (*evtypes, evtypes[0]), strict=True):
@@ -119,20 +125,20 @@ def test_each_event_of_a_file_is_called_though_the_file_stays_ready(
 @one_file_or_two
 @pytest.mark.parametrize("verb", ["delete", "stop"])
 def test_an_event_made_after_others_were_deleted_is_none_of_them(
-    rounds: Rounds, wires: Wires, evtype: str, files: str, verb: str
+    rounds: LeventDriver, channels: Channels, evtype: str, files: str, verb: str
 ) -> None:
     """A loop that uses deleted objects again lets go of the new event with the old one."""
-    deleted = _two(rounds, wires, evtype, files)
+    deleted = _two(rounds, channels, evtype, files)
     for event in deleted:
         event.start()
         event.delete()
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
     names = ["new 0", "new 1", "new 2"]
     for name in names:
         _stopping(rounds, name, switch.number, evtype).start()
     rounds.quiet(3)
     for event in deleted:
-        why_refused(getattr(event, verb))
+        error_of(getattr(event, verb))
     switch.on()
     rounds.until(lambda: set(names) <= set(rounds.trace))
     assert sorted(rounds.trace) == names, (
@@ -146,17 +152,17 @@ def test_an_event_made_after_others_were_deleted_is_none_of_them(
 @pytest.mark.parametrize("evtype", ["r", "w", "rw"])
 @pytest.mark.parametrize("ready", ["before it was made", "after it was made"])
 def test_an_event_that_was_not_started_is_silent(
-    rounds: Rounds, wires: Wires, situation: Situation, evtype: str, ready: str
+    rounds: LeventDriver, channels: Channels, situation: Situation, evtype: str, ready: str
 ) -> None:
     """Its file is ready in every pass, in both directions if it asks for both."""
-    switch = Switch(wires, evtype, on=ready == "before it was made")
+    switch = ReadinessToggle(channels, evtype, on=ready == "before it was made")
 
     def make() -> None:
         _stopping(rounds, "new", switch.number, evtype)
         if ready == "after it was made":
             switch.on()
 
-    act_in(situation, rounds, wires, make)
+    act_in(situation, rounds, channels, make)
     rounds.quiet()
     assert not rounds.trace, "an event was called although nobody had started it"
 
@@ -165,10 +171,10 @@ def test_an_event_that_was_not_started_is_silent(
 @either_evtype
 @pytest.mark.parametrize("made", ["first", "last", "in the other's callback"])
 def test_an_event_that_was_not_started_is_silent_though_another_of_its_file_is_called(
-    rounds: Rounds, wires: Wires, evtype: str, made: str
+    rounds: LeventDriver, channels: Channels, evtype: str, made: str
 ) -> None:
     """The kernel tells of the file for the other one's sake."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
 
     def on_active(*_: object) -> None:
         if made == "in the other's callback" and rounds.count("active") == 1:
@@ -193,19 +199,19 @@ def test_an_event_that_was_not_started_is_silent_though_another_of_its_file_is_c
 @pytest.mark.parametrize("ready", [True, False])
 @pytest.mark.parametrize("howmany", [None, "missing"])
 def test_loop_does_not_wait_for_an_event_that_was_not_started(
-    rounds: Rounds,
-    wires: Wires,
+    rounds: LeventDriver,
+    channels: Channels,
     situation: Situation,
     evtype: str,
     ready: bool,
     howmany: str | None,
 ) -> None:
     """No other event is active: it returns at once, or never."""
-    switch = Switch(wires, evtype, on=ready)
+    switch = ReadinessToggle(channels, evtype, on=ready)
     act_in(
         situation,
         rounds,
-        wires,
+        channels,
         lambda: _stopping(rounds, "new", switch.number, evtype),
     )
     rounds.trace("loop() begins")
@@ -219,7 +225,7 @@ def test_loop_does_not_wait_for_an_event_that_was_not_started(
     )
 
 
-def _stopping(rounds: Rounds, name: str, number: int, evtype: str) -> Event:
+def _stopping(rounds: LeventDriver, name: str, number: int, evtype: str) -> Event:
     """A new event that stops itself when it is called, so that no loop goes on for ever by it."""
     event = rounds.event(name, number, evtype, lambda *_: event.stop())
     return event

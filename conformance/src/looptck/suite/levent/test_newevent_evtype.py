@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import why_refused
-from looptck.probes.rounds import Rounds
-from looptck.probes.switches import Switch
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.levent import Event
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.hop_driver import error_of
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import ReadinessToggle
 
 # When a file becomes ready, seen from its event.
 at_any_time = pytest.mark.parametrize(
@@ -20,7 +20,9 @@ at_any_time = pytest.mark.parametrize(
 )
 
 
-def _started(event: Event, rounds: Rounds, when: str, make_ready: Callable[[], object]) -> None:
+def _started(
+    event: Event, rounds: LeventDriver, when: str, make_ready: Callable[[], object]
+) -> None:
     """Start *event*, and make its file ready at that time."""
     if when == "before start":
         make_ready()
@@ -32,11 +34,11 @@ def _started(event: Event, rounds: Rounds, when: str, make_ready: Callable[[], o
         make_ready()
 
 
-def _reading_end(wires: Wires, kind: str) -> tuple[End, End]:
+def _reading_end(channels: Channels, kind: str) -> tuple[End, End]:
     """An end that is not writable, and its peer."""
     if kind == "pipe":
-        return wires.pipe()
-    near, far = wires.pair()
+        return channels.pipe()
+    near, far = channels.pair()
     fill(near)
     return near, far
 
@@ -46,10 +48,10 @@ def _reading_end(wires: Wires, kind: str) -> tuple[End, End]:
 @pytest.mark.parametrize("what", ["one byte", "much", "the end", "data and the end"])
 @at_any_time
 def test_a_reader_is_called_for_data_and_for_the_end(
-    rounds: Rounds, wires: Wires, kind: str, what: str, when: str
+    rounds: LeventDriver, channels: Channels, kind: str, what: str, when: str
 ) -> None:
     """The file is never writable, so that only readability can bring the call."""
-    near, far = _reading_end(wires, kind)
+    near, far = _reading_end(channels, kind)
 
     def make_ready() -> None:
         if "end" not in what or "data" in what:
@@ -67,10 +69,10 @@ def test_a_reader_is_called_for_data_and_for_the_end(
 @rule("levent.newevent.evtype-r")
 @at_any_time
 def test_a_reader_is_called_when_its_peer_has_finished_sending(
-    rounds: Rounds, wires: Wires, when: str
+    rounds: LeventDriver, channels: Channels, when: str
 ) -> None:
     """The connection is only half closed, which is no hang-up."""
-    near, far = _reading_end(wires, "socket")
+    near, far = _reading_end(channels, "socket")
     assert isinstance(far, socket.socket)
     event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
     _started(event, rounds, when, lambda: far.shutdown(socket.SHUT_WR))
@@ -79,9 +81,11 @@ def test_a_reader_is_called_when_its_peer_has_finished_sending(
 
 @rule("levent.newevent.evtype-r")
 @pytest.mark.parametrize("kind", ["writable", "not writable"])
-def test_a_reader_is_silent_without_data(rounds: Rounds, wires: Wires, kind: str) -> None:
+def test_a_reader_is_silent_without_data(
+    rounds: LeventDriver, channels: Channels, kind: str
+) -> None:
     """A loop that takes writability for readability calls it in the first pass."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     if kind == "not writable":
         fill(near)
     event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
@@ -93,10 +97,10 @@ def test_a_reader_is_silent_without_data(rounds: Rounds, wires: Wires, kind: str
 @rule("levent.newevent.evtype-r")
 @pytest.mark.parametrize("arrivals", [1, 2, 5000])
 def test_a_reader_that_has_read_everything_is_silent(
-    rounds: Rounds, wires: Wires, arrivals: int
+    rounds: LeventDriver, channels: Channels, arrivals: int
 ) -> None:
     """The socket is writable all the time.  The event may be active for one call only."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     event = rounds.event("reader", near.fileno(), "r", lambda *_: drain(near))
     event.start()
     far.send(b"x" * arrivals)
@@ -109,10 +113,10 @@ def test_a_reader_that_has_read_everything_is_silent(
 
 @rule("levent.newevent.evtype-r")
 def test_a_reader_is_silent_while_a_writer_of_its_file_is_called(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """The kernel tells of the file as a whole; each event wants its own part of that."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     reader = rounds.event("reader", near.fileno(), "r", lambda *_: reader.stop())
     writer = rounds.event("writer", near.fileno(), "w")
     reader.start()
@@ -125,13 +129,15 @@ def test_a_reader_is_silent_while_a_writer_of_its_file_is_called(
 
 @rule("levent.newevent.evtype-w")
 @pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
-def test_a_writer_is_called_when_there_is_room(rounds: Rounds, wires: Wires, kind: str) -> None:
+def test_a_writer_is_called_when_there_is_room(
+    rounds: LeventDriver, channels: Channels, kind: str
+) -> None:
     """The file is never readable, so that only writability can bring the call."""
     near: End
     if kind == "pipe":
-        _, near = wires.pipe()
+        _, near = channels.pipe()
     else:
-        near, _ = wires.pair() if kind == "socket" else wires.tcp_pair()
+        near, _ = channels.pair() if kind == "socket" else channels.tcp_pair()
     event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
     event.start()
     assert rounds.until_count("writer"), 'an event for "w" was not called for a writable file'
@@ -141,10 +147,10 @@ def test_a_writer_is_called_when_there_is_room(rounds: Rounds, wires: Wires, kin
 @pytest.mark.parametrize("kind", ["socket", "pipe"])
 @at_any_time
 def test_a_writer_is_called_when_its_peer_has_read(
-    rounds: Rounds, wires: Wires, kind: str, when: str
+    rounds: LeventDriver, channels: Channels, kind: str, when: str
 ) -> None:
     """Before it the file takes not one byte more."""
-    near, far = wires.pair() if kind == "socket" else reversed(wires.pipe())
+    near, far = channels.pair() if kind == "socket" else reversed(channels.pipe())
     fill(near)
     event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
     _started(event, rounds, when, lambda: drain(far))
@@ -155,9 +161,11 @@ def test_a_writer_is_called_when_its_peer_has_read(
 
 @rule("levent.newevent.evtype-w")
 @pytest.mark.parametrize("kind", ["readable", "not readable"])
-def test_a_writer_is_silent_while_there_is_no_room(rounds: Rounds, wires: Wires, kind: str) -> None:
+def test_a_writer_is_silent_while_there_is_no_room(
+    rounds: LeventDriver, channels: Channels, kind: str
+) -> None:
     """A loop that takes every event for a reader calls it for the byte that waits."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     if kind == "readable":
         far.send(b"x")
@@ -168,9 +176,11 @@ def test_a_writer_is_silent_while_there_is_no_room(rounds: Rounds, wires: Wires,
 
 
 @rule("levent.newevent.evtype-w")
-def test_a_writer_that_has_filled_its_file_is_silent(rounds: Rounds, wires: Wires) -> None:
+def test_a_writer_that_has_filled_its_file_is_silent(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """A byte waits to be read all the time.  The event may be active for one call only."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     event = rounds.event("writer", near.fileno(), "w", lambda *_: fill(near))
     event.start()
@@ -183,10 +193,10 @@ def test_a_writer_that_has_filled_its_file_is_silent(rounds: Rounds, wires: Wire
 
 @rule("levent.newevent.evtype-w")
 def test_a_writer_is_silent_while_a_reader_of_its_file_is_called(
-    rounds: Rounds, wires: Wires
+    rounds: LeventDriver, channels: Channels
 ) -> None:
     """The kernel tells of the file as a whole; each event wants its own part of that."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     fill(near)
     writer = rounds.event("writer", near.fileno(), "w", lambda *_: writer.stop())
@@ -203,7 +213,9 @@ def test_a_writer_is_silent_while_a_reader_of_its_file_is_called(
 both_spellings = pytest.mark.parametrize("evtype", ["rw", "wr"])
 
 
-def _taken(rounds: Rounds, number: int, evtype: str, act: Callable[[Event], object]) -> list[Event]:
+def _taken(
+    rounds: LeventDriver, number: int, evtype: str, act: Callable[[Event], object]
+) -> list[Event]:
     """The event of that evtype; none if it is a spelling that the loop refuses."""
     made: list[Event] = []
 
@@ -213,7 +225,7 @@ def _taken(rounds: Rounds, number: int, evtype: str, act: Callable[[Event], obje
     if evtype == "rw":
         make()
     else:
-        why_refused(make)
+        error_of(make)
     return made
 
 
@@ -222,10 +234,10 @@ def _taken(rounds: Rounds, number: int, evtype: str, act: Callable[[Event], obje
 @both_spellings
 @at_any_time
 def test_an_event_for_both_is_called_for_either(
-    rounds: Rounds, wires: Wires, ready: str, evtype: str, when: str
+    rounds: LeventDriver, channels: Channels, ready: str, evtype: str, when: str
 ) -> None:
     """What it is not to be called for is not there: no room, or no data."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
 
     def make_ready() -> None:
@@ -246,10 +258,10 @@ def test_an_event_for_both_is_called_for_either(
 @rule("levent.newevent.evtype-rw")
 @both_spellings
 def test_an_event_for_both_is_silent_without_data_and_without_room(
-    rounds: Rounds, wires: Wires, evtype: str
+    rounds: LeventDriver, channels: Channels, evtype: str
 ) -> None:
     """Nothing is ready in any pass."""
-    switch = Switch(wires, "rw")
+    switch = ReadinessToggle(channels, "rw")
     for event in _taken(rounds, switch.number, evtype, lambda event: event.stop()):
         event.start()
         rounds.quiet()
@@ -260,10 +272,10 @@ def test_an_event_for_both_is_silent_without_data_and_without_room(
 @pytest.mark.parametrize("turns", ["rwrw", "wrrw", "rrww", "wwrr"])
 @both_spellings
 def test_an_event_for_both_waits_for_both_each_time(
-    rounds: Rounds, wires: Wires, evtype: str, turns: str
+    rounds: LeventDriver, channels: Channels, evtype: str, turns: str
 ) -> None:
     """Between two calls its callback has taken what there was, in both directions."""
-    switch = Switch(wires, "rw")
+    switch = ReadinessToggle(channels, "rw")
 
     def take(event: Event) -> None:
         switch.off()

@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import wait_readable
-from looptck.probes.rounds import Rounds
-from looptck.probes.switches import Switch, either_evtype
-from looptck.probes.wires import End, Wires, drain, fill
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.hop_driver import wait_readable
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import ReadinessToggle, either_evtype
 
 every_way_on = pytest.mark.parametrize("going_on", ["start", "a new event"])
 
@@ -23,7 +23,7 @@ class Again:
     """
 
     def __init__(
-        self, rounds: Rounds, end: End, evtype: str, act: Callable[[], object], going_on: str
+        self, rounds: LeventDriver, end: End, evtype: str, act: Callable[[], object], going_on: str
     ) -> None:
         self.rounds = rounds
         self._made = (end, evtype, act, going_on)
@@ -57,21 +57,21 @@ class Again:
         return before > 0 and self._made[-1] == "start" and not is_active
 
 
-def _near_and_far(wires: Wires, kind: str) -> tuple[End, End]:
+def _near_and_far(channels: Channels, kind: str) -> tuple[End, End]:
     """An end to be read, and its peer."""
     if kind == "pipe":
-        return wires.pipe()
-    return wires.pair() if kind == "socket" else wires.tcp_pair()
+        return channels.pipe()
+    return channels.pair() if kind == "socket" else channels.tcp_pair()
 
 
 @rule("levent.newevent.evtype-r")
 @pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
 @every_way_on
 def test_a_reader_is_called_until_all_is_read(
-    rounds: Rounds, wires: Wires, kind: str, going_on: str
+    rounds: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
     """Ten bytes came at once, and each call takes one: nothing more arrives, and none is lost."""
-    near, far = _near_and_far(wires, kind)
+    near, far = _near_and_far(channels, kind)
     taken = bytearray()
     again = Again(rounds, near, "r", lambda: taken.extend(near.recv(1)), going_on)
     again.start()
@@ -87,18 +87,18 @@ def test_a_reader_is_called_until_all_is_read(
 @rule("levent.newevent.evtype-r")
 @every_way_on
 def test_a_reader_of_a_listening_socket_is_called_for_each_connection(
-    rounds: Rounds, wires: Wires, going_on: str
+    rounds: LeventDriver, channels: Channels, going_on: str
 ) -> None:
     """Three wait at once, and each call accepts one; there is no byte to be read anywhere."""
-    listening = wires.listener()
-    again = Again(rounds, listening, "r", lambda: wires.accept(listening), going_on)
+    listening = channels.listener()
+    again = Again(rounds, listening, "r", lambda: channels.accept(listening), going_on)
     again.start()
     rounds.quiet(3)
     assert not rounds.trace, "a listening socket was told readable, and nobody had connected"
     for _ in range(3):
-        wires.connect(listening)
+        channels.connect(listening)
     wait_readable([listening])
-    assert again.is_called(3, lambda: wires.connect(listening)), (
+    assert again.is_called(3, lambda: channels.connect(listening)), (
         'three connections wait at a listening socket, and an event for "r", which accepts one '
         f"in each call and goes on by {going_on}, was not called for each"
     )
@@ -108,10 +108,10 @@ def test_a_reader_of_a_listening_socket_is_called_for_each_connection(
 @pytest.mark.parametrize("kind", ["socket", "pipe"])
 @every_way_on
 def test_a_writer_is_called_each_time_there_is_room_again(
-    rounds: Rounds, wires: Wires, kind: str, going_on: str
+    rounds: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
     """Each call fills the file, and its peer reads all; the third call is as good as the first."""
-    near, far = wires.pair() if kind == "socket" else reversed(wires.pipe())
+    near, far = channels.pair() if kind == "socket" else reversed(channels.pipe())
     again = Again(rounds, near, "w", lambda: fill(near), going_on)
     again.start()
     for calls in (1, 2, 3):
@@ -127,10 +127,10 @@ def test_a_writer_is_called_each_time_there_is_room_again(
 @pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
 @every_way_on
 def test_a_writer_is_called_while_there_is_room_left(
-    rounds: Rounds, wires: Wires, kind: str, going_on: str
+    rounds: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
     """Each of ten calls writes one byte; the peer reads nothing, so that some are on their way."""
-    near, far = reversed(wires.pipe()) if kind == "pipe" else _near_and_far(wires, kind)
+    near, far = reversed(channels.pipe()) if kind == "pipe" else _near_and_far(channels, kind)
 
     def provoke() -> None:
         fill(near)
@@ -146,9 +146,11 @@ def test_a_writer_is_called_while_there_is_room_left(
 
 
 @rule("levent.newevent.evtype-w")
-def test_a_writer_is_called_when_nobody_is_left_to_read(rounds: Rounds, wires: Wires) -> None:
+def test_a_writer_is_called_when_nobody_is_left_to_read(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """A full pipe: a write had to wait before, and now fails without waiting."""
-    far, near = wires.pipe()
+    far, near = channels.pipe()
     fill(near)
     event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
     event.start()
@@ -163,10 +165,10 @@ def test_a_writer_is_called_when_nobody_is_left_to_read(rounds: Rounds, wires: W
 @rule("levent.newevent.evtype-w")
 @pytest.mark.parametrize("reader", ["before", "after"])
 def test_a_writer_is_called_though_a_reader_of_its_file_waits(
-    rounds: Rounds, wires: Wires, reader: str
+    rounds: LeventDriver, channels: Channels, reader: str
 ) -> None:
     """The reader is started before it or after, and has nothing to read."""
-    switch = Switch(wires, "w")
+    switch = ReadinessToggle(channels, "w")
     silent = rounds.event("reader", switch.number, "r", lambda *_: silent.stop())
     event = rounds.event("writer", switch.number, "w", lambda *_: event.stop())
     for each in (silent, event) if reader == "before" else (event, silent):
@@ -183,10 +185,10 @@ def test_a_writer_is_called_though_a_reader_of_its_file_waits(
 @rule("levent.newevent.evtype-r")
 @pytest.mark.parametrize("writer", ["before", "after"])
 def test_a_reader_is_called_though_a_writer_of_its_file_waits(
-    rounds: Rounds, wires: Wires, writer: str
+    rounds: LeventDriver, channels: Channels, writer: str
 ) -> None:
     """The writer is started before it or after, and has no room."""
-    switch = Switch(wires, "r")
+    switch = ReadinessToggle(channels, "r")
     silent = rounds.event("writer", switch.number, "w", lambda *_: silent.stop())
     event = rounds.event("reader", switch.number, "r", lambda *_: event.stop())
     for each in (silent, event) if writer == "before" else (event, silent):
@@ -204,10 +206,10 @@ def test_a_reader_is_called_though_a_writer_of_its_file_waits(
 @pytest.mark.parametrize("turns", ["rw", "wr", "rrw", "wwr"])
 @either_evtype
 def test_an_event_for_both_waits_for_both_when_it_was_stopped_and_started(
-    rounds: Rounds, wires: Wires, turns: str, evtype: str
+    rounds: LeventDriver, channels: Channels, turns: str, evtype: str
 ) -> None:
     """Between two calls it is stopped, some passes go by, and it is started; *evtype* ends it."""
-    switch = Switch(wires, "rw")
+    switch = ReadinessToggle(channels, "rw")
 
     def take(*_: object) -> None:
         switch.off()

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import why_refused
-from looptck.probes.rounds import Rounds
-from looptck.probes.switches import Switch, either_evtype, every_evtype
-from looptck.probes.wires import Wires, at_zero, drain, fill
 from looptck.profiles.levent import Event, Levent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, at_zero, drain, fill
+from looptck.testing.hop_driver import error_of
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.readiness import ReadinessToggle, either_evtype, every_evtype
 
 
 class Handle:
@@ -57,30 +57,30 @@ class Stream(io.BytesIO):
         return self.number
 
 
-def _numbered(wires: Wires, switch: Switch, number: int | None) -> int:
+def _numbered(channels: Channels, switch: ReadinessToggle, number: int | None) -> int:
     """A descriptor of that number, or a little more, for the file of *switch*."""
     if number is None:
         return switch.number
     if number == 0:
-        return at_zero(wires, switch.near)
-    return wires.numbered(switch.near, number).fileno()
+        return at_zero(channels, switch.near)
+    return channels.numbered(switch.near, number).fileno()
 
 
 @rule("levent.newevent.file-int")
 @either_evtype
 @pytest.mark.parametrize("number", [None, 0, 255, 256, 257, 1000])
 def test_an_integer_is_taken_for_the_descriptor_of_that_number(
-    rounds: Rounds, wires: Wires, number: int | None, evtype: str
+    rounds: LeventDriver, channels: Channels, number: int | None, evtype: str
 ) -> None:
     """Files with the numbers before and after are ready all the time, this one only later."""
     for _ in range(2):
-        wires.pair()[1].send(b"x")
-    switch = Switch(wires, evtype)
-    watched = _numbered(wires, switch, number)
+        channels.pair()[1].send(b"x")
+    switch = ReadinessToggle(channels, evtype)
+    watched = _numbered(channels, switch, number)
     for _ in range(2):
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
-        wires.numbered(near, watched)
+        channels.numbered(near, watched)
     event = rounds.event("event", watched, evtype, lambda *_: event.stop())
     event.start()
     rounds.quiet(10)
@@ -96,20 +96,20 @@ def test_an_integer_is_taken_for_the_descriptor_of_that_number(
 @pytest.mark.parametrize("number", [None, 0, 300])
 def test_an_object_of_a_told_type_is_a_file(
     levent: Levent,
-    rounds: Rounds,
-    wires: Wires,
+    rounds: LeventDriver,
+    channels: Channels,
     kind: type[Any],
     made: str,
     number: int | None,
     evtype: str,
 ) -> None:
     """The file is silent at first; a neighbour that is ready shows a wrong descriptor."""
-    neighbour, far = wires.pair()
+    neighbour, far = channels.pair()
     far.send(b"x")
-    switch = Switch(wires, evtype)
+    switch = ReadinessToggle(channels, evtype)
     if number != 0:
-        at_zero(wires, neighbour)
-    watched = _numbered(wires, switch, number)
+        at_zero(channels, neighbour)
+    watched = _numbered(channels, switch, number)
     if made == "after it":
         levent.setfdaccessor(kind, lambda file: file.number)
     file = kind(watched)
@@ -127,10 +127,10 @@ def test_an_object_of_a_told_type_is_a_file(
 
 @rule("levent.newevent.file-object")
 def test_a_file_object_of_python_is_a_file_once_its_type_is_told(
-    levent: Levent, rounds: Rounds, wires: Wires
+    levent: Levent, rounds: LeventDriver, channels: Channels
 ) -> None:
     """As in the document's example, with the module's own function for the accessor."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
     levent.setfdaccessor(io.FileIO, levent.fdfromfile)
     with io.FileIO(near.fileno(), closefd=False) as file:
         event = rounds.event("event", file, "r", lambda *_: event.stop())
@@ -143,12 +143,12 @@ def test_a_file_object_of_python_is_a_file_once_its_type_is_told(
 
 @rule("levent.newevent.file-object")
 def test_objects_of_two_types_have_the_descriptors_of_their_own_accessors(
-    levent: Levent, rounds: Rounds, wires: Wires
+    levent: Levent, rounds: LeventDriver, channels: Channels
 ) -> None:
     """One accessor in place of the other would give a file that is silent, or none."""
     levent.setfdaccessor(Handle, lambda file: file.number)
     levent.setfdaccessor(Stream, lambda file: file.number + 0)
-    switches = [Switch(wires), Switch(wires)]
+    switches = [ReadinessToggle(channels), ReadinessToggle(channels)]
     files = [Handle(switches[0].number), Stream(switches[1].number)]
     for at, file in enumerate(files):
         event = rounds.event(str(at), file, "r", lambda *_, n=at: switches[n].off())
@@ -192,19 +192,19 @@ STRANGERS: dict[str, Callable[[int], object]] = {
 @pytest.mark.parametrize("stranger", STRANGERS)
 @pytest.mark.parametrize("told", ["no type", "another type"])
 def test_an_object_of_an_unknown_type_is_refused(
-    levent: Levent, rounds: Rounds, wires: Wires, stranger: str, told: str
+    levent: Levent, rounds: LeventDriver, channels: Channels, stranger: str, told: str
 ) -> None:
     """Whatever number it might be taken for, that of the object or 0, is ready to be called for."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
-    at_zero(wires, near)
+    at_zero(channels, near)
     if told == "another type":
         levent.setfdaccessor(_Other, lambda file: file.number)
-    other = Switch(wires)
+    other = ReadinessToggle(channels)
     others = rounds.event("other", other.number, "r", lambda *_: others.stop())
     others.start()
     file = STRANGERS[stranger](near.fileno())
-    error = why_refused(lambda: rounds.event("stranger", file, "r"))
+    error = error_of(lambda: rounds.event("stranger", file, "r"))
     assert error, f"newevent took {stranger} for a file although setfdaccessor was not told of it"
     rounds.quiet(5)
     assert not rounds.trace, f"newevent refused {stranger}, and yet something was called"
@@ -218,13 +218,13 @@ def test_an_object_of_an_unknown_type_is_refused(
 
 @rule("levent.newevent.file-object")
 def test_an_object_that_was_refused_is_taken_once_its_type_is_told(
-    levent: Levent, rounds: Rounds, wires: Wires
+    levent: Levent, rounds: LeventDriver, channels: Channels
 ) -> None:
     """The same object; a loop that remembers what it could not find refuses it again."""
-    switch = Switch(wires, on=True)
+    switch = ReadinessToggle(channels, on=True)
     kind = _untold(Handle)
     file = kind(switch.number)
-    assert why_refused(lambda: rounds.event("event", file, "r")), (
+    assert error_of(lambda: rounds.event("event", file, "r")), (
         "newevent took an object for a file although setfdaccessor was not told of its type"
     )
     levent.setfdaccessor(kind, Handle.descriptor)
@@ -243,7 +243,7 @@ class _Given:
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
 
-    def callback(self, rounds: Rounds, act: Any) -> Any:
+    def callback(self, rounds: LeventDriver, act: Any) -> Any:
         def callback(*arguments: object, **named: object) -> None:
             self.calls.append((*arguments, *named.items()))
             plain()
@@ -277,11 +277,11 @@ def _told(value: object) -> str:
 @every_evtype
 @pytest.mark.parametrize("number", [None, 0, 1000])
 def test_the_callback_gets_the_integer(
-    rounds: Rounds, wires: Wires, number: int | None, evtype: str
+    rounds: LeventDriver, channels: Channels, number: int | None, evtype: str
 ) -> None:
     """In every call, and after the event was stopped and started again."""
-    switch = Switch(wires, evtype, on=True)
-    watched = _numbered(wires, switch, number)
+    switch = ReadinessToggle(channels, evtype, on=True)
+    watched = _numbered(channels, switch, number)
     given = _Given()
     callback = given.callback(rounds, lambda: event.start())
     event: Event = rounds.keep(rounds.base.newevent(watched, callback, evtype))
@@ -299,16 +299,16 @@ def test_the_callback_gets_the_integer(
 @pytest.mark.parametrize("number", [None, 0])
 def test_the_callback_gets_the_object_itself(
     levent: Levent,
-    rounds: Rounds,
-    wires: Wires,
+    rounds: LeventDriver,
+    channels: Channels,
     kind: type[Any],
     evtype: str,
     number: int | None,
 ) -> None:
     """Not its descriptor; what compares equal is told from it by identity."""
     levent.setfdaccessor(kind, lambda file: file.number)
-    switch = Switch(wires, evtype, on=True)
-    file = kind(_numbered(wires, switch, number))
+    switch = ReadinessToggle(channels, evtype, on=True)
+    file = kind(_numbered(channels, switch, number))
     given = _Given()
     callback = given.callback(rounds, lambda: event.start())
     event: Event = rounds.keep(rounds.base.newevent(file, callback, evtype))
@@ -323,15 +323,15 @@ def test_the_callback_gets_the_object_itself(
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_each_event_of_a_descriptor_gets_its_own_file(
     levent: Levent,
-    rounds: Rounds,
-    wires: Wires,
+    rounds: LeventDriver,
+    channels: Channels,
     kind: type[Any],
     evtypes: tuple[str, str],
     first: int,
 ) -> None:
     """Two objects and an integer stand for one descriptor, made in different orders."""
     levent.setfdaccessor(kind, lambda file: file.number)
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     files = [kind(near.fileno()), kind(near.fileno()), near.fileno()]
     made = []
@@ -350,11 +350,11 @@ def test_each_event_of_a_descriptor_gets_its_own_file(
 
 @rule("levent.newevent.callback-arg")
 def test_the_callback_gets_the_file_in_each_direction(
-    levent: Levent, rounds: Rounds, wires: Wires
+    levent: Levent, rounds: LeventDriver, channels: Channels
 ) -> None:
     """Called for data, for room and for both, it gets the same; nothing tells it which."""
     levent.setfdaccessor(Handle, Handle.descriptor)
-    switch = Switch(wires, "rw")
+    switch = ReadinessToggle(channels, "rw")
     file, given = Handle(switch.number), _Given()
 
     def take() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.rounds import Rounds
-from looptck.probes.switches import Switch, every_evtype
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.observation import Observation
+from looptck.testing.readiness import ReadinessToggle, every_evtype
 
 # So many passes, or exceptions of the loop, are enough to see what it does.
 _PASSES = 6
@@ -32,10 +32,10 @@ class CanBeCalled:
 @rule("levent.newevent.callback-type")
 @pytest.mark.parametrize("given", ["nothing", *NO_CALLBACKS])
 def test_what_becomes_of_a_callback_that_is_none(
-    rounds: Rounds, wires: Wires, observe: Observation, given: str
+    rounds: LeventDriver, channels: Channels, observe: Observation, given: str
 ) -> None:
     """Its file is ready, so that the loop meets the callback if newevent lets it through."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     arguments = () if given == "nothing" else (NO_CALLBACKS[given],)
     newevent: Any = rounds.base.newevent
@@ -55,10 +55,10 @@ def test_what_becomes_of_a_callback_that_is_none(
 
 @rule("levent.newevent.callback-type")
 def test_whether_an_object_that_can_be_called_is_a_callback(
-    rounds: Rounds, wires: Wires, observe: Observation
+    rounds: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """Passes enough for any loop."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     callback = CanBeCalled()
     try:
@@ -72,12 +72,12 @@ def test_whether_an_object_that_can_be_called_is_a_callback(
     observe("called" if callback.calls else "not called", of="an object that can be called")
 
 
-def _heard(rounds: Rounds, wires: Wires, *evtype: object) -> str:
+def _heard(rounds: LeventDriver, channels: Channels, *evtype: object) -> str:
     """What an event made with this evtype is called for."""
     heard = []
     newevent: Any = rounds.base.newevent
     for ready in ("r", "w"):
-        switch = Switch(wires, ready, on=True)
+        switch = ReadinessToggle(channels, ready, on=True)
         name = f"for {'data' if ready == 'r' else 'room'}"
         event = rounds.keep(newevent(switch.number, rounds.callback(name), *evtype))
         event.start()
@@ -92,11 +92,11 @@ def _heard(rounds: Rounds, wires: Wires, *evtype: object) -> str:
 @rule("levent.newevent.evtype-missing")
 @pytest.mark.parametrize("given", ["nothing", "None"])
 def test_what_an_event_without_an_evtype_waits_for(
-    rounds: Rounds, wires: Wires, observe: Observation, given: str
+    rounds: LeventDriver, channels: Channels, observe: Observation, given: str
 ) -> None:
     """A file that has only data, then one that has only room."""
     try:
-        observe(_heard(rounds, wires, *(() if given == "nothing" else (None,))), of=given)
+        observe(_heard(rounds, channels, *(() if given == "nothing" else (None,))), of=given)
     except Exception as error:
         observe.raised(error, of=given)
 
@@ -106,11 +106,11 @@ def test_what_an_event_without_an_evtype_waits_for(
     "evtype", ["", "x", "R", "rx", "wr", "rr", "r w", " r", b"r", 0, 2, True, ("r", "w")], ids=repr
 )
 def test_what_an_event_of_another_evtype_waits_for(
-    rounds: Rounds, wires: Wires, observe: Observation, evtype: object
+    rounds: LeventDriver, channels: Channels, observe: Observation, evtype: object
 ) -> None:
     """A file that has only data, then one that has only room."""
     try:
-        observe(_heard(rounds, wires, evtype), of=repr(evtype))
+        observe(_heard(rounds, channels, evtype), of=repr(evtype))
     except Exception as error:
         observe.raised(error, of=repr(evtype))
 
@@ -118,10 +118,10 @@ def test_what_an_event_of_another_evtype_waits_for(
 @rule("levent.newevent.one-shot")
 @every_evtype
 def test_whether_an_event_is_called_again_without_being_started_again(
-    rounds: Rounds, wires: Wires, observe: Observation, evtype: str
+    rounds: LeventDriver, channels: Channels, observe: Observation, evtype: str
 ) -> None:
     """Its file stays ready, and its callback does nothing."""
-    switch = Switch(wires, evtype, on=True)
+    switch = ReadinessToggle(channels, evtype, on=True)
     event = rounds.event("event", switch.number, evtype)
     event.start()
     try:

@@ -7,11 +7,11 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from looptck.markers import rule
-from looptck.probes.flows import Inlet
-from looptck.probes.rounds import Rounds
-from looptck.probes.wires import Wires
 from looptck.profiles.levent import Levent
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import ReceivingBuffer
+from looptck.testing.channels import Channels
+from looptck.testing.levent_driver import LeventDriver
 
 _FEW = settings(
     max_examples=30,
@@ -41,11 +41,11 @@ def _pieces(text: bytes, cuts: list[int]) -> list[bytes]:
 @_FEW
 @given(text=_TEXTS, cuts=_CUTS, asked=st.lists(st.integers(0, 3), min_size=6, max_size=6))
 def test_any_split_of_the_input_gives_the_same_lines(
-    levent: Levent, wires: Wires, text: bytes, cuts: list[int], asked: list[int]
+    levent: Levent, channels: Channels, text: bytes, cuts: list[int], asked: list[int]
 ) -> None:
     """Between two pieces some of the lines that are there are asked for, none or too many."""
-    rounds = Rounds(levent)
-    inlet = Inlet(rounds, wires.pair())
+    rounds = LeventDriver(levent)
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     lines: list[bytes] = []
     pieces = _pieces(text, cuts)
@@ -68,11 +68,11 @@ def test_any_split_of_the_input_gives_the_same_lines(
     sizes=st.lists(st.none() | st.integers(0, 5), min_size=12, max_size=12),
 )
 def test_lines_and_bytes_may_be_read_in_turns(
-    levent: Levent, wires: Wires, text: bytes, cuts: list[int], sizes: list[int | None]
+    levent: Levent, channels: Channels, text: bytes, cuts: list[int], sizes: list[int | None]
 ) -> None:
     """What one of them takes is gone for the other; None in place of a size asks for a line."""
-    rounds = Rounds(levent)
-    inlet = Inlet(rounds, wires.pair())
+    rounds = LeventDriver(levent)
+    inlet = ReceivingBuffer(rounds, channels.pair())
     inlet.evbuf.start()
     there = b""
     waiting = list(sizes)
@@ -86,7 +86,7 @@ def test_lines_and_bytes_may_be_read_in_turns(
     rounds.end()
 
 
-def _read(inlet: Inlet, size: int | None, there: bytes) -> bytes:
+def _read(inlet: ReceivingBuffer, size: int | None, there: bytes) -> bytes:
     """Read so many bytes, or a line, of what is *there*; what is left of that."""
     if size is not None:
         assert inlet.take(size) == there[:size], f"read({size}) with {there!r} in the input"

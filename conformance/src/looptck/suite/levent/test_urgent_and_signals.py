@@ -6,24 +6,26 @@ import signal
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.alarms import alarms
-from looptck.probes.polling import wait_readable
-from looptck.probes.rounds import Rounds
-from looptck.probes.urgent import urgent_wire
-from looptck.probes.wires import Wires, drain
+from looptck.rules.markers import rule
+from looptck.testing.alarms import alarms
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import wait_readable
+from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.urgent_data import urgent_wire
 
 # So many signals are for nothing; then the handler makes something ready.
 _FOR_NOTHING = 3
 
 
 @rule("levent.newevent.evtype-r")
-def test_an_urgent_byte_that_no_read_returns_is_not_readable(rounds: Rounds, wires: Wires) -> None:
+def test_an_urgent_byte_that_no_read_returns_is_not_readable(
+    rounds: LeventDriver, channels: Channels
+) -> None:
     """The kernel announces it apart from data.  A byte that can be read comes later."""
-    wire = urgent_wire(wires)
-    if wire is None:
+    channel = urgent_wire(channels)
+    if channel is None:
         return  # this system puts urgent bytes in line: a read returns them
-    near, far = wire
+    near, far = channel
     event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
     event.start()
     rounds.quiet(5)
@@ -37,10 +39,12 @@ def test_an_urgent_byte_that_no_read_returns_is_not_readable(rounds: Rounds, wir
 
 @rule("levent.loop.nil")
 @pytest.mark.parametrize("siginterrupt", [False, True], ids=["restarting", "interrupting"])
-def test_a_signal_does_not_end_the_loop(rounds: Rounds, wires: Wires, siginterrupt: bool) -> None:
+def test_a_signal_does_not_end_the_loop(
+    rounds: LeventDriver, channels: Channels, siginterrupt: bool
+) -> None:
     """Nothing but the file can end the wait.  The first signals are for nothing; then their
     handler makes the file ready, twice, so that the event outlives its call."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     signals = 0
 
     def on_signal() -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch
-from looptck.probes.waits import Waits
 from looptck.profiles.luaevent import Luaevent
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.stopwatch import Stopwatch
+from looptck.testing.waits import TimeoutSequence
 
 
 @pytest.fixture
-def stage(luaevent: Luaevent) -> Stage:
+def stage(luaevent: Luaevent) -> LuaeventDriver:
     """A fresh base, and events on it that keep no test waiting for ever."""
-    return Stage(luaevent)
+    return LuaeventDriver(luaevent)
 
 
 @pytest.fixture
-def waits(stopwatch: Stopwatch) -> Waits:
+def waits(stopwatch: Stopwatch) -> TimeoutSequence:
     """Asserts that calls do not come early; shares the stopwatch of the test."""
-    return Waits(stopwatch)
+    return TimeoutSequence(stopwatch)

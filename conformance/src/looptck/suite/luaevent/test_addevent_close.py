@@ -10,14 +10,14 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.kinds import every_kind, served, short, wanted
-from looptck.probes.situations import Situation, everywhere, luaevent_in
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, fill
 from looptck.profiles.luaevent import Event, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, fill
+from looptck.testing.event_kinds import every_kind, served, short, wanted
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.situations import Situation, everywhere, luaevent_in
+from looptck.testing.stopwatch import Stopwatch
+from looptck.testing.trace import Trace
 
 # The timeout of an event that is closed long before.  A loop that is still
 # kept from returning by it shows by its length.
@@ -30,7 +30,7 @@ FAR = 1.0
 @pytest.mark.parametrize("timeout", [None, 0.002, FAR])
 def test_an_event_closed_before_it_was_served_is_never_called(
     luaevent: Luaevent,
-    wires: Wires,
+    channels: Channels,
     clock: Clock,
     situation: Situation,
     kind: str,
@@ -39,8 +39,8 @@ def test_an_event_closed_before_it_was_served_is_never_called(
     """The timer at the end comes after all that could; without the event nothing is waited for."""
     if kind == "timer" and timeout is None:
         timeout = 0.004
-    stage = Stage(luaevent)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = wanted(luaevent, channels, kind)
     since = Stopwatch(clock)
 
     def act() -> None:
@@ -58,11 +58,11 @@ def test_an_event_closed_before_it_was_served_is_never_called(
 @rule("luaevent.addevent.close-erases")
 @every_kind
 def test_an_event_closed_by_another_callback_is_never_called_again(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """It was called twice before, and its condition goes on to hold."""
-    stage = Stage(luaevent)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = wanted(luaevent, channels, kind)
     closed = Trace()
     calls = 0
 
@@ -93,12 +93,12 @@ def test_an_event_closed_by_another_callback_is_never_called_again(
 @every_kind
 @pytest.mark.parametrize("closed_in", ["a timer", "a descriptor"])
 def test_a_closed_event_does_not_keep_the_loop_from_returning(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, closed_in: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, closed_in: str
 ) -> None:
     """The event that closes is the only other one, so the loop ends with it or much too late."""
     base = luaevent.new()
-    near, _ = wires.pair()
-    fd, event = wanted(luaevent, wires, kind)
+    near, _ = channels.pair()
+    fd, event = wanted(luaevent, channels, kind)
     calls = Trace()
     events: list[Event] = []
 
@@ -129,12 +129,17 @@ def test_a_closed_event_does_not_keep_the_loop_from_returning(
 @pytest.mark.parametrize("other_file", [False, True])
 @everywhere
 def test_the_number_of_a_closed_event_is_free_for_another(
-    luaevent: Luaevent, wires: Wires, situation: Situation, old: str, new: str, other_file: bool
+    luaevent: Luaevent,
+    channels: Channels,
+    situation: Situation,
+    old: str,
+    new: str,
+    other_file: bool,
 ) -> None:
     """The old event was known to the kernel, since a turn has gone by with it."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
-    silent, other = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
+    silent, other = channels.pair()
     if old == "reader":
         first = stage.add("old", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     else:
@@ -167,11 +172,11 @@ def test_the_number_of_a_closed_event_is_free_for_another(
 @everywhere
 @every_kind
 def test_closing_an_event_twice_is_harmless(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
     """Others wait beside it, one on the same descriptor: they notice a wrong count or removal."""
-    stage = Stage(luaevent)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = wanted(luaevent, channels, kind)
     first: list[Event] = []
 
     def on_same(_flags: int) -> int:
@@ -193,11 +198,11 @@ def test_closing_an_event_twice_is_harmless(
 @rule("luaevent.addevent.close-idempotent")
 @every_kind
 def test_closing_an_event_that_left_is_harmless(
-    luaevent: Luaevent, wires: Wires, kind: str
+    luaevent: Luaevent, channels: Channels, kind: str
 ) -> None:
     """It left by itself; the event on the same descriptor must be served all the same."""
-    stage = Stage(luaevent)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = wanted(luaevent, channels, kind)
     left: list[Event] = []
 
     def on_left(_flags: int) -> int:
@@ -220,12 +225,12 @@ def test_closing_an_event_that_left_is_harmless(
 @every_kind
 @pytest.mark.parametrize("ended_by", ["close", "LEAVE"])
 def test_collecting_an_event_that_ended_is_harmless(
-    luaevent: Luaevent, wires: Wires, kind: str, ended_by: str
+    luaevent: Luaevent, channels: Channels, kind: str, ended_by: str
 ) -> None:
     """The object goes while another event waits on the same descriptor."""
     base = luaevent.new()
-    stage = Stage(luaevent, base)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent, base)
+    fd, event = wanted(luaevent, channels, kind)
     ended: list[Event] = []
 
     def collect() -> None:
@@ -251,10 +256,10 @@ def test_collecting_an_event_that_ended_is_harmless(
 @pytest.mark.parametrize("ended_by", ["close", "LEAVE", "collection", "close and collection"])
 @pytest.mark.parametrize("served", [False, True])
 def test_the_descriptor_of_an_ended_event_stays_open(
-    luaevent: Luaevent, wires: Wires, situation: Situation, ended_by: str, served: bool
+    luaevent: Luaevent, channels: Channels, situation: Situation, ended_by: str, served: bool
 ) -> None:
     """Bytes go both ways afterwards, so a descriptor that is open but dead shows as well."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     base = luaevent.new()
     events: list[Event] = []
 

@@ -10,13 +10,13 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.kinds import KINDS, wanted
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires
 from looptck.profiles.luaevent import Answer, Event, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.event_kinds import KINDS, wanted
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.situations import Situation, everywhere
+from looptck.testing.trace import Trace
 
 _ANSWERS: dict[str, Callable[[Luaevent, int], Answer]] = {
     "None": lambda luaevent, event: None,
@@ -34,7 +34,7 @@ _ANSWERS: dict[str, Callable[[Luaevent, int], Answer]] = {
 @pytest.mark.parametrize("timeout", [None, 0.002])
 def test_a_callback_can_close_its_own_event(
     luaevent: Luaevent,
-    wires: Wires,
+    channels: Channels,
     situation: Situation,
     kind: str,
     answer: str,
@@ -43,8 +43,8 @@ def test_a_callback_can_close_its_own_event(
     """The condition goes on to hold and the timeout would come soon, before the timer's end."""
     if timeout is None and not kind.startswith("ready"):
         timeout = 0.003
-    stage = Stage(luaevent)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = wanted(luaevent, channels, kind)
     own: list[Event] = []
 
     def on_event(_flags: int) -> Answer:
@@ -65,11 +65,11 @@ def test_a_callback_can_close_its_own_event(
 @rule("luaevent.addevent.close-own-callback")
 @pytest.mark.parametrize("kind", ["ready reader", "ready writer", "silent reader", "timer"])
 def test_an_exception_does_not_bring_a_closed_event_back(
-    luaevent: Luaevent, wires: Wires, kind: str
+    luaevent: Luaevent, channels: Channels, kind: str
 ) -> None:
     """Whether the exception comes out of the loop is open, so the loop is called again."""
     base = luaevent.new()
-    fd, event = wanted(luaevent, wires, kind)
+    fd, event = wanted(luaevent, channels, kind)
     trace = Trace()
     events: list[Event] = []
 
@@ -97,11 +97,11 @@ def test_an_exception_does_not_bring_a_closed_event_back(
 @pytest.mark.parametrize("kind", ["ready reader", "ready writer"])
 @pytest.mark.parametrize("answer", _ANSWERS)
 def test_a_callback_can_put_a_new_event_in_the_place_of_its_own(
-    luaevent: Luaevent, wires: Wires, kind: str, answer: str
+    luaevent: Luaevent, channels: Channels, kind: str, answer: str
 ) -> None:
     """What the old one returns must touch the new one neither for good nor for bad."""
-    stage = Stage(luaevent)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = wanted(luaevent, channels, kind)
     own: list[Event] = []
 
     def on_event(_flags: int) -> Answer:
@@ -122,14 +122,14 @@ def test_a_callback_can_put_a_new_event_in_the_place_of_its_own(
 @everywhere
 def test_an_event_closed_by_one_of_the_same_turn_is_not_called(
     luaevent: Luaevent,
-    wires: Wires,
+    channels: Channels,
     clock: Clock,
     situation: Situation,
     kind: str,
     number: int,
 ) -> None:
     """All are due when the turn begins; whichever is called first closes the rest."""
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     events: list[Event] = []
 
     def on_event(_flags: int) -> int:
@@ -143,7 +143,7 @@ def test_an_event_closed_by_one_of_the_same_turn_is_not_called(
     def act() -> None:
         for each in range(number):
             this = KINDS[each % len(KINDS)] if kind == "mixed" else kind
-            fd, event = wanted(luaevent, wires, this)
+            fd, event = wanted(luaevent, channels, this)
             events.append(stage.add(f"event {each}", fd, event, on_event, timeout=0.002))
         clock.advance(0.003)
 
@@ -157,10 +157,10 @@ def test_an_event_closed_by_one_of_the_same_turn_is_not_called(
 
 @rule("luaevent.addevent.close-other-same-turn")
 def test_closing_what_was_called_already_in_the_turn_is_harmless(
-    luaevent: Luaevent, wires: Wires
+    luaevent: Luaevent, channels: Channels
 ) -> None:
     """Each closes all that came before it, and all are called: none closes one that is to come."""
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     events: list[Event] = []
     called: list[int] = []
 
@@ -172,7 +172,7 @@ def test_closing_what_was_called_already_in_the_turn_is_harmless(
         return luaevent.EV_WRITE if len(called) < 4 else luaevent.LEAVE
 
     def add(number: int) -> None:
-        near, _ = wires.pair()
+        near, _ = channels.pair()
         callback = _partial(on_event, number)
         events.append(stage.add(f"event {number}", near.fileno(), luaevent.EV_WRITE, callback))
 
@@ -187,12 +187,12 @@ def test_closing_what_was_called_already_in_the_turn_is_harmless(
 @rule("luaevent.addevent.close-other-same-turn")
 @everywhere
 def test_a_number_reused_in_the_turn_does_not_inherit_readiness(
-    luaevent: Luaevent, wires: Wires, situation: Situation
+    luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
     """Whichever comes first closes the other event and has its number stand for a silent file."""
-    stage = Stage(luaevent)
-    ends = [wires.pair(), wires.pair()]
-    silent, other = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    ends = [channels.pair(), channels.pair()]
+    silent, other = channels.pair()
     events: list[Event] = []
 
     def on_ready(number: int) -> int:

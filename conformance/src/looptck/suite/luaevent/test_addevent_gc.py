@@ -7,15 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.kinds import every_kind, wanted
-from looptck.probes.leftovers import collect
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires
 from looptck.profiles.luaevent import Event, EventCallback, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.event_kinds import every_kind, wanted
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.resources import collect
+from looptck.testing.situations import Situation, everywhere
+from looptck.testing.stopwatch import Stopwatch
+from looptck.testing.trace import Trace
 
 # The timeout of an event that is collected long before.  A loop that is still
 # kept from returning by it shows by its length.
@@ -28,15 +28,15 @@ FAR = 1.0
 @pytest.mark.parametrize("timeout", [0.002, FAR])
 def test_an_event_lost_before_it_was_served_is_never_called(
     luaevent: Luaevent,
-    wires: Wires,
+    channels: Channels,
     clock: Clock,
     situation: Situation,
     kind: str,
     timeout: float,
 ) -> None:
     """No turn has seen it, so nobody can hold it for a moment longer."""
-    stage = Stage(luaevent)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = wanted(luaevent, channels, kind)
     calls = Trace()
     since = Stopwatch(clock)
 
@@ -60,12 +60,12 @@ def test_an_event_lost_before_it_was_served_is_never_called(
 @every_kind
 @pytest.mark.parametrize("dropped_by", ["another callback", "its own callback"])
 def test_an_event_lost_while_the_loop_runs_is_not_called_again(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, dropped_by: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, dropped_by: str
 ) -> None:
     """Three turns and collections go by before it counts: the loop may hold what it just served."""
     base = luaevent.new()
-    stage = Stage(luaevent, base)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent, base)
+    fd, event = wanted(luaevent, channels, kind)
     held: list[Event] = []
     gone = Trace()
 
@@ -98,12 +98,12 @@ def test_an_event_lost_while_the_loop_runs_is_not_called_again(
 @rule("luaevent.addevent.gc-erases")
 @pytest.mark.parametrize("kind", ["silent reader", "silent writer", "timer"])
 def test_a_lost_event_does_not_keep_the_loop_from_returning(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """It is dropped while the loop runs; its timeout is far away."""
     base = luaevent.new()
-    stage = Stage(luaevent, base)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent, base)
+    fd, event = wanted(luaevent, channels, kind)
     held: list[Event] = []
 
     def drop(turns: int) -> None:
@@ -122,12 +122,12 @@ def test_a_lost_event_does_not_keep_the_loop_from_returning(
 
 @rule("luaevent.addevent.gc-erases")
 def test_a_lost_event_is_not_called_when_its_descriptor_gets_ready(
-    luaevent: Luaevent, wires: Wires
+    luaevent: Luaevent, channels: Channels
 ) -> None:
     """The data comes after it was collected; another event on the descriptor shows it came."""
     base = luaevent.new()
-    stage = Stage(luaevent, base)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent, base)
+    near, far = channels.pair()
     calls = Trace()
     held: list[Event] = []
 
@@ -172,12 +172,17 @@ _CALLABLES: dict[str, Callable[[EventCallback], object]] = {
 @every_kind
 @pytest.mark.parametrize("callable_", _CALLABLES)
 def test_an_event_whose_object_is_kept_survives_every_collection(
-    luaevent: Luaevent, wires: Wires, clock: Clock, situation: Situation, kind: str, callable_: str
+    luaevent: Luaevent,
+    channels: Channels,
+    clock: Clock,
+    situation: Situation,
+    kind: str,
+    callable_: str,
 ) -> None:
     """The callback has no other reference than the event's, so a weak one would be dead."""
     base = luaevent.new()
-    stage = Stage(luaevent, base)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent, base)
+    fd, event = wanted(luaevent, channels, kind)
 
     def on_event(_flags: int) -> int:
         collect()

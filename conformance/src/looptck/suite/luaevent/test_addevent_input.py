@@ -8,14 +8,14 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.polling import why_refused
-from looptck.probes.situations import Situation, everywhere, luaevent_in
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, at_zero, drain, fill
 from looptck.profiles.luaevent import Event, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, at_zero, drain, fill
+from looptck.testing.hop_driver import error_of
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.situations import Situation, everywhere, luaevent_in
+from looptck.testing.stopwatch import Stopwatch
+from looptck.testing.trace import Trace
 
 # A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
 # alone, in seconds.
@@ -32,12 +32,12 @@ _PATIENT = 25
 @everywhere
 @pytest.mark.parametrize("kind", ["reader", "writer", "timer"])
 def test_an_event_is_active_once_addevent_returned(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
     """The descriptor is ready before the call, so nothing else can start the event."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     adding = False
 
     def on_event(_flags: int) -> int:
@@ -60,12 +60,12 @@ def test_an_event_is_active_once_addevent_returned(
 
 
 @rule("luaevent.addevent.adds")
-def test_every_added_event_is_active(luaevent: Luaevent, wires: Wires) -> None:
+def test_every_added_event_is_active(luaevent: Luaevent, channels: Channels) -> None:
     """Many at once, of all kinds, so that a table of fixed size or a single slot shows."""
-    stage = Stage(luaevent, most=200)
+    stage = LuaeventDriver(luaevent, most=200)
     expected = []
     for number in range(20):
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
         stage.add(f"reader {number}", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
         stage.add(f"writer {number}", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
@@ -80,11 +80,11 @@ def test_every_added_event_is_active(luaevent: Luaevent, wires: Wires) -> None:
 @rule("luaevent.addevent.adds")
 @everywhere
 def test_addevent_calls_nobody_even_if_somebody_is_due(
-    luaevent: Luaevent, wires: Wires, clock: Clock, situation: Situation
+    luaevent: Luaevent, channels: Channels, clock: Clock, situation: Situation
 ) -> None:
     """The timer is due, and a descriptor is ready, while another event is added."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     added = Trace()
 
     def on_timeout(_flags: int) -> int:
@@ -107,12 +107,12 @@ def test_addevent_calls_nobody_even_if_somebody_is_due(
 @rule("luaevent.addevent.input-order")
 @pytest.mark.parametrize("given", ["three arguments", "None for a timeout", "a timeout"])
 def test_the_arguments_are_fd_event_callback_timeout(
-    luaevent: Luaevent, wires: Wires, given: str
+    luaevent: Luaevent, channels: Channels, given: str
 ) -> None:
     """The number of the descriptor is no flag, so arguments that trade places show."""
-    near, far = wires.pair()
-    number = wires.numbered(near, 300).fileno()
-    stage = Stage(luaevent)
+    near, far = channels.pair()
+    number = channels.numbered(near, 300).fileno()
+    stage = LuaeventDriver(luaevent)
     callback = stage.callback("event", luaevent.LEAVE)
     if given == "three arguments":
         far.send(b"x")
@@ -131,30 +131,32 @@ def test_the_arguments_are_fd_event_callback_timeout(
 @pytest.mark.parametrize("number", [0, 1200])
 @everywhere
 def test_a_descriptor_of_any_number_is_watched(
-    luaevent: Luaevent, wires: Wires, situation: Situation, number: int, direction: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, number: int, direction: str
 ) -> None:
     """The other direction is not ready, so only the one asked for can bring the call."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if direction == "read":
         far.send(b"x")
         fill(near)
-    watched = at_zero(wires, near) if number == 0 else wires.numbered(near, number).fileno()
+    watched = at_zero(channels, near) if number == 0 else channels.numbered(near, number).fileno()
     event = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     stage.run(lambda: stage.add("event", watched, event, luaevent.LEAVE), situation)
     stage.went(f"event {direction}")
 
 
 @rule("luaevent.addevent.fd-integer")
-def test_only_the_descriptor_of_that_number_is_watched(luaevent: Luaevent, wires: Wires) -> None:
+def test_only_the_descriptor_of_that_number_is_watched(
+    luaevent: Luaevent, channels: Channels
+) -> None:
     """The neighbours are ready, and the timer comes after any call they could bring."""
-    silent, _ = wires.pair()
+    silent, _ = channels.pair()
     for _ in range(3):
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
         fill(near)
-    watched = at_zero(wires, silent)
-    stage = Stage(luaevent)
+    watched = at_zero(channels, silent)
+    stage = LuaeventDriver(luaevent)
     stage.add("silent", watched, luaevent.EV_READ, luaevent.LEAVE)
     stage.after("end", LISTEN, stage.end)
     stage.run()
@@ -204,10 +206,10 @@ def test_an_event_without_a_descriptor_is_a_timer(
 @pytest.mark.parametrize("ready", ["nothing", "read", "write", "read write"])
 @everywhere
 def test_the_event_argument_selects_what_is_watched(
-    luaevent: Luaevent, wires: Wires, situation: Situation, asked: str, ready: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, asked: str, ready: str
 ) -> None:
     """The timer at the end comes after any call that could still come for readiness."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if "read" in ready:
         far.send(b"x")
     if "write" not in ready:
@@ -215,7 +217,7 @@ def test_the_event_argument_selects_what_is_watched(
     bits = {"read": luaevent.EV_READ, "write": luaevent.EV_WRITE}
     event = sum(bits[each] for each in asked.split())
     expected = set(asked.split()) & set(ready.split())
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     seen: set[str] = set()
 
     def on_event(flags: int) -> int:
@@ -236,14 +238,14 @@ def test_the_event_argument_selects_what_is_watched(
 @rule("luaevent.addevent.event-signal")
 @pytest.mark.parametrize("timeout", [None, 0.01])
 def test_ev_signal_never_watches_the_descriptor_of_that_number(
-    luaevent: Luaevent, wires: Wires, timeout: float | None
+    luaevent: Luaevent, channels: Channels, timeout: float | None
 ) -> None:
     """The descriptor is ready in both directions; a loop that watched it would call at once."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
-    number = wires.numbered(near, 20).fileno()
-    other, _ = wires.pair()
-    stage = Stage(luaevent)
+    number = channels.numbered(near, 20).fileno()
+    other, _ = channels.pair()
+    stage = LuaeventDriver(luaevent)
     calls: list[int] = []
 
     def on_signal(flags: int) -> int:
@@ -252,7 +254,7 @@ def test_ev_signal_never_watches_the_descriptor_of_that_number(
 
     stage.add("other", other.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     arguments = (number, luaevent.EV_SIGNAL, on_signal, timeout)
-    why_refused(lambda: stage.keep(stage.base.addevent(*arguments)))
+    error_of(lambda: stage.keep(stage.base.addevent(*arguments)))
     stage.after("end", LISTEN, stage.end)
     stage.run()
     wrong = [flags for flags in calls if not flags & (luaevent.EV_TIMEOUT | luaevent.EV_SIGNAL)]
@@ -267,10 +269,10 @@ def test_ev_signal_never_watches_the_descriptor_of_that_number(
 
 
 @rule("luaevent.addevent.event-persist")
-def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, wires: Wires) -> None:
+def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, channels: Channels) -> None:
     """Data comes three times, each time after the reader has been silent for a while."""
-    near, far = wires.pair()
-    stage = Stage(luaevent)
+    near, far = channels.pair()
+    stage = LuaeventDriver(luaevent)
     event = luaevent.EV_READ | luaevent.EV_PERSIST
     read: list[bytes] = []
 
@@ -293,7 +295,7 @@ def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, wires: Wires
         done = len(read) == 3 or stage.count("feeder timeout") == _PATIENT
         return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
 
-    if why_refused(stage.add, "reader", near.fileno(), event, on_read) is not None:
+    if error_of(stage.add, "reader", near.fileno(), event, on_read) is not None:
         stage.gone("reader")
         read += [b"x"] * 3  # refused: then nothing may be registered
         far.send(b"x")
@@ -308,13 +310,13 @@ def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, wires: Wires
 
 
 @rule("luaevent.addevent.event-persist")
-def test_ev_persist_does_not_outlive_leave(luaevent: Luaevent, wires: Wires) -> None:
+def test_ev_persist_does_not_outlive_leave(luaevent: Luaevent, channels: Channels) -> None:
     """The data is never read, so only LEAVE can end the calls."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     event = luaevent.EV_READ | luaevent.EV_PERSIST
-    refused = why_refused(stage.add, "reader", near.fileno(), event, luaevent.LEAVE)
+    refused = error_of(stage.add, "reader", near.fileno(), event, luaevent.LEAVE)
     if refused is not None:
         stage.gone("reader")
     stage.after("end", 0.02, stage.end)
@@ -324,10 +326,10 @@ def test_ev_persist_does_not_outlive_leave(luaevent: Luaevent, wires: Wires) -> 
 
 
 @rule("luaevent.addevent.persistent")
-def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, wires: Wires) -> None:
+def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, channels: Channels) -> None:
     """Everything is read each time, so no call is owed to what an earlier one left."""
-    near, far = wires.pair()
-    stage = Stage(luaevent)
+    near, far = channels.pair()
+    stage = LuaeventDriver(luaevent)
     read = Trace()
     sent = 0
 
@@ -353,11 +355,11 @@ def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, wires: Wire
 
 
 @rule("luaevent.addevent.persistent")
-def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, wires: Wires) -> None:
+def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, channels: Channels) -> None:
     """The callback fills the socket, so no call is owed to room that is left."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     drained = 0
 
     def on_write(_flags: int) -> int:
@@ -385,13 +387,13 @@ def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, wires: Wire
 @pytest.mark.parametrize("kind", ["timer", "reader"])
 @everywhere
 def test_a_timeout_repeats_without_being_added_again(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
     """Nothing ever happens on the descriptor, so every call is the timeout's."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_READ
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     replies = [event, event, event, luaevent.LEAVE]
     stage.run(lambda: stage.add("event", fd, event, *replies, timeout=0.005), situation)
     stage.went(*["event timeout"] * 4)
@@ -413,10 +415,10 @@ _NOT_CALLABLE: dict[str, tuple[object, ...]] = {
 @pytest.mark.parametrize("callback", _NOT_CALLABLE)
 @pytest.mark.parametrize("kind", ["writer", "timer"])
 def test_a_callback_that_cannot_be_called_is_refused(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, callback: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, callback: str
 ) -> None:
     """A ready descriptor and a short timer, so that anything registered would come at once."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     base = luaevent.new()
     given = _NOT_CALLABLE[callback]
     timeout = (0.001,) if given else ()
@@ -428,7 +430,7 @@ def test_a_callback_that_cannot_be_called_is_refused(
         if kind == "writer":
             fd, event = (near.fileno(), luaevent.EV_WRITE)
         add: Callable[..., Event] = base.addevent
-        if why_refused(lambda: kept.append(add(fd, event, *given, *timeout))) is None:
+        if error_of(lambda: kept.append(add(fd, event, *given, *timeout))) is None:
             accepted("accepted")
             with suppress(Exception):
                 kept.pop().close()
@@ -442,13 +444,13 @@ def test_a_callback_that_cannot_be_called_is_refused(
 @everywhere
 @pytest.mark.parametrize("kind", ["writer", "timer"])
 def test_addevent_returns_an_object_with_close(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
     """`close` is called as well, since a name may stand for anything."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_WRITE
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     returned: list[object] = []
 
     def act() -> None:
@@ -466,13 +468,13 @@ def test_addevent_returns_an_object_with_close(
 @pytest.mark.parametrize("kind", ["writer", "timer"])
 @pytest.mark.parametrize("closed", [0, 1, 2])
 def test_each_call_of_addevent_returns_an_object_of_its_own(
-    luaevent: Luaevent, wires: Wires, kind: str, closed: int
+    luaevent: Luaevent, channels: Channels, kind: str, closed: int
 ) -> None:
     """The same arguments three times: one is closed, and two must be called all the same."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_WRITE
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     callback = stage.callback("event", luaevent.EV_TIMEOUT if kind == "timer" else event)
     calls = 0
 

@@ -10,29 +10,29 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.attempts import one_attempt_succeeds
-from looptck.probes.leftovers import alive
-from looptck.probes.polling import why_refused
-from looptck.probes.situations import Situation, everywhere, luaevent_in
-from looptck.probes.stage import Stage
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent import Event, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.hop_driver import error_of
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.resources import alive
+from looptck.testing.retry import retry
+from looptck.testing.situations import Situation, everywhere, luaevent_in
+from looptck.testing.trace import Trace
 
 
 @rule("luaevent.addevent.from-callback")
 @pytest.mark.parametrize("kind", ["timer", "reader", "writer"])
-def test_a_callback_may_add_many_events(luaevent: Luaevent, wires: Wires, kind: str) -> None:
+def test_a_callback_may_add_many_events(luaevent: Luaevent, channels: Channels, kind: str) -> None:
     """Tables have to grow while something walks through them."""
-    stage = Stage(luaevent, most=200)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent, most=200)
+    near, far = channels.pair()
     far.send(b"x")
     number = 40
 
     def add_all(_flags: int) -> int:
         for each in range(number):
-            end, other = wires.pair()
+            end, other = channels.pair()
             other.send(b"x")
             if each % 3 == 0:
                 stage.add(f"{each}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.001)
@@ -56,12 +56,12 @@ def test_a_callback_may_add_many_events(luaevent: Luaevent, wires: Wires, kind: 
 @rule("luaevent.addevent.from-callback")
 @pytest.mark.parametrize("opener", ["timer", "writer"])
 def test_the_running_loop_waits_for_what_a_callback_added(
-    luaevent: Luaevent, wires: Wires, opener: str
+    luaevent: Luaevent, channels: Channels, opener: str
 ) -> None:
     """The new event is not ready when it is added: the next wait has to know of it."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
-    reading, writing = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
+    reading, writing = channels.pair()
 
     def open_reader(_flags: int) -> int:
         stage.add("reader", reading.fileno(), luaevent.EV_READ, luaevent.LEAVE)
@@ -82,7 +82,7 @@ def test_the_running_loop_waits_for_what_a_callback_added(
 @rule("luaevent.addevent.from-callback")
 def test_a_new_event_shortens_the_wait(luaevent: Luaevent, clock: Clock) -> None:
     """A far timer is there already; the near one, added later, must come first."""
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     stage.add("far", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.06)
     stage.after("opener", 0.002, lambda: stage.after("near", 0.005, lambda: None))
     stage.run()
@@ -92,11 +92,11 @@ def test_a_new_event_shortens_the_wait(luaevent: Luaevent, clock: Clock) -> None
 @rule("luaevent.addevent.from-callback")
 @pytest.mark.parametrize("first", ["timer", "reader", "writer"])
 def test_the_last_event_may_add_a_new_one_and_leave(
-    luaevent: Luaevent, wires: Wires, first: str
+    luaevent: Luaevent, channels: Channels, first: str
 ) -> None:
     """There is always one event only: a loop that looks too early has none, and no guard helps."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     far.send(b"x")
     order = ["timer", "reader", "writer", "timer", "timer", "writer", "reader", "reader"]
     order = order[order.index(first) :]
@@ -129,11 +129,11 @@ def test_the_last_event_may_add_a_new_one_and_leave(
 @pytest.mark.parametrize("flags", ["EV_READ", "EV_WRITE"])
 @pytest.mark.parametrize("number", [2, 5])
 def test_every_event_on_a_descriptor_is_called(
-    luaevent: Luaevent, wires: Wires, situation: Situation, flags: str, number: int
+    luaevent: Luaevent, channels: Channels, situation: Situation, flags: str, number: int
 ) -> None:
     """The descriptor stays ready for all of them, and all stay until each was called."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     far.send(b"x")
     event: int = getattr(luaevent, flags)
     called: set[int] = set()
@@ -164,11 +164,11 @@ def test_every_event_on_a_descriptor_is_called(
 @pytest.mark.parametrize("first", ["reader", "writer"])
 @pytest.mark.parametrize("ready", ["read", "write", "both"])
 def test_a_reader_and_a_writer_on_a_descriptor_are_called_for_their_own_direction(
-    luaevent: Luaevent, wires: Wires, situation: Situation, first: str, ready: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, first: str, ready: str
 ) -> None:
     """What is not ready yet gets so later, and must not have been told before."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     if ready != "write":
         far.send(b"x")
     if ready == "read":
@@ -207,11 +207,11 @@ def test_a_reader_and_a_writer_on_a_descriptor_are_called_for_their_own_directio
 @pytest.mark.parametrize("ending", ["reader", "writer"])
 @pytest.mark.parametrize("staying", ["reader", "writer"])
 def test_the_end_of_one_event_leaves_the_others_on_the_descriptor(
-    luaevent: Luaevent, wires: Wires, ended: str, ended_by: str, ending: str, staying: str
+    luaevent: Luaevent, channels: Channels, ended: str, ended_by: str, ending: str, staying: str
 ) -> None:
     """The one that stays is not ready when the other ends, so the kernel must still know of it."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     fill(near)
     events: dict[str, Event] = {}
 
@@ -251,13 +251,13 @@ def test_the_end_of_one_event_leaves_the_others_on_the_descriptor(
 
 @rule("luaevent.addevent.same-fd")
 def test_events_on_a_descriptor_have_timeouts_of_their_own(
-    luaevent: Luaevent, wires: Wires
+    luaevent: Luaevent, channels: Channels
 ) -> None:
     """Nothing happens at first; one has a short timeout, one a longer one, one none."""
 
     def attempt() -> None:
-        stage = Stage(luaevent)
-        near, far = wires.pair()
+        stage = LuaeventDriver(luaevent)
+        near, far = channels.pair()
 
         def on_longer(flags: int) -> int:
             if not flags & luaevent.EV_TIMEOUT:
@@ -277,7 +277,7 @@ def test_events_on_a_descriptor_have_timeouts_of_their_own(
             f"after the timeouts there came data for two; called were {', '.join(stage.trace)}"
         )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 # {what is wrong: addevent's arguments for an open descriptor, the luaevent module, a callback}
@@ -312,11 +312,11 @@ wrong = pytest.mark.parametrize("what", _WRONG)
 @everywhere
 @wrong
 def test_a_refused_event_is_never_called_and_keeps_nothing(
-    luaevent: Luaevent, wires: Wires, situation: Situation, what: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, what: str
 ) -> None:
     """The descriptor is ready and the timeouts short, so whatever is left would come at once."""
     base = luaevent.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     calls = Trace()
     refused: list[bool] = []
@@ -354,11 +354,11 @@ def test_a_refused_event_is_never_called_and_keeps_nothing(
 @rule("luaevent.addevent.failed-no-trace")
 @wrong
 def test_a_refused_event_does_not_keep_the_loop_from_returning(
-    luaevent: Luaevent, wires: Wires, what: str
+    luaevent: Luaevent, channels: Channels, what: str
 ) -> None:
     """Nothing else is registered, so a trace of it would show as a call, an error or a hang."""
     base = luaevent.new()
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     fill(near)
     calls = Trace()
 
@@ -377,11 +377,11 @@ def test_a_refused_event_does_not_keep_the_loop_from_returning(
 @rule("luaevent.addevent.failed-no-trace")
 @wrong
 def test_after_a_refusal_the_descriptor_serves_other_events(
-    luaevent: Luaevent, wires: Wires, what: str
+    luaevent: Luaevent, channels: Channels, what: str
 ) -> None:
     """One event was there before, and one comes after; a slip in the table shows in either."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     fill(near)
     stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     arguments = _WRONG[what](near.fileno(), luaevent, lambda _: luaevent.LEAVE)
@@ -406,7 +406,7 @@ def test_after_a_refusal_the_descriptor_serves_other_events(
 def _refuses(add: Callable[..., Event], *arguments: object) -> bool:
     """Whether `addevent` raises; what it accepts is closed again."""
     accepted: list[Event] = []
-    refused = why_refused(lambda: accepted.append(add(*arguments))) is not None
+    refused = error_of(lambda: accepted.append(add(*arguments))) is not None
     for event in accepted:
         with suppress(Exception):
             event.close()

@@ -12,13 +12,13 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.flags import told
-from looptck.probes.leftovers import collect
-from looptck.probes.observation import Observation
-from looptck.probes.wires import Wires, fill
 from looptck.profiles.luaevent import Base, Event, Luaevent
-from looptck.witness import behind
+from looptck.rules.markers import rule
+from looptck.subjects.call_counter import unwrap
+from looptck.testing.channels import Channels, fill
+from looptck.testing.flag_names import told
+from looptck.testing.observation import Observation
+from looptck.testing.resources import collect
 
 # How long is listened for a call, in seconds of the loop.
 LISTEN = 0.03
@@ -126,7 +126,7 @@ def test_observe_a_descriptor_that_is_none(
 def test_observe_a_number_that_cannot_be_watched(
     luaevent: Luaevent,
     clock: Clock,
-    wires: Wires,
+    channels: Channels,
     observe: Observation,
     of: str,
     timeout: float | None,
@@ -135,7 +135,7 @@ def test_observe_a_number_that_cannot_be_watched(
     fd = {"closed": _closed(), "never opened": 900, "-1": -1, "2**40": 2**40}.get(of)
     if fd is None:
         fd = os.open(__file__, os.O_RDONLY)
-        wires.keep(lambda: os.close(fd))
+        channels.keep(lambda: os.close(fd))
     name = of if timeout is None else f"{of}, with a timeout"
     _see(luaevent, clock, observe, name, fd, luaevent.EV_READ, _CALLBACK, timeout)
 
@@ -147,14 +147,14 @@ def test_observe_a_number_that_cannot_be_watched(
 def test_observe_ev_timeout_beside_a_descriptor(
     luaevent: Luaevent,
     clock: Clock,
-    wires: Wires,
+    channels: Channels,
     observe: Observation,
     flags: str,
     timeout: float | None,
     ready: bool,
 ) -> None:
     """Readable and silent, with a timeout and without."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if ready:
         far.send(b"x")
     event = luaevent.EV_TIMEOUT | (luaevent.EV_READ if "READ" in flags else 0)
@@ -168,13 +168,13 @@ def test_observe_ev_timeout_beside_a_descriptor(
 def test_observe_no_direction(
     luaevent: Luaevent,
     clock: Clock,
-    wires: Wires,
+    channels: Channels,
     observe: Observation,
     flags: str,
     timeout: float | None,
 ) -> None:
     """The descriptor is ready in both directions."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     event = 0 if flags == "0" else luaevent.EV_PERSIST
     of = f"{flags}, {'with' if timeout else 'no'} timeout"
@@ -186,10 +186,10 @@ def test_observe_no_direction(
     "of", ["None", "'read'", "a digit in a string", "a fraction", "LEAVE", "-2", "an unknown bit"]
 )
 def test_observe_an_event_argument_that_is_no_flag_set(
-    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, of: str
+    luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
 ) -> None:
     """The descriptor is ready in both directions."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     event: object = {
         "None": None,
@@ -206,10 +206,10 @@ def test_observe_an_event_argument_that_is_no_flag_set(
 @rule("luaevent.addevent.timeout-zero")
 @pytest.mark.parametrize("of", ["timer", "silent reader", "ready reader"])
 def test_observe_a_timeout_of_zero(
-    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, of: str
+    luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
 ) -> None:
     """Whether it repeats is told too; the callback lets a little time pass."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     if of == "ready reader":
         far.send(b"x")
@@ -232,13 +232,13 @@ def test_observe_a_timeout_of_zero(
 def test_observe_a_negative_timeout(
     luaevent: Luaevent,
     clock: Clock,
-    wires: Wires,
+    channels: Channels,
     observe: Observation,
     kind: str,
     timeout: float,
 ) -> None:
     """Called means within a few milliseconds here."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     fd, event = (
         (None, luaevent.EV_TIMEOUT) if kind == "timer" else (near.fileno(), luaevent.EV_READ)
     )
@@ -251,13 +251,13 @@ def test_observe_a_negative_timeout(
 def test_observe_a_timeout_beyond_all_limits(
     luaevent: Luaevent,
     clock: Clock,
-    wires: Wires,
+    channels: Channels,
     observe: Observation,
     kind: str,
     timeout: float,
 ) -> None:
     """Never called means within a few milliseconds here; the guard ends the loop."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     fd, event = (
         (None, luaevent.EV_TIMEOUT) if kind == "timer" else (near.fileno(), luaevent.EV_READ)
     )
@@ -271,23 +271,28 @@ def test_observe_a_timeout_beyond_all_limits(
     [("True", True), ("{}", {}), ("'soon'", "soon"), ("a function", len), ("'0.01'", "0.01")],
 )
 def test_observe_a_timeout_that_is_no_number(
-    luaevent: Luaevent, clock: Clock, observe: Observation, wires: Wires, of: str, timeout: object
+    luaevent: Luaevent,
+    clock: Clock,
+    observe: Observation,
+    channels: Channels,
+    of: str,
+    timeout: object,
 ) -> None:
     """On a silent descriptor, so that "no timeout" is possible too."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     _see(luaevent, clock, observe, of, near.fileno(), luaevent.EV_READ, _CALLBACK, timeout)
 
 
 @rule("luaevent.addevent.close-wrong-self")
 @pytest.mark.parametrize("of", ["nothing", "a dict", "a base"])
 def test_observe_close_called_on_something_else(
-    luaevent: Luaevent, wires: Wires, observe: Observation, of: str
+    luaevent: Luaevent, channels: Channels, observe: Observation, of: str
 ) -> None:
     """The function is taken from the object's type, where there is one."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     base = luaevent.new()
     event = base.addevent(near.fileno(), luaevent.EV_READ, lambda _: luaevent.LEAVE)
-    close = getattr(type(behind(event)), "close", None)
+    close = getattr(type(unwrap(event)), "close", None)
     if close is None:
         observe("the type of events has no close", of=of)
         event.close()
@@ -338,10 +343,10 @@ class _Descriptor:
 
 @rule("luaevent.addevent.socket-not-anchored")
 def test_observe_a_socket_object_that_nobody_else_keeps(
-    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation
+    luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation
 ) -> None:
     """The object is lost before the data comes."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     listening = Listening(luaevent, clock)
     lost = _Descriptor(near)
     reference = weakref.ref(lost)
@@ -361,11 +366,11 @@ def test_observe_a_socket_object_that_nobody_else_keeps(
 @rule("luaevent.addevent.from-callback-turn")
 @pytest.mark.parametrize("of", ["a ready descriptor", "a due timer"])
 def test_observe_the_turn_that_serves_a_new_event(
-    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, of: str
+    luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
 ) -> None:
     """The writer is called once in each turn: its calls count the turns that went by."""
     base = luaevent.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     turns = 0
     served: list[int] = []

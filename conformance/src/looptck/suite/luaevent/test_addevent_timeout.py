@@ -8,13 +8,13 @@ from random import Random
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.attempts import one_attempt_succeeds
-from looptck.probes.situations import Situation, everywhere, luaevent_in
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch, assert_not_early, assert_prompt
-from looptck.probes.wires import Wires, fill
 from looptck.profiles.luaevent import Event, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, fill
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.retry import retry
+from looptck.testing.situations import Situation, everywhere, luaevent_in
+from looptck.testing.stopwatch import Stopwatch, assert_not_early, assert_prompt
 
 # A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
 # alone, in seconds.
@@ -29,11 +29,11 @@ WAITING = ("timer", "reader", "writer", "both")
 waiting = pytest.mark.parametrize("kind", WAITING)
 
 
-def _in_vain(luaevent: Luaevent, wires: Wires, kind: str) -> tuple[int | None, int]:
+def _in_vain(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | None, int]:
     """A descriptor and flags for which nothing ever happens."""
     if kind == "timer":
         return None, luaevent.EV_TIMEOUT
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     fill(near)
     read, write = luaevent.EV_READ, luaevent.EV_WRITE
     return near.fileno(), {"reader": read, "writer": write, "both": read | write}[kind]
@@ -43,11 +43,11 @@ def _in_vain(luaevent: Luaevent, wires: Wires, kind: str) -> tuple[int | None, i
 @waiting
 @pytest.mark.parametrize("timeout", [1, 30.0])
 def test_a_second_is_no_shorter_unit(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, timeout: float
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, timeout: float
 ) -> None:
     """Waited for is only a small part of it: a millisecond, or nothing, would be over by then."""
-    stage = Stage(luaevent)
-    fd, event = _in_vain(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
     stage.add("event", fd, event, luaevent.LEAVE, timeout=timeout)
     stage.after("end", 0.04, stage.end)
@@ -60,13 +60,13 @@ def test_a_second_is_no_shorter_unit(
 @rule("luaevent.addevent.timeout-seconds")
 @waiting
 def test_a_second_is_no_longer_unit(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """No busy machine is late by seconds every time; a loop that takes minutes is."""
 
     def lateness() -> float:
         base = luaevent.new()
-        fd, event = _in_vain(luaevent, wires, kind)
+        fd, event = _in_vain(luaevent, channels, kind)
         calls: list[float] = []
         since = Stopwatch(clock)
 
@@ -84,16 +84,18 @@ def test_a_second_is_no_longer_unit(
 
 
 @rule("luaevent.addevent.timeout-decimal")
-def test_fractions_of_a_second_are_kept(luaevent: Luaevent, wires: Wires, clock: Clock) -> None:
+def test_fractions_of_a_second_are_kept(
+    luaevent: Luaevent, channels: Channels, clock: Clock
+) -> None:
     """All wait side by side; each is measured against its own beginning."""
     fractions = (0.01, 0.05, 0.123, 0.25)
 
     def attempt() -> None:
-        stage = Stage(luaevent, within=1.0)
+        stage = LuaeventDriver(luaevent, within=1.0)
         after: dict[tuple[str, float], float] = {}
 
         def begin(kind: str, timeout: float) -> None:
-            fd, event = _in_vain(luaevent, wires, kind)
+            fd, event = _in_vain(luaevent, channels, kind)
             since = Stopwatch(clock)
 
             def on_timeout(_flags: int) -> int:
@@ -114,7 +116,7 @@ def test_fractions_of_a_second_are_kept(luaevent: Luaevent, wires: Wires, clock:
                 f"a timeout of {timeout} s ({kind}) came after {elapsed:.3f} s"
             )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 # With these a heap in which what fills a gap moves away from the root, and never towards it,
@@ -167,15 +169,15 @@ _UNEVEN = (0.0019, 0.0105, 0.0213)
 @pytest.mark.parametrize("timeout", _UNEVEN)
 def test_a_timeout_is_never_early(
     luaevent: Luaevent,
-    wires: Wires,
+    channels: Channels,
     clock: Clock,
     situation: Situation,
     kind: str,
     timeout: float,
 ) -> None:
     """The watch is started before the call, so the loop can only have less time than measured."""
-    stage = Stage(luaevent)
-    fd, event = _in_vain(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
     after: list[float] = []
 
@@ -196,12 +198,12 @@ def test_a_timeout_is_never_early(
 @waiting
 @pytest.mark.parametrize("opened_by", ["a timer", "a descriptor"])
 def test_time_spent_before_addevent_does_not_count(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, opened_by: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, opened_by: str
 ) -> None:
     """The callback takes its time, and the wait before it took some: a remembered time is old."""
-    stage = Stage(luaevent)
-    near, _ = wires.pair()
-    fd, event = _in_vain(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    near, _ = channels.pair()
+    fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
     after: list[float] = []
 
@@ -227,11 +229,11 @@ def test_time_spent_before_addevent_does_not_count(
 @rule("luaevent.addevent.timeout-not-early")
 @waiting
 def test_a_repeated_timeout_is_never_early(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """Measured from addevent, since a loop may keep to a grid after a call that came late."""
-    stage = Stage(luaevent)
-    fd, event = _in_vain(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
     after: list[float] = []
 
@@ -276,11 +278,11 @@ def test_none_of_many_timeouts_is_early(luaevent: Luaevent, clock: Clock, attemp
 
 @rule("luaevent.addevent.timeout-not-early")
 def test_a_timeout_after_activity_is_never_early(
-    luaevent: Luaevent, wires: Wires, clock: Clock
+    luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
     """The data comes when most of the first wait is over; the next one has to be a whole one."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     since = Stopwatch(clock)
     gaps: list[float] = []
 
@@ -302,11 +304,11 @@ def test_a_timeout_after_activity_is_never_early(
 @rule("luaevent.addevent.timeout-from-addevent")
 @waiting
 def test_time_before_the_loop_counts(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """The second is due 20 ms after the first if that counts from addevent, before it if not."""
-    stage = Stage(luaevent)
-    fd, event = _in_vain(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = _in_vain(luaevent, channels, kind)
     stage.add("first", fd, event, luaevent.LEAVE, timeout=0.05)
     clock.advance(0.04)
     stage.add("second", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.03)
@@ -317,13 +319,13 @@ def test_time_before_the_loop_counts(
 @rule("luaevent.addevent.timeout-from-addevent")
 @waiting
 def test_a_timeout_that_is_over_already_comes_at_once(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """Nothing else can end the wait; one that began anew would show as late."""
 
     def lateness() -> float:
         base = luaevent.new()
-        fd, event = _in_vain(luaevent, wires, kind)
+        fd, event = _in_vain(luaevent, channels, kind)
         calls: list[float] = []
 
         def on_timeout(_flags: int) -> int:
@@ -346,11 +348,11 @@ def test_a_timeout_that_is_over_already_comes_at_once(
 @pytest.mark.parametrize("given", ["nothing", "None"])
 @pytest.mark.parametrize("kind", ["reader", "writer", "both"])
 def test_an_event_without_a_timeout_never_times_out(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, given: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, given: str
 ) -> None:
     """A timer of the same base bounds the time; timeouts of others must not rub off."""
-    stage = Stage(luaevent)
-    fd, event = _in_vain(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = _in_vain(luaevent, channels, kind)
 
     def act() -> None:
         callback = stage.callback("event", event)
@@ -367,11 +369,11 @@ def test_an_event_without_a_timeout_never_times_out(
 @rule("luaevent.addevent.timeout-missing")
 @pytest.mark.parametrize("given", ["nothing", "None"])
 def test_an_event_without_a_timeout_has_none_after_it_was_served(
-    luaevent: Luaevent, wires: Wires, given: str
+    luaevent: Luaevent, channels: Channels, given: str
 ) -> None:
     """The data comes late, so that putting the event back is done at a time of its own."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
 
     def on_read(_flags: int) -> int:
         near.recv(10)
@@ -394,11 +396,11 @@ def test_an_event_without_a_timeout_has_none_after_it_was_served(
 @waiting
 @pytest.mark.parametrize("timeout", [1e-9, 1e-7, 4e-4])
 def test_a_tiny_timeout_comes(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, timeout: float
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, timeout: float
 ) -> None:
     """Due long before the timer that ends the test, so the order of deadlines puts it first."""
-    stage = Stage(luaevent)
-    fd, event = _in_vain(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = _in_vain(luaevent, channels, kind)
 
     def on_timeout(_flags: int) -> int:
         stage.end()
@@ -415,13 +417,13 @@ def test_a_tiny_timeout_comes(
 @rule("luaevent.addevent.timeout-repeats")
 @waiting
 def test_a_timeout_begins_again_each_time(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """Five times, so that neither a second wait that is lost nor one that grows goes unseen."""
 
     def attempt() -> None:
-        stage = Stage(luaevent)
-        fd, event = _in_vain(luaevent, wires, kind)
+        stage = LuaeventDriver(luaevent)
+        fd, event = _in_vain(luaevent, channels, kind)
         times: list[float] = []
         since = Stopwatch(clock)
 
@@ -441,19 +443,19 @@ def test_a_timeout_begins_again_each_time(
                 f"a timeout of 10 ms came again after {(after - before) * 1000:.1f} ms"
             )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 @rule("luaevent.addevent.timeout-repeats")
 @everywhere
 def test_an_event_that_timed_out_still_waits_for_its_descriptor(
-    luaevent: Luaevent, wires: Wires, situation: Situation
+    luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
     """The data is sent inside a timeout's callback, so it is there long before the next one."""
 
     def attempt() -> None:
-        stage = Stage(luaevent)
-        near, far = wires.pair()
+        stage = LuaeventDriver(luaevent)
+        near, far = channels.pair()
 
         def on_event(flags: int) -> int:
             if not flags & luaevent.EV_TIMEOUT:
@@ -470,19 +472,19 @@ def test_an_event_that_timed_out_still_waits_for_its_descriptor(
         )
         stage.went(*["reader timeout"] * 3, "reader read", *["reader timeout"] * 2)
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 @rule("luaevent.addevent.timeout-reset")
 @pytest.mark.parametrize("kind", ["reader", "writer"])
 def test_no_timeout_comes_while_the_descriptor_keeps_getting_ready(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """Each call takes a part of the timeout, and all of them together more than the whole."""
 
     def attempt() -> None:
-        stage = Stage(luaevent)
-        near, far = wires.pair()
+        stage = LuaeventDriver(luaevent)
+        near, far = channels.pair()
         served = "reader read" if kind == "reader" else "writer write"
         event = luaevent.EV_READ if kind == "reader" else luaevent.EV_WRITE
         far.send(b"12345678")
@@ -509,18 +511,18 @@ def test_no_timeout_comes_while_the_descriptor_keeps_getting_ready(
             f"a timeout of 40 ms came {after[0] * 1000:.1f} ms after the last delivery"
         )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 @rule("luaevent.addevent.timeout-reset")
 def test_a_delivery_after_a_pause_begins_a_new_wait(
-    luaevent: Luaevent, wires: Wires, clock: Clock
+    luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
     """Data comes when more than half of each wait is over; the waits would overlap otherwise."""
 
     def attempt() -> None:
-        stage = Stage(luaevent)
-        near, far = wires.pair()
+        stage = LuaeventDriver(luaevent)
+        near, far = channels.pair()
 
         def on_event(flags: int) -> int:
             if flags & luaevent.EV_TIMEOUT:
@@ -535,19 +537,19 @@ def test_a_delivery_after_a_pause_begins_a_new_wait(
         stage.run()
         stage.went(*["sender timeout", "reader read"] * 3, "reader timeout")
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 @rule("luaevent.addevent.timeout-ready")
 @pytest.mark.parametrize("kind", ["reader", "writer", "both"])
 def test_an_event_that_is_always_ready_never_times_out(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """Time passes inside the calls alone, a third of the timeout in each."""
 
     def attempt() -> None:
-        stage = Stage(luaevent)
-        near, far = wires.pair()
+        stage = LuaeventDriver(luaevent)
+        near, far = channels.pair()
         far.send(b"x")
         read, write = luaevent.EV_READ, luaevent.EV_WRITE
         event = {"reader": read, "writer": write, "both": read | write}[kind]
@@ -563,17 +565,17 @@ def test_an_event_that_is_always_ready_never_times_out(
         )
         assert len(stage.trace) == 6, f"of 6 calls {len(stage.trace)} came{stage.excuse}"
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 @rule("luaevent.addevent.timeout-ready")
 @everywhere
 def test_readiness_brings_no_timeout_of_its_own(
-    luaevent: Luaevent, wires: Wires, situation: Situation
+    luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
     """The timeout is far away, so only confused flags could tell of it."""
     base = luaevent.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     flags_seen: list[int] = []
 

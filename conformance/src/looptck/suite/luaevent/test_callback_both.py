@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.luaevent_driver import LuaeventDriver
 
 # How long a descriptor has to be silent, and a timeout that never passes, in seconds.
 _QUIET = 0.01
@@ -18,7 +18,7 @@ with_and_without_timeout = pytest.mark.parametrize(
 )
 
 
-def _has_an_unasked_timeout(stage: Stage, timeout: float | None) -> bool:
+def _has_an_unasked_timeout(stage: LuaeventDriver, timeout: float | None) -> bool:
     """Whether that spoiled the test: luaevent.callback.change-no-spurious-timeout judges it."""
     return timeout is None and "event timeout" in stage.trace
 
@@ -27,11 +27,11 @@ def _has_an_unasked_timeout(stage: Stage, timeout: float | None) -> bool:
 @with_and_without_timeout
 @pytest.mark.parametrize("first", ["read", "write"])
 def test_both_directions_are_watched_when_one_is_added(
-    luaevent: Luaevent, wires: Wires, timeout: float | None, first: str
+    luaevent: Luaevent, channels: Channels, timeout: float | None, first: str
 ) -> None:
     """Whether the flags come together or apart, both are seen within a few calls."""
-    stage = Stage(luaevent, most=200)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent, most=200)
+    near, far = channels.pair()
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
     alone = luaevent.EV_READ if first == "read" else luaevent.EV_WRITE
@@ -57,10 +57,10 @@ def test_both_directions_are_watched_when_one_is_added(
 @rule("luaevent.callback.output-widen")
 @with_and_without_timeout
 def test_the_direction_that_was_added_waits_for_its_turn(
-    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
     """Neither direction is ready after the change; each becomes so by a timer of its own."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     far.send(b"data")
     both = luaevent.EV_READ | luaevent.EV_WRITE
@@ -86,10 +86,10 @@ def test_the_direction_that_was_added_waits_for_its_turn(
 @rule("luaevent.callback.output-narrow")
 @with_and_without_timeout
 def test_reading_is_given_up_by_returning_what_was_received(
-    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
     """Only room is reported and only EV_WRITE returned.  Data that comes then is nobody's."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     write = luaevent.EV_WRITE
 
     def narrow(_flags: int) -> int:
@@ -112,10 +112,10 @@ def test_reading_is_given_up_by_returning_what_was_received(
 @rule("luaevent.callback.output-narrow")
 @with_and_without_timeout
 def test_writing_is_given_up_by_returning_what_was_received(
-    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
     """Only data is reported and only EV_READ returned.  Room that is made then is nobody's."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     read = luaevent.EV_READ
 
@@ -146,10 +146,10 @@ def test_writing_is_given_up_by_returning_what_was_received(
 @with_and_without_timeout
 @pytest.mark.parametrize("kept", ["read", "write"])
 def test_one_direction_is_given_up_when_both_were_received(
-    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None, kept: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None, kept: str
 ) -> None:
     """Both stay ready.  From the call in which one is returned, only that one is reported."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
     alone = luaevent.EV_READ if kept == "read" else luaevent.EV_WRITE
@@ -173,10 +173,10 @@ def test_one_direction_is_given_up_when_both_were_received(
 
 @rule("luaevent.callback.output-narrow")
 def test_a_direction_that_was_added_can_be_given_up(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """The set has been changed before: it is the latest one that counts."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     write = luaevent.EV_WRITE
     both = luaevent.EV_READ | write
 

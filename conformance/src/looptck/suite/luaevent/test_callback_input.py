@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires, fill
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, fill
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.situations import Situation, everywhere
 
 _SHORT = 0.01
 
 
 @dataclass(frozen=True)
-class Occasion:
+class DueEvent:
     """An event that is due one call, and the flags that this has and has not."""
 
     asked: tuple[str, ...]
@@ -30,15 +30,15 @@ class Occasion:
 
 
 _OCCASIONS = {
-    "data": Occasion(("EV_READ",), "EV_READ", ("EV_WRITE", "EV_TIMEOUT"), readable=True),
-    "room": Occasion(("EV_WRITE",), "EV_WRITE", ("EV_READ", "EV_TIMEOUT")),
-    "room, both asked": Occasion(("EV_READ", "EV_WRITE"), "EV_WRITE", ("EV_READ", "EV_TIMEOUT")),
-    "data, both asked": Occasion(
+    "data": DueEvent(("EV_READ",), "EV_READ", ("EV_WRITE", "EV_TIMEOUT"), readable=True),
+    "room": DueEvent(("EV_WRITE",), "EV_WRITE", ("EV_READ", "EV_TIMEOUT")),
+    "room, both asked": DueEvent(("EV_READ", "EV_WRITE"), "EV_WRITE", ("EV_READ", "EV_TIMEOUT")),
+    "data, both asked": DueEvent(
         ("EV_READ", "EV_WRITE"), "EV_READ", ("EV_WRITE", "EV_TIMEOUT"), readable=True, full=True
     ),
-    "a read timeout": Occasion(("EV_READ",), "EV_TIMEOUT", ("EV_WRITE",)),
-    "a write timeout": Occasion(("EV_WRITE",), "EV_TIMEOUT", ("EV_READ",), full=True),
-    "a timer": Occasion(("EV_TIMEOUT",), "EV_TIMEOUT", ("EV_READ", "EV_WRITE"), descriptor=False),
+    "a read timeout": DueEvent(("EV_READ",), "EV_TIMEOUT", ("EV_WRITE",)),
+    "a write timeout": DueEvent(("EV_WRITE",), "EV_TIMEOUT", ("EV_READ",), full=True),
+    "a timer": DueEvent(("EV_TIMEOUT",), "EV_TIMEOUT", ("EV_READ", "EV_WRITE"), descriptor=False),
 }
 
 
@@ -46,10 +46,14 @@ _OCCASIONS = {
 @everywhere
 @pytest.mark.parametrize("occasion", _OCCASIONS.values(), ids=_OCCASIONS)
 def test_a_callback_gets_the_flags_that_occurred_and_nothing_else(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, occasion: Occasion
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    situation: Situation,
+    occasion: DueEvent,
 ) -> None:
     """The callback takes whatever it is given, so that nothing can be left out of its sight."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if occasion.readable:
         far.send(b"unread")
     if occasion.full:

@@ -7,13 +7,13 @@ import os
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.attempts import one_attempt_succeeds
-from looptck.probes.occasions import SHORT, any_kind, occasion
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch, assert_prompt, cpu_seconds
-from looptck.probes.wires import Wires
 from looptck.profiles.luaevent import Answer, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.due_events import SHORT, any_kind, occasion
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.retry import retry
+from looptck.testing.stopwatch import Stopwatch, assert_prompt, cpu_seconds
 
 # How long an event that left has to be silent, in seconds.
 _QUIET = 3 * SHORT
@@ -23,14 +23,19 @@ _QUIET = 3 * SHORT
 @any_kind
 @pytest.mark.parametrize("last", [1, 2])
 def test_an_event_that_left_is_silent_in_the_turns_that_follow(
-    luaevent: Luaevent, stage: Stage, clock: Clock, wires: Wires, kind: str, last: int
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    clock: Clock,
+    channels: Channels,
+    kind: str,
+    last: int,
 ) -> None:
     """Another event, always ready, is called turn after turn until all timeouts have passed."""
-    due = occasion(luaevent, wires, kind)
+    due = occasion(luaevent, channels, kind)
     ticks = 0
 
     def leave(_flags: int) -> int:
-        stage.add("ticker", wires.pair()[0].fileno(), luaevent.EV_WRITE, tick)
+        stage.add("ticker", channels.pair()[0].fileno(), luaevent.EV_WRITE, tick)
         return luaevent.LEAVE
 
     def tick(_flags: int) -> int:
@@ -48,10 +53,10 @@ def test_an_event_that_left_is_silent_in_the_turns_that_follow(
 
 @rule("luaevent.callback.output-leave")
 def test_the_number_of_a_descriptor_that_left_can_be_reused(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """A new file with the old number, ready as well, is nobody's; then it is a new event's."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     number = near.fileno()
 
     def leave(_flags: int) -> int:
@@ -59,10 +64,10 @@ def test_the_number_of_a_descriptor_that_left_can_be_reused(
         return luaevent.LEAVE
 
     def reuse() -> None:
-        other, _ = wires.pair()
+        other, _ = channels.pair()
         near.close()
         os.dup2(other.fileno(), number)
-        wires.keep(lambda: os.close(number))
+        channels.keep(lambda: os.close(number))
         stage.after("watch", SHORT, watch)
 
     def watch() -> None:
@@ -76,7 +81,7 @@ def test_the_number_of_a_descriptor_that_left_can_be_reused(
 @rule("luaevent.callback.output-leave")
 @pytest.mark.parametrize("direction", ["read", "write", "the end of the stream"])
 def test_a_descriptor_that_left_does_not_wake_the_loop(
-    luaevent: Luaevent, wires: Wires, direction: str
+    luaevent: Luaevent, channels: Channels, direction: str
 ) -> None:
     """It stays ready while the loop waits for a timer.  A loop that is woken by it for nothing
     uses the processor all the time, or as much of it as a busy machine leaves.
@@ -84,8 +89,8 @@ def test_a_descriptor_that_left_does_not_wake_the_loop(
     wait = 0.1
 
     def attempt() -> None:
-        stage = Stage(luaevent)
-        near, far = wires.pair()
+        stage = LuaeventDriver(luaevent)
+        near, far = channels.pair()
         if direction == "read":
             far.send(b"unread")
         elif direction != "write":
@@ -103,7 +108,7 @@ def test_a_descriptor_that_left_does_not_wake_the_loop(
             f"{used * 1000:.0f} ms of the processor"
         )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 _PAIRS = pytest.mark.parametrize(
@@ -120,10 +125,10 @@ _PAIRS = pytest.mark.parametrize(
 
 
 def _register(
-    stage: Stage, wires: Wires, kinds: tuple[str, str]
+    stage: LuaeventDriver, channels: Channels, kinds: tuple[str, str]
 ) -> list[tuple[int | None, int, float | None]]:
     """The arguments for two events, on one descriptor that is ready for both, or two timers."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     made: dict[str, tuple[int | None, int, float | None]] = {
         "read": (near.fileno(), stage.luaevent.EV_READ, None),
@@ -137,10 +142,15 @@ def _register(
 @_PAIRS
 @pytest.mark.parametrize("order", ["the one that leaves first", "the one that stays first"])
 def test_the_other_event_goes_on(
-    luaevent: Luaevent, stage: Stage, wires: Wires, leaves: str, stays: str, order: str
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    leaves: str,
+    stays: str,
+    order: str,
 ) -> None:
     """Both are ready throughout."""
-    leaving, staying = _register(stage, wires, (leaves, stays))
+    leaving, staying = _register(stage, channels, (leaves, stays))
 
     def add_leaving() -> None:
         fd, flags, timeout = leaving
@@ -166,7 +176,7 @@ def test_the_other_event_goes_on(
 @rule("luaevent.callback.leave-only-this")
 @_PAIRS
 def test_the_other_event_goes_on_with_the_same_callback(
-    luaevent: Luaevent, stage: Stage, wires: Wires, leaves: str, stays: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, leaves: str, stays: str
 ) -> None:
     """Whichever is called first leaves; the calls that follow are the other's."""
     left = False
@@ -185,7 +195,7 @@ def test_the_other_event_goes_on_with_the_same_callback(
         return flags
 
     stage.expect("both")
-    for fd, flags, timeout in _register(stage, wires, (leaves, stays)):
+    for fd, flags, timeout in _register(stage, channels, (leaves, stays)):
         stage.register(fd, flags, callback, timeout)
     stage.run()
     assert len(stage.trace) == 6, (
@@ -197,13 +207,13 @@ def test_the_other_event_goes_on_with_the_same_callback(
 @rule("luaevent.callback.leave-cancels-timeout")
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_no_timeout_comes_after_leave(
-    luaevent: Luaevent, stage: Stage, wires: Wires, direction: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, direction: str
 ) -> None:
     """The timer that ends the wait is set when the event leaves, and is longer than its timeout.
 
     On a slow machine the timeout may have passed before the descriptor is found ready.
     """
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
     left_at: list[int] = []
@@ -226,14 +236,14 @@ def test_no_timeout_comes_after_leave(
 
 @rule("luaevent.callback.leave-cancels-timeout")
 def test_the_loop_does_not_wait_for_the_timeout_of_an_event_that_left(
-    luaevent: Luaevent, stopwatch: Stopwatch, wires: Wires
+    luaevent: Luaevent, stopwatch: Stopwatch, channels: Channels
 ) -> None:
     """It is the only event, and its timeout is far longer than any delay of the machine's."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     timeout = 0.8
 
     def waited() -> float:
-        stage = Stage(luaevent)
+        stage = LuaeventDriver(luaevent)
         stopwatch.restart()
         stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE, timeout=timeout)
         stage.run()
@@ -246,12 +256,12 @@ def test_the_loop_does_not_wait_for_the_timeout_of_an_event_that_left(
 @any_kind
 @pytest.mark.parametrize("new", [0, 0.0, 0.005, 1])
 def test_leave_with_a_timeout_is_leave(
-    luaevent: Luaevent, stage: Stage, wires: Wires, kind: str, new: float
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, kind: str, new: float
 ) -> None:
     """A timer that is set at the same moment fires when both timeouts have passed; a whole second
     is left out of the wait, and would make the loop go on after it.
     """
-    due = occasion(luaevent, wires, kind)
+    due = occasion(luaevent, channels, kind)
 
     def leave(_flags: int) -> Answer:
         stage.after("timer", _QUIET, lambda: None)

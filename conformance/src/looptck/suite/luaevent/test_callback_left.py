@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.leftovers import alive
-from looptck.probes.occasions import any_kind, occasion
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires
 from looptck.profiles.luaevent import Event, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.due_events import any_kind, occasion
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.resources import alive
 
 
 def _close(event: Event) -> None:
@@ -31,10 +31,15 @@ def _close(event: Event) -> None:
 @pytest.mark.parametrize("closed", ["after the loop", "in a later callback"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_closing_an_event_that_left_does_nothing(
-    luaevent: Luaevent, stage: Stage, wires: Wires, kind: str, closed: str, times: int
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    kind: str,
+    closed: str,
+    times: int,
 ) -> None:
     """What close() raises is told, inside the loop as well."""
-    due = occasion(luaevent, wires, kind)
+    due = occasion(luaevent, channels, kind)
 
     def close() -> None:
         for _ in range(times):
@@ -57,10 +62,15 @@ def test_closing_an_event_that_left_does_nothing(
 @pytest.mark.parametrize("when", ["before the loop", "in the loop"])
 @pytest.mark.parametrize("timeout", [None, 30.0], ids=["no timeout", "with a timeout"])
 def test_a_new_event_of_the_descriptor_is_not_touched(
-    luaevent: Luaevent, stage: Stage, wires: Wires, how: str, when: str, timeout: float | None
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    how: str,
+    when: str,
+    timeout: float | None,
 ) -> None:
     """The old event's object is closed or lost when the descriptor belongs to a new event."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     number, write = near.fileno(), luaevent.EV_WRITE
     old: list[Event] = []
     leave = stage.callback("old", luaevent.LEAVE)
@@ -93,10 +103,10 @@ def test_a_new_event_of_the_descriptor_is_not_touched(
 
 @rule("luaevent.callback.leave-then-close")
 def test_closing_an_event_that_left_does_nothing_when_its_descriptor_is_closed(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """The usual order of a clean-up, in which the event happens to come last."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     event = stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     stage.run()
     near.close()
@@ -127,13 +137,13 @@ def _closure(
 @pytest.mark.parametrize("ends", ["LEAVE", "close before the loop", "close in a callback"])
 @pytest.mark.parametrize("cycle", [False, True], ids=["plain", "cycle"])
 def test_the_callback_of_an_event_that_is_over_can_be_collected(
-    luaevent: Luaevent, wires: Wires, kind: str, ends: str, cycle: bool
+    luaevent: Luaevent, channels: Channels, kind: str, ends: str, cycle: bool
 ) -> None:
     """A closure known to nobody but the loop.  The base lives on; so does the event's object,
     unless the closure refers to it.
     """
     base = luaevent.new()
-    due = occasion(luaevent, wires, kind)
+    due = occasion(luaevent, channels, kind)
     events: list[Event] = []
     callback, token = _closure(luaevent, events if cycle else [])
     arguments: tuple[Any, ...] = (due.fd, due.event, callback)
@@ -169,15 +179,15 @@ def test_the_callback_of_an_event_that_is_over_can_be_collected(
 @pytest.mark.parametrize("timeout", [None, 30.0], ids=["no timeout", "with a timeout"])
 def test_a_descriptor_that_left_can_be_watched_again(
     luaevent: Luaevent,
-    stage: Stage,
-    wires: Wires,
+    stage: LuaeventDriver,
+    channels: Channels,
     where: str,
     old: str,
     new: str,
     timeout: float | None,
 ) -> None:
     """The descriptor is ready in both directions throughout."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     number = near.fileno()
     flags = {"read": luaevent.EV_READ, "write": luaevent.EV_WRITE}
@@ -203,10 +213,10 @@ def test_a_descriptor_that_left_can_be_watched_again(
 
 @rule("luaevent.callback.leave-then-add")
 def test_a_descriptor_changes_hands_again_and_again(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """Each event makes the next one on the same descriptor, and leaves."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
 
     def hand_over(_flags: int) -> int:
         made = len(stage.trace)

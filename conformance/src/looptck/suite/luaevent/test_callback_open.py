@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flags import told
-from looptck.probes.observation import Observation
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.flag_names import told
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.observation import Observation
 
 # The timeout of an event that has one, in seconds.
 _PERIOD = 0.02
@@ -38,16 +38,16 @@ Odd = Callable[[Luaevent], Any]
 class _Outcome:
     """An event whose callback gives an odd answer once, and what comes of it."""
 
-    def __init__(self, luaevent: Luaevent, wires: Wires) -> None:
+    def __init__(self, luaevent: Luaevent, channels: Channels) -> None:
         self._luaevent = luaevent
-        self._wires = wires
+        self._wires = channels
 
     def of(self, kind: str, odd: Odd, usual: int | None = None) -> str:
         """In words.  *kind* is how the event is registered and what its first call is for.
 
         Calls after the first return *usual*, or the odd answer again.
         """
-        stage = Stage(self._luaevent, most=200)
+        stage = LuaeventDriver(self._luaevent, most=200)
         calls: list[str] = []
 
         def look(seen: int, times: int) -> None:
@@ -82,7 +82,7 @@ class _Outcome:
             return f"goes on with {after[0]}"
         return "then " + ", ".join(after)
 
-    def _register(self, stage: Stage, kind: str, callback: Callable[[int], Any]) -> None:
+    def _register(self, stage: LuaeventDriver, kind: str, callback: Callable[[int], Any]) -> None:
         near, far = self._wires.pair()
         core, base = self._luaevent, stage.base
         if kind == "timer":
@@ -123,16 +123,16 @@ class _Outcome:
 
         return send
 
-    def _run(self, stage: Stage) -> str:
+    def _run(self, stage: LuaeventDriver) -> str:
         try:
             stage.run()
         except Exception as error:
             return type(error).__name__
         return ""
 
-    def _afterwards(self, stage: Stage) -> str:
+    def _afterwards(self, stage: LuaeventDriver) -> str:
         """What is worth saying of a base whose loop raised."""
-        again = Stage(self._luaevent, stage.base)
+        again = LuaeventDriver(self._luaevent, stage.base)
         near, _ = self._wires.pair()
         try:
             again.add("again", near.fileno(), self._luaevent.EV_WRITE, self._luaevent.LEAVE)
@@ -143,8 +143,8 @@ class _Outcome:
 
 
 @pytest.fixture
-def outcome(luaevent: Luaevent, wires: Wires) -> _Outcome:
-    return _Outcome(luaevent, wires)
+def outcome(luaevent: Luaevent, channels: Channels) -> _Outcome:
+    return _Outcome(luaevent, channels)
 
 
 _ON = "timer", "read", "read, with a timeout"

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.attempts import one_attempt_succeeds
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import cpu_seconds
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.luaevent import Answer, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.retry import retry
+from looptck.testing.situations import Situation, everywhere
+from looptck.testing.stopwatch import cpu_seconds
 
 # How long a descriptor has to be silent, and a timeout that never passes, in seconds.
 _QUIET = 0.01
@@ -29,14 +29,14 @@ with_and_without_timeout = pytest.mark.parametrize(
 @with_and_without_timeout
 def test_an_event_stays_as_long_as_its_condition_holds(
     luaevent: Luaevent,
-    stage: Stage,
-    wires: Wires,
+    stage: LuaeventDriver,
+    channels: Channels,
     situation: Situation,
     asked: str,
     timeout: float | None,
 ) -> None:
     """The data is never read, and there is room all the time: no new edge makes the later calls."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
     flags = both if asked == "both" else getattr(luaevent, asked)
@@ -52,20 +52,20 @@ def test_an_event_stays_as_long_as_its_condition_holds(
     )
 
 
-_WIRES: dict[str, Callable[[Wires], tuple[End, End]]] = {
-    "socket pair": lambda wires: wires.pair(),
-    "pipe": lambda wires: wires.pipe(),
-    "TCP": lambda wires: wires.tcp_pair(),
+_WIRES: dict[str, Callable[[Channels], tuple[End, End]]] = {
+    "socket pair": lambda channels: channels.pair(),
+    "pipe": lambda channels: channels.pipe(),
+    "TCP": lambda channels: channels.tcp_pair(),
 }
 
 
 @rule("luaevent.callback.output-same")
-@pytest.mark.parametrize("wire", _WIRES)
+@pytest.mark.parametrize("channel", _WIRES)
 def test_an_event_is_called_until_all_is_read(
-    luaevent: Luaevent, stage: Stage, wires: Wires, wire: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, channel: str
 ) -> None:
     """Five bytes are there, and each call reads one; a sixth comes when they are read."""
-    near, far = _WIRES[wire](wires)
+    near, far = _WIRES[channel](channels)
 
     def read(_flags: int) -> int:
         try:
@@ -84,10 +84,10 @@ def test_an_event_is_called_until_all_is_read(
 
 @rule("luaevent.callback.output-same")
 def test_an_event_is_called_for_each_new_piece_of_data(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """Everything is read in each call, and the loop sleeps until the next piece is sent."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def read(_flags: int) -> int:
         drain(near)
@@ -102,10 +102,10 @@ def test_an_event_is_called_for_each_new_piece_of_data(
 
 @rule("luaevent.callback.output-same")
 def test_an_event_for_both_keeps_the_direction_that_did_not_occur(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """Only data comes at first; the other direction is wanted all the same."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     both = luaevent.EV_READ | luaevent.EV_WRITE
 
@@ -127,14 +127,14 @@ def test_an_event_for_both_keeps_the_direction_that_did_not_occur(
 @pytest.mark.parametrize("first", ["read", "write"])
 def test_an_event_changes_its_direction_and_back(
     luaevent: Luaevent,
-    stage: Stage,
-    wires: Wires,
+    stage: LuaeventDriver,
+    channels: Channels,
     situation: Situation,
     timeout: float | None,
     first: str,
 ) -> None:
     """The descriptor is ready in both directions throughout."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     one, two = luaevent.EV_READ, luaevent.EV_WRITE
     names = ["event read", "event write"]
@@ -153,10 +153,10 @@ def test_an_event_changes_its_direction_and_back(
 @rule("luaevent.callback.output-change")
 @with_and_without_timeout
 def test_an_event_that_turned_to_writing_waits_for_room(
-    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
     """The send buffer is full and the data stays unread, when reading is given up."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     far.send(b"unread")
 
@@ -179,12 +179,16 @@ def test_an_event_that_turned_to_writing_waits_for_room(
 
 @rule("luaevent.callback.output-change")
 @with_and_without_timeout
-@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_an_event_that_turned_to_reading_waits_for_data(
-    luaevent: Luaevent, stage: Stage, wires: Wires, timeout: float | None, wire: str
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    timeout: float | None,
+    channel: str,
 ) -> None:
     """There is room all the time, when writing is given up."""
-    near, far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
+    near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
     def write(_flags: int) -> int:
         stage.after("peer", _QUIET, lambda: far.send(b"data"))
@@ -205,10 +209,10 @@ def test_an_event_that_turned_to_reading_waits_for_data(
 
 @rule("luaevent.callback.output-change")
 def test_another_event_of_the_descriptor_keeps_its_direction(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """One event turns from writing to reading, and the other one goes on writing."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     write, read = luaevent.EV_WRITE, luaevent.EV_READ
 
     def turn(_flags: int) -> int:
@@ -239,10 +243,10 @@ _CHANGES = {
 }
 
 
-def _change(stage: Stage, wires: Wires, change: str, form: str, wait: float) -> None:
+def _change(stage: LuaeventDriver, channels: Channels, change: str, form: str, wait: float) -> None:
     """Run an event through *change*, after which nothing is ready for *wait* seconds."""
     luaevent = stage.luaevent
-    near, far = wires.pair()
+    near, far = channels.pair()
     before, after = (sum(getattr(luaevent, name) for name in names) for names in _CHANGES[change])
     if change.startswith("EV_READ"):
         fill(near)
@@ -261,9 +265,11 @@ def _change(stage: Stage, wires: Wires, change: str, form: str, wait: float) -> 
 @rule("luaevent.callback.change-no-spurious-timeout")
 @pytest.mark.parametrize("change", _CHANGES)
 @pytest.mark.parametrize("form", ["flags", "flags and None"])
-def test_a_change_brings_no_timeout(stage: Stage, wires: Wires, change: str, form: str) -> None:
+def test_a_change_brings_no_timeout(
+    stage: LuaeventDriver, channels: Channels, change: str, form: str
+) -> None:
     """After the change nothing is ready until a timer makes it so."""
-    _change(stage, wires, change, form, 0.04)
+    _change(stage, channels, change, form, 0.04)
     calls = [call for call in stage.trace if call.startswith("event")]
     assert "event timeout" not in calls, (
         f"{change}, without any timeout; the calls were {', '.join(calls)}"
@@ -272,17 +278,19 @@ def test_a_change_brings_no_timeout(stage: Stage, wires: Wires, change: str, for
 
 @rule("luaevent.callback.change-no-spurious-timeout")
 @pytest.mark.parametrize("change", ["EV_WRITE to EV_READ", "EV_READ to EV_WRITE"])
-def test_a_loop_sleeps_after_a_change(luaevent: Luaevent, wires: Wires, change: str) -> None:
+def test_a_loop_sleeps_after_a_change(luaevent: Luaevent, channels: Channels, change: str) -> None:
     """A loop that spins uses the processor all the time, or as much of it as a busy machine
     leaves.
     """
     wait = 0.1
 
     def attempt() -> None:
-        used = cpu_seconds(lambda: _change(Stage(luaevent), wires, change, "flags", wait))
+        used = cpu_seconds(
+            lambda: _change(LuaeventDriver(luaevent), channels, change, "flags", wait)
+        )
         assert used < wait / 10, (
             f"{change}: for {wait * 1000:.0f} ms nothing was ready, and the loop used "
             f"{used * 1000:.0f} ms of the processor"
         )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)

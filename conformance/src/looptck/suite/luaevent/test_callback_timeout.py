@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.attempts import one_attempt_succeeds
-from looptck.probes.occasions import any_idle_kind, idle
-from looptck.probes.stage import Stage
-from looptck.probes.waits import Waits
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent import Answer, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.due_events import any_idle_kind, idle
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.retry import retry
+from looptck.testing.waits import TimeoutSequence
 
 # Timeouts in seconds: two that pass in a test, and one that does not.
 _SHORT = 0.01
@@ -24,10 +24,15 @@ _FORMS = pytest.mark.parametrize("form", ["flags", "flags and None"])
 @any_idle_kind
 @_FORMS
 def test_a_timeout_is_kept_when_none_is_returned(
-    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires, kind: str, form: str
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    waits: TimeoutSequence,
+    channels: Channels,
+    kind: str,
+    form: str,
 ) -> None:
     """It passes three times; that takes three times as long as once."""
-    fd, flags = idle(luaevent, wires, kind)
+    fd, flags = idle(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
         waits.over()
@@ -44,13 +49,13 @@ def test_a_timeout_is_kept_when_none_is_returned(
 @rule("luaevent.callback.newtimeout-optional")
 @_FORMS
 def test_a_timeout_starts_anew_with_a_call_for_readiness(
-    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires, form: str
+    luaevent: Luaevent, stage: LuaeventDriver, waits: TimeoutSequence, channels: Channels, form: str
 ) -> None:
     """The data comes when most of the timeout has passed, so that one that goes on comes early.
 
     On a slow machine it may have passed; what counts is the wait that follows the data.
     """
-    near, far = wires.pair()
+    near, far = channels.pair()
     timeout = 0.03
     read = False
 
@@ -77,10 +82,10 @@ def test_a_timeout_starts_anew_with_a_call_for_readiness(
 @pytest.mark.parametrize("direction", ["read", "write"])
 @_FORMS
 def test_an_event_without_a_timeout_gets_none(
-    luaevent: Luaevent, stage: Stage, wires: Wires, direction: str, form: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, direction: str, form: str
 ) -> None:
     """Ready once, and then silent until a timer makes it ready again."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
 
     def called(_flags: int) -> Answer:
@@ -102,10 +107,15 @@ def test_an_event_without_a_timeout_gets_none(
 @any_idle_kind
 @pytest.mark.parametrize("new", [_LONGER, 0.0237], ids=["longer", "decimals"])
 def test_a_new_timeout_is_waited_for_from_now_on(
-    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires, kind: str, new: float
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    waits: TimeoutSequence,
+    channels: Channels,
+    kind: str,
+    new: float,
 ) -> None:
     """Returned once, when the old one has passed; two waits follow, and none is shorter."""
-    fd, flags = idle(luaevent, wires, kind)
+    fd, flags = idle(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
         waits.over()
@@ -125,10 +135,10 @@ def test_a_new_timeout_is_waited_for_from_now_on(
 @rule("luaevent.callback.newtimeout-value")
 @any_idle_kind
 def test_a_timeout_is_changed_again_and_again(
-    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires, kind: str
+    luaevent: Luaevent, stage: LuaeventDriver, waits: TimeoutSequence, channels: Channels, kind: str
 ) -> None:
     """The last value that was returned is the one that counts."""
-    fd, flags = idle(luaevent, wires, kind)
+    fd, flags = idle(luaevent, channels, kind)
     values = [0.02, 0.005, 0.015]
 
     def called(_flags: int) -> Answer:
@@ -149,16 +159,16 @@ def test_a_timeout_is_changed_again_and_again(
 @pytest.mark.parametrize("old", [None, _NEVER], ids=["no timeout before", "a long one before"])
 def test_a_new_timeout_is_used_after_readiness(
     luaevent: Luaevent,
-    stage: Stage,
-    waits: Waits,
-    wires: Wires,
+    stage: LuaeventDriver,
+    waits: TimeoutSequence,
+    channels: Channels,
     direction: str,
     old: float | None,
 ) -> None:
     """Ready once, and then no more.  Were the old timeout still in force, or none, the test would
     end the wait.
     """
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"data")
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
 
@@ -182,14 +192,16 @@ def test_a_new_timeout_is_used_after_readiness(
 
 @rule("luaevent.callback.newtimeout-value")
 @pytest.mark.parametrize("kind", ["timer", "read"])
-def test_a_shorter_timeout_is_over_sooner(luaevent: Luaevent, wires: Wires, kind: str) -> None:
+def test_a_shorter_timeout_is_over_sooner(
+    luaevent: Luaevent, channels: Channels, kind: str
+) -> None:
     """Two short waits against a timer that is far longer than they are together, and shorter
     than two of the old ones.
     """
 
     def attempt() -> None:
-        stage = Stage(luaevent)
-        fd, flags = idle(luaevent, wires, kind)
+        stage = LuaeventDriver(luaevent)
+        fd, flags = idle(luaevent, channels, kind)
         old, new = 0.2, 0.004
 
         def called(_flags: int) -> Answer:
@@ -208,4 +220,4 @@ def test_a_shorter_timeout_is_over_sooner(luaevent: Luaevent, wires: Wires, kind
             f"{old * 1500:.0f} ms; there came {', '.join(stage.trace)}"
         )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)

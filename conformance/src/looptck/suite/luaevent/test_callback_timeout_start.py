@@ -7,13 +7,13 @@ import socket
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.occasions import any_idle_kind, idle
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import assert_not_early
-from looptck.probes.waits import Waits
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent import Answer, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.due_events import any_idle_kind, idle
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.stopwatch import assert_not_early
+from looptck.testing.waits import TimeoutSequence
 
 # Timeouts in seconds: two that pass in a test, and one that does not.
 _SHORT = 0.01
@@ -24,10 +24,10 @@ _DIRECTIONS = pytest.mark.parametrize("first", ["read", "write"])
 
 
 def _turning(
-    luaevent: Luaevent, wires: Wires, first: str
+    luaevent: Luaevent, channels: Channels, first: str
 ) -> tuple[socket.socket, socket.socket, int, int]:
     """A pair whose near end is ready in the first direction, and never in the other."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if first == "read":
         fill(near)
         far.send(b"unread")
@@ -40,16 +40,16 @@ def _turning(
 @pytest.mark.parametrize("old", [None, _NEVER], ids=["no timeout before", "a long one before"])
 def test_direction_and_timeout_change_together(
     luaevent: Luaevent,
-    stage: Stage,
-    waits: Waits,
-    wires: Wires,
+    stage: LuaeventDriver,
+    waits: TimeoutSequence,
+    channels: Channels,
     first: str,
     old: float | None,
 ) -> None:
     """It stays ready in the old direction, and is silent until the new timeout; then it becomes
     ready in the new one.
     """
-    near, far, before, after = _turning(luaevent, wires, first)
+    near, far, before, after = _turning(luaevent, channels, first)
 
     def turn(_flags: int) -> Answer:
         waits.begin(_SHORT)
@@ -71,12 +71,17 @@ def test_direction_and_timeout_change_together(
 @_DIRECTIONS
 @pytest.mark.parametrize("form", ["flags", "flags and None"])
 def test_the_old_timeout_goes_on_with_the_new_direction(
-    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires, first: str, form: str
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    waits: TimeoutSequence,
+    channels: Channels,
+    first: str,
+    form: str,
 ) -> None:
     """It stays ready in the old direction.  On a slow machine its timeout may pass before it is
     first found ready; that call changes nothing.
     """
-    near, _far, before, after = _turning(luaevent, wires, first)
+    near, _far, before, after = _turning(luaevent, channels, first)
     turned = False
 
     def called(flags: int) -> Answer:
@@ -103,22 +108,22 @@ def test_the_old_timeout_goes_on_with_the_new_direction(
 @pytest.mark.parametrize("takes", [0.02, 0.05])
 def test_a_new_timeout_runs_from_the_end_of_the_callback(
     luaevent: Luaevent,
-    stage: Stage,
+    stage: LuaeventDriver,
     clock: Clock,
-    waits: Waits,
-    wires: Wires,
+    waits: TimeoutSequence,
+    channels: Channels,
     kind: str,
     takes: float,
 ) -> None:
     """The callback takes about as long as the timeout, or much longer."""
     timeout = 0.03
     if kind == "ready":
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"data")
         fd: int | None = near.fileno()
         flags = luaevent.EV_READ
     else:
-        fd, flags = idle(luaevent, wires, kind)
+        fd, flags = idle(luaevent, channels, kind)
 
     def slow(_flags: int) -> Answer:
         if kind == "ready":
@@ -138,7 +143,7 @@ def test_a_new_timeout_runs_from_the_end_of_the_callback(
 
 @rule("luaevent.callback.newtimeout-from")
 def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
-    luaevent: Luaevent, stage: Stage, clock: Clock, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, clock: Clock, channels: Channels
 ) -> None:
     """Three events are ready in one turn, and each keeps the others waiting: whichever comes last
     sets its timeout long after the turn began.
@@ -147,7 +152,7 @@ def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
     ended: dict[str, float] = {}
 
     def add(name: str) -> None:
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"data")
 
         def called(_flags: int) -> Answer:
@@ -176,10 +181,10 @@ def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
 @rule("luaevent.callback.newtimeout-same")
 @any_idle_kind
 def test_returning_the_timeout_in_force_keeps_the_period(
-    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires, kind: str
+    luaevent: Luaevent, stage: LuaeventDriver, waits: TimeoutSequence, channels: Channels, kind: str
 ) -> None:
     """Five periods; with a second timer beside the first there would be time for two."""
-    fd, flags = idle(luaevent, wires, kind)
+    fd, flags = idle(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
         waits.over()
@@ -193,10 +198,10 @@ def test_returning_the_timeout_in_force_keeps_the_period(
 
 @rule("luaevent.callback.newtimeout-same")
 def test_returning_the_timeout_in_force_keeps_it_after_readiness(
-    luaevent: Luaevent, stage: Stage, waits: Waits, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, waits: TimeoutSequence, channels: Channels
 ) -> None:
     """Three pieces of data, each read in a call of its own, and then nothing."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     timeout = 0.02
 
     def called(_flags: int) -> Answer:

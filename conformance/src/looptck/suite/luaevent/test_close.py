@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from looptck.bench import Bench
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.kinds import KINDS, every_kind, wanted
-from looptck.probes.leftovers import Census, alive, collect, forget_signals, left_since
-from looptck.probes.observation import Observation
-from looptck.probes.polling import why_refused
-from looptck.probes.program import run_program
-from looptck.probes.situations import Situation
-from looptck.probes.stage import Stage
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luaevent import Base, Event, EventCallback, Luaevent
+from looptck.rules.markers import rule
+from looptck.subjects.subject import Subject
+from looptck.testing.channels import Channels, drain
+from looptck.testing.child_process import run_program
+from looptck.testing.event_kinds import KINDS, every_kind, wanted
+from looptck.testing.hop_driver import error_of
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.observation import Observation
+from looptck.testing.resources import ResourceSnapshot, alive, collect, forget_signals, left_since
+from looptck.testing.situations import Situation
+from looptck.testing.trace import Trace
 
 # Where in its life a base is when its loop is not running.
 _FRESH, _AFTERWARDS = "before its loop ran", "after its loop ran"
@@ -28,17 +28,17 @@ resting = pytest.mark.parametrize("life", [_FRESH, _AFTERWARDS])
 References = list[weakref.ref[Any]]
 
 
-def _live(luaevent: Luaevent, wires: Wires, life: str) -> Base:
+def _live(luaevent: Luaevent, channels: Channels, life: str) -> Base:
     """A fresh base, or one whose loop has run and returned."""
     base = luaevent.new()
     if life == _AFTERWARDS:
-        _serve(luaevent, wires, base)
+        _serve(luaevent, channels, base)
     return base
 
 
-def _serve(luaevent: Luaevent, wires: Wires, base: Base) -> None:
+def _serve(luaevent: Luaevent, channels: Channels, base: Base) -> None:
     """Run the loop of *base*: a timer, a writer and a reader are served and leave."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     leave = luaevent.LEAVE
     kept = [
@@ -52,12 +52,14 @@ def _serve(luaevent: Luaevent, wires: Wires, base: Base) -> None:
 
 @rule("luaevent.close.exists")
 @resting
-def test_a_base_without_events_can_be_closed(luaevent: Luaevent, wires: Wires, life: str) -> None:
+def test_a_base_without_events_can_be_closed(
+    luaevent: Luaevent, channels: Channels, life: str
+) -> None:
     """`close` is called, and another base works afterwards."""
-    base = _live(luaevent, wires, life)
+    base = _live(luaevent, channels, life)
     assert callable(getattr(base, "close", None)), "a base has no close()"
     base.close()
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     stage.after("timer", 0.001, lambda: None)
     stage.run()
     stage.went("timer timeout")
@@ -66,11 +68,11 @@ def test_a_base_without_events_can_be_closed(luaevent: Luaevent, wires: Wires, l
 @rule("luaevent.close.exists")
 @resting
 def test_closing_a_base_leaves_descriptors_open(
-    luaevent: Luaevent, wires: Wires, life: str
+    luaevent: Luaevent, channels: Channels, life: str
 ) -> None:
     """Bytes go both ways afterwards."""
-    near, far = wires.pair()
-    base = _live(luaevent, wires, life)
+    near, far = channels.pair()
+    base = _live(luaevent, channels, life)
     kept = base.addevent(
         near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, lambda _: luaevent.LEAVE
     )
@@ -89,11 +91,11 @@ def test_closing_a_base_leaves_descriptors_open(
 @resting
 @every_kind
 def test_the_events_of_a_closed_base_are_never_called(
-    luaevent: Luaevent, wires: Wires, clock: Clock, life: str, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, life: str, kind: str
 ) -> None:
     """Another base runs for longer than their timeouts and watches the same descriptor."""
-    base = _live(luaevent, wires, life)
-    fd, event = wanted(luaevent, wires, kind)
+    base = _live(luaevent, channels, life)
+    fd, event = wanted(luaevent, channels, kind)
     trace = Trace()
 
     def on_event(_flags: int) -> int:
@@ -103,13 +105,13 @@ def test_the_events_of_a_closed_base_are_never_called(
     kept = base.addevent(fd, event, on_event, 0.002)
     base.close()
     clock.advance(0.003)
-    other = Stage(luaevent)
+    other = LuaeventDriver(luaevent)
     if fd is not None:
         other.add("other", fd, event, luaevent.LEAVE, timeout=0.002)
     other.after("end", 0.005, lambda: None)
     other.run()
     # what a closed base does is open, but not that it serves its events
-    why_refused(base.loop)
+    error_of(base.loop)
     kept.close()
     assert trace == [], "an event of a closed base was called"
     assert "end timeout" in other.trace, f"another base did not work any more{other.excuse}"
@@ -118,14 +120,14 @@ def test_the_events_of_a_closed_base_are_never_called(
 @rule("luaevent.close.exists")
 @resting
 def test_closing_events_after_their_base_is_harmless(
-    luaevent: Luaevent, wires: Wires, life: str
+    luaevent: Luaevent, channels: Channels, life: str
 ) -> None:
     """Each twice, and then they are collected; another base on the descriptors goes on."""
-    base = _live(luaevent, wires, life)
+    base = _live(luaevent, channels, life)
     events = []
-    other = Stage(luaevent)
+    other = LuaeventDriver(luaevent)
     for kind in KINDS:
-        fd, event = wanted(luaevent, wires, kind)
+        fd, event = wanted(luaevent, channels, kind)
         events.append(base.addevent(fd, event, lambda _: luaevent.LEAVE, 0.5))
         if fd is not None:
             other.add(kind, fd, event, luaevent.LEAVE, timeout=0.005)
@@ -140,7 +142,7 @@ def test_closing_events_after_their_base_is_harmless(
     )
 
 
-def _use(luaevent: Luaevent, wires: Wires, base: Base, references: References) -> list[Event]:
+def _use(luaevent: Luaevent, channels: Channels, base: Base, references: References) -> list[Event]:
     """Use *base* in every way; the events that are left, and weak references to callbacks."""
     callbacks: list[EventCallback] = []
 
@@ -151,32 +153,32 @@ def _use(luaevent: Luaevent, wires: Wires, base: Base, references: References) -
         callbacks.append(callback)
         return callback
 
-    _serve(luaevent, wires, base)
+    _serve(luaevent, channels, base)
     events = []
     for kind in KINDS:
         # one that leaves, one that is closed, one that lives on
-        fd, event = wanted(luaevent, wires, kind)
+        fd, event = wanted(luaevent, channels, kind)
         events.append(base.addevent(fd, event, make(luaevent.LEAVE), 0.001))
-        fd, event = wanted(luaevent, wires, kind)
+        fd, event = wanted(luaevent, channels, kind)
         closed = base.addevent(fd, event, make(event), 0.5)
         closed.close()
     base.loop()
     for kind in KINDS:
-        fd, event = wanted(luaevent, wires, kind)
+        fd, event = wanted(luaevent, channels, kind)
         events.append(base.addevent(fd, event, make(event), 0.5))
-        fd, event = wanted(luaevent, wires, kind)
+        fd, event = wanted(luaevent, channels, kind)
         events.append(base.addevent(fd, event, make(event), None if fd is not None else 0.5))
     references += map(weakref.ref, callbacks)
     return events
 
 
 @rule("luaevent.close.gc")
-def test_a_collected_base_leaves_nothing_behind(luaevent: Luaevent, wires: Wires) -> None:
+def test_a_collected_base_leaves_nothing_behind(luaevent: Luaevent, channels: Channels) -> None:
     """Three bases in a row, so that one thing kept for each of them shows."""
     references: References = []
-    _use(luaevent, wires, luaevent.new(), references)  # what is there once for all bases
-    bound = Wires()
-    before = Census.take()
+    _use(luaevent, channels, luaevent.new(), references)  # what is there once for all bases
+    bound = Channels()
+    before = ResourceSnapshot.take()
     for _ in range(3):
         _use(luaevent, bound, luaevent.new(), references)
     held = alive(references)
@@ -188,18 +190,18 @@ def test_a_collected_base_leaves_nothing_behind(luaevent: Luaevent, wires: Wires
 
 @rule("luaevent.close.gc")
 def test_closing_events_of_a_base_that_is_gone_is_harmless(
-    luaevent: Luaevent, wires: Wires
+    luaevent: Luaevent, channels: Channels
 ) -> None:
     """Whether an event keeps its base is open; to close it works in either case."""
     base = luaevent.new()
-    events = _use(luaevent, wires, base, [])
+    events = _use(luaevent, channels, base, [])
     del base
     collect()
     for event in (*events, *events):
         event.close()
     events.clear()
     collect()
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     stage.after("timer", 0.001, lambda: None)
     stage.run()
     stage.went("timer timeout")
@@ -241,17 +243,17 @@ def test_a_base_is_not_gone_while_its_loop_runs(luaevent: Luaevent) -> None:
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("situation", [Situation.FRESH, Situation.AGAIN])
 def test_a_base_cannot_be_closed_by_its_own_callback(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, times: int
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, times: int
 ) -> None:
     """Afterwards the loop serves what it had and what is added, and then close works."""
     base = luaevent.new()
-    stage = Stage(luaevent, base)
-    fd, event = wanted(luaevent, wires, kind)
-    other, far = wires.pair()
+    stage = LuaeventDriver(luaevent, base)
+    fd, event = wanted(luaevent, channels, kind)
+    other, far = channels.pair()
     errors: list[BaseException | None] = []
 
     def on_event(_flags: int) -> int:
-        errors.extend(why_refused(base.close) for _ in range(times))
+        errors.extend(error_of(base.close) for _ in range(times))
         stage.after("later", 0.003, lambda: far.send(b"x"))
         return luaevent.LEAVE
 
@@ -281,13 +283,13 @@ def test_a_running_base_cannot_be_closed_from_a_loop_inside_it(luaevent: Luaeven
     events: list[Event] = []
 
     def on_inner(_flags: int) -> int:
-        errors.append(why_refused(outer.close))
+        errors.append(error_of(outer.close))
         trace("inner")
         return leave
 
     def on_outer(_flags: int) -> int:
         events.append(inner.addevent(None, luaevent.EV_TIMEOUT, on_inner, 0.001))
-        why_refused(inner.loop)  # if it is refused, luaevent.loop.nested-other says so
+        error_of(inner.loop)  # if it is refused, luaevent.loop.nested-other says so
         trace("outer")
         return leave
 
@@ -309,18 +311,18 @@ def test_a_running_base_cannot_be_closed_from_a_loop_inside_it(luaevent: Luaeven
 @rule("luaevent.close.not-in-loop")
 @pytest.mark.parametrize("life", [_FRESH, _AFTERWARDS, "after its loop ran in this callback"])
 def test_a_base_that_rests_can_be_closed_by_a_callback_of_another(
-    luaevent: Luaevent, wires: Wires, life: str
+    luaevent: Luaevent, channels: Channels, life: str
 ) -> None:
     """It is one loop that runs, and another base that is closed."""
-    stage = Stage(luaevent)
-    resting_base = _live(luaevent, wires, life)
+    stage = LuaeventDriver(luaevent)
+    resting_base = _live(luaevent, channels, life)
     errors: list[BaseException | None] = []
 
     def close(_flags: int) -> int:
         if "callback" in life:
             # if it is refused, luaevent.loop.nested-other says so
-            why_refused(_serve, luaevent, wires, resting_base)
-        errors.append(why_refused(resting_base.close))
+            error_of(_serve, luaevent, channels, resting_base)
+        errors.append(error_of(resting_base.close))
         stage.after("later", 0.002, lambda: None)
         return luaevent.LEAVE
 
@@ -333,10 +335,12 @@ def test_a_base_that_rests_can_be_closed_by_a_callback_of_another(
 
 
 @rule("luaevent.close.not-in-loop")
-def test_a_base_can_be_closed_after_a_callback_raised(luaevent: Luaevent, wires: Wires) -> None:
+def test_a_base_can_be_closed_after_a_callback_raised(
+    luaevent: Luaevent, channels: Channels
+) -> None:
     """However the loop ends, it is not running afterwards."""
     base = luaevent.new()
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     calls = 0
 
     def fail(_flags: int) -> int:
@@ -347,8 +351,8 @@ def test_a_base_can_be_closed_after_a_callback_raised(luaevent: Luaevent, wires:
         return luaevent.LEAVE
 
     kept = base.addevent(near.fileno(), luaevent.EV_WRITE, fail)
-    raised = why_refused(base.loop)
-    error = why_refused(base.close)
+    raised = error_of(base.loop)
+    error = error_of(base.close)
     kept.close()
     how = "raised" if raised else "returned"
     assert error is None, f"loop() had {how}, and yet close() was refused: {error!r}"
@@ -357,12 +361,12 @@ def test_a_base_can_be_closed_after_a_callback_raised(luaevent: Luaevent, wires:
 @rule("luaevent.close.idempotent")
 @pytest.mark.parametrize("life", [_FRESH, _AFTERWARDS])
 def test_observe_closing_a_base_twice(
-    luaevent: Luaevent, wires: Wires, observe: Observation, life: str
+    luaevent: Luaevent, channels: Channels, observe: Observation, life: str
 ) -> None:
     """The second time is observed, and the collection after it must come to an end."""
-    base = _live(luaevent, wires, life)
+    base = _live(luaevent, channels, life)
     base.close()
-    error = why_refused(base.close)
+    error = error_of(base.close)
     if error is None:
         observe("is harmless", of=life)
     else:
@@ -374,11 +378,11 @@ def test_observe_closing_a_base_twice(
 @rule("luaevent.close.use-after")
 @pytest.mark.parametrize("of", ["addevent", "loop", "addevent, then loop"])
 def test_observe_a_closed_base(
-    luaevent: Luaevent, wires: Wires, observe: Observation, of: str
+    luaevent: Luaevent, channels: Channels, observe: Observation, of: str
 ) -> None:
     """What was added is a ready descriptor with a timeout, so that a loop would soon end."""
     base = luaevent.new()
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     kept: list[Event] = []
     calls = Trace()
 
@@ -393,7 +397,7 @@ def test_observe_a_closed_base(
     said = []
     for name, act in (("addevent", add), ("loop", base.loop)):
         if name in of:
-            error = why_refused(act)
+            error = error_of(act)
             said.append(
                 f"{name} raises {type(error).__name__}" if error else f"{name} goes through"
             )
@@ -404,45 +408,47 @@ def test_observe_a_closed_base(
 
 def _ends_with_live_events(luaevent: Luaevent) -> object:
     """Events that were never served."""
-    wires = Wires()
+    channels = Channels()
     base = luaevent.new()
-    return wires, base, _some_events(luaevent, wires, base)
+    return channels, base, _some_events(luaevent, channels, base)
 
 
 def _ends_after_the_loop(luaevent: Luaevent) -> object:
     """Events were served, and others are left when the program ends."""
-    wires = Wires()
+    channels = Channels()
     base = luaevent.new()
-    _serve(luaevent, wires, base)
-    return wires, base, _some_events(luaevent, wires, base)
+    _serve(luaevent, channels, base)
+    return channels, base, _some_events(luaevent, channels, base)
 
 
 def _ends_with_a_cycle(luaevent: Luaevent) -> object:
     """The base, its events and their callbacks refer to each other."""
-    wires = Wires()
+    channels = Channels()
     base = luaevent.new()
-    kept: list[object] = [wires, base]
-    _serve(luaevent, wires, base)
-    kept += _some_events(luaevent, wires, base, kept)
+    kept: list[object] = [channels, base]
+    _serve(luaevent, channels, base)
+    kept += _some_events(luaevent, channels, base, kept)
     kept.append(kept)
     return kept
 
 
 def _ends_without_a_reference(luaevent: Luaevent) -> object:
     """The base is lost, its events are not."""
-    wires = Wires()
+    channels = Channels()
     base = luaevent.new()
-    return wires, _some_events(luaevent, wires, base)
+    return channels, _some_events(luaevent, channels, base)
 
 
-def _some_events(luaevent: Luaevent, wires: Wires, base: Base, held: object = None) -> list[Event]:
+def _some_events(
+    luaevent: Luaevent, channels: Channels, base: Base, held: object = None
+) -> list[Event]:
     def callback(_flags: int) -> int:
         assert held is not luaevent
         return luaevent.LEAVE
 
     events = []
     for kind in KINDS:
-        fd, event = wanted(luaevent, wires, kind)
+        fd, event = wanted(luaevent, channels, kind)
         events.append(base.addevent(fd, event, callback, 31))
     return events
 
@@ -458,20 +464,22 @@ _PROGRAMS = {
 @rule("luaevent.close.exit")
 @pytest.mark.parametrize("program", _PROGRAMS)
 def test_a_program_may_end_with_an_open_base(
-    luaevent: Luaevent, bench: Bench, program: str
+    luaevent: Luaevent, subject: Subject, program: str
 ) -> None:
     """A process of its own, since only its end can show what happens at the end."""
     luaevent.new()  # for the witness: it does not see what the program calls
-    ended = run_program(lambda: _PROGRAMS[program](bench.entry("luaevent")))
+    ended = run_program(lambda: _PROGRAMS[program](subject.entry("luaevent")))
     assert not ended.complaint, f"a program that ended {program}: {ended.complaint}"
 
 
 @rule("luaevent.close.nothing-left")
 @pytest.mark.parametrize("order", ["events first", "base first", "events lost before"])
-def test_nothing_is_left_of_closed_bases(luaevent: Luaevent, wires: Wires, order: str) -> None:
+def test_nothing_is_left_of_closed_bases(
+    luaevent: Luaevent, channels: Channels, order: str
+) -> None:
     """Three bases in a row, so that one thing kept for each of them shows."""
 
-    def live_and_close(bound: Wires) -> None:
+    def live_and_close(bound: Channels) -> None:
         base = luaevent.new()
         events = _use(luaevent, bound, base, references)
         if order == "events first":
@@ -486,9 +494,9 @@ def test_nothing_is_left_of_closed_bases(luaevent: Luaevent, wires: Wires, order
             event.close()
 
     references: References = []
-    live_and_close(wires)  # what is there once for all bases is there before the census
-    bound = Wires()
-    before = Census.take()
+    live_and_close(channels)  # what is there once for all bases is there before the census
+    bound = Channels()
+    before = ResourceSnapshot.take()
     for _ in range(3):
         live_and_close(bound)
     held = alive(references)
@@ -499,12 +507,12 @@ def test_nothing_is_left_of_closed_bases(luaevent: Luaevent, wires: Wires, order
 
 
 @rule("luaevent.close.nothing-left")
-def test_closing_puts_back_what_the_process_had(luaevent: Luaevent, wires: Wires) -> None:
+def test_closing_puts_back_what_the_process_had(luaevent: Luaevent, channels: Channels) -> None:
     """Nothing of Python's handles a signal before, so whatever does afterwards is the base's."""
     forget_signals()
-    before = Census.take()
+    before = ResourceSnapshot.take()
     base = luaevent.new()
-    _serve(luaevent, wires, base)
+    _serve(luaevent, channels, base)
     base.close()
     del base
     left = [each for each in left_since(before) if "handler" in each or "wake-up" in each]
@@ -512,11 +520,11 @@ def test_closing_puts_back_what_the_process_had(luaevent: Luaevent, wires: Wires
 
 
 @rule("luaevent.close.nothing-left")
-def test_nothing_is_left_after_a_callback_raised(luaevent: Luaevent, wires: Wires) -> None:
+def test_nothing_is_left_after_a_callback_raised(luaevent: Luaevent, channels: Channels) -> None:
     """The loop ended in disorder; the base is closed all the same."""
     references: References = []
 
-    def fail_once(bound: Wires) -> None:
+    def fail_once(bound: Channels) -> None:
         base = luaevent.new()
         calls = 0
 
@@ -530,13 +538,13 @@ def test_nothing_is_left_after_a_callback_raised(luaevent: Luaevent, wires: Wire
         near, _ = bound.pair()
         kept = base.addevent(near.fileno(), luaevent.EV_WRITE, fail)
         references.append(weakref.ref(fail))
-        why_refused(base.loop)
+        error_of(base.loop)
         base.close()
         kept.close()
 
-    fail_once(wires)
-    bound = Wires()
-    before = Census.take()
+    fail_once(channels)
+    bound = Channels()
+    before = ResourceSnapshot.take()
     for _ in range(3):
         fail_once(bound)
     held = alive(references)

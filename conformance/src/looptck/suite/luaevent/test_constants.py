@@ -9,10 +9,10 @@ from itertools import combinations
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires, fill
 from looptck.profiles.luaevent import CONSTANTS, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, fill
+from looptck.testing.luaevent_driver import LuaeventDriver
 
 EV = ("EV_READ", "EV_WRITE", "EV_TIMEOUT", "EV_SIGNAL", "EV_PERSIST")
 EVBUFFER = tuple(name for name in CONSTANTS if name.startswith("EVBUFFER_"))
@@ -96,10 +96,10 @@ def test_leave_is_no_set_of_flags(luaevent: Luaevent) -> None:
     "names", [("EV_READ",), ("EV_WRITE",), ("EV_READ", "EV_WRITE")], ids="|".join
 )
 def test_returning_flags_is_not_taken_for_leave(
-    luaevent: Luaevent, stage: Stage, wires: Wires, names: tuple[str, ...]
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, names: tuple[str, ...]
 ) -> None:
     """The socket is ready in both directions and stays so, and only LEAVE ends the calls."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     flags = 0
     for name in names:
@@ -113,59 +113,61 @@ def test_returning_flags_is_not_taken_for_leave(
 
 
 # {what ends with LEAVE: how it is registered}.  Each condition stays true.
-Register = Callable[[Stage, Wires, int], object]
+Register = Callable[[LuaeventDriver, Channels, int], object]
 
 
-def _readable(stage: Stage, wires: Wires, last: int) -> None:
-    near, far = wires.pair()
+def _readable(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+    near, far = channels.pair()
     far.send(b"unread")
     _add(stage, near.fileno(), stage.luaevent.EV_READ, last)
 
 
-def _readable_with_timeout(stage: Stage, wires: Wires, last: int) -> None:
-    near, far = wires.pair()
+def _readable_with_timeout(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+    near, far = channels.pair()
     far.send(b"unread")
     _add(stage, near.fileno(), stage.luaevent.EV_READ, last, _SHORT)
 
 
-def _writable(stage: Stage, wires: Wires, last: int) -> None:
-    near, _ = wires.pair()
+def _writable(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+    near, _ = channels.pair()
     _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last)
 
 
-def _writable_with_timeout(stage: Stage, wires: Wires, last: int) -> None:
-    near, _ = wires.pair()
+def _writable_with_timeout(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+    near, _ = channels.pair()
     _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last, _SHORT)
 
 
-def _both(stage: Stage, wires: Wires, last: int) -> None:
-    near, far = wires.pair()
+def _both(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+    near, far = channels.pair()
     far.send(b"unread")
     _add(stage, near.fileno(), stage.luaevent.EV_READ | stage.luaevent.EV_WRITE, last)
 
 
-def _ended(stage: Stage, wires: Wires, last: int) -> None:
-    near, far = wires.pair()
+def _ended(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+    near, far = channels.pair()
     far.close()
     _add(stage, near.fileno(), stage.luaevent.EV_READ, last)
 
 
-def _read_timeout(stage: Stage, wires: Wires, last: int) -> None:
-    near, _ = wires.pair()
+def _read_timeout(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+    near, _ = channels.pair()
     _add(stage, near.fileno(), stage.luaevent.EV_READ, last, _SHORT)
 
 
-def _write_timeout(stage: Stage, wires: Wires, last: int) -> None:
-    near, _ = wires.pair()
+def _write_timeout(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+    near, _ = channels.pair()
     fill(near)
     _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last, _SHORT)
 
 
-def _timer(stage: Stage, wires: Wires, last: int) -> None:
+def _timer(stage: LuaeventDriver, channels: Channels, last: int) -> None:
     _add(stage, None, stage.luaevent.EV_TIMEOUT, last, _SHORT)
 
 
-def _add(stage: Stage, fd: int | None, flags: int, last: int, timeout: float | None = None) -> None:
+def _add(
+    stage: LuaeventDriver, fd: int | None, flags: int, last: int, timeout: float | None = None
+) -> None:
     replies = [flags] * (last - 1) + [stage.luaevent.LEAVE]
     stage.add("event", fd, flags, *replies, timeout=timeout)
 
@@ -187,14 +189,14 @@ _KINDS: dict[str, Register] = {
 @pytest.mark.parametrize("last", [1, 3])
 @pytest.mark.parametrize("kind", _KINDS)
 def test_an_event_that_answers_leave_is_not_called_again(
-    luaevent: Luaevent, clock: Clock, wires: Wires, kind: str, last: int
+    luaevent: Luaevent, clock: Clock, channels: Channels, kind: str, last: int
 ) -> None:
     """A ticker, an always writable socket whose calls take time, keeps the loop turning: the
     event would be called again long before it stops, and so in the second loop.
 
     Whether the event is called at all is another rule's business.
     """
-    stage = Stage(luaevent, most=200, within=0.1)
+    stage = LuaeventDriver(luaevent, most=200, within=0.1)
 
     def ticker(turns: int) -> None:
         left = [turns]
@@ -209,10 +211,10 @@ def test_an_event_that_answers_leave_is_not_called_again(
                 stage.end()
             return luaevent.LEAVE
 
-        stage.add("ticker", wires.pair()[0].fileno(), luaevent.EV_WRITE, tick)
+        stage.add("ticker", channels.pair()[0].fileno(), luaevent.EV_WRITE, tick)
 
     ticker(_TURNS)
-    _KINDS[kind](stage, wires, last)
+    _KINDS[kind](stage, channels, last)
     stage.run()
     calls = [call for call in stage.trace if call.startswith("event")]
     assert len(calls) <= last, f"returned LEAVE in call {last}; the calls were {', '.join(calls)}"
@@ -225,10 +227,10 @@ def test_an_event_that_answers_leave_is_not_called_again(
 @rule("luaevent.constants.leave")
 @pytest.mark.parametrize("last", [1, 3])
 def test_the_loop_ends_when_its_last_event_answers_leave(
-    luaevent: Luaevent, stage: Stage, wires: Wires, last: int
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, last: int
 ) -> None:
     """The socket stays writable, so only LEAVE can be what ends the calls."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     stage.add(
         "event", near.fileno(), luaevent.EV_WRITE, *[luaevent.EV_WRITE] * (last - 1), luaevent.LEAVE
     )

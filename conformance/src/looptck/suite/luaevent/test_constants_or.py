@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.observation import Observation
+from looptck.testing.situations import Situation, everywhere
 
 # How long a descriptor has to be silent, in seconds.
 _QUIET = 0.01
@@ -21,12 +21,16 @@ _LONG = 30.0
 
 @rule("luaevent.constants.ev-or-capture")
 @everywhere
-@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_what_is_only_writable_is_reported_as_that(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, wire: str
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    situation: Situation,
+    channel: str,
 ) -> None:
     """There is nothing to read, before and after."""
-    near, _far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
+    near, _far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
     both = luaevent.EV_READ | luaevent.EV_WRITE
 
     def register() -> None:
@@ -39,10 +43,10 @@ def test_what_is_only_writable_is_reported_as_that(
 @rule("luaevent.constants.ev-or-capture")
 @everywhere
 def test_what_is_only_readable_is_reported_as_that(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
     """The send buffer is full, so that there is no room to write."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
@@ -56,10 +60,10 @@ def test_what_is_only_readable_is_reported_as_that(
 
 @rule("luaevent.constants.ev-or-capture")
 def test_each_direction_is_reported_when_it_becomes_ready(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """Neither is ready at first; then there is data, and when that is read, there is room."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     both = luaevent.EV_READ | luaevent.EV_WRITE
 
@@ -77,10 +81,14 @@ def test_each_direction_is_reported_when_it_becomes_ready(
 @rule("luaevent.constants.ev-or-receive")
 @everywhere
 def test_whether_both_flags_come_in_one_call(
-    luaevent: Luaevent, stage: Stage, wires: Wires, observe: Observation, situation: Situation
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    observe: Observation,
+    situation: Situation,
 ) -> None:
     """It stays ready in both for many turns: a loop that joins them at all does so by then."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
 
@@ -102,10 +110,14 @@ _WITH_SIGNAL = pytest.mark.parametrize(
 @everywhere
 @_WITH_SIGNAL
 def test_registering_a_direction_together_with_a_signal_is_refused(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, names: tuple[str, ...]
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    situation: Situation,
+    names: tuple[str, ...],
 ) -> None:
     """The descriptor is ready in both directions: whatever is registered would be called."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     flags = luaevent.EV_SIGNAL
     for name in names:
@@ -128,10 +140,10 @@ def test_registering_a_direction_together_with_a_signal_is_refused(
 @rule("luaevent.constants.ev-or-signal")
 @_WITH_SIGNAL
 def test_returning_a_direction_together_with_a_signal_crashes_nothing(
-    luaevent: Luaevent, stage: Stage, wires: Wires, names: tuple[str, ...]
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, names: tuple[str, ...]
 ) -> None:
     """Whatever becomes of the event, it never gets EV_SIGNAL, and the process goes on."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     answer = luaevent.EV_SIGNAL
     for name in names:

@@ -8,23 +8,23 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import wait_readable
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.urgent import urgent_wire
-from looptck.probes.wires import End, Wires, drain, fill, reset
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill, reset
+from looptck.testing.hop_driver import wait_readable
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.situations import Situation, everywhere
+from looptck.testing.urgent_data import urgent_wire
 
 # How long a descriptor has to be silent, in seconds.
 _QUIET = 0.01
 
 # {kind: makes the end to read from and the end to write to}
-Connect = Callable[[Wires], tuple[End, End]]
+Connect = Callable[[Channels], tuple[End, End]]
 _WIRES: dict[str, Connect] = {
-    "socket pair": lambda wires: wires.pair(),
-    "pipe": lambda wires: wires.pipe(),
-    "TCP": lambda wires: wires.tcp_pair(),
+    "socket pair": lambda channels: channels.pair(),
+    "pipe": lambda channels: channels.pipe(),
+    "TCP": lambda channels: channels.tcp_pair(),
 }
 
 any_wire = pytest.mark.parametrize("connect", _WIRES.values(), ids=_WIRES)
@@ -34,10 +34,14 @@ any_wire = pytest.mark.parametrize("connect", _WIRES.values(), ids=_WIRES)
 @everywhere
 @any_wire
 def test_a_single_byte_that_is_there_already_is_reported(
-    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect, situation: Situation
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    connect: Connect,
+    situation: Situation,
 ) -> None:
     """Sent before the descriptor is watched: no edge is left to be seen."""
-    near, far = connect(wires)
+    near, far = connect(channels)
     far.send(b"x")
     stage.run(
         lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE), situation
@@ -48,10 +52,10 @@ def test_a_single_byte_that_is_there_already_is_reported(
 @rule("luaevent.constants.ev-read")
 @any_wire
 def test_a_byte_sent_between_addevent_and_loop_is_reported(
-    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
     """Watched first and ready afterwards, with no loop running in between."""
-    near, far = connect(wires)
+    near, far = connect(channels)
     stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     far.send(b"x")
     stage.run()
@@ -61,12 +65,12 @@ def test_a_byte_sent_between_addevent_and_loop_is_reported(
 @rule("luaevent.constants.ev-read")
 @any_wire
 def test_nothing_is_reported_until_a_byte_arrives(
-    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
     """The timer sends the byte, so that a call before the timer's is a false one.  A socket is
     writable all the time, which must not be mistaken.
     """
-    near, far = connect(wires)
+    near, far = connect(channels)
     stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     stage.after("sender", _QUIET, lambda: far.send(b"x"))
     stage.run()
@@ -76,12 +80,12 @@ def test_nothing_is_reported_until_a_byte_arrives(
 @rule("luaevent.constants.ev-read")
 @any_wire
 def test_nothing_is_reported_once_the_data_is_read(
-    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
     """The data is read by one event.  The next one, on a second number for the same file, finds
     nothing until a timer sends more.
     """
-    near, far = connect(wires)
+    near, far = connect(channels)
 
     def read(_flags: int) -> int:
         assert drain(near) == b"one", "the call did not come for the data"
@@ -91,7 +95,7 @@ def test_nothing_is_reported_once_the_data_is_read(
     stage.add("first", near.fileno(), luaevent.EV_READ, read)
     stage.run()
     number = os.dup(near.fileno())
-    wires.keep(lambda: os.close(number))
+    channels.keep(lambda: os.close(number))
     stage.add("second", number, luaevent.EV_READ, luaevent.LEAVE)
     stage.after("sender", _QUIET, lambda: far.send(b"two"))
     stage.run()
@@ -100,10 +104,10 @@ def test_nothing_is_reported_once_the_data_is_read(
 
 @rule("luaevent.constants.ev-read")
 def test_data_is_reported_to_the_event_of_its_own_descriptor(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """Of three descriptors one has data; the others are written to when it has left."""
-    pairs = {name: wires.pair() for name in ("first", "second", "third")}
+    pairs = {name: channels.pair() for name in ("first", "second", "third")}
 
     def served(name: str) -> Callable[[int], int]:
         def serve(_flags: int) -> int:
@@ -125,25 +129,25 @@ def test_data_is_reported_to_the_event_of_its_own_descriptor(
     )
 
 
-def _accept(listening: socket.socket, wires: Wires) -> None:
+def _accept(listening: socket.socket, channels: Channels) -> None:
     try:
         served, _ = listening.accept()
     except BlockingIOError:
         raise AssertionError("called, and there was no connection to accept") from None
-    wires.keep(served.close)
+    channels.keep(served.close)
 
 
 @rule("luaevent.constants.ev-read-accept")
 @everywhere
 def test_a_pending_connection_can_be_accepted(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
     """The connection is in the backlog before the socket is watched."""
-    listening = wires.listener()
-    wires.connect(listening)
+    listening = channels.listener()
+    channels.connect(listening)
 
     def accept(_flags: int) -> int:
-        _accept(listening, wires)
+        _accept(listening, channels)
         return luaevent.LEAVE
 
     stage.run(lambda: stage.add("server", listening.fileno(), luaevent.EV_READ, accept), situation)
@@ -152,21 +156,21 @@ def test_a_pending_connection_can_be_accepted(
 
 @rule("luaevent.constants.ev-read-accept")
 def test_each_pending_connection_gets_a_call(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """Three are pending and each call accepts one; a fourth comes when they are through."""
-    listening = wires.listener()
+    listening = channels.listener()
     for _ in range(3):
-        wires.connect(listening)
+        channels.connect(listening)
 
     def accept(_flags: int) -> int:
-        _accept(listening, wires)
+        _accept(listening, channels)
         if stage.count("server read") == 3:
-            stage.after("client", _QUIET, lambda: wires.connect(listening))
+            stage.after("client", _QUIET, lambda: channels.connect(listening))
         return luaevent.EV_READ
 
     def accept_last(_flags: int) -> int:
-        _accept(listening, wires)
+        _accept(listening, channels)
         return luaevent.LEAVE
 
     stage.add("server", listening.fileno(), luaevent.EV_READ, accept, accept, accept, accept_last)
@@ -213,29 +217,29 @@ def _at_its_end(near: End) -> bool:
 
 @rule("luaevent.constants.ev-read-disconnect")
 @_ENDINGS
-@pytest.mark.parametrize("meanwhile", [False, True], ids=["before the loop", "in the loop"])
+@pytest.mark.parametrize("run_beside", [False, True], ids=["before the loop", "in the loop"])
 def test_the_end_of_a_stream_is_reported_again_and_again(
     luaevent: Luaevent,
-    stage: Stage,
-    wires: Wires,
+    stage: LuaeventDriver,
+    channels: Channels,
     connect: Connect,
     end: Callable[[End], None],
-    meanwhile: bool,
+    run_beside: bool,
 ) -> None:
     """A pipe whose writer is gone is hung up and not readable, as some kernels tell it."""
-    near, far = connect(wires)
+    near, far = connect(channels)
 
     def read(_flags: int) -> int:
         assert _at_its_end(near), "called, and a read found no end of the stream"
         return luaevent.EV_READ
 
     stage.add("reader", near.fileno(), luaevent.EV_READ, read, read, luaevent.LEAVE)
-    if meanwhile:
+    if run_beside:
         stage.after("peer", _QUIET, lambda: end(far))
     else:
         end(far)
     stage.run()
-    stage.went(*["peer timeout"] * meanwhile, "reader read", "reader read", "reader read")
+    stage.went(*["peer timeout"] * run_beside, "reader read", "reader read", "reader read")
 
 
 def _read_byte(near: End) -> bytes:
@@ -248,10 +252,10 @@ def _read_byte(near: End) -> bytes:
 @rule("luaevent.constants.ev-read-disconnect")
 @any_wire
 def test_data_comes_before_the_end_of_the_stream(
-    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
     """The data is read byte by byte, with the end in the kernel all the while."""
-    near, far = connect(wires)
+    near, far = connect(channels)
     chunks: list[bytes] = []
 
     def read(_flags: int) -> int:
@@ -271,14 +275,18 @@ def test_data_comes_before_the_end_of_the_stream(
 @everywhere
 @pytest.mark.parametrize("names", [("EV_READ",), ("EV_READ", "EV_WRITE")], ids="|".join)
 def test_an_urgent_byte_that_no_read_returns_is_not_reported(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, names: tuple[str, ...]
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    situation: Situation,
+    names: tuple[str, ...],
 ) -> None:
     """The kernel announces it apart from data.  A timer sends a byte that can be read, so that
     a call before the timer's is a false one.  Asked for W too, the end has no room."""
-    wire = urgent_wire(wires)
-    if wire is None:
+    channel = urgent_wire(channels)
+    if channel is None:
         return  # this system puts urgent bytes in line: a read returns them
-    near, far = wire
+    near, far = channel
     flags = 0
     for name in names:
         flags |= getattr(luaevent, name)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.situations import Situation, everywhere
 
 # Timeouts in seconds: one that passes in a test, and one that nothing waits for.
 _SHORT = 0.01
 _LONG = 30.0
 
 
-def _waiting(luaevent: Luaevent, wires: Wires, kind: str) -> tuple[int | None, int]:
+def _waiting(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | None, int]:
     """A descriptor on which nothing happens, and the flags to wait for."""
-    near, _far = wires.pair()
+    near, _far = channels.pair()
     if kind == "timer":
         return None, luaevent.EV_TIMEOUT
     if kind == "read":
@@ -36,10 +36,10 @@ _KINDS = pytest.mark.parametrize("kind", ["timer", "read", "write", "read and wr
 @everywhere
 @_KINDS
 def test_a_timeout_is_marked_with_ev_timeout(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, kind: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, situation: Situation, kind: str
 ) -> None:
     """What else is among the flags is another rule's business."""
-    fd, flags = _waiting(luaevent, wires, kind)
+    fd, flags = _waiting(luaevent, channels, kind)
     stage.run(lambda: stage.add("event", fd, flags, luaevent.LEAVE, timeout=_SHORT), situation)
     stage.went("event timeout")
 
@@ -48,10 +48,14 @@ def test_a_timeout_is_marked_with_ev_timeout(
 @everywhere
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_readiness_in_time_is_not_marked_with_ev_timeout(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, direction: str
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    situation: Situation,
+    direction: str,
 ) -> None:
     """The timeout is so long that no machine is slow enough for it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
     stage.run(
@@ -64,10 +68,10 @@ def test_readiness_in_time_is_not_marked_with_ev_timeout(
 @rule("luaevent.constants.ev-timeout")
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_readiness_before_the_deadline_is_not_marked_with_ev_timeout(
-    luaevent: Luaevent, stage: Stage, wires: Wires, direction: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, direction: str
 ) -> None:
     """It becomes ready while the loop waits."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if direction == "read":
         stage.add("event", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=_LONG)
         stage.after("peer", _SHORT, lambda: far.send(b"x"))
@@ -81,10 +85,10 @@ def test_readiness_before_the_deadline_is_not_marked_with_ev_timeout(
 
 @rule("luaevent.constants.ev-timeout")
 def test_readiness_after_a_timeout_is_not_marked_with_ev_timeout(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """The timeout sends the data.  On a slow machine it may pass again before that arrives."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def called(flags: int) -> int:
         if len(stage.trace) == 1:
@@ -104,12 +108,17 @@ def test_readiness_after_a_timeout_is_not_marked_with_ev_timeout(
 @pytest.mark.parametrize("ready", [False, True], ids=["timeout", "ready"])
 @_KINDS
 def test_ev_persist_is_never_among_the_flags(
-    luaevent: Luaevent, stage: Stage, clock: Clock, wires: Wires, kind: str, ready: bool
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    clock: Clock,
+    channels: Channels,
+    kind: str,
+    ready: bool,
 ) -> None:
     """That it is called at all, and twice, is the business of other rules."""
-    fd, flags = _waiting(luaevent, wires, kind)
+    fd, flags = _waiting(luaevent, channels, kind)
     if ready and fd is not None:
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"unread")
         fd = near.fileno()
 

@@ -10,21 +10,21 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.situations import Situation, everywhere
 
 # How long a descriptor has to be silent, in seconds.
 _QUIET = 0.01
 
 # {kind: makes the end to write to and the end to read from}
-Connect = Callable[[Wires], tuple[End, End]]
+Connect = Callable[[Channels], tuple[End, End]]
 _WIRES: dict[str, Connect] = {
-    "socket pair": lambda wires: wires.pair(),
-    "pipe": lambda wires: wires.pipe()[::-1],
-    "TCP": lambda wires: wires.tcp_pair(),
+    "socket pair": lambda channels: channels.pair(),
+    "pipe": lambda channels: channels.pipe()[::-1],
+    "TCP": lambda channels: channels.tcp_pair(),
 }
 
 
@@ -32,10 +32,14 @@ _WIRES: dict[str, Connect] = {
 @everywhere
 @pytest.mark.parametrize("connect", _WIRES.values(), ids=_WIRES)
 def test_room_to_write_is_reported(
-    luaevent: Luaevent, stage: Stage, wires: Wires, connect: Connect, situation: Situation
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    connect: Connect,
+    situation: Situation,
 ) -> None:
     """Nothing was ever written: the room was there before the descriptor was watched."""
-    near, _far = connect(wires)
+    near, _far = connect(channels)
     stage.run(
         lambda: stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE), situation
     )
@@ -56,12 +60,12 @@ def _is_broken(end: End) -> bool:
 @rule("luaevent.constants.ev-write")
 @pytest.mark.parametrize("kind", ["socket pair", "pipe"])
 def test_nothing_is_reported_until_the_peer_has_read(
-    luaevent: Luaevent, stage: Stage, wires: Wires, kind: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, kind: str
 ) -> None:
     """The timer makes the room, so that a call before the timer's is a false one.  A socket has
     something to read all the while, which must not be mistaken.
     """
-    near, far = _WIRES[kind](wires)
+    near, far = _WIRES[kind](channels)
     if kind == "socket pair":
         far.send(b"to be ignored")
     fill(near)
@@ -74,12 +78,12 @@ def test_nothing_is_reported_until_the_peer_has_read(
 @rule("luaevent.constants.ev-write")
 @pytest.mark.parametrize("kind", ["socket pair", "pipe"])
 def test_nothing_is_reported_once_the_room_is_used_up(
-    luaevent: Luaevent, stage: Stage, wires: Wires, kind: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, kind: str
 ) -> None:
     """The room is used up by one event.  The next one, on a second number for the same file, finds
     none until a timer makes some.
     """
-    near, far = _WIRES[kind](wires)
+    near, far = _WIRES[kind](channels)
 
     def write(_flags: int) -> int:
         fill(near)
@@ -88,7 +92,7 @@ def test_nothing_is_reported_once_the_room_is_used_up(
     stage.add("first", near.fileno(), luaevent.EV_WRITE, write)
     stage.run()
     number = os.dup(near.fileno())
-    wires.keep(lambda: os.close(number))
+    channels.keep(lambda: os.close(number))
     stage.add("second", number, luaevent.EV_WRITE, luaevent.LEAVE)
     stage.after("peer", _QUIET, lambda: drain(far))
     stage.run()
@@ -97,7 +101,7 @@ def test_nothing_is_reported_once_the_room_is_used_up(
 
 @rule("luaevent.constants.ev-write")
 @pytest.mark.parametrize(
-    "full, meanwhile",
+    "full, run_beside",
     [
         pytest.param(False, False, id="empty, before the loop"),
         pytest.param(True, False, id="full, before the loop"),
@@ -105,10 +109,10 @@ def test_nothing_is_reported_once_the_room_is_used_up(
     ],
 )
 def test_a_pipe_that_lost_its_reader_is_reported(
-    luaevent: Luaevent, stage: Stage, wires: Wires, full: bool, meanwhile: bool
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, full: bool, run_beside: bool
 ) -> None:
     """A full pipe has no room: it is reported as broken alone, and the write fails at once."""
-    reading, writing = wires.pipe()
+    reading, writing = channels.pipe()
     if full:
         fill(writing)
 
@@ -117,20 +121,20 @@ def test_a_pipe_that_lost_its_reader_is_reported(
         return luaevent.LEAVE
 
     stage.add("writer", writing.fileno(), luaevent.EV_WRITE, write)
-    if meanwhile:
+    if run_beside:
         stage.after("peer", _QUIET, reading.close)
     else:
         reading.close()
     stage.run()
-    stage.went(*["peer timeout"] * meanwhile, "writer write")
+    stage.went(*["peer timeout"] * run_beside, "writer write")
 
 
 @rule("luaevent.constants.ev-write")
 def test_the_reading_end_of_a_pipe_is_never_writable(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """It may be refused; and it is hung up at last, which wakes even a loop that cannot close."""
-    reading, writing = wires.pipe()
+    reading, writing = channels.pipe()
     writing.send(b"x")
     with suppress(Exception):  # the class is open
         stage.add("wrong end", reading.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
@@ -147,13 +151,13 @@ def test_the_reading_end_of_a_pipe_is_never_writable(
 @rule("luaevent.constants.ev-write-connect")
 @everywhere
 def test_a_connect_that_succeeds_is_reported(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
     """Whether it is over at once or after a while, the call comes."""
-    listening = wires.listener()
+    listening = channels.listener()
 
     def connect() -> None:
-        client = wires.connecting(listening.getsockname())
+        client = channels.connecting(listening.getsockname())
 
         def connected(_flags: int) -> int:
             error = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -171,16 +175,20 @@ def test_a_connect_that_succeeds_is_reported(
 @everywhere
 @pytest.mark.parametrize("also_read", [False, True], ids=["EV_WRITE", "EV_READ|EV_WRITE"])
 def test_a_connect_that_is_refused_is_reported(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, also_read: bool
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    situation: Situation,
+    also_read: bool,
 ) -> None:
     """With both directions registered, calls that are for reading alone may come before."""
     flags = luaevent.EV_READ | luaevent.EV_WRITE if also_read else luaevent.EV_WRITE
 
     def connect() -> None:
         client = socket.socket()
-        wires.keep(client.close)
+        channels.keep(client.close)
         client.setblocking(False)
-        begun = client.connect_ex(wires.refused_address())
+        begun = client.connect_ex(channels.refused_address())
 
         def refused(received: int) -> int:
             if not received & luaevent.EV_WRITE:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.flags import told
-from looptck.probes.observation import Observation
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch
-from looptck.probes.wires import Wires, drain, fill, reset
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill, reset
+from looptck.testing.flag_names import told
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.observation import Observation
+from looptck.testing.situations import Situation, everywhere
+from looptck.testing.stopwatch import Stopwatch
 
 _SHORT = 0.01
 _LONG = 30.0
@@ -31,14 +31,14 @@ def _assert_only(luaevent: Luaevent, flags: int, asked: int) -> None:
 @pytest.mark.parametrize("kind", ["read", "write", "read and write", "timer"])
 def test_a_timeout_has_ev_timeout_and_at_most_what_was_waited_for(
     luaevent: Luaevent,
-    stage: Stage,
+    stage: LuaeventDriver,
     stopwatch: Stopwatch,
-    wires: Wires,
+    channels: Channels,
     situation: Situation,
     kind: str,
 ) -> None:
     """Three timeouts pass, one after the other; four calls in that time were too many."""
-    near, _far = wires.pair()
+    near, _far = channels.pair()
     fill(near)
     asked = {
         "read": luaevent.EV_READ,
@@ -70,13 +70,13 @@ def test_a_timeout_has_ev_timeout_and_at_most_what_was_waited_for(
 @rule("luaevent.flags.ready-and-timeout-same-turn")
 @pytest.mark.parametrize("timeout", [0.005, 0.0], ids=["a short timeout", "a timeout of 0"])
 def test_what_comes_when_data_and_the_deadline_arrive_together(
-    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, timeout: float
+    luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, timeout: float
 ) -> None:
     """A busy callback lets the deadline pass and the data arrive.  The reader leaves when it has
     read, so that at most a few calls come.
     """
-    stage = Stage(luaevent, most=20)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent, most=20)
+    near, far = channels.pair()
 
     def busy() -> None:
         clock.advance(3 * timeout)
@@ -105,29 +105,29 @@ def test_what_comes_when_data_and_the_deadline_arrive_together(
 
 # {situation of the other direction: makes the descriptor, ready or not in the one that is asked
 # for, and always in the one that is not}
-_Make = Callable[[Wires], int]
+_Make = Callable[[Channels], int]
 
 
-def _readable_and_writable(wires: Wires) -> int:
-    near, far = wires.pair()
+def _readable_and_writable(channels: Channels) -> int:
+    near, far = channels.pair()
     far.send(b"unread")
     return near.fileno()
 
 
-def _at_its_end(wires: Wires) -> int:
-    near, far = wires.pair()
+def _at_its_end(channels: Channels) -> int:
+    near, far = channels.pair()
     far.close()
     return near.fileno()
 
 
-def _reset_by_peer(wires: Wires) -> int:
-    near, far = wires.tcp_pair()
+def _reset_by_peer(channels: Channels) -> int:
+    near, far = channels.tcp_pair()
     reset(far)
     return near.fileno()
 
 
-def _refused(wires: Wires) -> int:
-    return wires.connecting(wires.refused_address()).fileno()
+def _refused(channels: Channels) -> int:
+    return channels.connecting(channels.refused_address()).fileno()
 
 
 _BOTH_READY = {
@@ -143,7 +143,12 @@ _BOTH_READY = {
 @pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
 @pytest.mark.parametrize("make", _BOTH_READY.values(), ids=_BOTH_READY)
 def test_the_other_direction_is_never_received(
-    luaevent: Luaevent, stage: Stage, wires: Wires, situation: Situation, make: _Make, asked: str
+    luaevent: Luaevent,
+    stage: LuaeventDriver,
+    channels: Channels,
+    situation: Situation,
+    make: _Make,
+    asked: str,
 ) -> None:
     """The descriptor is ready in both directions; errors wake both, in most pollers."""
     flags = getattr(luaevent, asked)
@@ -152,17 +157,17 @@ def test_the_other_direction_is_never_received(
         _assert_only(luaevent, received, flags)
         return luaevent.LEAVE if len(stage.trace) == 2 else int(flags)
 
-    fd = make(wires)
+    fd = make(channels)
     stage.run(lambda: stage.add("event", fd, flags, called), situation)
 
 
 @rule("luaevent.flags.only-asked")
 @pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
 def test_the_other_direction_is_not_received_on_a_pipe_that_broke(
-    luaevent: Luaevent, stage: Stage, wires: Wires, asked: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, asked: str
 ) -> None:
     """The end that is left is hung up or broken, and nothing else."""
-    reading, writing = wires.pipe()
+    reading, writing = channels.pipe()
     fill(writing)
     near, far = (reading, writing) if asked == "EV_READ" else (writing, reading)
     flags = getattr(luaevent, asked)
@@ -178,10 +183,10 @@ def test_the_other_direction_is_not_received_on_a_pipe_that_broke(
 
 @rule("luaevent.flags.only-asked")
 def test_two_events_of_one_descriptor_receive_each_its_own_direction(
-    luaevent: Luaevent, stage: Stage, wires: Wires
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
 ) -> None:
     """The descriptor is watched for both, and no event of it for more than one."""
-    fd = _readable_and_writable(wires)
+    fd = _readable_and_writable(channels)
     for name, flags in (("reader", luaevent.EV_READ), ("writer", luaevent.EV_WRITE)):
         stage.add(name, fd, flags, flags, flags, luaevent.LEAVE)
     stage.run()
@@ -194,13 +199,13 @@ def test_two_events_of_one_descriptor_receive_each_its_own_direction(
 @rule("luaevent.flags.only-asked")
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_after_a_change_the_old_direction_is_not_received(
-    luaevent: Luaevent, stage: Stage, wires: Wires, direction: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, direction: str
 ) -> None:
     """The descriptor is ready in both directions throughout."""
     read, write = luaevent.EV_READ, luaevent.EV_WRITE
     old, new = (read, write) if direction == "read" else (write, read)
     other = "write" if direction == "read" else "read"
-    fd = _readable_and_writable(wires)
+    fd = _readable_and_writable(channels)
     # Without a timeout it is the affair of luaevent.callback.change-no-spurious-timeout.
     stage.add("event", fd, old, new, new, luaevent.LEAVE, timeout=_LONG)
     stage.run()
@@ -210,10 +215,10 @@ def test_after_a_change_the_old_direction_is_not_received(
 @rule("luaevent.flags.only-asked")
 @pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
 def test_a_timeout_does_not_bring_the_other_direction(
-    luaevent: Luaevent, stage: Stage, wires: Wires, asked: str
+    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, asked: str
 ) -> None:
     """The other direction is ready while this one is waited for in vain."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if asked == "EV_WRITE":
         fill(near)
         far.send(b"unread")

@@ -9,14 +9,14 @@ from collections.abc import Callable
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.kinds import every_kind, served, short, wanted
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch, assert_prompt
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent import Base, Event, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.event_kinds import every_kind, served, short, wanted
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.situations import Situation, everywhere
+from looptck.testing.stopwatch import Stopwatch, assert_prompt
+from looptck.testing.trace import Trace
 
 # A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
 # alone, in seconds.
@@ -27,11 +27,11 @@ SLACK = 0.005
 @every_kind
 @pytest.mark.parametrize("calls", [1, 3])
 def test_loop_returns_when_the_last_event_has_ended(
-    luaevent: Luaevent, wires: Wires, kind: str, calls: int
+    luaevent: Luaevent, channels: Channels, kind: str, calls: int
 ) -> None:
     """Nothing but the event is registered; only its end can bring the loop to return."""
     base = luaevent.new()
-    fd, event = wanted(luaevent, wires, kind)
+    fd, event = wanted(luaevent, channels, kind)
     trace = Trace()
 
     def on_event(_flags: int) -> int:
@@ -46,10 +46,10 @@ def test_loop_returns_when_the_last_event_has_ended(
 
 
 @rule("luaevent.loop.begins")
-def test_loop_serves_events_of_every_kind(luaevent: Luaevent, wires: Wires) -> None:
+def test_loop_serves_events_of_every_kind(luaevent: Luaevent, channels: Channels) -> None:
     """Descriptors that are ready, one that gets so, timers, and events added meanwhile."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
 
     def on_write(_flags: int) -> int:
         stage.after("late timer", 0.002, lambda: far.send(b"x"))
@@ -73,12 +73,12 @@ def test_loop_serves_events_of_every_kind(luaevent: Luaevent, wires: Wires) -> N
     )
 
 
-def _none_added(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
+def _none_added(luaevent: Luaevent, channels: Channels, base: Base) -> list[Event]:
     return []
 
 
-def _all_left(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
-    near, _ = wires.pair()
+def _all_left(luaevent: Luaevent, channels: Channels, base: Base) -> list[Event]:
+    near, _ = channels.pair()
     leave = luaevent.LEAVE
     events = [
         base.addevent(near.fileno(), luaevent.EV_WRITE, lambda _: leave),
@@ -88,18 +88,18 @@ def _all_left(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
     return events
 
 
-def _all_closed(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
+def _all_closed(luaevent: Luaevent, channels: Channels, base: Base) -> list[Event]:
     events = []
     for kind in ("silent reader", "ready reader", "ready writer", "timer"):
-        fd, flags = wanted(luaevent, wires, kind)
+        fd, flags = wanted(luaevent, channels, kind)
         event = base.addevent(fd, flags, lambda _: luaevent.LEAVE, 1)
         event.close()
         events.append(event)
     return events
 
 
-def _closed_in_the_loop(luaevent: Luaevent, wires: Wires, base: Base) -> list[Event]:
-    fd, flags = wanted(luaevent, wires, "silent reader")
+def _closed_in_the_loop(luaevent: Luaevent, channels: Channels, base: Base) -> list[Event]:
+    fd, flags = wanted(luaevent, channels, "silent reader")
     events = [base.addevent(fd, flags, lambda _: luaevent.LEAVE, 1)]
 
     def close(_flags: int) -> int:
@@ -111,7 +111,7 @@ def _closed_in_the_loop(luaevent: Luaevent, wires: Wires, base: Base) -> list[Ev
     return events
 
 
-_EMPTY: dict[str, Callable[[Luaevent, Wires, Base], list[Event]]] = {
+_EMPTY: dict[str, Callable[[Luaevent, Channels, Base], list[Event]]] = {
     "none was ever added": _none_added,
     "all have left": _all_left,
     "all were closed": _all_closed,
@@ -119,10 +119,10 @@ _EMPTY: dict[str, Callable[[Luaevent, Wires, Base], list[Event]]] = {
 }
 
 
-def _lateness(luaevent: Luaevent, wires: Wires, clock: Clock, empty: str) -> float:
+def _lateness(luaevent: Luaevent, channels: Channels, clock: Clock, empty: str) -> float:
     """How long `loop()` takes, on the loop's clock or the machine's, whichever saw more."""
     base = luaevent.new()
-    kept = _EMPTY[empty](luaevent, wires, base)
+    kept = _EMPTY[empty](luaevent, channels, base)
     since, began = Stopwatch(clock), time.monotonic()
     base.loop()
     took = max(since.elapsed(), time.monotonic() - began)
@@ -133,21 +133,21 @@ def _lateness(luaevent: Luaevent, wires: Wires, clock: Clock, empty: str) -> flo
 @rule("luaevent.loop.no-events")
 @pytest.mark.parametrize("empty", _EMPTY)
 def test_loop_returns_at_once_when_there_is_no_event(
-    luaevent: Luaevent, wires: Wires, clock: Clock, empty: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, empty: str
 ) -> None:
     """A loop that waits for its own next tick first shows by its length, or hangs."""
-    assert_prompt(lambda: _lateness(luaevent, wires, clock, empty), 0.05)
+    assert_prompt(lambda: _lateness(luaevent, channels, clock, empty), 0.05)
 
 
 @rule("luaevent.loop.not-before")
 @pytest.mark.parametrize("first", ["timer", "writer"])
 @pytest.mark.parametrize("kind", ["timer", "silent reader", "silent writer"])
 def test_loop_does_not_return_while_an_event_waits(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, first: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, first: str
 ) -> None:
     """Another event leaves meanwhile; the one that is left is ended by nothing but time."""
     base = luaevent.new()
-    fd, event = wanted(luaevent, wires, kind)
+    fd, event = wanted(luaevent, channels, kind)
     trace = Trace()
 
     def on_event(_flags: int) -> int:
@@ -158,7 +158,7 @@ def test_loop_does_not_return_while_an_event_waits(
         trace("first")
         return luaevent.LEAVE
 
-    ready, _ = wires.pair()
+    ready, _ = channels.pair()
     since = Stopwatch(clock)
     kept = [base.addevent(fd, event, on_event, 0.03)]
     if first == "timer":
@@ -179,11 +179,11 @@ def test_loop_does_not_return_while_an_event_waits(
 @rule("luaevent.loop.not-before")
 @pytest.mark.parametrize("kind", ["silent reader", "silent writer"])
 def test_loop_waits_for_a_descriptor_without_a_timeout(
-    luaevent: Luaevent, wires: Wires, kind: str
+    luaevent: Luaevent, channels: Channels, kind: str
 ) -> None:
     """It gets ready by a timer that leaves: then the descriptor is all there is."""
     base = luaevent.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     trace = Trace()
 
@@ -210,10 +210,10 @@ def test_loop_waits_for_a_descriptor_without_a_timeout(
 
 
 @rule("luaevent.loop.not-before")
-def test_loop_waits_for_silent_descriptors_alone(luaevent: Luaevent, wires: Wires) -> None:
+def test_loop_waits_for_silent_descriptors_alone(luaevent: Luaevent, channels: Channels) -> None:
     """No timer is left, so only another thread can make it ready, a while after all went quiet."""
     base = luaevent.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     trace = Trace()
 
     def on_read(_flags: int) -> int:
@@ -246,10 +246,12 @@ def test_loop_waits_for_silent_descriptors_alone(luaevent: Luaevent, wires: Wire
 @rule("luaevent.loop.again")
 @every_kind
 @pytest.mark.parametrize("times", [2, 5])
-def test_loop_can_be_called_again(luaevent: Luaevent, wires: Wires, kind: str, times: int) -> None:
+def test_loop_can_be_called_again(
+    luaevent: Luaevent, channels: Channels, kind: str, times: int
+) -> None:
     """New events each time, and between two loops one loop that has none."""
-    stage = Stage(luaevent)
-    fd, event = wanted(luaevent, wires, kind)
+    stage = LuaeventDriver(luaevent)
+    fd, event = wanted(luaevent, channels, kind)
     for each in range(times):
         stage.add(f"{each}", fd, event, event, luaevent.LEAVE, timeout=short(kind))
         stage.run()
@@ -259,10 +261,10 @@ def test_loop_can_be_called_again(luaevent: Luaevent, wires: Wires, kind: str, t
 
 
 @rule("luaevent.loop.again")
-def test_loop_can_be_called_again_for_other_kinds(luaevent: Luaevent, wires: Wires) -> None:
+def test_loop_can_be_called_again_for_other_kinds(luaevent: Luaevent, channels: Channels) -> None:
     """Each loop has other events than the one before, on descriptors that were used already."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     stage.run()
     far.send(b"x")
@@ -283,18 +285,18 @@ def test_loop_can_be_called_again_for_other_kinds(luaevent: Luaevent, wires: Wir
 @pytest.mark.parametrize("outer", ["timer", "reader", "writer"])
 @pytest.mark.parametrize("inner", ["timer", "ready reader", "nothing"])
 def test_the_loop_of_another_base_runs_in_a_callback(
-    luaevent: Luaevent, wires: Wires, situation: Situation, outer: str, inner: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, outer: str, inner: str
 ) -> None:
     """Both go on afterwards: the outer with an event of its own, the inner in a second loop."""
-    stage = Stage(luaevent)
-    nested = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    nested = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     far.send(b"x")
     order = Trace()
 
     def run_inner() -> None:
         if inner != "nothing":
-            fd, event = wanted(luaevent, wires, inner)
+            fd, event = wanted(luaevent, channels, inner)
             nested.add("inner", fd, event, event, luaevent.LEAVE, timeout=short(inner))
         nested.run()
         order("inner loop returned")
@@ -327,10 +329,10 @@ def test_the_loop_of_another_base_runs_in_a_callback(
 
 @rule("luaevent.loop.nested-other")
 def test_the_inner_loop_leaves_the_events_of_the_outer_alone(
-    luaevent: Luaevent, wires: Wires, clock: Clock
+    luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
     """Both are due in the outer turn; whichever comes first runs the inner loop for a while."""
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     order = Trace()
     running = False
 
@@ -338,14 +340,14 @@ def test_the_inner_loop_leaves_the_events_of_the_outer_alone(
         nonlocal running
         assert not running, "the inner loop called an event of the outer base"
         running = True
-        inner = Stage(luaevent)
+        inner = LuaeventDriver(luaevent)
         inner.after("inner", 0.003, lambda: order("inner"))
         inner.run()
         running = False
         order("outer")
         return luaevent.LEAVE
 
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_outer)
     stage.add("timer", None, luaevent.EV_TIMEOUT, on_outer, timeout=0.001)
     clock.advance(0.002)

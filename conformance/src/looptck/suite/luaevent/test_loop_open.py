@@ -9,13 +9,13 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.flags import told
-from looptck.probes.kinds import wanted
-from looptck.probes.observation import Observation
-from looptck.probes.wires import Wires
 from looptck.profiles.luaevent import Base, Event, Luaevent
-from looptck.witness import behind
+from looptck.rules.markers import rule
+from looptck.subjects.call_counter import unwrap
+from looptck.testing.channels import Channels
+from looptck.testing.event_kinds import wanted
+from looptck.testing.flag_names import told
+from looptck.testing.observation import Observation
 
 # When a loop is ended that nothing else ends, in seconds of the loop.
 _END = 0.03
@@ -97,7 +97,7 @@ def test_observe_what_loop_returns(luaevent: Luaevent, observe: Observation, of:
 
 @rule("luaevent.loop.once-per-turn")
 def test_observe_how_calls_are_shared_out(
-    luaevent: Luaevent, wires: Wires, observe: Observation
+    luaevent: Luaevent, channels: Channels, observe: Observation
 ) -> None:
     """Three that are always ready; the first to come to its end ends them all."""
     run = Run(luaevent)
@@ -107,7 +107,7 @@ def test_observe_how_calls_are_shared_out(
             run.end()
 
     for name in "abc":
-        near, _ = wires.pair()
+        near, _ = channels.pair()
         run.add(name, near.fileno(), luaevent.EV_WRITE, look, most=_MOST)
     run.loop(1.0)
     counts = [run.count(name) for name in "abc"]
@@ -136,11 +136,11 @@ def test_observe_the_order_of_timers_due_at_once(
 @rule("luaevent.loop.io-before-timer")
 @pytest.mark.parametrize("added_first", ["the descriptor", "the timer"])
 def test_observe_a_ready_descriptor_and_a_due_timer(
-    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, added_first: str
+    luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, added_first: str
 ) -> None:
     """Both are due before the loop begins."""
     run = Run(luaevent)
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     if added_first == "the descriptor":
         run.add("descriptor", near.fileno(), luaevent.EV_WRITE)
     run.add("timer", None, luaevent.EV_TIMEOUT, timeout=0.001)
@@ -206,11 +206,11 @@ class _OwnError(Exception):
 @rule("luaevent.loop.error-propagates")
 @pytest.mark.parametrize("of", ["timer", "descriptor", "the second call", "KeyboardInterrupt"])
 def test_observe_an_exception_in_a_callback(
-    luaevent: Luaevent, wires: Wires, observe: Observation, of: str
+    luaevent: Luaevent, channels: Channels, observe: Observation, of: str
 ) -> None:
     """Another event, due later, tells whether the loop stopped."""
     run = Run(luaevent)
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     error = (
         KeyboardInterrupt("on purpose") if of == "KeyboardInterrupt" else _OwnError("on purpose")
     )
@@ -239,7 +239,7 @@ def test_observe_an_exception_in_a_callback(
 @rule("luaevent.loop.error-keeps-events")
 @pytest.mark.parametrize("of", ["timers", "descriptors"])
 def test_observe_the_base_after_an_exception(
-    luaevent: Luaevent, clock: Clock, wires: Wires, observe: Observation, of: str
+    luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
 ) -> None:
     """Three are due in one turn, and one of them raises; the loop is called again."""
     run = Run(luaevent)
@@ -251,7 +251,7 @@ def test_observe_the_base_after_an_exception(
             raise _OwnError("on purpose")
 
     for name in ("a", "failing", "b"):
-        fd, event = wanted(luaevent, wires, "timer" if of == "timers" else "ready writer")
+        fd, event = wanted(luaevent, channels, "timer" if of == "timers" else "ready writer")
         timeout = 0.001 if of == "timers" else None
         then = fail if name == "failing" else (lambda: None)
         run.add(name, fd, event, then, most=2 if name == "failing" else 1, timeout=timeout)
@@ -269,14 +269,14 @@ def test_observe_the_base_after_an_exception(
 @pytest.mark.parametrize("closed_by", ["another callback", "its own callback", "a ready one"])
 def test_observe_a_descriptor_closed_under_its_event(
     luaevent: Luaevent,
-    wires: Wires,
+    channels: Channels,
     observe: Observation,
     closed_by: str,
     timeout: float | None,
 ) -> None:
     """The calls after the close are counted up to two, and the event is closed at the end."""
     run = Run(luaevent)
-    near, far = wires.pair()
+    near, far = channels.pair()
     twin = os.dup(near.fileno())
     os.set_blocking(twin, False)
     before: list[int] = []
@@ -293,7 +293,7 @@ def test_observe_a_descriptor_closed_under_its_event(
     if closed_by == "another callback":
         run.add("closer", None, luaevent.EV_TIMEOUT, close, timeout=0.002)
     elif closed_by == "a ready one":
-        other, _ = wires.pair()
+        other, _ = channels.pair()
         run.add("closer", other.fileno(), luaevent.EV_WRITE, close)
     ending = run.loop()
     calls = run.count("victim") - (before[0] if before else 0)
@@ -311,12 +311,12 @@ def test_observe_a_descriptor_closed_under_its_event(
     "old", ["left as it is", "closed after the descriptor", "closed after the reuse"]
 )
 def test_observe_a_number_that_is_reused_under_its_event(
-    luaevent: Luaevent, wires: Wires, observe: Observation, old: str
+    luaevent: Luaevent, channels: Channels, observe: Observation, old: str
 ) -> None:
     """The new file is readable; a new event is added for it when the old one was dealt with."""
     run = Run(luaevent)
-    near, _ = wires.pair()
-    fresh, sender = wires.pair()
+    near, _ = channels.pair()
+    fresh, sender = channels.pair()
     sender.send(b"x")
     number = os.dup(near.fileno())
     problems: list[str] = []
@@ -404,14 +404,14 @@ def test_observe_loop_called_on_something_else(
 ) -> None:
     """The function is taken from the base's type, where there is one."""
     base = luaevent.new()
-    loop = getattr(type(behind(base)), "loop", None)
+    loop = getattr(type(unwrap(base)), "loop", None)
     if loop is None:
         observe("the type of bases has no loop", of=of)
         return
     arguments: tuple[object, ...] = {
         "nothing": (),
         "a dict": ({},),
-        "the entry object": (behind(luaevent),),
+        "the entry object": (unwrap(luaevent),),
     }[of]
     try:
         loop(*arguments)

@@ -6,12 +6,12 @@ import signal
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.alarms import alarms, no_more_alarms
-from looptck.probes.observation import Observation
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.alarms import alarms, no_more_alarms
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.observation import Observation
+from looptck.testing.trace import Trace
 
 # So many signals are for nothing; then the handler makes something ready.
 _FOR_NOTHING = 3
@@ -21,12 +21,12 @@ _FOR_NOTHING = 3
 @pytest.mark.parametrize("siginterrupt", [False, True], ids=["restarting", "interrupting"])
 @pytest.mark.parametrize("kind", ["reader", "writer"])
 def test_a_signal_does_not_end_the_loop(
-    luaevent: Luaevent, wires: Wires, kind: str, siginterrupt: bool
+    luaevent: Luaevent, channels: Channels, kind: str, siginterrupt: bool
 ) -> None:
     """Nothing but the descriptor can end the wait.  The first signals are for nothing; then
     their handler makes the descriptor ready."""
     base = luaevent.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     if kind == "writer":
         fill(near)
     trace = Trace()
@@ -64,11 +64,11 @@ class _Stop(Exception):  # noqa: N818  # what the handler raises is no error of 
 
 @rule("luaevent.loop.signal-raises")
 def test_what_a_handler_raises_while_the_loop_waits(
-    luaevent: Luaevent, wires: Wires, observe: Observation
+    luaevent: Luaevent, channels: Channels, observe: Observation
 ) -> None:
     """The second signal ends the wait of a loop that swallows what the first one raised."""
     base = luaevent.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     trace = Trace()
     signals = 0
 

@@ -11,46 +11,46 @@ from random import Random
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes import guards
-from looptck.probes.attempts import one_attempt_succeeds
-from looptck.probes.deadlines import Deadlines
-from looptck.probes.kinds import wanted
-from looptck.probes.situations import Situation, everywhere
-from looptck.probes.stage import Stage
-from looptck.probes.stopwatch import Stopwatch, cpu_seconds
-from looptck.probes.wires import End, Wires, fill
 from looptck.profiles.luaevent import Event, Luaevent
+from looptck.rules.markers import rule
+from looptck.testing import guards
+from looptck.testing.channels import Channels, End, fill
+from looptck.testing.event_kinds import wanted
+from looptck.testing.luaevent_deadlines import Deadlines
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.retry import retry
+from looptck.testing.situations import Situation, everywhere
+from looptck.testing.stopwatch import Stopwatch, cpu_seconds
 
 # The share of the time that an idle loop may compute.
 _IDLE = 0.1
 
 
-def _silent_reader(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
-    near, _ = wires.pair()
+def _silent_reader(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+    near, _ = channels.pair()
     stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
 
 
-def _silent_writer(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
-    near, far = wires.pair()
+def _silent_writer(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+    near, far = channels.pair()
     fill(near)
     far.send(b"x")
     stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
 
 
-def _timers(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
+def _timers(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
     for each in range(3):
         timeout = 30.0 + each
         stage.add(f"timer {each}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=timeout)
 
 
-def _reader_with_timeout(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
-    near, _ = wires.pair()
+def _reader_with_timeout(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+    near, _ = channels.pair()
     stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=30.5)
 
 
-def _closed_but_ready(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
-    near, far = wires.pair()
+def _closed_but_ready(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+    near, far = channels.pair()
     far.send(b"x")
 
     def on_read(_flags: int) -> int:
@@ -62,20 +62,20 @@ def _closed_but_ready(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
     events = [stage.add("reader", near.fileno(), luaevent.EV_READ, on_read)]
 
 
-def _left_but_ready(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
-    near, far = wires.pair()
+def _left_but_ready(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+    near, far = channels.pair()
     far.send(b"x")
     stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     stage.add("writer", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
 
 
-def _one_of_two_left(luaevent: Luaevent, stage: Stage, wires: Wires) -> None:
-    near, _ = wires.pair()
+def _one_of_two_left(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+    near, _ = channels.pair()
     stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
 
 
-_IDLING: dict[str, Callable[[Luaevent, Stage, Wires], None]] = {
+_IDLING: dict[str, Callable[[Luaevent, LuaeventDriver, Channels], None]] = {
     "a reader on a socket with room to write": _silent_reader,
     "a writer on a socket with data to read": _silent_writer,
     "far timers": _timers,
@@ -89,13 +89,13 @@ _IDLING: dict[str, Callable[[Luaevent, Stage, Wires], None]] = {
 @rule("luaevent.loop.idle")
 @pytest.mark.parametrize("idling", _IDLING)
 def test_a_loop_with_nothing_to_do_sleeps(
-    luaevent: Luaevent, wires: Wires, clock: Clock, idling: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, idling: str
 ) -> None:
     """Processor time is not made by other processes; one attempt of several has to be idle."""
 
     def computing() -> float:
-        stage = Stage(luaevent)
-        _IDLING[idling](luaevent, stage, wires)
+        stage = LuaeventDriver(luaevent)
+        _IDLING[idling](luaevent, stage, channels)
         stage.after("end", 0.06, stage.end)
         since = Stopwatch(clock)
         computed = cpu_seconds(stage.run)
@@ -118,11 +118,11 @@ def test_a_loop_with_nothing_to_do_sleeps(
 @pytest.mark.parametrize("kind", ["reader", "writer", "both"])
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 def test_an_event_is_called_as_long_as_its_condition_holds(
-    luaevent: Luaevent, wires: Wires, situation: Situation, kind: str, when: str
+    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, when: str
 ) -> None:
     """Nothing is read or written, so nothing new ever happens on the descriptor."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     read, write = luaevent.EV_READ, luaevent.EV_WRITE
     event = {"reader": read, "writer": write, "both": read | write}[kind]
 
@@ -143,11 +143,11 @@ def test_an_event_is_called_as_long_as_its_condition_holds(
 @rule("luaevent.loop.level")
 @everywhere
 def test_what_one_call_leaves_unread_brings_the_next(
-    luaevent: Luaevent, wires: Wires, situation: Situation
+    luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
     """All is sent at once and read byte by byte."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     far.send(b"12345678")
     read: list[bytes] = []
 
@@ -166,11 +166,11 @@ def test_what_one_call_leaves_unread_brings_the_next(
 @pytest.mark.parametrize("data", [b"", b"x"])
 @pytest.mark.parametrize("ending", ["close", "half close"])
 def test_an_end_that_is_not_handled_is_told_again(
-    luaevent: Luaevent, wires: Wires, situation: Situation, ending: str, data: bytes
+    luaevent: Luaevent, channels: Channels, situation: Situation, ending: str, data: bytes
 ) -> None:
     """The callback reads all there is, and the empty read, each time."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     far.send(data)
     if ending == "close":
         far.close()
@@ -187,10 +187,10 @@ def test_an_end_that_is_not_handled_is_told_again(
 
 
 @rule("luaevent.loop.level")
-def test_a_condition_is_told_again_after_a_pause(luaevent: Luaevent, wires: Wires) -> None:
+def test_a_condition_is_told_again_after_a_pause(luaevent: Luaevent, channels: Channels) -> None:
     """Of two readers one leaves without reading; the data is still there for the one that comes."""
-    stage = Stage(luaevent)
-    near, far = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, far = channels.pair()
     far.send(b"x")
 
     def add_second() -> None:
@@ -212,10 +212,15 @@ _MOST = 60
 @pytest.mark.parametrize("busy", ["ready reader", "ready writer"])
 @pytest.mark.parametrize("number", [1, 5])
 def test_descriptors_that_are_always_ready_do_not_hold_up_timers(
-    luaevent: Luaevent, wires: Wires, clock: Clock, situation: Situation, busy: str, number: int
+    luaevent: Luaevent,
+    channels: Channels,
+    clock: Clock,
+    situation: Situation,
+    busy: str,
+    number: int,
 ) -> None:
     """Each call takes a millisecond, so the timer is due after a few and never waited for."""
-    stage = Stage(luaevent, most=200)
+    stage = LuaeventDriver(luaevent, most=200)
     calls = 0
     ticks = 0
 
@@ -231,7 +236,7 @@ def test_descriptors_that_are_always_ready_do_not_hold_up_timers(
         return luaevent.LEAVE if ticks == 3 else luaevent.EV_TIMEOUT
 
     def add(each: int) -> None:
-        fd, event = wanted(luaevent, wires, busy)
+        fd, event = wanted(luaevent, channels, busy)
         stage.add(f"busy {each}", fd, event, lambda _: on_busy(event))
 
     def act() -> None:
@@ -251,10 +256,10 @@ def test_descriptors_that_are_always_ready_do_not_hold_up_timers(
 @pytest.mark.parametrize("kind", ["ready reader", "ready writer"])
 @pytest.mark.parametrize("timeout", [0, 1e-9, 0.0005])
 def test_a_timer_that_is_always_due_does_not_hold_up_descriptors(
-    luaevent: Luaevent, wires: Wires, clock: Clock, kind: str, timeout: float
+    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, timeout: float
 ) -> None:
     """A timeout of 0 may be refused or come once; it must not hold up the descriptor either."""
-    stage = Stage(luaevent, most=200)
+    stage = LuaeventDriver(luaevent, most=200)
     ticks = 0
 
     def on_tick(_flags: int) -> int:
@@ -264,7 +269,7 @@ def test_a_timer_that_is_always_due_does_not_hold_up_descriptors(
         done = ticks >= _MOST or not any(call.startswith("event") for call in expected)
         return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
 
-    fd, event = wanted(luaevent, wires, kind)
+    fd, event = wanted(luaevent, channels, kind)
     expected = ["event"] * 3
 
     def on_event(_flags: int) -> int:
@@ -293,7 +298,7 @@ def test_timers_come_in_the_order_of_their_deadlines(
     luaevent: Luaevent, clock: Clock, order: tuple[int, ...], late: bool
 ) -> None:
     """Late ones are all due when the loop begins, so nothing but their deadlines orders them."""
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     deadlines = Deadlines(stage, clock)
     for milliseconds in order:
         deadlines.timer(f"{milliseconds} ms", milliseconds / 1000)
@@ -307,15 +312,15 @@ def test_timers_come_in_the_order_of_their_deadlines(
 @pytest.mark.parametrize("kind", ["timers", "silent readers", "mixed"])
 @everywhere
 def test_many_timeouts_come_in_the_order_of_their_deadlines(
-    luaevent: Luaevent, wires: Wires, clock: Clock, situation: Situation, kind: str
+    luaevent: Luaevent, channels: Channels, clock: Clock, situation: Situation, kind: str
 ) -> None:
     """A dozen, added in a wild order and late."""
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     deadlines = Deadlines(stage, clock)
     number = 12
     places = [each * 7 % number for each in range(number)]
     events = [
-        wanted(luaevent, wires, "timer" if timer else "silent reader")
+        wanted(luaevent, channels, "timer" if timer else "silent reader")
         for timer in (kind == "timers" or (kind == "mixed" and place % 2) for place in places)
     ]
 
@@ -336,7 +341,7 @@ def test_the_order_outlives_the_closing_of_many(
     """Two hundred timers, of which two in three are closed, before the loop and inside it:
     whatever holds them loses most of its middle.  Each seed is another order."""
     dice = Random(seed)
-    stage = Stage(luaevent, most=300, within=1.0)
+    stage = LuaeventDriver(luaevent, most=300, within=1.0)
     deadlines = Deadlines(stage, clock)
     open_timers: dict[str, Event] = {}
 
@@ -371,7 +376,7 @@ def test_a_timer_added_later_for_an_earlier_time_comes_first(
     luaevent: Luaevent, clock: Clock
 ) -> None:
     """A slow callback makes all of them late, those from before and those it adds."""
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     deadlines = Deadlines(stage, clock)
 
     def on_first() -> None:
@@ -392,7 +397,7 @@ def test_a_repeated_timeout_takes_its_place_among_the_others(
     """After its call it is due again later than another timer, and both are late."""
 
     def attempt() -> None:
-        stage = Stage(luaevent)
+        stage = LuaeventDriver(luaevent)
 
         def on_first(_flags: int) -> int:
             if stage.count("repeated timeout") == 2:
@@ -412,13 +417,13 @@ def test_a_repeated_timeout_takes_its_place_among_the_others(
             "last timeout",
         )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
-_PEERS: dict[str, Callable[[Wires], tuple[End, End]]] = {
-    "socket pair": lambda wires: wires.pair(),
-    "pipe": lambda wires: wires.pipe(),
-    "TCP": lambda wires: wires.tcp_pair(),
+_PEERS: dict[str, Callable[[Channels], tuple[End, End]]] = {
+    "socket pair": lambda channels: channels.pair(),
+    "pipe": lambda channels: channels.pipe(),
+    "TCP": lambda channels: channels.tcp_pair(),
 }
 
 
@@ -430,7 +435,7 @@ _PEERS: dict[str, Callable[[Wires], tuple[End, End]]] = {
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 def test_all_data_can_be_read_before_the_end_is_seen(
     luaevent: Luaevent,
-    wires: Wires,
+    channels: Channels,
     clock: Clock,
     situation: Situation,
     peer: str,
@@ -439,10 +444,10 @@ def test_all_data_can_be_read_before_the_end_is_seen(
     when: str,
 ) -> None:
     """Two bytes at a time of five, so the end is there during every read but is told last."""
-    near, far = _PEERS[peer](wires)
+    near, far = _PEERS[peer](channels)
     if ending == "half close" and not isinstance(far, socket.socket):
         ending = "close"
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     event = luaevent.EV_READ | (luaevent.EV_WRITE if "WRITE" in flags else 0)
     read: list[bytes] = []
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires
 from looptck.profiles.luaevent import Luaevent
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.luaevent_driver import LuaeventDriver
 
 _SHORT = 0.01
 _LONG = 0.2
@@ -24,11 +24,11 @@ def test_a_base_has_the_function(luaevent: Luaevent, name: str) -> None:
 @rule("luaevent.new.returns-base")
 @pytest.mark.parametrize("before", ["nothing", "a base that was used", "a base with an event"])
 def test_no_event_is_registered_in_a_fresh_base(
-    luaevent: Luaevent, wires: Wires, before: str
+    luaevent: Luaevent, channels: Channels, before: str
 ) -> None:
     """If there were one the loop would wait for it, or call it."""
-    stage = Stage(luaevent)
-    near, _ = wires.pair()
+    stage = LuaeventDriver(luaevent)
+    near, _ = channels.pair()
     if before != "nothing":
         stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     if before == "a base that was used":
@@ -39,11 +39,13 @@ def test_no_event_is_registered_in_a_fresh_base(
 
 
 @rule("luaevent.new.independent")
-def test_a_loop_calls_the_callbacks_of_its_own_base_only(luaevent: Luaevent, wires: Wires) -> None:
+def test_a_loop_calls_the_callbacks_of_its_own_base_only(
+    luaevent: Luaevent, channels: Channels
+) -> None:
     """The events of all three bases are ready or due; each loop is run in turn."""
-    stages = [Stage(luaevent) for _ in range(3)]
+    stages = [LuaeventDriver(luaevent) for _ in range(3)]
     for stage in stages:
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"unread")
         stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
         stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
@@ -63,12 +65,12 @@ def test_a_loop_calls_the_callbacks_of_its_own_base_only(luaevent: Luaevent, wir
 @rule("luaevent.new.independent")
 @pytest.mark.parametrize("made", ["before", "after"])
 def test_a_loop_does_not_wait_for_the_events_of_another_base(
-    luaevent: Luaevent, wires: Wires, made: str
+    luaevent: Luaevent, channels: Channels, made: str
 ) -> None:
     """The other base has a reader for which nothing comes, and a timer that ends it."""
     empty = luaevent.new() if made == "before" else None
-    other = Stage(luaevent)
-    near, _far = wires.pair()
+    other = LuaeventDriver(luaevent)
+    near, _far = channels.pair()
     other.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     other.after("timer", _LONG, other.end)
     (empty or luaevent.new()).loop()
@@ -78,16 +80,16 @@ def test_a_loop_does_not_wait_for_the_events_of_another_base(
 
 @rule("luaevent.new.independent")
 @pytest.mark.parametrize("first", ["reads", "writes"])
-def test_two_bases_watch_one_descriptor(luaevent: Luaevent, wires: Wires, first: str) -> None:
+def test_two_bases_watch_one_descriptor(luaevent: Luaevent, channels: Channels, first: str) -> None:
     """What the first base stops watching, by LEAVE, the second one still sees."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"unread")
     read, write = luaevent.EV_READ, luaevent.EV_WRITE
-    one, two = Stage(luaevent), Stage(luaevent)
+    one, two = LuaeventDriver(luaevent), LuaeventDriver(luaevent)
     own, others = (read, write) if first == "reads" else (write, read)
     one.add("one", near.fileno(), own, luaevent.LEAVE)
     two.add("two", near.fileno(), others, luaevent.LEAVE)
-    same = Stage(luaevent)
+    same = LuaeventDriver(luaevent)
     same.add("same", near.fileno(), own, luaevent.LEAVE)
     for stage in (one, two, same):
         stage.run()
@@ -98,10 +100,12 @@ def test_two_bases_watch_one_descriptor(luaevent: Luaevent, wires: Wires, first:
 
 
 @rule("luaevent.new.independent")
-def test_an_event_closed_in_one_base_stays_in_the_other(luaevent: Luaevent, wires: Wires) -> None:
+def test_an_event_closed_in_one_base_stays_in_the_other(
+    luaevent: Luaevent, channels: Channels
+) -> None:
     """Both bases watch the descriptor in the same direction, with the same callback's shape."""
-    near, _ = wires.pair()
-    one, two = Stage(luaevent), Stage(luaevent)
+    near, _ = channels.pair()
+    one, two = LuaeventDriver(luaevent), LuaeventDriver(luaevent)
     closed = one.add("one", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     two.add("two", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     closed.close()

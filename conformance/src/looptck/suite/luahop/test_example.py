@@ -12,12 +12,12 @@ from functools import partial
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_until, wait_readable
-from looptck.probes.stopwatch import COARSE, Stopwatch, assert_not_early
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires
 from looptck.profiles.luahop import Hop, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.hop_driver import poll_for, poll_until, wait_readable
+from looptck.testing.stopwatch import COARSE, Stopwatch, assert_not_early
+from looptck.testing.trace import Trace
 
 _WOULD_BLOCK = "would block"
 
@@ -74,13 +74,13 @@ class Server:
 class Town:
     """The server on a loop, and what its clients see."""
 
-    def __init__(self, luahop: Luahop, wires: Wires) -> None:
+    def __init__(self, luahop: Luahop, channels: Channels) -> None:
         self.hop = luahop.new()
-        self._wires = wires
-        self._listening = wires.listener()
+        self._wires = channels
+        self._listening = channels.listener()
         self.server = Server(self.hop, self._listening)
         self.said = self.server.said
-        wires.keep(self._close)
+        channels.keep(self._close)
 
     def connect(self) -> socket.socket:
         """A client, accepted by the server."""
@@ -118,9 +118,9 @@ END = ["Read 0 bytes", "Read -1 bytes"]
 
 
 @rule("luahop.example.echo")
-def test_a_client_is_served_to_the_end(luahop: Luahop, wires: Wires) -> None:
+def test_a_client_is_served_to_the_end(luahop: Luahop, channels: Channels) -> None:
     """Two messages, so that the listener must still be there after the first."""
-    town = Town(luahop, wires)
+    town = Town(luahop, channels)
     client = town.connect()
     for data in (b"hello", b"world"):
         client.send(data)
@@ -134,10 +134,10 @@ def test_a_client_is_served_to_the_end(luahop: Luahop, wires: Wires) -> None:
 @rule("luahop.example.echo")
 @pytest.mark.parametrize("leaves", [0, 1, 2])
 def test_the_others_are_served_after_one_has_left(
-    luahop: Luahop, wires: Wires, leaves: int
+    luahop: Luahop, channels: Channels, leaves: int
 ) -> None:
     """The first, second or third of three leaves; then a new one comes, maybe with its number."""
-    town = Town(luahop, wires)
+    town = Town(luahop, channels)
     clients = [town.connect() for _ in range(3)]
     for number, client in enumerate(clients):
         client.send(b"hello")
@@ -159,9 +159,9 @@ def test_the_others_are_served_after_one_has_left(
 
 
 @rule("luahop.example.echo")
-def test_clients_that_come_and_go_one_after_the_other(luahop: Luahop, wires: Wires) -> None:
+def test_clients_that_come_and_go_one_after_the_other(luahop: Luahop, channels: Channels) -> None:
     """Each gets a number that an earlier one had."""
-    town = Town(luahop, wires)
+    town = Town(luahop, channels)
     for number in range(4):
         client = town.connect()
         data = b"client %d" % number
@@ -172,9 +172,9 @@ def test_clients_that_come_and_go_one_after_the_other(luahop: Luahop, wires: Wir
 
 
 @rule("luahop.example.echo")
-def test_two_clients_leave_in_one_batch(luahop: Luahop, wires: Wires) -> None:
+def test_two_clients_leave_in_one_batch(luahop: Luahop, channels: Channels) -> None:
     """Both ends are known to the kernel before the server polls; a third client stays."""
-    town = Town(luahop, wires)
+    town = Town(luahop, channels)
     clients = [town.connect() for _ in range(3)]
     town.said.clear()
     for client in clients[:2]:
@@ -190,13 +190,13 @@ def test_two_clients_leave_in_one_batch(luahop: Luahop, wires: Wires) -> None:
 @rule("luahop.example.new-client")
 @pytest.mark.parametrize("count", [1, 3])
 def test_each_client_is_greeted_once_with_its_address(
-    luahop: Luahop, wires: Wires, count: int
+    luahop: Luahop, channels: Channels, count: int
 ) -> None:
     """All connect before the server polls, so that the callback runs again for each."""
     hop = luahop.new()
-    listening = wires.listener()
+    listening = channels.listener()
     server = Server(hop, listening)
-    clients = [wires.connect(listening) for _ in range(count)]
+    clients = [channels.connect(listening) for _ in range(count)]
     for number in range(1, count + 1):
         if len(server.said) < number:
             wait_readable([listening])
@@ -206,7 +206,7 @@ def test_each_client_is_greeted_once_with_its_address(
     assert sorted(server.said) == sorted(expected)
     server.said.clear()
     for number, served in enumerate(server.clients):
-        wires.keep(served.close)
+        channels.keep(served.close)
         peer = next(c for c in clients if c.getsockname() == served.getpeername())
         peer.send(b"x")
         wait_readable([served])
@@ -223,9 +223,11 @@ def reached(trace: Trace, length: int) -> bool:
 
 
 @rule("luahop.example.new-client")
-def test_clients_that_come_one_by_one_are_greeted_one_by_one(luahop: Luahop, wires: Wires) -> None:
+def test_clients_that_come_one_by_one_are_greeted_one_by_one(
+    luahop: Luahop, channels: Channels
+) -> None:
     """The loop polls past a timer after each, in which nobody may be greeted again."""
-    town = Town(luahop, wires)
+    town = Town(luahop, channels)
     expected: list[str] = []
     for _ in range(3):
         client = town.connect()
@@ -235,11 +237,11 @@ def test_clients_that_come_one_by_one_are_greeted_one_by_one(luahop: Luahop, wir
 
 
 @rule("luahop.example.drain")
-def test_one_call_reads_a_burst_to_its_end(luahop: Luahop, wires: Wires) -> None:
+def test_one_call_reads_a_burst_to_its_end(luahop: Luahop, channels: Channels) -> None:
     """A socket pair carries all ten thousand bytes before the first poll."""
     hop = luahop.new()
-    server = Server(hop, wires.listener())
-    near, far = wires.pair()
+    server = Server(hop, channels.listener())
+    near, far = channels.pair()
     for end, option in ((near, socket.SO_RCVBUF), (far, socket.SO_SNDBUF)):
         end.setsockopt(socket.SOL_SOCKET, option, 65536)
     server.handle(near, "nowhere", 0)
@@ -257,12 +259,12 @@ def test_one_call_reads_a_burst_to_its_end(luahop: Luahop, wires: Wires) -> None
 
 @rule("luahop.example.drain")
 def test_a_read_that_would_block_leaves_the_other_clients_alone(
-    luahop: Luahop, wires: Wires
+    luahop: Luahop, channels: Channels
 ) -> None:
     """Two clients in one batch; each is read until it would block."""
     hop = luahop.new()
-    server = Server(hop, wires.listener())
-    pairs = [wires.pair() for _ in range(2)]
+    server = Server(hop, channels.listener())
+    pairs = [channels.pair() for _ in range(2)]
     for near, _ in pairs:
         server.handle(near, "nowhere", 0)
     for _ in range(2):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import why_refused
-from looptck.probes.trace import Trace
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.hop_driver import error_of
+from looptck.testing.observation import Observation
+from looptck.testing.trace import Trace
 
 
 @rule("luahop.ext.loop-stop")
@@ -20,7 +20,7 @@ def test_loop_and_stop(luahop: Luahop, trace: Trace, observe: Observation) -> No
         if not callable(getattr(hop, name, None)):
             observe(f"no {name}")
             return
-    error = why_refused(hop.stop)
+    error = error_of(hop.stop)
     observe(f"raises {type(error).__name__}" if error else "is accepted", of="stop before loop")
 
     def stop() -> None:
@@ -32,7 +32,7 @@ def test_loop_and_stop(luahop: Luahop, trace: Trace, observe: Observation) -> No
     hop.set_timeout({"ms": 2}, lambda: trace("same time"))
     for milliseconds in range(10, 60, 10):
         hop.set_timeout({"ms": milliseconds}, stop)
-    error = why_refused(hop.loop)
+    error = error_of(hop.loop)
     if error is not None:
         observe.raised(error, of="loop")
         return

@@ -9,13 +9,13 @@ from functools import partial
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_until, wait_readable
-from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.trace import Trace
-from looptck.probes.urgent import urgent_wire
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.hop_driver import poll_for, poll_until, wait_readable
+from looptck.testing.situations import Situation, everywhere, luahop_in
+from looptck.testing.trace import Trace
+from looptck.testing.urgent_data import urgent_wire
 
 either = pytest.mark.parametrize("mask", ["r", "w"])
 
@@ -31,10 +31,10 @@ def read_once(near: End, trace: Trace) -> None:
 @pytest.mark.parametrize("data", [b"", b"last words"], ids=["silent", "data"])
 @pytest.mark.parametrize("early", [True, False], ids=["ended-first", "set-first"])
 def test_the_reader_meets_the_end(
-    luahop: Luahop, wires: Wires, trace: Trace, kind: str, how: str, data: bytes, early: bool
+    luahop: Luahop, channels: Channels, trace: Trace, kind: str, how: str, data: bytes, early: bool
 ) -> None:
     """The end may come with the data or after them, so the calls are counted by the data."""
-    near, far = wires.pair() if kind == "pair" else wires.tcp_pair()
+    near, far = channels.pair() if kind == "pair" else channels.tcp_pair()
     hop = luahop.new()
 
     def watch() -> None:
@@ -67,10 +67,10 @@ def reached(trace: Trace, length: int) -> bool:
 
 @rule("luahop.listener.eof")
 def test_the_end_of_one_connection_is_not_the_end_of_another(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """One of three ends; the others go on to work."""
-    pairs = [wires.pair() for _ in range(3)]
+    pairs = [channels.pair() for _ in range(3)]
     hop = luahop.new()
     for near, _ in pairs:
         hop.set_listener(near.fileno(), "r", partial(read_once, near, trace))
@@ -87,10 +87,10 @@ def test_the_end_of_one_connection_is_not_the_end_of_another(
 @everywhere
 @pytest.mark.parametrize("data", [b"", b"last words"], ids=["silent", "data"])
 def test_the_reader_of_a_pipe_meets_the_end(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, data: bytes
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, data: bytes
 ) -> None:
     """Set before the end; the writer has been silent, so that a hang-up is all there is."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
     hop = luahop.new()
     luahop_in(
         situation,
@@ -111,10 +111,10 @@ def test_the_reader_of_a_pipe_meets_the_end(
 @rule("luahop.listener.eof-pipe")
 @everywhere
 def test_the_reader_of_a_pipe_that_ended_before(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation
 ) -> None:
     """Nothing changes after the listener is set, so only the state can tell."""
-    near, far = wires.pipe()
+    near, far = channels.pipe()
     far.close()
     hop = luahop.new()
     luahop_in(
@@ -131,7 +131,7 @@ def test_the_reader_of_a_pipe_that_ended_before(
 @pytest.mark.parametrize("drains", [True, False], ids=["taking", "leaving"])
 @either
 def test_every_one_of_many_is_called(
-    luahop: Luahop, wires: Wires, count: int, drains: bool, mask: str
+    luahop: Luahop, channels: Channels, count: int, drains: bool, mask: str
 ) -> None:
     """Where all stay ready, a loop that always begins at the same end shows."""
     called: set[int] = set()
@@ -143,7 +143,7 @@ def test_every_one_of_many_is_called(
             drain(near) if mask == "r" else fill(near)
 
     for number in range(count):
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
         hop.set_listener(near.fileno(), mask, partial(on_ready, number, near))
     what = f"each of {count} ready listeners is called"
@@ -153,16 +153,16 @@ def test_every_one_of_many_is_called(
 
 @rule("luahop.listener.many-ready")
 def test_a_busy_descriptor_does_not_starve_the_others(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Ten are always writable, registered before and after the one that has something to read."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     for number in range(11):
         if number == 5:
             hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
         else:
-            hop.set_listener(wires.pair()[0].fileno(), "w", lambda: None)
+            hop.set_listener(channels.pair()[0].fileno(), "w", lambda: None)
     for data in (b"1", b"2"):
         far.send(data)
         poll_until(
@@ -197,10 +197,10 @@ KINDS: dict[str, Callable[[Trace], Callable[[], object]]] = {
 @either
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_callback_lives_as_long_as_its_listener(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, kind: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str, kind: str
 ) -> None:
     """Garbage is collected before the descriptor is ready for the first time, and again later."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     hop = luahop.new()
     luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), mask, KINDS[kind](trace)))
@@ -221,13 +221,13 @@ def test_a_callback_lives_as_long_as_its_listener(
 @rule("luahop.listener.not-ready")
 @everywhere
 def test_an_urgent_byte_that_no_read_returns_is_not_readable(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation
 ) -> None:
     """The kernel announces it apart from data.  A byte that can be read comes later."""
-    wire = urgent_wire(wires)
-    if wire is None:
+    channel = urgent_wire(channels)
+    if channel is None:
         return  # this system puts urgent bytes in line: a read returns them
-    near, far = wire
+    near, far = channel
     hop = luahop.new()
 
     def called() -> None:

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import why_refused
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luahop import Hop, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.hop_driver import error_of
+from looptck.testing.observation import Observation
+from looptck.testing.trace import Trace
 
 # More than any loop needs to serve two descriptors.
 _ROUNDS = 20
@@ -32,7 +32,7 @@ def polled(hop: Hop, done: Callable[[], object], milliseconds: float = 5) -> str
     for _ in range(_ROUNDS):
         if done() or over:
             break
-        error = why_refused(hop.poll)
+        error = error_of(hop.poll)
         raised = raised or (type(error).__name__ if error else "")
     return raised
 
@@ -44,16 +44,16 @@ def never() -> bool:
 @rule("luahop.listener.mask-rw")
 @pytest.mark.parametrize("ready", ["only writable", "only readable", "both"])
 def test_rw_stands_for_both(
-    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, ready: str
+    luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, ready: str
 ) -> None:
     """Counted in the first poll that calls anything."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if ready != "only writable":
         far.send(b"x")
     if ready == "only readable":
         fill(near)
     hop = luahop.new()
-    error = why_refused(hop.set_listener, near.fileno(), "rw", lambda: trace("called"))
+    error = error_of(hop.set_listener, near.fileno(), "rw", lambda: trace("called"))
     if error is not None:
         observe.raised(error, of=ready)
         return
@@ -66,15 +66,15 @@ def test_rw_stands_for_both(
 @rule("luahop.listener.rw-partial-override")
 @pytest.mark.parametrize("mask", ["r", "w"])
 def test_one_half_of_rw_is_replaced(
-    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, mask: str
 ) -> None:
     """Both directions are ready; recorded is everyone called in the first poll that calls."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
-    error = why_refused(hop.set_listener, near.fileno(), "rw", lambda: trace("rw"))
+    error = error_of(hop.set_listener, near.fileno(), "rw", lambda: trace("rw"))
     if error is None:
-        error = why_refused(hop.set_listener, near.fileno(), mask, lambda: trace(mask))
+        error = error_of(hop.set_listener, near.fileno(), mask, lambda: trace(mask))
     if error is not None:
         observe.raised(error, of=mask)
         return
@@ -85,10 +85,10 @@ def test_one_half_of_rw_is_replaced(
 @rule("luahop.listener.rw-order")
 @pytest.mark.parametrize("first_set", ["r", "w"])
 def test_which_direction_comes_first(
-    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, first_set: str
+    luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, first_set: str
 ) -> None:
     """Both directions are ready before the first poll."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     for mask in ("r", "w") if first_set == "r" else ("w", "r"):
@@ -100,13 +100,13 @@ def test_which_direction_comes_first(
 @rule("luahop.listener.close-without-remove")
 @pytest.mark.parametrize("twin", [False, True], ids=["gone", "duplicate-alive"])
 def test_a_registered_descriptor_is_closed(
-    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, twin: bool
+    luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, twin: bool
 ) -> None:
     """The descriptor is readable when it is closed; then its number is used again."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     number = near.fileno()
     if twin:
-        wires.numbered(near, 500)
+        channels.numbered(near, 500)
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(number, "r", lambda: trace("called"))
@@ -116,11 +116,11 @@ def test_a_registered_descriptor_is_closed(
     raised = polled(hop, never)
     case = "a duplicate is open" if twin else "closed"
     observe(f"poll raises {raised}" if raised else "called" if trace else "not called", of=case)
-    other, peer = wires.pair()
-    again = wires.numbered(other, number)
+    other, peer = channels.pair()
+    again = channels.numbered(other, number)
     peer.send(b"y")
     trace.clear()
-    error = why_refused(hop.set_listener, again.fileno(), "r", lambda: trace("again"))
+    error = error_of(hop.set_listener, again.fileno(), "r", lambda: trace("again"))
     case += ", number registered again"
     if error is not None:
         observe.raised(error, of=case)
@@ -131,7 +131,7 @@ def test_a_registered_descriptor_is_closed(
 
 @rule("luahop.listener.callback-args")
 def test_how_many_arguments_a_callback_is_given(
-    luahop: Luahop, wires: Wires, observe: Observation
+    luahop: Luahop, channels: Channels, observe: Observation
 ) -> None:
     """None reaches a callback without parameters, or it could not be called."""
     given: list[int] = []
@@ -149,7 +149,7 @@ def test_how_many_arguments_a_callback_is_given(
     callbacks = {"no": none, "optional": optional, "any number of": any_number}
     for what, callback in callbacks.items():
         given.clear()
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
         hop = luahop.new()
         hop.set_listener(near.fileno(), "r", callback)
@@ -163,10 +163,10 @@ def test_how_many_arguments_a_callback_is_given(
 @rule("luahop.listener.type-arg")
 @pytest.mark.parametrize("case", ["reader", "writer", "both ready", "timer"])
 def test_what_the_third_argument_says(
-    luahop: Luahop, wires: Wires, observe: Observation, case: str
+    luahop: Luahop, channels: Channels, observe: Observation, case: str
 ) -> None:
     """The callbacks take whatever comes."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     third: list[str] = []
 
@@ -187,19 +187,19 @@ def test_what_the_third_argument_says(
 
 @rule("luahop.listener.err-write")
 def test_a_pipe_without_readers(
-    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation
+    luahop: Luahop, channels: Channels, trace: Trace, observe: Observation
 ) -> None:
     """With room in the pipe and without: the kernel reports less in the second case."""
     for case in ("with room", "full"):
         trace.clear()
-        reading, writing = wires.pipe()
+        reading, writing = channels.pipe()
         if case == "full":
             fill(writing)
         reading.close()
         hop = luahop.new()
 
         def on_write(writing: Any = writing) -> None:
-            error = why_refused(writing.send, b"x")
+            error = error_of(writing.send, b"x")
             trace(f"called, the write meets {type(error).__name__}")
 
         hop.set_listener(writing.fileno(), "w", on_write)
@@ -214,10 +214,10 @@ class MishapError(Exception):
 
 @rule("luahop.listener.error-in-callback")
 def test_a_ready_callback_raises(
-    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation
+    luahop: Luahop, channels: Channels, trace: Trace, observe: Observation
 ) -> None:
     """Both of two ready listeners raise in their first call and then behave."""
-    pairs = [wires.pair() for _ in range(2)]
+    pairs = [channels.pair() for _ in range(2)]
     hop = luahop.new()
 
     def on_read(number: int) -> None:
@@ -229,7 +229,7 @@ def test_a_ready_callback_raises(
     for number, (near, far) in enumerate(pairs):
         far.send(b"x")
         hop.set_listener(near.fileno(), "r", partial(on_read, number))
-    error = why_refused(hop.poll)
+    error = error_of(hop.poll)
     observe(f"poll raises {type(error).__name__}" if error else "poll returns", of="two raise")
     observe(f"{len(set(trace))} of 2", of="called in that poll")
     polled(hop, lambda: len(set(trace)) == 2)
@@ -260,10 +260,10 @@ def test_an_interval_raises(luahop: Luahop, trace: Trace, observe: Observation) 
     "value", [None, False, True, 0, 1, -1, "r", (), object], ids=lambda value: repr(value)[:12]
 )
 def test_what_a_callback_returns(
-    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation, value: object
+    luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, value: object
 ) -> None:
     """The descriptor stays readable, so a listener that stays is called again."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 

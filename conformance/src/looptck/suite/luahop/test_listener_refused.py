@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_until, why_refused
-from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import error_of, poll_for, poll_until
+from looptck.testing.situations import Situation, everywhere, luahop_in
+from looptck.testing.trace import Trace
 
 either = pytest.mark.parametrize("mask", ["r", "w"])
 
@@ -25,14 +25,14 @@ _MEANINGLESS = ["x", ""]
 @either
 @pytest.mark.parametrize("number", [-1, -5, 3998, 10**6, 2**31 - 1, 2**31])
 def test_a_number_without_an_open_file_does_no_harm(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, number: int
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str, number: int
 ) -> None:
     """Whether the call raises is open; the loop goes on for the others."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
     luahop_in(
-        situation, hop, lambda: why_refused(hop.set_listener, number, mask, lambda: trace("bad"))
+        situation, hop, lambda: error_of(hop.set_listener, number, mask, lambda: trace("bad"))
     )
     far.send(b"x")
     poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
@@ -44,10 +44,10 @@ def test_a_number_without_an_open_file_does_no_harm(
 @either
 @pytest.mark.parametrize("known", [False, True], ids=["new", "removed-before"])
 def test_a_closed_number_that_was_refused_leaves_no_trace(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str, known: bool
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str, known: bool
 ) -> None:
     """Afterwards the number belongs to another socket, ready both ways and not registered."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     number = near.fileno()
     hop = luahop.new()
     if known:
@@ -56,11 +56,11 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
         hop.remove_listener(number, mask)
         trace.clear()
     near.close()
-    error = why_refused(hop.set_listener, number, mask, lambda: trace("refused"))
+    error = error_of(hop.set_listener, number, mask, lambda: trace("refused"))
     if error is None:
         return  # what becomes of a listener for a closed descriptor is open
     poll_for(hop, 2, trace)
-    late, far = wires.pair_at(number)
+    late, far = channels.pair_at(number)
     far.send(b"x")
     poll_for(hop, 2, trace)
     assert trace == [], "a listener that was refused is called once its number is open again"
@@ -72,15 +72,15 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
 @rule("luahop.listener.bad-fd")
 @either
 def test_a_bad_number_is_no_harm_to_a_listener_that_was_set_before(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """A bad number comes between the registration and the call of good ones, several times."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), mask, lambda: trace("good"))
     for number in (-1, 3998, -1):
-        why_refused(hop.set_listener, number, mask, lambda: trace("bad"))
+        error_of(hop.set_listener, number, mask, lambda: trace("bad"))
         trace.clear()
         poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
         assert set(trace) == {"good"}
@@ -91,20 +91,20 @@ def test_a_bad_number_is_no_harm_to_a_listener_that_was_set_before(
 @either
 @pytest.mark.parametrize("callback", ["print", 42, [print]], ids=["text", "number", "list"])
 def test_what_cannot_be_called_is_refused(
-    luahop: Luahop, wires: Wires, situation: Situation, mask: str, callback: Any
+    luahop: Luahop, channels: Channels, situation: Situation, mask: str, callback: Any
 ) -> None:
     """The descriptor is ready, so that something registered nevertheless would be called."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     raised: list[BaseException | None] = []
     luahop_in(
         situation,
         hop,
-        lambda: raised.append(why_refused(hop.set_listener, near.fileno(), mask, callback)),
+        lambda: raised.append(error_of(hop.set_listener, near.fileno(), mask, callback)),
     )
     assert raised[0] is not None, f"set_listener accepted {callback!r} for a callback"
-    error = why_refused(poll_for, hop, 3)
+    error = error_of(poll_for, hop, 3)
     assert error is None, f"{callback!r} was refused, but poll fails: {error}"
 
 
@@ -112,15 +112,15 @@ def test_what_cannot_be_called_is_refused(
 @either
 @pytest.mark.parametrize("callback", ["print", 42], ids=["text", "number"])
 def test_an_earlier_listener_outlives_the_refusal(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str, callback: Any
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str, callback: Any
 ) -> None:
     """Refused once before the first poll and once after it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), mask, lambda: trace("good"))
     for _ in range(2):
-        error = why_refused(hop.set_listener, near.fileno(), mask, callback)
+        error = error_of(hop.set_listener, near.fileno(), mask, callback)
         assert error is not None, f"set_listener accepted {callback!r} for a callback"
         trace.clear()
         poll_until(hop, "the listener that was set before is still called", lambda: trace)
@@ -130,11 +130,11 @@ def test_an_earlier_listener_outlives_the_refusal(
 @everywhere
 @pytest.mark.parametrize("mask", ["x", "", "R", "W", "wr", "rx", None, 1])
 def test_a_mask_that_names_no_direction_is_refused(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: Any
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: Any
 ) -> None:
     """The descriptor is ready both ways, so that whatever was registered would be called.  A
     mask that can be read as a direction, or as the usual one, may be taken for it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     raised: list[BaseException | None] = []
@@ -142,7 +142,7 @@ def test_a_mask_that_names_no_direction_is_refused(
         situation,
         hop,
         lambda: raised.append(
-            why_refused(hop.set_listener, near.fileno(), mask, lambda: trace("called"))
+            error_of(hop.set_listener, near.fileno(), mask, lambda: trace("called"))
         ),
     )
     if raised[0] is None:
@@ -156,17 +156,17 @@ def test_a_mask_that_names_no_direction_is_refused(
 @pytest.mark.parametrize("mask", _MEANINGLESS)
 @pytest.mark.parametrize("good", ["r", "w"])
 def test_a_refused_mask_leaves_what_is_registered(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: Any, good: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: Any, good: str
 ) -> None:
     """Both functions refuse it, before the first poll and after it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), good, lambda: trace("good"))
     for _ in range(2):
-        error = why_refused(hop.set_listener, near.fileno(), mask, lambda: trace("bad"))
+        error = error_of(hop.set_listener, near.fileno(), mask, lambda: trace("bad"))
         assert error is not None, f"set_listener accepted the mask {mask!r}"
-        error = why_refused(hop.remove_listener, near.fileno(), mask)
+        error = error_of(hop.remove_listener, near.fileno(), mask)
         assert error is not None, f"remove_listener accepted the mask {mask!r}"
         trace.clear()
         poll_until(hop, "the listener that was set before is still called", lambda: trace)
@@ -176,24 +176,24 @@ def test_a_refused_mask_leaves_what_is_registered(
 @rule("luahop.listener.mask-domain")
 @pytest.mark.parametrize("mask", _MEANINGLESS)
 def test_removing_with_another_mask_is_refused_without_a_listener_too(
-    luahop: Luahop, wires: Wires, mask: Any
+    luahop: Luahop, channels: Channels, mask: Any
 ) -> None:
     """A mask is wrong whether or not there is something to remove."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     hop = luahop.new()
-    error = why_refused(hop.remove_listener, near.fileno(), mask)
+    error = error_of(hop.remove_listener, near.fileno(), mask)
     assert error is not None, f"remove_listener accepted the mask {mask!r}"
 
 
 @rule("luahop.listener.mask-domain")
 @either
-def test_the_two_masks_are_accepted(luahop: Luahop, wires: Wires, mask: str) -> None:
+def test_the_two_masks_are_accepted(luahop: Luahop, channels: Channels, mask: str) -> None:
     """In both functions, each on a descriptor of its own."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     hop = luahop.new()
     for call in (
         partial(hop.set_listener, near.fileno(), mask, lambda: None),
         partial(hop.remove_listener, near.fileno(), mask),
     ):
-        error = why_refused(call)
+        error = error_of(call)
         assert error is None, f"{mask!r} was refused: {error!r}"

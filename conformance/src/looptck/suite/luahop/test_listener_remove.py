@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_for, poll_rounds, poll_until, why_refused
-from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.trace import Trace
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.luahop import Hop, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.hop_driver import error_of, poll_for, poll_rounds, poll_until
+from looptck.testing.observation import Observation
+from looptck.testing.situations import Situation, everywhere, luahop_in
+from looptck.testing.trace import Trace
 
 either = pytest.mark.parametrize("mask", ["r", "w"])
 
@@ -30,10 +30,10 @@ def other(mask: str) -> str:
 @everywhere
 @either
 def test_a_removed_listener_is_not_called(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str
 ) -> None:
     """Ready just before the removal and again after it, while a timer keeps the loop awake."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     hop = luahop.new()
     hop.set_listener(near.fileno(), mask, lambda: trace("called"))
@@ -58,10 +58,10 @@ def test_a_removed_listener_is_not_called(
 @rule("luahop.listener.remove")
 @either
 def test_a_listener_that_was_called_before_can_be_removed(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """It leaves its descriptor ready, so that the next round would call it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), mask, lambda: trace("called"))
@@ -76,10 +76,10 @@ def test_a_listener_that_was_called_before_can_be_removed(
 @everywhere
 @either
 def test_a_removed_descriptor_can_be_registered_again(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str
 ) -> None:
     """Three times, polled in between, so that the poller has to learn and to forget."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     hop = luahop.new()
 
@@ -109,12 +109,12 @@ def test_a_removed_descriptor_can_be_registered_again(
 
 @rule("luahop.listener.remove")
 def test_removing_one_descriptor_leaves_the_others(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """The removed one is first, in the middle or last of three, one after the other."""
     for removed in range(3):
         trace.clear()
-        pairs = [wires.pair() for _ in range(3)]
+        pairs = [channels.pair() for _ in range(3)]
         hop = luahop.new()
         for number, (near, far) in enumerate(pairs):
             hop.set_listener(near.fileno(), "r", partial(note, trace, number, near))
@@ -134,10 +134,10 @@ def note(trace: Trace, number: int, near: End) -> None:
 @either
 @pytest.mark.parametrize("polled", [False, True], ids=["unpolled", "polled"])
 def test_the_direction_that_is_not_named_stays(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str, polled: bool
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str, polled: bool
 ) -> None:
     """Both directions are ready all the time; `mask` is removed."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace("r"))
@@ -154,15 +154,15 @@ def test_the_direction_that_is_not_named_stays(
 @rule("luahop.listener.remove-mask")
 @either
 def test_removing_a_direction_that_is_not_set_changes_nothing(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """Removed twice and polled in between, so that the poller is told as well."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), mask, lambda: trace(mask))
     for _ in range(2):
-        why_refused(hop.remove_listener, near.fileno(), other(mask))  # it may raise
+        error_of(hop.remove_listener, near.fileno(), other(mask))  # it may raise
         trace.clear()
         poll_until(hop, f"{mask!r} is called after {other(mask)!r} was removed", lambda: trace)
     assert set(trace) == {mask}
@@ -172,12 +172,12 @@ def test_removing_a_direction_that_is_not_set_changes_nothing(
 @either
 @pytest.mark.parametrize("polled", [False, True], ids=["unpolled", "polled"])
 def test_half_of_an_rw_listener_can_be_removed(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str, polled: bool
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str, polled: bool
 ) -> None:
     """First only the half that is left is ready, then only the removed one."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     hop = luahop.new()
-    if why_refused(hop.set_listener, near.fileno(), "rw", lambda: trace("called")):
+    if error_of(hop.set_listener, near.fileno(), "rw", lambda: trace("called")):
         return  # "rw" is no mask of the document's
     if polled:
         poll_until(hop, "the listener of both directions is called", lambda: trace)
@@ -216,7 +216,7 @@ def remove_what_is_not_there(
         if case == "closed":
             near.close()
         for _ in range(2):
-            raised.append(why_refused(hop.remove_listener, number, mask))
+            raised.append(error_of(hop.remove_listener, number, mask))
 
     luahop_in(situation, hop, act)
     return raised
@@ -227,11 +227,11 @@ def remove_what_is_not_there(
 @either
 @what_is_not_there
 def test_removing_nothing_disturbs_nobody(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, case: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str, case: str
 ) -> None:
     """Whether it raises is open; another descriptor's listener stays."""
-    near, far = wires.pair()
-    bystander, to_bystander = wires.pair()
+    near, far = channels.pair()
+    bystander, to_bystander = channels.pair()
     hop = luahop.new()
     hop.set_listener(bystander.fileno(), "r", lambda: trace(f"bystander {drain(bystander)!r}"))
     remove_what_is_not_there(hop, near, situation, mask, case)
@@ -249,13 +249,13 @@ def test_removing_nothing_disturbs_nobody(
 @what_is_not_there
 def test_what_removing_nothing_raises(
     luahop: Luahop,
-    wires: Wires,
+    channels: Channels,
     observe: Observation,
     situation: Situation,
     mask: str,
     case: str,
 ) -> None:
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     raised = remove_what_is_not_there(luahop.new(), near, situation, mask, case)
     told = [type(error).__name__ if error else "nothing" for error in raised]
     observe(f"raises {', then '.join(dict.fromkeys(told))}", of=f"{case}, {mask!r}, {situation}")

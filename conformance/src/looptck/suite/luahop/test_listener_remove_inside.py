@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_until, wait_readable
-from looptck.probes.trace import Trace
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.hop_driver import poll_for, poll_until, wait_readable
+from looptck.testing.trace import Trace
 
 either = pytest.mark.parametrize("mask", ["r", "w"])
 
@@ -26,11 +26,11 @@ def other(mask: str) -> str:
     return "w" if mask == "r" else "r"
 
 
-def ends(wires: Wires, kind: str) -> tuple[End, End]:
+def ends(channels: Channels, kind: str) -> tuple[End, End]:
     """Two connected ends of that kind."""
     if kind == "pipe":
-        return wires.pipe()
-    return wires.pair() if kind == "pair" else wires.tcp_pair()
+        return channels.pipe()
+    return channels.pair() if kind == "pair" else channels.tcp_pair()
 
 
 def note(trace: Trace, number: int, near: End) -> None:
@@ -42,11 +42,11 @@ def note(trace: Trace, number: int, near: End) -> None:
 @pytest.mark.parametrize("kind", ["pair", "pipe", "tcp"])
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_callback_removes_itself_and_closes(
-    luahop: Luahop, wires: Wires, trace: Trace, kind: str, position: int
+    luahop: Luahop, channels: Channels, trace: Trace, kind: str, position: int
 ) -> None:
     """First, second or third of three that are ready; afterwards its number is used again."""
     hop = luahop.new()
-    near, far = ends(wires, kind)
+    near, far = ends(channels, kind)
     number = near.fileno()
 
     def on_end() -> None:
@@ -54,7 +54,7 @@ def test_a_callback_removes_itself_and_closes(
         hop.remove_listener(number, "r")
         near.close()
 
-    others = [wires.pair() for _ in range(2)]
+    others = [channels.pair() for _ in range(2)]
     watched: list[tuple[End, Callable[[], None]]] = [
         (end, partial(note, trace, at, end)) for at, (end, _) in enumerate(others)
     ]
@@ -67,7 +67,7 @@ def test_a_callback_removes_itself_and_closes(
     wait_readable([near])
     poll_until(hop, "three ready listeners are called", partial(reached, trace, 3))
     assert sorted(trace) == ["0", "1", "end b'bye'"]
-    _, to_later = wires.pair_at(number)
+    _, to_later = channels.pair_at(number)
     to_later.send(b"x")
     poll_for(hop, 4, trace)
     assert len(trace) == 3, "a listener was called after it removed itself and closed"
@@ -79,10 +79,10 @@ def test_a_callback_removes_itself_and_closes(
 @rule("luahop.listener.remove-inside-self")
 @either
 def test_a_callback_that_removed_itself_is_over(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """The descriptor stays open and ready, so only the removal can keep it silent."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 
@@ -100,10 +100,10 @@ def test_a_callback_that_removed_itself_is_over(
 @either
 @pytest.mark.parametrize("count", [2, 5])
 def test_of_several_that_remove_each_other_one_runs(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str, count: int
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str, count: int
 ) -> None:
     """All are ready in one batch; whichever comes first must be the only one."""
-    pairs = [wires.pair() for _ in range(count)]
+    pairs = [channels.pair() for _ in range(count)]
     hop = luahop.new()
 
     def remove_all(me: int) -> None:
@@ -120,9 +120,11 @@ def test_of_several_that_remove_each_other_one_runs(
 
 
 @rule("luahop.listener.remove-other-ready")
-def test_the_one_that_removes_the_others_stays(luahop: Luahop, wires: Wires, trace: Trace) -> None:
+def test_the_one_that_removes_the_others_stays(
+    luahop: Luahop, channels: Channels, trace: Trace
+) -> None:
     """It is called again later, and they are not, though they stay ready."""
-    pairs = [wires.pair() for _ in range(3)]
+    pairs = [channels.pair() for _ in range(3)]
     hop = luahop.new()
 
     def remove_others(me: int) -> None:
@@ -148,10 +150,10 @@ def test_the_one_that_removes_the_others_stays(luahop: Luahop, wires: Wires, tra
 
 @rule("luahop.listener.remove-other-ready")
 def test_a_timer_of_the_same_poll_removes_a_ready_listener(
-    luahop: Luahop, wires: Wires, clock: Clock, trace: Trace
+    luahop: Luahop, channels: Channels, clock: Clock, trace: Trace
 ) -> None:
     """Whichever comes first: once the timer has fired, the listener is silent."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     hop = luahop.new()
 
     def on_timer() -> None:
@@ -175,10 +177,10 @@ def test_a_timer_of_the_same_poll_removes_a_ready_listener(
 @rule("luahop.listener.remove-write-from-read")
 @pytest.mark.parametrize("first_set", ["r", "w"])
 def test_of_two_directions_that_remove_each_other_one_runs(
-    luahop: Luahop, wires: Wires, trace: Trace, first_set: str
+    luahop: Luahop, channels: Channels, trace: Trace, first_set: str
 ) -> None:
     """Both are ready at once; the one that runs leaves nobody behind, not even itself."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 
@@ -197,10 +199,10 @@ def test_of_two_directions_that_remove_each_other_one_runs(
 @rule("luahop.listener.remove-write-from-read")
 @pytest.mark.parametrize("first_set", ["r", "w"])
 def test_the_direction_that_removes_the_other_stays(
-    luahop: Luahop, wires: Wires, trace: Trace, first_set: str
+    luahop: Luahop, channels: Channels, trace: Trace, first_set: str
 ) -> None:
     """The descriptor stays ready both ways, so the removed one is missing by its removal only."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 
@@ -217,10 +219,10 @@ def test_the_direction_that_removes_the_other_stays(
 
 @rule("luahop.listener.remove-write-from-read")
 def test_both_directions_go_from_inside_one_callback(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """The descriptor is closed as well, before the second direction could have its turn."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     number = near.fileno()
     far.send(b"x")
     hop = luahop.new()
@@ -242,7 +244,7 @@ def test_both_directions_go_from_inside_one_callback(
 @pytest.mark.parametrize("count", [2, 4])
 @pytest.mark.parametrize("same_callback", [False, True], ids=["new-callback", "same-callback"])
 def test_a_reused_number_is_not_called_for_the_old_readiness(
-    luahop: Luahop, wires: Wires, trace: Trace, count: int, same_callback: bool
+    luahop: Luahop, channels: Channels, trace: Trace, count: int, same_callback: bool
 ) -> None:
     """All are ready in one batch; whichever comes first puts a silent socket in another's place.
 
@@ -250,7 +252,7 @@ def test_a_reused_number_is_not_called_for_the_old_readiness(
     would be, defeats a loop that tells listeners apart by their callback.
     """
     hop = luahop.new()
-    pairs = [wires.pair() for _ in range(count)]
+    pairs = [channels.pair() for _ in range(count)]
     fresh: list[socket.socket] = []
     senders: list[socket.socket] = []
     callbacks: list[Callable[[], None]] = []
@@ -276,7 +278,7 @@ def test_a_reused_number_is_not_called_for_the_old_readiness(
         fd = near.fileno()
         hop.remove_listener(fd, "r")
         near.close()
-        new, to_new = wires.pair_at(fd)
+        new, to_new = channels.pair_at(fd)
         fresh.append(new)
         senders.append(to_new)
         hop.set_listener(new.fileno(), "r", callbacks[number] if same_callback else on_fresh)
@@ -296,11 +298,11 @@ def test_a_reused_number_is_not_called_for_the_old_readiness(
 
 @rule("luahop.listener.fd-reuse-same-poll")
 def test_a_reused_number_is_not_writable_because_the_old_one_was(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """The new socket has no room to send; both old ones had."""
     hop = luahop.new()
-    pairs = [wires.pair(), wires.pair()]
+    pairs = [channels.pair(), channels.pair()]
     peers: list[socket.socket] = []
 
     def swap(me: int) -> None:
@@ -311,7 +313,7 @@ def test_a_reused_number_is_not_writable_because_the_old_one_was(
         fd = near.fileno()
         hop.remove_listener(fd, "w")
         near.close()
-        new, far = wires.pair_at(fd)
+        new, far = channels.pair_at(fd)
         fill(new)
         peers.append(far)
         hop.set_listener(new.fileno(), "w", lambda: trace("fresh"))
@@ -327,11 +329,11 @@ def test_a_reused_number_is_not_writable_because_the_old_one_was(
 
 @rule("luahop.listener.fd-reuse-same-poll")
 def test_a_reused_number_of_the_running_callbacks_own(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """It closes its own descriptor, ready both ways, and registers the next one with its number."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     fd = near.fileno()
     senders: list[socket.socket] = []
@@ -340,7 +342,7 @@ def test_a_reused_number_of_the_running_callbacks_own(
         hop.remove_listener(fd, "r")
         hop.remove_listener(fd, "w")
         near.close()
-        new, to_new = wires.pair_at(fd)
+        new, to_new = channels.pair_at(fd)
         fill(new)
         senders.append(to_new)
         for mask in "rw":

@@ -9,22 +9,22 @@ from functools import partial
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_rounds, poll_until, wait_readable
-from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.trace import Trace
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.luahop import Hop, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.hop_driver import poll_for, poll_rounds, poll_until, wait_readable
+from looptck.testing.situations import Situation, everywhere, luahop_in
+from looptck.testing.trace import Trace
 
 from_where = pytest.mark.parametrize("from_timer", [False, True], ids=["reader", "timer"])
 
 
-def call_once(hop: Hop, wires: Wires, act: Callable[[], object], *, from_timer: bool) -> None:
+def call_once(hop: Hop, channels: Channels, act: Callable[[], object], *, from_timer: bool) -> None:
     """Have *hop* call *act* once, from a timer or from a reader, when it is polled."""
     if from_timer:
         hop.set_timeout({"ms": 1}, act)
         return
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def on_read() -> None:
         drain(near)
@@ -38,10 +38,10 @@ def call_once(hop: Hop, wires: Wires, act: Callable[[], object], *, from_timer: 
 @from_where
 @pytest.mark.parametrize("mask", ["r", "w"])
 def test_a_ready_descriptor_registered_by_a_callback_is_called(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str, from_timer: bool
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str, from_timer: bool
 ) -> None:
     """Nothing but a far-off guard could wake a loop that looks only at what it had before."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 
@@ -49,7 +49,7 @@ def test_a_ready_descriptor_registered_by_a_callback_is_called(
         trace("outer")
         hop.set_listener(near.fileno(), mask, lambda: trace("inner"))
 
-    call_once(hop, wires, act, from_timer=from_timer)
+    call_once(hop, channels, act, from_timer=from_timer)
     poll_until(
         hop,
         "a listener set in a callback is called without another event",
@@ -61,17 +61,17 @@ def test_a_ready_descriptor_registered_by_a_callback_is_called(
 @rule("luahop.listener.set-inside-callback")
 @from_where
 def test_a_descriptor_registered_by_a_callback_is_called_when_it_becomes_ready(
-    luahop: Luahop, wires: Wires, trace: Trace, from_timer: bool
+    luahop: Luahop, channels: Channels, trace: Trace, from_timer: bool
 ) -> None:
     """It becomes ready some rounds later, when the callback that set it is long over."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     hop = luahop.new()
 
     def act() -> None:
         trace("outer")
         hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
 
-    call_once(hop, wires, act, from_timer=from_timer)
+    call_once(hop, channels, act, from_timer=from_timer)
     poll_until(hop, "the outer callback is called", lambda: trace)
     poll_for(hop, 3, trace)
     for data in (b"1", b"2"):
@@ -84,14 +84,14 @@ def test_a_descriptor_registered_by_a_callback_is_called_when_it_becomes_ready(
 
 @rule("luahop.listener.set-inside-callback")
 def test_every_callback_of_a_batch_may_set_listeners(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Five are ready at once and each sets another five, so tables grow under the batch."""
     hop = luahop.new()
     expected: set[str] = set()
 
     def watch(name: str, then: Callable[[], None]) -> None:
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
         expected.add(name)
 
@@ -115,13 +115,13 @@ def test_every_callback_of_a_batch_may_set_listeners(
 
 @rule("luahop.listener.set-inside-callback")
 def test_a_chain_of_callbacks_each_setting_the_next(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Each link is set by the one before, the last one by nobody outside the loop."""
     hop = luahop.new()
 
     def watch(number: int) -> None:
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
 
         def on_read() -> None:
@@ -142,10 +142,10 @@ def test_a_chain_of_callbacks_each_setting_the_next(
 @pytest.mark.parametrize("mask", ["r", "w"])
 @pytest.mark.parametrize("times", [1, 4])
 def test_only_the_newest_listener_is_called(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, mask: str, times: int
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str, times: int
 ) -> None:
     """Ready only after the replacement, so that a call of an older one is a fault."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     if mask == "w":
         fill(near)
     hop = luahop.new()
@@ -179,10 +179,10 @@ def reached(trace: Trace, length: int) -> bool:
 
 @rule("luahop.listener.replace")
 def test_the_old_listener_is_not_called_for_what_it_left(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """The old one was called already, and left the data to the new one."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace("old"))
@@ -196,10 +196,10 @@ def test_the_old_listener_is_not_called_for_what_it_left(
 
 @rule("luahop.listener.replace")
 def test_a_listener_replaced_by_another_callback_is_not_called(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Both are ready in one batch, and whichever comes first replaces the other's."""
-    pairs = [wires.pair(), wires.pair()]
+    pairs = [channels.pair(), channels.pair()]
     hop = luahop.new()
 
     def replace_other(me: int) -> None:
@@ -219,10 +219,10 @@ def test_a_listener_replaced_by_another_callback_is_not_called(
 @rule("luahop.listener.replace")
 @pytest.mark.parametrize("mask", ["r", "w"])
 def test_a_replaced_callback_is_not_kept_alive(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """The loop polls once more and garbage is collected, so that only a real hold counts."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 
@@ -243,10 +243,10 @@ def test_a_replaced_callback_is_not_kept_alive(
 @rule("luahop.listener.replace-inside")
 @pytest.mark.parametrize("mask", ["r", "w"])
 def test_the_new_one_is_not_called_for_the_notice_of_the_old_one(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """The old one uses up the readiness, so any call of the new one rests on the old notice."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 
@@ -281,10 +281,10 @@ def test_the_new_one_is_not_called_for_the_notice_of_the_old_one(
 @rule("luahop.listener.replace-inside")
 @pytest.mark.parametrize("mask", ["r", "w"])
 def test_the_new_one_is_called_for_what_the_old_one_left(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """The descriptor stays ready, so from now on every call has to be the new one's."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 
@@ -298,9 +298,9 @@ def test_the_new_one_is_called_for_what_the_old_one_left(
 
 
 @rule("luahop.listener.replace-inside")
-def test_two_callbacks_may_take_turns(luahop: Luahop, wires: Wires, trace: Trace) -> None:
+def test_two_callbacks_may_take_turns(luahop: Luahop, channels: Channels, trace: Trace) -> None:
     """Each replaces itself by the other, so a loop that writes back its own is out of step."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
 
@@ -342,10 +342,10 @@ def who_is_called(hop: Hop, trace: Trace, expected: set[str]) -> set[str]:
 )
 @pytest.mark.parametrize("kind", ["pair", "tcp"])
 def test_after_each_step_exactly_those_that_are_left_are_called(
-    luahop: Luahop, wires: Wires, trace: Trace, steps: str, kind: str
+    luahop: Luahop, channels: Channels, trace: Trace, steps: str, kind: str
 ) -> None:
     """+ sets, * replaces, - removes.  Both directions stay ready throughout."""
-    near, far = wires.pair() if kind == "pair" else wires.tcp_pair()
+    near, far = channels.pair() if kind == "pair" else channels.tcp_pair()
     far.send(b"x")
     wait_readable([near])
     hop = luahop.new()
@@ -371,10 +371,10 @@ def test_after_each_step_exactly_those_that_are_left_are_called(
 @pytest.mark.parametrize("changed", ["r", "w"])
 @pytest.mark.parametrize("how", ["replaced", "removed", "set anew"])
 def test_a_change_inside_the_other_directions_callback_touches_one(
-    luahop: Luahop, wires: Wires, trace: Trace, changed: str, how: str
+    luahop: Luahop, channels: Channels, trace: Trace, changed: str, how: str
 ) -> None:
     """The change comes from the callback of the direction that must stay as it was."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     stays = "w" if changed == "r" else "r"
     hop = luahop.new()
@@ -399,10 +399,10 @@ def test_a_change_inside_the_other_directions_callback_touches_one(
 
 @rule("luahop.listener.rw-independent")
 def test_a_writer_that_waits_does_not_hold_up_the_reader(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """One direction has nothing to do all the time; the other must work as if alone."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     hop = luahop.new()
     hop.set_listener(near.fileno(), "w", lambda: trace("room"))
@@ -421,10 +421,10 @@ def test_a_writer_that_waits_does_not_hold_up_the_reader(
 
 @rule("luahop.listener.rw-independent")
 def test_the_two_ends_of_a_connection_in_one_loop(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Four listeners on two descriptors: one taken out leaves three."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     sides: dict[str, End] = {"near": near, "far": far}
     hop = luahop.new()
     for name, end in sides.items():

@@ -9,21 +9,21 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_until, wait_readable
-from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.trace import Trace
-from looptck.probes.wires import End, Wires, drain, fill
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.hop_driver import poll_for, poll_until, wait_readable
+from looptck.testing.situations import Situation, everywhere, luahop_in
+from looptck.testing.trace import Trace
 
 over = pytest.mark.parametrize("kind", ["pair", "pipe", "tcp"])
 
 
-def ends(wires: Wires, kind: str) -> tuple[End, End]:
+def ends(channels: Channels, kind: str) -> tuple[End, End]:
     """The reading and the writing end of a connection of that kind."""
     if kind == "pipe":
-        return wires.pipe()
-    return wires.pair() if kind == "pair" else wires.tcp_pair()
+        return channels.pipe()
+    return channels.pair() if kind == "pair" else channels.tcp_pair()
 
 
 @rule("luahop.listener.create")
@@ -31,15 +31,15 @@ def ends(wires: Wires, kind: str) -> tuple[End, End]:
 @everywhere
 def test_nothing_is_called_before_poll(
     luahop: Luahop,
-    wires: Wires,
+    channels: Channels,
     clock: Clock,
     trace: Trace,
     situation: Situation,
     mask: str,
 ) -> None:
     """The descriptor is ready already; time passes, and other functions of the loop run."""
-    near, far = wires.pair()
-    other, _ = wires.pair()
+    near, far = channels.pair()
+    other, _ = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     too_soon: list[int] = []
@@ -60,10 +60,10 @@ def test_nothing_is_called_before_poll(
 @rule("luahop.listener.create")
 @everywhere
 def test_a_reader_is_called_each_time_there_is_something_to_read(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation
 ) -> None:
     """Each byte is taken before the next one is sent, so each needs a call of its own."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     hop = luahop.new()
     luahop_in(
         situation,
@@ -82,10 +82,10 @@ def reached(trace: Trace, length: int) -> bool:
 
 @rule("luahop.listener.create")
 def test_a_writer_is_called_each_time_there_is_room(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Each call fills the buffer, so that the next one needs the peer to make room."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     hop = luahop.new()
     hop.set_listener(near.fileno(), "w", lambda: trace("room" if fill(near) else "no room"))
     for number in range(1, 4):
@@ -98,10 +98,10 @@ def test_a_writer_is_called_each_time_there_is_room(
 @over
 @everywhere
 def test_a_byte_is_one_call_of_the_reader(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, kind: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, kind: str
 ) -> None:
     """Polled past a timer before the byte and after it, so one call too many shows."""
-    near, far = ends(wires, kind)
+    near, far = ends(channels, kind)
     hop = luahop.new()
     luahop_in(
         situation,
@@ -121,10 +121,10 @@ def test_a_byte_is_one_call_of_the_reader(
 @over
 @everywhere
 def test_data_that_were_there_first_count(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, kind: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, kind: str
 ) -> None:
     """Nothing arrives after the listener is set, so only a look at the state can tell."""
-    near, far = ends(wires, kind)
+    near, far = ends(channels, kind)
     far.send(b"early")
     wait_readable([near])
     hop = luahop.new()
@@ -141,10 +141,10 @@ def test_data_that_were_there_first_count(
 @rule("luahop.listener.read")
 @pytest.mark.parametrize("ready", [0, 1, 2])
 def test_the_reader_of_the_ready_descriptor_is_called(
-    luahop: Luahop, wires: Wires, trace: Trace, ready: int
+    luahop: Luahop, channels: Channels, trace: Trace, ready: int
 ) -> None:
     """Three listeners made by one loop body: a callback kept once for all of them shows."""
-    pairs = [wires.pair() for _ in range(3)]
+    pairs = [channels.pair() for _ in range(3)]
     hop = luahop.new()
     for number, (near, _) in enumerate(pairs):
         hop.set_listener(near.fileno(), "r", partial(read, trace, number, near))
@@ -162,10 +162,10 @@ def read(trace: Trace, number: int, near: End) -> None:
 @over
 @everywhere
 def test_a_writer_with_room_is_called(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, kind: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, kind: str
 ) -> None:
     """There is nothing to read at that end, so a poller asked for reading stays silent."""
-    _, near = ends(wires, kind)
+    _, near = ends(channels, kind)
     hop = luahop.new()
     luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), "w", lambda: trace("room")))
     poll_until(hop, "the writer of an idle connection is called", lambda: trace)
@@ -176,10 +176,10 @@ def test_a_writer_with_room_is_called(
 @pytest.mark.parametrize("kind", ["pair", "pipe"])
 @everywhere
 def test_a_writer_without_room_waits_for_the_peer(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, kind: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, kind: str
 ) -> None:
     """Not one byte of room is left, and a later timer shows that the loop was not just slow."""
-    far, near = ends(wires, kind)
+    far, near = ends(channels, kind)
     fill(near)
     hop = luahop.new()
     luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), "w", lambda: trace("room")))
@@ -193,10 +193,10 @@ def test_a_writer_without_room_waits_for_the_peer(
 @pytest.mark.parametrize("clients", [1, 2, 5])
 @everywhere
 def test_each_client_is_accepted_in_a_call(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, clients: int
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, clients: int
 ) -> None:
     """The socket does not block, so a call without a client shows in the trace."""
-    listening = wires.listener()
+    listening = channels.listener()
     hop = luahop.new()
     luahop_in(
         situation,
@@ -204,14 +204,14 @@ def test_each_client_is_accepted_in_a_call(
         lambda: hop.set_listener(listening.fileno(), "r", lambda: accept_one(listening, trace)),
     )
     for _ in range(clients):
-        wires.connect(listening)
+        channels.connect(listening)
     for number in range(1, clients + 1):
         if len(trace) < number:
             wait_readable([listening])
             poll_until(hop, f"client {number} is accepted", partial(reached, trace, number))
     poll_for(hop, 3, trace)
     assert trace == ["accepted"] * clients, f"{clients} clients came; the listener: {trace}"
-    wires.connect(listening)
+    channels.connect(listening)
     wait_readable([listening])
     poll_until(hop, "a later client is accepted", partial(reached, trace, clients + 1))
     assert trace[clients:] == ["accepted"], f"one more client came: {trace[clients:]}"
@@ -230,10 +230,10 @@ def accept_one(listening: socket.socket, trace: Trace) -> None:
 @rule("luahop.listener.level-triggered")
 @pytest.mark.parametrize("kind", ["pair", "pipe"])
 def test_a_reader_that_leaves_a_byte_is_called_for_it(
-    luahop: Luahop, wires: Wires, trace: Trace, kind: str
+    luahop: Luahop, channels: Channels, trace: Trace, kind: str
 ) -> None:
     """All bytes are there before the first call and nothing is sent later."""
-    near, far = ends(wires, kind)
+    near, far = ends(channels, kind)
     far.send(b"abc")
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace(near.recv(1).decode()))
@@ -245,10 +245,10 @@ def test_a_reader_that_leaves_a_byte_is_called_for_it(
 @rule("luahop.listener.level-triggered")
 @pytest.mark.parametrize("mask", ["r", "w"])
 def test_a_callback_that_does_nothing_is_called_again(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """Four calls: one, and perhaps a second, come even from an edge-triggered poller."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), mask, lambda: trace("called"))
@@ -257,14 +257,14 @@ def test_a_callback_that_does_nothing_is_called_again(
 
 @rule("luahop.listener.level-triggered")
 def test_clients_that_are_left_waiting_are_told_again(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Nothing new arrives between the calls, and each call accepts one client only."""
-    listening = wires.listener()
+    listening = channels.listener()
     hop = luahop.new()
     hop.set_listener(listening.fileno(), "r", lambda: accept_one(listening, trace))
     for _ in range(3):
-        wires.connect(listening)
+        channels.connect(listening)
     for number in range(1, 4):
         if len(trace) < number:
             wait_readable([listening])
@@ -274,11 +274,11 @@ def test_clients_that_are_left_waiting_are_told_again(
 
 @rule("luahop.listener.level-triggered")
 def test_what_is_left_over_is_told_after_other_events(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Timers and another descriptor come in between, and may not wipe out what is left."""
-    near, far = wires.pair()
-    other, peer = wires.pair()
+    near, far = channels.pair()
+    other, peer = channels.pair()
     far.send(b"abcdef")
     hop = luahop.new()
 
@@ -294,33 +294,33 @@ def test_what_is_left_over_is_told_after_other_events(
     assert trace == list("abcdef")
 
 
-def _drained(wires: Wires) -> tuple[End, str]:
-    near, far = wires.pair()
+def _drained(channels: Channels) -> tuple[End, str]:
+    near, far = channels.pair()
     far.send(b"x")
     drain(near)
     return near, "r"
 
 
-def _full_but_readable(wires: Wires) -> tuple[End, str]:
-    near, far = wires.pair()
+def _full_but_readable(channels: Channels) -> tuple[End, str]:
+    near, far = channels.pair()
     fill(near)
     far.send(b"x")
     return near, "w"
 
 
-def _full(kind: str, wires: Wires) -> tuple[End, str]:
-    _, near = ends(wires, kind)
+def _full(kind: str, channels: Channels) -> tuple[End, str]:
+    _, near = ends(channels, kind)
     fill(near)
     return near, "w"
 
 
-NOT_READY: dict[str, Callable[[Wires], tuple[End, str]]] = {
-    "reader of a fresh socket": lambda wires: (wires.pair()[0], "r"),
-    "reader of a fresh TCP connection": lambda wires: (wires.tcp_pair()[0], "r"),
-    "reader of an empty pipe": lambda wires: (wires.pipe()[0], "r"),
+NOT_READY: dict[str, Callable[[Channels], tuple[End, str]]] = {
+    "reader of a fresh socket": lambda channels: (channels.pair()[0], "r"),
+    "reader of a fresh TCP connection": lambda channels: (channels.tcp_pair()[0], "r"),
+    "reader of an empty pipe": lambda channels: (channels.pipe()[0], "r"),
     "reader of a drained socket": _drained,
-    "reader of a full socket": lambda wires: (_full("pair", wires)[0], "r"),
-    "reader of a listening socket": lambda wires: (wires.listener(), "r"),
+    "reader of a full socket": lambda channels: (_full("pair", channels)[0], "r"),
+    "reader of a listening socket": lambda channels: (channels.listener(), "r"),
     "writer of a full socket": partial(_full, "pair"),
     "writer of a full pipe": partial(_full, "pipe"),
     "writer of a full socket with data": _full_but_readable,
@@ -331,10 +331,10 @@ NOT_READY: dict[str, Callable[[Wires], tuple[End, str]]] = {
 @pytest.mark.parametrize("case", NOT_READY)
 @everywhere
 def test_a_listener_without_reason_is_not_called(
-    luahop: Luahop, wires: Wires, trace: Trace, situation: Situation, case: str
+    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, case: str
 ) -> None:
     """Timers fire meanwhile, each of which wakes the loop."""
-    end, mask = NOT_READY[case](wires)
+    end, mask = NOT_READY[case](channels)
     hop = luahop.new()
     for milliseconds in (3, 5, 7):
         hop.set_timeout({"ms": milliseconds}, lambda: None)
@@ -346,12 +346,12 @@ def test_a_listener_without_reason_is_not_called(
 @rule("luahop.listener.not-ready")
 @pytest.mark.parametrize("case", NOT_READY)
 def test_the_readiness_of_another_descriptor_is_no_reason(
-    luahop: Luahop, wires: Wires, trace: Trace, case: str
+    luahop: Luahop, channels: Channels, trace: Trace, case: str
 ) -> None:
     """The other descriptor is ready several times, before and after in the table."""
-    end, mask = NOT_READY[case](wires)
-    first, to_first = wires.pair()
-    last, to_last = wires.pair()
+    end, mask = NOT_READY[case](channels)
+    first, to_first = channels.pair()
+    last, to_last = channels.pair()
     hop = luahop.new()
     hop.set_listener(first.fileno(), "r", lambda: trace(f"first {drain(first)!r}"))
     hop.set_listener(end.fileno(), mask, lambda: trace("called"))
@@ -367,10 +367,10 @@ def test_the_readiness_of_another_descriptor_is_no_reason(
 @rule("luahop.listener.not-ready")
 @pytest.mark.parametrize("ready", ["r", "w"])
 def test_one_direction_is_no_reason_for_the_other(
-    luahop: Luahop, wires: Wires, trace: Trace, ready: str
+    luahop: Luahop, channels: Channels, trace: Trace, ready: str
 ) -> None:
     """Both have a listener; one is made ready three times, the other one never."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     fill(near)
     hop = luahop.new()
 
@@ -396,10 +396,10 @@ def test_one_direction_is_no_reason_for_the_other(
 
 @rule("luahop.listener.not-ready")
 def test_a_descriptor_drained_by_its_callback_is_ready_no_more(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """Two bytes in one go: a loop that counts arrivals would call twice."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"a")
     far.send(b"b")
     hop = luahop.new()

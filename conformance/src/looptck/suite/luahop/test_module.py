@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_until
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import poll_for, poll_until
+from looptck.testing.trace import Trace
 
 
 @rule("luahop.module.new")
@@ -21,10 +21,10 @@ def test_a_new_loop_has_the_functions_of_a_loop(luahop: Luahop, name: str) -> No
 
 @rule("luahop.module.new")
 def test_a_descriptor_in_two_loops_is_called_by_the_one_that_polls(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """The byte stays unread until the other loop's turn, so nobody is too late for it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     first, second = luahop.new(), luahop.new()
     first.set_listener(near.fileno(), "r", lambda: trace("first"))
     second.set_listener(near.fileno(), "r", lambda: trace("second"))
@@ -38,10 +38,10 @@ def test_a_descriptor_in_two_loops_is_called_by_the_one_that_polls(
 
 @rule("luahop.module.new")
 def test_removing_a_descriptor_in_one_loop_leaves_it_in_the_other(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """The loop that has nothing left must stay silent up to a later timer of its own."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     kept, removed = luahop.new(), luahop.new()
     kept.set_listener(near.fileno(), "r", lambda: trace("kept"))
     removed.set_listener(near.fileno(), "r", lambda: trace("removed"))
@@ -66,10 +66,10 @@ def test_a_timer_fires_in_its_own_loop_only(luahop: Luahop, trace: Trace) -> Non
 
 @rule("luahop.module.new")
 def test_a_loop_that_is_dropped_takes_nothing_from_another(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """The dropped loop had the same descriptor and a timer, which it might clean up too well."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     stays, goes = luahop.new(), luahop.new()
     stays.set_listener(near.fileno(), "r", lambda: trace("listener"))
     stays.set_timeout({"ms": 2}, lambda: trace("timeout"))
@@ -102,10 +102,10 @@ def test_the_module_has_the_documents_free_functions(luahop: Luahop, name: str) 
 
 @rule("luahop.module.names")
 def test_each_function_takes_the_documents_arguments_by_position(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """One small program with every name; that each does its work well is for other rules."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace("listener"))

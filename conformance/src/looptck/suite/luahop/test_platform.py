@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_until
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import poll_until
+from looptck.testing.observation import Observation
+from looptck.testing.trace import Trace
 
 
 @rule("luahop.platform.epoll")
 @pytest.mark.parametrize("mask", ["r", "w"])
 @pytest.mark.parametrize("number", [1023, 1024, 1025, 2500])
 def test_a_descriptor_of_any_number_is_called(
-    luahop: Luahop, wires: Wires, trace: Trace, number: int, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, number: int, mask: str
 ) -> None:
     """The number is the first free one from there on, so at least as large."""
-    near, far = wires.pair()
-    high = wires.numbered(near, number)
+    near, far = channels.pair()
+    high = channels.numbered(near, number)
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(high.fileno(), mask, lambda: trace(mask))
@@ -33,14 +33,16 @@ def test_a_descriptor_of_any_number_is_called(
 
 
 @rule("luahop.platform.epoll")
-def test_hundreds_of_descriptors_ready_at_once_are_all_called(luahop: Luahop, wires: Wires) -> None:
+def test_hundreds_of_descriptors_ready_at_once_are_all_called(
+    luahop: Luahop, channels: Channels
+) -> None:
     """Each callback takes its byte, so that nobody is called for another one's."""
     called: set[int] = set()
     hop = luahop.new()
 
     def watch(number: int) -> None:
-        near, far = wires.pair()
-        high = wires.numbered(near, 950)
+        near, far = channels.pair()
+        high = channels.numbered(near, 950)
         far.send(b"x")
 
         def on_read() -> None:
@@ -58,10 +60,10 @@ def test_hundreds_of_descriptors_ready_at_once_are_all_called(luahop: Luahop, wi
 
 @rule("luahop.platform.epoll")
 def test_a_regular_file_does_no_harm(
-    luahop: Luahop, wires: Wires, trace: Trace, tmp_path: Path
+    luahop: Luahop, channels: Channels, trace: Trace, tmp_path: Path
 ) -> None:
     """epoll refuses it and poll(2) has it always ready; another descriptor must not suffer."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     with open(tmp_path / "file", "w+b") as file:
@@ -79,10 +81,10 @@ def test_a_regular_file_does_no_harm(
 
 @rule("luahop.platform.kqueue")
 def test_which_kernel_objects_a_loop_opens(
-    luahop: Luahop, wires: Wires, trace: Trace, observe: Observation
+    luahop: Luahop, channels: Channels, trace: Trace, observe: Observation
 ) -> None:
     """Seen from outside only: the descriptors that appear once a loop is in use."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     before = _descriptors()
     hop = luahop.new()

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.attempts import one_attempt_succeeds
-from looptck.probes.bounded_poll import poll_at_most
-from looptck.probes.polling import poll_for, poll_until, polls
-from looptck.probes.processor import busy_share
-from looptck.probes.timetable import Timetable
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luahop import Hop, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.cpu_share import cpu_share
+from looptck.testing.hop_driver import poll_for, poll_until, polls
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.poll_timeout import poll_at_most
+from looptck.testing.retry import retry
+from looptck.testing.trace import Trace
 
 # How often a poll may look at its descriptors before it returns: a loop that asks again
 # after its timers looks twice.
@@ -28,30 +28,30 @@ _LOOKS = 3
 _AWAKE = 0.5
 
 
-def _nothing_else(_hop: Hop, _wires: Wires) -> None:
+def _nothing_else(_hop: Hop, _wires: Channels) -> None:
     """Only a timer."""
 
 
-def _a_silent_reader(hop: Hop, wires: Wires) -> None:
-    near, _far = wires.pair()
+def _a_silent_reader(hop: Hop, channels: Channels) -> None:
+    near, _far = channels.pair()
     hop.set_listener(near.fileno(), "r", lambda: drain(near))
 
 
-def _a_silent_writer(hop: Hop, wires: Wires) -> None:
-    near, _far = wires.pair()
+def _a_silent_writer(hop: Hop, channels: Channels) -> None:
+    near, _far = channels.pair()
     fill(near)
     hop.set_listener(near.fileno(), "w", _nobody)
 
 
-def _a_served_reader(hop: Hop, wires: Wires) -> None:
-    near, far = wires.pair()
+def _a_served_reader(hop: Hop, channels: Channels) -> None:
+    near, far = channels.pair()
     hop.set_listener(near.fileno(), "r", lambda: drain(near))
     far.send(b"x")
     poll_for(hop, 1)
 
 
-def _a_removed_writer(hop: Hop, wires: Wires) -> None:
-    near, _far = wires.pair()
+def _a_removed_writer(hop: Hop, channels: Channels) -> None:
+    near, _far = channels.pair()
     hop.set_listener(near.fileno(), "w", _nobody)
     hop.remove_listener(near.fileno(), "w")
 
@@ -66,11 +66,11 @@ _QUIET = pytest.mark.parametrize(
 @rule("luahop.poll.blocks")
 @_QUIET
 def test_poll_sleeps_until_the_first_timer(
-    luahop: Luahop, wires: Wires, beside: Callable[[Hop, Wires], None]
+    luahop: Luahop, channels: Channels, beside: Callable[[Hop, Channels], None]
 ) -> None:
     """The second timer is far off, so that a poll which waits for it is seen too."""
     hop = luahop.new()
-    beside(hop, wires)
+    beside(hop, channels)
     ran: list[bool] = []
     hop.set_timeout({"ms": 80}, lambda: ran.append(True))
     hop.set_timeout({"ms": 500}, lambda: ran.append(False))
@@ -84,7 +84,7 @@ def test_poll_sleeps_until_the_first_timer(
 @rule("luahop.poll.blocks")
 @_QUIET
 def test_poll_uses_no_processor_while_it_sleeps(
-    luahop: Luahop, wires: Wires, beside: Callable[[Hop, Wires], None]
+    luahop: Luahop, channels: Channels, beside: Callable[[Hop, Channels], None]
 ) -> None:
     """Measured is the share of the time in which the process could have slept, so that a busy
     machine neither hides a loop that spins nor accuses one that does not."""
@@ -92,25 +92,25 @@ def test_poll_uses_no_processor_while_it_sleeps(
 
     def attempt() -> None:
         hop = luahop.new()
-        beside(hop, wires)
+        beside(hop, channels)
         ran: list[bool] = []
         hop.set_timeout({"ms": round(wait * 1000)}, lambda: ran.append(True))
-        share = busy_share(lambda: _poll_while(hop, lambda: not ran), wait)
+        share = cpu_share(lambda: _poll_while(hop, lambda: not ran), wait)
         assert share <= _AWAKE, (
             f"poll computed for {share:.0%} of the {wait * 1000:.0f} ms in which it should sleep"
         )
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 @rule("luahop.poll.blocks")
 @pytest.mark.parametrize("mask", ["r", "w"])
 def test_poll_does_not_sleep_when_a_descriptor_is_ready(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """The timer is far off; it also ends the polling of a loop that misses the descriptor."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop.set_timeout({"ms": 300}, partial(trace, "timer"))
     hop.set_listener(near.fileno(), mask, partial(trace, "descriptor"))
@@ -152,11 +152,11 @@ def test_poll_returns_after_each_tick_of_an_interval(luahop: Luahop) -> None:
 @rule("luahop.poll.returns")
 @pytest.mark.parametrize("mask", ["r", "w"])
 def test_poll_does_not_serve_a_descriptor_again_and_again(
-    luahop: Luahop, wires: Wires, trace: Trace, mask: str
+    luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """After 20 calls the listener is removed, so that a poll which serves it on and on ends."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
 
     def serve() -> None:
@@ -176,7 +176,7 @@ def test_poll_does_not_serve_a_descriptor_again_and_again(
 
 @rule("luahop.poll.dispatch-before-return")
 def test_callbacks_run_in_the_thread_of_the_caller_one_by_one(
-    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace
+    luahop: Luahop, clock: Clock, channels: Channels, trace: Trace
 ) -> None:
     """Each callback takes a while, so that two which run side by side overlap."""
     hop = luahop.new()
@@ -194,7 +194,7 @@ def test_callbacks_run_in_the_thread_of_the_caller_one_by_one(
 
     names = {f"timer {n}" for n in range(3)} | {f"descriptor {n}" for n in range(3)}
     for number in range(3):
-        near, far = wires.pair()
+        near, far = channels.pair()
         far.send(b"x")
         hop.set_timeout({"ms": 1}, partial(take_time, f"timer {number}"))
         hop.set_listener(near.fileno(), "r", partial(read, f"descriptor {number}", near))
@@ -215,11 +215,11 @@ def test_callbacks_run_in_the_thread_of_the_caller_one_by_one(
 
 @rule("luahop.poll.dispatch-before-return")
 def test_nothing_runs_between_two_polls(
-    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace
+    luahop: Luahop, clock: Clock, channels: Channels, trace: Trace
 ) -> None:
     """Due and ready things wait while the caller does something else."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     hop.set_listener(near.fileno(), "r", lambda: trace("listener") if drain(near) else None)
     hop.set_timeout({"ms": 1}, partial(trace, "opener"))
     poll_until(hop, "a timer runs", lambda: trace)
@@ -238,7 +238,7 @@ def test_a_poll_timeout_ends_before_a_timer_and_leaves_it_alone(
 
     def attempt() -> None:
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         table.timeout("of 200 ms", 200)
         form = poll_at_most(hop, 20)
         assert form is None or not table.ran, (
@@ -247,7 +247,7 @@ def test_a_poll_timeout_ends_before_a_timer_and_leaves_it_alone(
         poll_until(hop, "the timer runs", lambda: table.ran)
         table.assert_none_early()
 
-    one_attempt_succeeds(attempt)
+    retry(attempt)
 
 
 @rule("luahop.poll.timeout-vs-timer")
@@ -258,7 +258,7 @@ def test_polls_with_a_timeout_do_not_put_a_timer_off(
     """The second timer is due after the first one, but before the first one would be if the
     last poll had started it anew."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     (table.timeout if kind == "timeout" else table.interval)("100 ms, set first", 100)
     for _ in range(3):
         if poll_at_most(hop, 20) is None:
@@ -275,7 +275,7 @@ def test_a_poll_timeout_is_not_waited_out_when_a_timer_comes_first(
 ) -> None:
     """The timer that is due in between tells where the poll has ended."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     table.timeout("of 10 ms", 10)
     table.timeout("of 300 ms", 300)
     if poll_at_most(hop, 500) is None:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.bounded_poll import Form, poll_at_most, timeout_in
-from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_for, poll_until
-from looptck.probes.stopwatch import Stopwatch
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.hop_driver import poll_for, poll_until
+from looptck.testing.observation import Observation
+from looptck.testing.poll_timeout import Form, poll_at_most, timeout_in
+from looptck.testing.stopwatch import Stopwatch
+from looptck.testing.trace import Trace
 
 _FORMS = pytest.mark.parametrize("form", list(Form), ids=str)
 
@@ -58,13 +58,13 @@ def test_which_forms_of_a_timeout_are_taken(
 @rule("luahop.poll.timeout-zero")
 @_FORMS
 def test_a_poll_timeout_of_zero(
-    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, observe: Observation, form: Form
+    luahop: Luahop, clock: Clock, channels: Channels, trace: Trace, observe: Observation, form: Form
 ) -> None:
     """A timer of 60 ms ends a poll that takes zero for no timeout."""
     zero = timeout_in(form, 0)
     observe(_wait(luahop, clock, zero)[0], of=f"nothing ready, {zero}")
     hop = luahop.new()
-    near, _far = wires.pair()
+    near, _far = channels.pair()
     hop.set_timeout({"ms": _LAST}, partial(trace, "timer"))
     hop.set_listener(near.fileno(), "w", partial(trace, "listener"))
     try:

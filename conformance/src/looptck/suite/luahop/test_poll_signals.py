@@ -7,13 +7,13 @@ import signal
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.alarms import alarms, no_more_alarms
-from looptck.probes.polling import polls
-from looptck.probes.stopwatch import assert_prompt
-from looptck.probes.timetable import Timetable
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.alarms import alarms, no_more_alarms
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import polls
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.stopwatch import assert_prompt
 
 LATENESS = 0.050
 
@@ -27,12 +27,12 @@ _LONGEST = 500
 @rule("luahop.poll.eintr")
 @pytest.mark.parametrize("siginterrupt", [False, True], ids=["restarting", "interrupting"])
 def test_a_signal_does_not_make_a_waiting_poll_fail(
-    luahop: Luahop, wires: Wires, siginterrupt: bool
+    luahop: Luahop, channels: Channels, siginterrupt: bool
 ) -> None:
     """Nothing but the descriptor can end the wait for good.  The first signals are for
     nothing; then their handler makes the descriptor ready."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     received: list[bytes] = []
     signals: list[bool] = []
 
@@ -61,7 +61,7 @@ def test_signals_do_not_move_a_timer(luahop: Luahop, clock: Clock) -> None:
 
     def lateness() -> float:
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         left = 32
 
         def on_signal() -> None:

@@ -6,6 +6,6 @@ rule that the scenario is about, and fails if that rule is the one broken.
 
 from __future__ import annotations
 
-from looptck.models.replaying import replays
+from looptck.models.replay import replays
 
 globals().update(replays("luahop"))

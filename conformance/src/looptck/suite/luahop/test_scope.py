@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.leftovers import Census, alive, left_since
-from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_for, poll_rounds, poll_until, why_refused
-from looptck.probes.trace import Trace
-from looptck.probes.wires import End, Wires, drain
 from looptck.profiles.luahop import Hop, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, End, drain
+from looptck.testing.hop_driver import error_of, poll_for, poll_rounds, poll_until
+from looptck.testing.observation import Observation
+from looptck.testing.resources import ResourceSnapshot, alive, left_since
+from looptck.testing.trace import Trace
 
 
 def end_of(hop: Hop) -> None:
@@ -40,7 +40,7 @@ def flags_of(end: End) -> tuple[int, int]:
 @pytest.mark.parametrize("removed", [True, False], ids=["removed", "registered"])
 def test_the_flags_of_a_descriptor_stay_as_they_are(
     luahop: Luahop,
-    wires: Wires,
+    channels: Channels,
     trace: Trace,
     kind: str,
     blocking: bool,
@@ -48,7 +48,7 @@ def test_the_flags_of_a_descriptor_stay_as_they_are(
     mask: str,
 ) -> None:
     """Looked at after every step, since a loop may put back on removal what it changed."""
-    near, far = wires.pair() if kind == "pair" else wires.pipe()
+    near, far = channels.pair() if kind == "pair" else channels.pipe()
     if mask == "w":
         near, far = far, near
     os.set_blocking(near.fileno(), blocking)
@@ -59,7 +59,7 @@ def test_the_flags_of_a_descriptor_stay_as_they_are(
     hop = luahop.new()
 
     def same(when: str) -> None:
-        error = why_refused(os.fstat, near.fileno())
+        error = error_of(os.fstat, near.fileno())
         assert error is None, f"the loop closed a descriptor of the user's {when} ({error})"
         now = flags_of(near)
         assert now == before, (
@@ -82,10 +82,10 @@ def test_the_flags_of_a_descriptor_stay_as_they_are(
 @rule("luahop.scope.no-sockets")
 @pytest.mark.parametrize("masks", ["r", "w", "wr"])
 def test_no_second_descriptor_appears(
-    luahop: Luahop, wires: Wires, trace: Trace, masks: str
+    luahop: Luahop, channels: Channels, trace: Trace, masks: str
 ) -> None:
     """The open file is told by device and inode, which all its descriptors share."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     before = _descriptors_like(near)
@@ -97,10 +97,10 @@ def test_no_second_descriptor_appears(
 
 @rule("luahop.scope.no-sockets")
 def test_the_peer_sees_the_end_when_the_user_closes(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """A duplicate kept by the loop would hold the connection open."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace("read"))
@@ -121,10 +121,10 @@ def test_the_peer_sees_the_end_when_the_user_closes(
 @pytest.mark.parametrize("masks", ["r", "w", "rw"])
 @pytest.mark.parametrize("polled", [True, False], ids=["polled", "unpolled"])
 def test_a_descriptor_outlives_the_loop(
-    luahop: Luahop, wires: Wires, trace: Trace, masks: str, polled: bool
+    luahop: Luahop, channels: Channels, trace: Trace, masks: str, polled: bool
 ) -> None:
     """The loop goes while the listeners are still set, so that it has something to close."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     for mask in masks:
@@ -135,7 +135,7 @@ def test_a_descriptor_outlives_the_loop(
     end_of(hop)
     del hop
     gc.collect()
-    now = why_refused(os.fstat, near.fileno())
+    now = error_of(os.fstat, near.fileno())
     assert now is None, f"the loop went and closed a descriptor of the user's ({now})"
     assert os.path.samestat(os.fstat(near.fileno()), was)
     far.send(b"y")
@@ -147,31 +147,31 @@ def test_a_descriptor_outlives_the_loop(
 @rule("luahop.scope.no-sockets")
 @pytest.mark.parametrize("kind", ["pair", "pipe"])
 def test_the_end_of_a_connection_closes_nothing(
-    luahop: Luahop, wires: Wires, trace: Trace, kind: str
+    luahop: Luahop, channels: Channels, trace: Trace, kind: str
 ) -> None:
     """A loop that tidies up after a hang-up takes the number from under its user."""
-    near, far = wires.pair() if kind == "pair" else wires.pipe()
+    near, far = channels.pair() if kind == "pair" else channels.pipe()
     far.send(b"x")
     far.close()
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", lambda: trace("called"))
     poll_until(hop, "the listener is called", lambda: trace)
     poll_rounds(hop, 3)
-    error = why_refused(os.fstat, near.fileno())
+    error = error_of(os.fstat, near.fileno())
     assert error is None, f"the peer went, and the loop closed the user's descriptor ({error})"
     hop.remove_listener(near.fileno(), "r")
 
 
 @rule("luahop.scope.no-sockets")
 @pytest.mark.parametrize("fresh", [True, False], ids=["unknown", "removed"])
-def test_removing_closes_nothing(luahop: Luahop, wires: Wires, fresh: bool) -> None:
+def test_removing_closes_nothing(luahop: Luahop, channels: Channels, fresh: bool) -> None:
     """Removal of what was never set as well: a careless loop closes whatever it is named."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     hop = luahop.new()
     if not fresh:
         hop.set_listener(near.fileno(), "r", lambda: None)
     for mask in ("r", "w"):
-        why_refused(hop.remove_listener, near.fileno(), mask)
+        error_of(hop.remove_listener, near.fileno(), mask)
     far.send(b"x")
     assert drain(near) == b"x", "remove_listener disturbed the connection"
 
@@ -198,20 +198,20 @@ class HasFileno:
 
 @rule("luahop.scope.fd-sources")
 def test_where_a_descriptor_may_come_from(
-    luahop: Luahop, wires: Wires, observe: Observation
+    luahop: Luahop, channels: Channels, observe: Observation
 ) -> None:
     """Each source is readable when it is registered, and alone in a loop of its own."""
-    reading, writing = wires.pipe()
+    reading, writing = channels.pipe()
     writing.send(b"x")
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
-    listening = wires.listener()
-    wires.connect(listening)
-    served = wires.accept(listening)
-    wires.connect(listening)
+    listening = channels.listener()
+    channels.connect(listening)
+    served = channels.accept(listening)
+    channels.connect(listening)
     master, terminal = os.openpty()
     for fd in (master, terminal):
-        wires.keep(partial(os.close, fd))
+        channels.keep(partial(os.close, fd))
     os.write(master, b"x\n")
     sources: dict[str, Any] = {
         "pipe": reading.fileno(),
@@ -225,7 +225,7 @@ def test_where_a_descriptor_may_come_from(
     }
     if hasattr(os, "eventfd"):
         counter = os.eventfd(1)
-        wires.keep(lambda: os.close(counter))
+        channels.keep(lambda: os.close(counter))
         sources["event counter"] = counter
     for name, source in sources.items():
         observe(_what_comes_of(luahop.new(), source), of=name)
@@ -239,9 +239,9 @@ def _what_comes_of(hop: Hop, source: Any) -> str:
         called.append(True)
         hop.remove_listener(source, "r")
 
-    error = why_refused(hop.set_listener, source, "r", once)
+    error = error_of(hop.set_listener, source, "r", once)
     if error is None:
-        error = why_refused(poll_for, hop, 3)
+        error = error_of(poll_for, hop, 3)
     if error is not None:
         return f"raises {type(error).__name__}"
     return "called" if called else "not called"
@@ -249,14 +249,16 @@ def _what_comes_of(hop: Hop, source: Any) -> str:
 
 @rule("luahop.scope.nothing-left")
 @pytest.mark.parametrize("polls", [0, 1, 5])
-def test_nothing_is_left_of_a_loop_that_was_used(luahop: Luahop, wires: Wires, polls: int) -> None:
+def test_nothing_is_left_of_a_loop_that_was_used(
+    luahop: Luahop, channels: Channels, polls: int
+) -> None:
     """Three loops after a first one, so that what is made once for all of them is no leftover."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
-    before_any = Census.take()
+    before_any = ResourceSnapshot.take()
     callbacks = use(luahop, near, polls)
     first = [each for each in left_since(before_any) if "signal" in each]
-    before = Census.take()
+    before = ResourceSnapshot.take()
     for _ in range(3):
         callbacks += use(luahop, near, polls)
     left = [*dict.fromkeys(first + left_since(before))]
@@ -278,10 +280,10 @@ def test_nothing_is_left_of_a_loop_that_was_used(luahop: Luahop, wires: Wires, p
 )
 @pytest.mark.parametrize("polled", [True, False], ids=["polled", "unpolled"])
 def test_no_callback_is_kept_alive_by_a_loop_that_is_gone(
-    luahop: Luahop, wires: Wires, arrange: Callable[..., object], polled: bool
+    luahop: Luahop, channels: Channels, arrange: Callable[..., object], polled: bool
 ) -> None:
     """The callback is an object that only the loop holds; cycles are collected first."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
     callback = Callback()

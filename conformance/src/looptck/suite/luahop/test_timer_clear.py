@@ -8,12 +8,12 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_until, why_refused
-from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.timetable import Timetable
-from looptck.probes.trace import Trace
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.hop_driver import error_of, poll_for, poll_until
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.situations import Situation, everywhere, luahop_in
+from looptck.testing.trace import Trace
 
 
 @rule("luahop.timer.clear-timeout")
@@ -65,7 +65,7 @@ def test_clearing_some_of_many_leaves_the_rest(
 ) -> None:
     """Whatever holds the timers, the cleared ones are at its ends and in its middle."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     # set in an order that is neither that of the deadlines nor its reverse
     numbers = (3, 8, 1, 6, 0, 9, 4, 2, 7, 5)
     timers = {n: table.timeout(f"timer {n}", 5 if same else 2 + n) for n in numbers}
@@ -205,11 +205,11 @@ def test_an_interval_that_clears_itself_ticks_no_more(
 def test_a_timeout_may_clear_itself_while_it_runs(luahop: Luahop, clock: Clock, times: int) -> None:
     """Neighbours with the same duration, before and after, are overdue in the same poll."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     refused: list[BaseException | None] = []
 
     def clear_self() -> None:
-        refused.extend(why_refused(luahop.clear_timer, timer) for _ in range(times))
+        refused.extend(error_of(luahop.clear_timer, timer) for _ in range(times))
 
     table.timeout("before", 4)
     timer = table.timeout("itself", 4, clear_self)
@@ -232,7 +232,7 @@ def test_the_successor_of_a_timeout_that_cleared_itself_runs(
 ) -> None:
     """Three generations, each set by the one before, and a neighbour that was there first."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     handles: dict[int, object] = {}
 
     def generation(number: int) -> None:
@@ -246,7 +246,7 @@ def test_the_successor_of_a_timeout_that_cleared_itself_runs(
             name, then = f"generation {number + 1}", partial(generation, number + 1)
             handles[number + 1] = setter(name, 3, then)
         if order.endswith(("then clear", "clear again")):
-            why_refused(luahop.clear_timer, mine)  # the second time it may raise
+            error_of(luahop.clear_timer, mine)  # the second time it may raise
 
     def youngest() -> bool:
         return "generation 3" in table.ran
@@ -304,7 +304,7 @@ def test_a_handle_stands_for_no_other_timer(luahop: Luahop, trace: Trace, first:
         setters.reverse()
     handles = [setters[n % 2]({"ms": 4}, partial(trace, f"timer {n}")) for n in range(12)]
     for handle in handles[::3]:
-        refused = why_refused(luahop.clear_timer, handle)
+        refused = error_of(luahop.clear_timer, handle)
         assert refused is None, f"clear_timer refused the handle of a live timer: {refused!r}"
     left = {f"timer {n}" for n in range(12) if n % 3}
     poll_until(hop, "all timers run whose handles were not cleared", lambda: left <= set(trace))

@@ -11,11 +11,11 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.polling import poll_for, poll_until, why_refused
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luahop import Hop, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import error_of, poll_for, poll_until
+from looptck.testing.trace import Trace
 
 _SETTERS = ("set_timeout", "set_interval")
 
@@ -39,7 +39,7 @@ def test_of_two_due_timers_that_clear_each_other_one_runs(
         trace(name)
         for other, handle in handles.items():
             if other != name:
-                why_refused(luahop.clear_timer, handle)  # an interval clears it again
+                error_of(luahop.clear_timer, handle)  # an interval clears it again
 
     handles["first"] = getattr(hop, first)({"ms": milliseconds[0]}, partial(run, "first"))
     handles["second"] = getattr(hop, second)({"ms": milliseconds[1]}, partial(run, "second"))
@@ -87,11 +87,11 @@ def test_a_timer_may_clear_all_that_are_due_after_it(
 @rule("luahop.timer.clear-other-ready")
 @pytest.mark.parametrize("setter", _SETTERS)
 def test_a_listener_may_clear_a_timer_that_is_due(
-    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, setter: str
+    luahop: Luahop, clock: Clock, channels: Channels, trace: Trace, setter: str
 ) -> None:
     """Timer and descriptor are due and ready in the same poll; which comes first is open."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def read() -> None:
         drain(near)
@@ -122,7 +122,7 @@ def test_clearing_a_cleared_timer_disturbs_no_other(
     hop.set_interval({"ms": 4}, partial(trace, "beside"))
     luahop.clear_timer(timer)
     for name in ("between", "after", None):
-        why_refused(luahop.clear_timer, timer)
+        error_of(luahop.clear_timer, timer)
         if name:
             hop.set_timeout({"ms": 4}, partial(trace, name))
     poll_until(hop, "every timer that nobody cleared runs", lambda: set(names) <= set(trace))
@@ -143,10 +143,10 @@ def test_clearing_a_timeout_that_has_run_does_nothing(
     for _ in range(polls):
         poll_for(hop, 1)
     for timer in spent:
-        refused = why_refused(luahop.clear_timer, timer)
+        refused = error_of(luahop.clear_timer, timer)
         assert refused is None, f"clear_timer raised {refused!r} for a timeout that has run"
     for timer in reversed(spent):  # once more, which may raise
-        why_refused(luahop.clear_timer, timer)
+        error_of(luahop.clear_timer, timer)
     poll_until(
         hop,
         "after spent timers were cleared the other timers run",
@@ -213,7 +213,7 @@ def test_a_chain_of_timeouts_survives_the_handles_of_its_past(luahop: Luahop) ->
         if len(links) < 5:
             newest = hop.set_timeout({"ms": 1}, link)
             for handle in past[:-1]:  # the last one runs just now
-                why_refused(luahop.clear_timer, handle)
+                error_of(luahop.clear_timer, handle)
             past.append(newest)
 
     past.append(hop.set_timeout({"ms": 1}, link))
@@ -226,11 +226,11 @@ def test_a_chain_of_timeouts_survives_the_handles_of_its_past(luahop: Luahop) ->
 
 @rule("luahop.timer.clear-vs-listener")
 def test_clear_timer_does_not_touch_the_listener_of_that_number(
-    luahop: Luahop, wires: Wires, trace: Trace
+    luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """No timer is alive while the numbers of descriptors are tried, so none can be meant."""
     hop = luahop.new()
-    ends = [wires.pair() for _ in range(6)]
+    ends = [channels.pair() for _ in range(6)]
     # the numbers of spent timers cover those of the descriptors
     count = _more_than_the_numbers_of(ends)
     spent: list[bool] = []
@@ -240,7 +240,7 @@ def test_clear_timer_does_not_touch_the_listener_of_that_number(
     for number, (near, _) in enumerate(ends):
         _listen(hop, near, partial(trace, str(number)))
     fresh = luahop.new()  # where no timer was ever set
-    near, far = wires.pair()
+    near, far = channels.pair()
     _listen(fresh, near, partial(trace, "fresh"))
     for end in (*(near for near, _ in ends), near):
         with suppress(Exception):
@@ -284,11 +284,11 @@ def test_remove_listener_does_not_touch_the_timer_of_that_handle(
 @rule("luahop.timer.clear-vs-listener")
 @pytest.mark.parametrize("timers_first", [True, False])
 def test_many_timers_and_many_listeners_do_not_displace_each_other(
-    luahop: Luahop, wires: Wires, trace: Trace, timers_first: bool
+    luahop: Luahop, channels: Channels, trace: Trace, timers_first: bool
 ) -> None:
     """Timers that are numbered from 0 or 1 on have the numbers of the descriptors too."""
     hop = luahop.new()
-    ends = [wires.pair() for _ in range(6)]
+    ends = [channels.pair() for _ in range(6)]
 
     count = _more_than_the_numbers_of(ends)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_for, poll_until
-from looptck.probes.stopwatch import assert_prompt
-from looptck.probes.timetable import Timetable
-from looptck.probes.wall_clock import stepped
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.hop_driver import poll_for, poll_until
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.observation import Observation
+from looptck.testing.stopwatch import assert_prompt
+from looptck.testing.wall_clock import stepped
 
 LATENESS = 0.050
 
@@ -31,7 +31,7 @@ def test_a_step_of_the_wall_clock_changes_nothing(
 
     def lateness() -> float:
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         with stepped() as step:
             (table.timeout if kind == "timeout" else table.interval)(kind, 15)
             if where == "before the first poll":
@@ -49,7 +49,7 @@ def test_a_step_of_the_wall_clock_changes_nothing(
 def test_steps_between_the_calls_of_an_interval_make_no_calls(luahop: Luahop, clock: Clock) -> None:
     """Each tick steps the clock on by several periods; the next may not come sooner for it."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     with stepped() as step:
         table.interval("interval", 4, lambda: step(0.020))
         poll_until(hop, "the interval ticks 5 times", lambda: len(table.ran) >= 5)

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_for, poll_until, why_refused
-from looptck.probes.stopwatch import COARSE, Stopwatch, assert_not_early, assert_prompt
-from looptck.probes.timetable import Timetable
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires
 from looptck.profiles.luahop import Duration, Hop, Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.hop_driver import error_of, poll_for, poll_until
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.observation import Observation
+from looptck.testing.stopwatch import COARSE, Stopwatch, assert_not_early, assert_prompt
+from looptck.testing.trace import Trace
 
 LATENESS = 0.050
 
@@ -73,7 +73,7 @@ def test_a_duration_that_is_no_length_of_time_is_refused(
 ) -> None:
     """Polled on, up to a later timer: what was refused must not run."""
     hop = luahop.new()
-    refused = why_refused(getattr(hop, setter), duration, lambda: trace("refused"))
+    refused = error_of(getattr(hop, setter), duration, lambda: trace("refused"))
     assert refused is not None, f"{setter}({duration!r}, callback) was accepted"
     clock.advance(0.002)
     poll_for(hop, 3)
@@ -88,7 +88,7 @@ def test_a_callback_that_cannot_be_called_is_refused(
 ) -> None:
     """A loop that checks too late raises in poll, when the timer is due."""
     hop = luahop.new()
-    refused = why_refused(getattr(hop, setter), {"ms": 1}, callback)
+    refused = error_of(getattr(hop, setter), {"ms": 1}, callback)
     assert refused is not None, f"{setter}({{'ms': 1}}, {callback!r}) was accepted"
     poll_for(hop, 5)
 
@@ -100,9 +100,9 @@ def _length(luahop: Luahop, clock: Clock, duration: Any) -> str:
     on, which no slow machine can change.
     """
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     table.timeout("15", 15)
-    refused = why_refused(hop.set_timeout, duration, lambda: table.ran.append("asked"))
+    refused = error_of(hop.set_timeout, duration, lambda: table.ran.append("asked"))
     if refused is not None:
         return f"raises {type(refused).__name__}"
     table.timeout("45", 45)
@@ -163,10 +163,10 @@ def test_what_becomes_of_half_a_millisecond(
     were set within a fraction of a millisecond counts."""
     for _ in range(20):
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         stopwatch = Stopwatch(clock)
         table.timeout("6", 6)
-        if why_refused(hop.set_timeout, {"ms": 5.5}, lambda: table.ran.append("5.5")):  # noqa: B023  # called in this turn
+        if error_of(hop.set_timeout, {"ms": 5.5}, lambda: table.ran.append("5.5")):  # noqa: B023  # called in this turn
             observe("refused", of="{'ms': 5.5}")
             return
         table.timeout("5", 5)
@@ -207,7 +207,7 @@ def test_when_a_timeout_of_zero_runs(
     hop = luahop.new()
     ran: list[bool] = []
     over: list[bool] = []
-    refused = why_refused(hop.set_timeout, duration, lambda: ran.append(True))
+    refused = error_of(hop.set_timeout, duration, lambda: ran.append(True))
     if refused is not None:
         observe.raised(refused, of=str(duration))
         return
@@ -287,21 +287,23 @@ def test_a_negative_duration(
 def test_a_long_duration(
     luahop: Luahop,
     clock: Clock,
-    wires: Wires,
+    channels: Channels,
     observe: Observation,
     setter: str,
     duration: Duration,
 ) -> None:
     """The loop waits twice while the long timer is pending: for a short timer beside it,
     and with nothing beside it but a descriptor that is ready."""
-    observe(_life_of_long_timer(luahop, clock, wires, setter, duration), of=f"{setter} {duration}")
+    observe(
+        _life_of_long_timer(luahop, clock, channels, setter, duration), of=f"{setter} {duration}"
+    )
 
 
 def _life_of_long_timer(
-    luahop: Luahop, clock: Clock, wires: Wires, setter: str, duration: Duration
+    luahop: Luahop, clock: Clock, channels: Channels, setter: str, duration: Duration
 ) -> str:
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     ran: list[bool] = []
     try:
         timer = getattr(hop, setter)(duration, lambda: ran.append(True))
@@ -317,7 +319,7 @@ def _life_of_long_timer(
             return "accepted, but poll returns again and again"
         if ran:
             return "accepted, but runs at once"
-        _see_readiness(hop, wires)
+        _see_readiness(hop, channels)
     except Exception as error:
         return f"accepted, but poll raises {type(error).__name__}"
     try:
@@ -327,8 +329,8 @@ def _life_of_long_timer(
     return "accepted"
 
 
-def _see_readiness(hop: Hop, wires: Wires) -> None:
-    near, _far = wires.pair()
+def _see_readiness(hop: Hop, channels: Channels) -> None:
+    near, _far = channels.pair()
     called: list[bool] = []
     hop.set_listener(near.fileno(), "w", lambda: called.append(True))
     for _ in range(100):

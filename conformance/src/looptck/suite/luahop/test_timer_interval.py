@@ -9,13 +9,13 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_until
-from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.stopwatch import Stopwatch, assert_prompt
-from looptck.probes.timetable import Timetable
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.hop_driver import poll_until
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.observation import Observation
+from looptck.testing.situations import Situation, everywhere, luahop_in
+from looptck.testing.stopwatch import Stopwatch, assert_prompt
 
 LATENESS = 0.050
 
@@ -28,7 +28,7 @@ def test_an_interval_ticks_over_and_over(
 ) -> None:
     """A guard ends the polling if a tick is missing.  No tick may come before its turn."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     luahop_in(situation, hop, lambda: table.interval("interval", period))
     for number in range(5, ticks + 1, 5):  # each part has a guard of its own: ticks may be late
         poll_until(hop, f"tick {number} of the interval", partial(_longer, table.ran, number - 1))
@@ -41,7 +41,7 @@ def test_intervals_go_on_beside_each_other_and_beside_timeouts(
 ) -> None:
     """Timeouts are set, cleared and fired all the while, some of them by a tick."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
 
     def tick() -> None:
         hop.set_timeout({"ms": 2}, _nobody)
@@ -63,7 +63,7 @@ def test_intervals_go_on_beside_each_other_and_beside_timeouts(
 def test_an_interval_goes_on_when_nobody_polled_for_a_while(luahop: Luahop, clock: Clock) -> None:
     """Two stalls, one before the first tick; after each of them two more ticks are due."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     table.interval("interval", 5)
     clock.advance(0.012)
     poll_until(hop, "three ticks after a stall", lambda: len(table.ran) >= 3)
@@ -106,7 +106,7 @@ def test_the_first_tick_comes_after_one_period(
     """A timeout before and one after stand on either side of the first tick.  All three are
     set within a moment, the nearest first, so that no slow machine can change their order."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
 
     def set_all() -> None:
         table.timeout("timeout of 15 ms", 15)
@@ -119,11 +119,11 @@ def test_the_first_tick_comes_after_one_period(
     assert up_to_the_later == ["timeout of 15 ms", "interval of 30 ms", "timeout of 45 ms"]
 
 
-def _ticks_that_take_time(table: Timetable, clock: Clock) -> None:
+def _ticks_that_take_time(table: TimerLog, clock: Clock) -> None:
     table.interval("interval", 50, lambda: clock.advance(0.020))
 
 
-def _ticks_that_are_held_up(table: Timetable, clock: Clock) -> None:
+def _ticks_that_are_held_up(table: TimerLog, clock: Clock) -> None:
     """40 ms after each tick something takes 30 ms, so that the next one is 20 ms late."""
     numbers = itertools.count(1)
 
@@ -143,14 +143,14 @@ def test_whether_delays_add_up(
     luahop: Luahop,
     clock: Clock,
     observe: Observation,
-    scene: Callable[[Timetable, Clock], None],
+    scene: Callable[[TimerLog, Clock], None],
 ) -> None:
     """The delays of five ticks, added up, would be more than any tick may be late.  The best
     of a few attempts counts, since a busy machine adds delays of its own."""
 
     def lateness() -> float:
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         scene(table, clock)
         poll_until(
             hop, "five ticks of 50 ms", lambda: len(table.times("interval")) >= 5, within=1000

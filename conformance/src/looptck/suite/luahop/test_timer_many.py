@@ -7,11 +7,11 @@ from random import Random
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.polling import poll_until
-from looptck.probes.stopwatch import assert_prompt
-from looptck.probes.timetable import Timetable
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.hop_driver import poll_until
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.stopwatch import assert_prompt
 
 
 @rule("luahop.timer.clear-timeout")
@@ -21,7 +21,7 @@ def test_clearing_many_leaves_the_rest_in_order(luahop: Luahop, clock: Clock, se
     a callback: whatever holds them loses most of its middle.  Each seed is another order."""
     dice = Random(seed)
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     alive: dict[str, object] = {}
 
     def set_one(number: int) -> None:
@@ -70,7 +70,7 @@ def test_clearing_some_makes_no_other_late(luahop: Luahop, clock: Clock, seed: i
         lengths = [60 * number for number in range(1, 10)]
         dice.shuffle(lengths)
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         alive = {length: table.timeout(f"of {length} ms", length) for length in lengths}
         for length in dice.sample(lengths[1:], 3):
             luahop.clear_timer(alive.pop(length))

@@ -7,13 +7,13 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import poll_until, polls, why_refused
-from looptck.probes.timetable import Timetable
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luahop import Luahop
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import error_of, poll_until, polls
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.observation import Observation
+from looptck.testing.trace import Trace
 
 # Orders in which timers with different deadlines are set.
 _SHUFFLES = [(60, 20, 40), (20, 40, 60), (60, 45, 30, 15), (30, 60, 15, 45)]
@@ -30,7 +30,7 @@ def test_timers_run_in_the_order_of_their_deadlines(
     """Compared is what the clock said when each timer was set, so that a pause of the
     machine in between is no excuse and no accusation."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     for milliseconds in durations:
         table.timeout(f"of {milliseconds} ms", milliseconds)
     if overdue:
@@ -47,7 +47,7 @@ def test_timeouts_and_intervals_stand_in_one_row(
 ) -> None:
     """Only the first tick of an interval is looked at."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     for milliseconds in (60, 20, 40):
         setter = table.interval if milliseconds in intervals else table.timeout
         setter(f"of {milliseconds} ms", milliseconds)
@@ -72,7 +72,7 @@ def test_the_order_of_timers_of_one_duration(
 ) -> None:
     """Where the clock moves between two calls the deadlines differ, but in the same order."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     names = [f"{number}" for number in range(1, 11)]
     for number, name in enumerate(names, 1):
         is_interval = kinds == "intervals" or (kinds == "both in turn" and number % 2)
@@ -117,12 +117,12 @@ _FOR_EVER = 60
 @pytest.mark.parametrize("outer", _OUTER)
 @pytest.mark.parametrize("inner", ["set_timeout", "set_interval"])
 def test_a_timer_set_in_a_callback_runs_without_another_wait(
-    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, outer: str, inner: str
+    luahop: Luahop, clock: Clock, channels: Channels, trace: Trace, outer: str, inner: str
 ) -> None:
     """The callback goes on until the new timer is overdue.  A later timer would run first if
     the new one had to wait for something else."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def callback() -> None:
         drain(near)
@@ -148,12 +148,12 @@ def test_a_timer_set_in_a_callback_runs_without_another_wait(
 @rule("luahop.timer.set-inside-callback")
 @pytest.mark.parametrize("begun_by", ["a timer", "a listener"])
 def test_a_timer_that_always_sets_its_successor_lets_poll_return(
-    luahop: Luahop, clock: Clock, wires: Wires, begun_by: str
+    luahop: Luahop, clock: Clock, channels: Channels, begun_by: str
 ) -> None:
     """Each is overdue when its predecessor ends.  The chain ends by itself, so that a loop
     which follows it without returning is seen and does not hang."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     links: list[int] = []
     polled = 0
 
@@ -198,11 +198,11 @@ def test_no_timer_runs_while_nobody_polls(
 @rule("luahop.timer.only-in-poll")
 @pytest.mark.parametrize("setter", ["set_timeout", "set_interval"])
 def test_no_function_but_poll_runs_a_timer(
-    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, setter: str
+    luahop: Luahop, clock: Clock, channels: Channels, trace: Trace, setter: str
 ) -> None:
     """Every other function is called while timers are overdue."""
     hop = luahop.new()
-    near, _far = wires.pair()
+    near, _far = channels.pair()
     getattr(hop, setter)({"ms": 1}, partial(trace, "overdue"))
     clock.advance(0.005)
     calls = {
@@ -214,18 +214,18 @@ def test_no_function_but_poll_runs_a_timer(
         "new": lambda: luahop.new(),
     }
     for name, call in calls.items():
-        why_refused(call)
+        error_of(call)
         assert trace == [], f"{name} ran the callback of a timer; only poll may"
     poll_until(hop, "the timer runs once somebody polls", lambda: trace)
 
 
 @rule("luahop.timer.io-coexist")
 def test_an_interval_ticks_although_a_descriptor_is_always_ready(
-    luahop: Luahop, clock: Clock, wires: Wires
+    luahop: Luahop, clock: Clock, channels: Channels
 ) -> None:
     """The listener takes a millisecond each time, so that time passes on every clock."""
     hop = luahop.new()
-    near, _far = wires.pair()
+    near, _far = channels.pair()
     served: list[bool] = []
     ticks: list[bool] = []
 
@@ -245,11 +245,11 @@ def test_an_interval_ticks_although_a_descriptor_is_always_ready(
 
 @rule("luahop.timer.io-coexist")
 def test_a_ready_descriptor_is_served_although_an_interval_is_always_overdue(
-    luahop: Luahop, clock: Clock, wires: Wires
+    luahop: Luahop, clock: Clock, channels: Channels
 ) -> None:
     """Each tick takes several periods."""
     hop = luahop.new()
-    near, _far = wires.pair()
+    near, _far = channels.pair()
     served: list[bool] = []
     ticks: list[bool] = []
 
@@ -273,11 +273,11 @@ def test_a_ready_descriptor_is_served_although_an_interval_is_always_overdue(
 @rule("luahop.timer.io-coexist")
 @pytest.mark.parametrize("timers", [1, 3])
 def test_what_is_due_and_what_is_ready_are_both_served(
-    luahop: Luahop, clock: Clock, wires: Wires, trace: Trace, timers: int
+    luahop: Luahop, clock: Clock, channels: Channels, trace: Trace, timers: int
 ) -> None:
     """Nothing else is due for a long while, so what a poll forgets never comes."""
     hop = luahop.new()
-    near, far = wires.pair()
+    near, far = channels.pair()
     for number in range(timers):
         hop.set_timeout({"ms": 2}, partial(trace, f"timer {number}"))
     hop.set_listener(near.fileno(), "r", lambda: trace("descriptor") if drain(near) else None)

@@ -10,15 +10,15 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.leftovers import Census
-from looptck.probes.polling import poll_for, poll_until, polls
-from looptck.probes.situations import Situation, everywhere, luahop_in
-from looptck.probes.stopwatch import Stopwatch, assert_prompt
-from looptck.probes.timetable import Timetable
-from looptck.probes.trace import Trace
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luahop import Hop, Luahop, Timer
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import poll_for, poll_until, polls
+from looptck.testing.hop_timers import TimerLog
+from looptck.testing.resources import ResourceSnapshot
+from looptck.testing.situations import Situation, everywhere, luahop_in
+from looptck.testing.stopwatch import Stopwatch, assert_prompt
+from looptck.testing.trace import Trace
 
 # In seconds: how late a timer may be.
 LATENESS = 0.050
@@ -72,10 +72,10 @@ def test_a_timeout_that_ran_holds_nothing_of_the_process(luahop: Luahop) -> None
         assert len(ran) >= wanted, f"{len(ran)} of {wanted} timeouts ran"
 
     hundred()
-    before = Census.take()
+    before = ResourceSnapshot.take()
     for _ in range(3):
         hundred()
-    left = Census.take().more_than(before)
+    left = ResourceSnapshot.take().more_than(before)
     assert not left, f"300 timeouts that ran left behind: {', '.join(left[:5])}"
 
 
@@ -87,7 +87,7 @@ def test_none_of_many_timeouts_is_early(luahop: Luahop, clock: Clock, fraction: 
     milliseconds is behind for some of them."""
     for _ in range(3):
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         for whole in range(1, 31):
             with suppress(Exception):  # a loop need not take fractions
                 table.timeout(f"of {whole + fraction} ms", whole + fraction)
@@ -103,7 +103,7 @@ def test_a_timeout_alone_is_not_early(luahop: Luahop, clock: Clock, milliseconds
     """Nothing else is there to wake the loop, so only its own wait can be too short."""
     for _ in range(4):
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         try:
             table.timeout(f"of {milliseconds} ms", milliseconds)
         except Exception:
@@ -120,7 +120,7 @@ def test_a_timeout_set_after_a_busy_while_is_not_early(
 ) -> None:
     """A loop that remembers when the turn began counts that while as waited for."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
 
     def busy_then_set() -> None:
         clock.advance(0.02)
@@ -135,13 +135,13 @@ def test_a_timeout_set_after_a_busy_while_is_not_early(
 
 @rule("luahop.timer.timeout-not-early")
 def test_a_timeout_is_not_early_because_the_loop_woke_for_something_else(
-    luahop: Luahop, clock: Clock, wires: Wires
+    luahop: Luahop, clock: Clock, channels: Channels
 ) -> None:
     """A descriptor, a nearer timer, an interval and the deadline of a cleared timer each
     end a wait before the timeout is due."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
-    near, far = wires.pair()
+    table = TimerLog(hop, clock)
+    near, far = channels.pair()
     hop.set_listener(near.fileno(), "r", lambda: drain(near))
     cleared = table.timeout("the cleared one", 8)
     table.timeout("of 30 ms", 30)
@@ -165,7 +165,7 @@ def test_a_timeout_of_whole_milliseconds_is_not_early_after_a_pause(
     number of milliseconds."""
     for pause in (0.0002, 0.0011, 0.0013, 0.0027):
         hop = luahop.new()
-        table = Timetable(hop, clock)
+        table = TimerLog(hop, clock)
         table.timeout("of 5 ms", 5)
         clock.advance(pause)
         poll_until(hop, "the timeout runs", partial(len, table.ran))
@@ -239,13 +239,13 @@ _SCENES = [
 @pytest.mark.parametrize("set_up", _SCENES, ids=lambda scene: scene.__name__.strip("_"))
 @pytest.mark.parametrize("silent", [False, True], ids=["timers only", "a silent descriptor"])
 def test_a_waiting_poll_wakes_for_the_nearest_timer(
-    luahop: Luahop, clock: Clock, wires: Wires, set_up: Callable[[Scene], None], silent: bool
+    luahop: Luahop, clock: Clock, channels: Channels, set_up: Callable[[Scene], None], silent: bool
 ) -> None:
     """The farther timer ends the wait of a loop that does not look for the nearest one.  The
     nearest is near: a tick of the loop's own then makes it late by nearly all of the tick."""
 
     def lateness() -> float:
-        near, _far = wires.pair()
+        near, _far = channels.pair()
         hop = luahop.new()
         if silent:
             hop.set_listener(near.fileno(), "r", lambda: drain(near))
@@ -267,7 +267,7 @@ def test_the_time_before_the_poll_counts(
 ) -> None:
     """Counted from the poll, the timer that was set second would be the first to be due."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
 
     def set_both() -> None:
         table.timeout("20 ms, set first", 20)
@@ -283,7 +283,7 @@ def test_the_time_before_the_poll_counts(
 def test_the_time_between_two_polls_counts(luahop: Luahop, clock: Clock) -> None:
     """The first timer is known to the loop from an earlier poll, which did not serve it."""
     hop = luahop.new()
-    table = Timetable(hop, clock)
+    table = TimerLog(hop, clock)
     table.timeout("of 1 ms", 1)
     table.timeout("40 ms, set first", 40)
     poll_until(hop, "the nearer timeout runs", lambda: table.ran)

@@ -10,19 +10,19 @@ from typing import cast
 
 import pytest
 
-from looptck.bench import Bench
-from looptck.probes.turns import Turns
-from looptck.probes.wires import Wires
 from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.subjects.subject import Subject
+from looptck.testing.bufferevent_driver import BufferEventDriver
+from looptck.testing.channels import Channels
 
 
 @pytest.fixture
-def luaevent(bench: Bench) -> LuaeventExtended:
+def luaevent(subject: Subject) -> LuaeventExtended:
     """A fresh entry object of the profile `luaevent-extended`."""
-    return cast("LuaeventExtended", bench.entry("luaevent-extended"))
+    return cast("LuaeventExtended", subject.entry("luaevent-extended"))
 
 
 @pytest.fixture
-def turns(luaevent: LuaeventExtended, wires: Wires) -> Turns:
+def turns(luaevent: LuaeventExtended, channels: Channels) -> BufferEventDriver:
     """A fresh base, and a script to be gone through while its loop runs."""
-    return Turns(luaevent, wires)
+    return BufferEventDriver(luaevent, channels)

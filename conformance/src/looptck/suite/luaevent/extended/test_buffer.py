@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.payload import assert_same, outcome, payload
-from looptck.probes.polling import why_refused
 from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.hop_driver import error_of
+from looptck.testing.payload import assert_same, outcome, payload
 
 
 @rule("luaevent.buffer.new")
@@ -187,7 +187,7 @@ def test_a_buffer_that_was_added_can_be_used(luaevent: LuaeventExtended, size: i
     """Source and target are changed in turn, so that a storage they share would show."""
     source, target = _filled(luaevent, payload(size)), luaevent.buffer.new()
     target.add(source)
-    refused = why_refused(source.add, b"second")
+    refused = error_of(source.add, b"second")
     assert refused is None, f"a buffer that was added to another took no bytes: {refused!r}"
     assert_same(b"second", source.get_data(), "the source, after it was added and got new bytes")
     assert_same(payload(size), target.get_data(), "the target, after the source got new bytes")
@@ -264,7 +264,7 @@ def test_a_wrong_argument_is_refused_and_nothing_is_added(
         "last": (b"good", source, bad),
         "between": (source, bad, b"good"),
     }[place]
-    refused = why_refused(buffer.add, *arguments)
+    refused = error_of(buffer.add, *arguments)
     assert refused is not None, f"add took {wrong}, {place} among its arguments"
     assert_same(b"old", buffer.get_data(), f"after add refused {wrong}, {place}")
     assert_same(b"source", source.get_data(), f"the buffer beside {wrong}, {place}")
@@ -274,7 +274,7 @@ def test_a_wrong_argument_is_refused_and_nothing_is_added(
 def test_another_object_of_the_library_is_refused(luaevent: LuaeventExtended) -> None:
     """A base is no buffer."""
     buffer = _filled(luaevent, b"old")
-    refused = why_refused(buffer.add, b"good", luaevent.new())
+    refused = error_of(buffer.add, b"good", luaevent.new())
     assert refused is not None, "add took a base for a buffer"
     assert_same(b"old", buffer.get_data(), "after add refused a base")
 
@@ -285,7 +285,7 @@ def test_add_without_an_argument_is_refused(luaevent: LuaeventExtended, contents
     """Nothing to add is no sequence of one or more."""
     buffer = _filled(luaevent, contents)
     add: Callable[..., object] = buffer.add
-    assert why_refused(add) is not None, "add() without an argument raised no error"
+    assert error_of(add) is not None, "add() without an argument raised no error"
     assert not contents or buffer.get_data() == contents, "add() without an argument added bytes"
 
 
@@ -304,7 +304,7 @@ def test_a_buffer_is_not_added_to_itself(
         "first": (buffer, source, b"good"),
         "twice": (buffer, buffer),
     }[place]
-    refused = why_refused(buffer.add, *arguments)
+    refused = error_of(buffer.add, *arguments)
     assert refused is not None, f"add took the buffer itself, {place}"
     got = buffer.get_data() or b""
     assert_same(contents, got, f"after add refused the buffer itself, {place}")
@@ -325,7 +325,7 @@ def test_a_closed_buffer_is_no_argument(
         "after bytes": (b"good", closed),
         "before bytes": (closed, b"good"),
     }
-    refused = why_refused(_filled(luaevent, b"old").add, *arguments[place])
+    refused = error_of(_filled(luaevent, b"old").add, *arguments[place])
     assert refused is not None, f"add took a closed buffer, {place}"
 
 

@@ -10,11 +10,11 @@ from typing import cast
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.payload import assert_same, outcome, payload
-from looptck.probes.polling import why_refused
-from looptck.probes.wires import Wires, drain
 from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import error_of
+from looptck.testing.payload import assert_same, outcome, payload
 
 # How the same contents may have come into a buffer.
 _WAYS = ("at once", "byte by byte", "in three pieces", "behind others that were drained")
@@ -70,7 +70,7 @@ _CONTENTS: dict[str, list[bytes]] = {
 @pytest.mark.parametrize("case", _CONTENTS)
 @pytest.mark.parametrize("form", ["get_data()", "bytes()"])
 def test_all_contents_are_returned_and_stay(
-    luaevent: LuaeventExtended, wires: Wires, case: str, form: str
+    luaevent: LuaeventExtended, channels: Channels, case: str, form: str
 ) -> None:
     """Asked three times, since what is removed is missing the second time.
 
@@ -82,7 +82,7 @@ def test_all_contents_are_returned_and_stay(
     for time in ("first", "second", "third"):
         got = outcome(_FORMS[form], buffer)
         is_other = isinstance(got, bytes) and got != expected and len(got) == buffer.length()
-        if is_other and _written(_added(luaevent, pieces), wires) != expected:
+        if is_other and _written(_added(luaevent, pieces), channels) != expected:
             return
         assert_same(expected, got, f"{form} with contents of {case}, the {time} time")
 
@@ -94,9 +94,9 @@ def _added(luaevent: LuaeventExtended, pieces: list[bytes]) -> Buffer:
     return buffer
 
 
-def _written(buffer: Buffer, wires: Wires) -> bytes:
+def _written(buffer: Buffer, channels: Channels) -> bytes:
     """What `write` gives of the whole buffer."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     got = b""
     while True:
         size = outcome(buffer.write, near.fileno())
@@ -149,7 +149,7 @@ def test_a_negative_length_alone_cuts_nothing_in_two(luaevent: LuaeventExtended,
     """All, nothing and an error are fine; a part of the contents has no reading."""
     got: list[bytes] = []
     buffer = _buffer(luaevent, b"abcdef", "at once")
-    if why_refused(lambda: got.append(buffer.get_data(n))) is None:
+    if error_of(lambda: got.append(buffer.get_data(n))) is None:
         assert got[0] in (b"", b"abcdef"), f"get_data({n}) of abcdef returned {got[0]!r}"
 
 
@@ -177,7 +177,7 @@ def test_a_negative_length_is_all_the_rest(
     """Or it is refused."""
     got: list[bytes] = []
     buffer = _buffer(luaevent, b"abcdef", way)
-    if why_refused(lambda: got.append(buffer.get_data(begin, n))) is None:
+    if error_of(lambda: got.append(buffer.get_data(begin, n))) is None:
         assert_same(b"abcdef"[begin - 1 :], got[0], f"get_data({begin}, {n}) of abcdef")
 
 
@@ -244,7 +244,7 @@ def _expect_a_part(luaevent: LuaeventExtended, begin: int, n: int) -> None:
     """`get_data(begin, n)` raises, or returns bytes of the buffer, *n* at most."""
     got: list[bytes] = []
     buffer = _buffer(luaevent, b"abcdef", "at once")
-    if why_refused(lambda: got.append(buffer.get_data(begin, n))) is None:
+    if error_of(lambda: got.append(buffer.get_data(begin, n))) is None:
         assert got[0] in b"abcdef", (
             f"get_data({begin}, {n}) of abcdef returned {got[0]!r:.80}, which is not in it"
         )
@@ -273,9 +273,9 @@ def test_returned_bytes_stay_as_they_are(
     buffer = _buffer(luaevent, contents, "at once")
     got = _returned(buffer, form)
     before = bytes(got)
-    if why_refused(lambda: _CHANGES[change](_buffer(luaevent, contents, "at once"))) is not None:
+    if error_of(lambda: _CHANGES[change](_buffer(luaevent, contents, "at once"))) is not None:
         return  # refused to a program that holds nothing, too
-    refused = why_refused(lambda: _CHANGES[change](buffer))
+    refused = error_of(lambda: _CHANGES[change](buffer))
     assert refused is None, f"{change} failed while a program holds what {form} returned: {refused}"
     assert_same(before, bytes(got), f"what {form} returned, after {change}")
 
@@ -337,10 +337,10 @@ def _rows() -> Iterator[tuple[str, ...]]:
 
 @rule("luaevent.buffer.length")
 def test_the_length_is_that_of_the_contents_after_any_steps(
-    luaevent: LuaeventExtended, wires: Wires
+    luaevent: LuaeventExtended, channels: Channels
 ) -> None:
     """Every row of one, two and three steps; it is compared with what `get_data()` returns."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     for row in _rows():
         buffer = luaevent.buffer.new()
         buffer.add(b"a\nb")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.payload import assert_same, outcome, payload
-from looptck.probes.polling import why_refused
-from looptck.probes.wires import Wires
 from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels
+from looptck.testing.hop_driver import error_of
+from looptck.testing.payload import assert_same, outcome, payload
 
 
 def _filled(luaevent: LuaeventExtended, contents: bytes, pieces: int = 1) -> Buffer:
@@ -33,7 +33,7 @@ def test_the_first_bytes_are_removed(luaevent: LuaeventExtended, size: int, piec
     contents = b"abcdef"[:size]
     for n in [*range(size + 3), 1000, 2**31 - 1]:
         buffer = _filled(luaevent, contents, pieces)
-        refused = why_refused(buffer.drain, n)
+        refused = error_of(buffer.drain, n)
         assert refused is None, f"drain({n}) of {size} bytes raised {refused!r}"
         assert_same(contents[n:], buffer.get_data() or b"", f"after drain({n}) of {contents!r}")
 
@@ -87,7 +87,7 @@ def test_drain_without_a_number_is_refused(luaevent: LuaeventExtended, contents:
     """Nothing says how much it should be."""
     buffer = _filled(luaevent, contents)
     drain: Callable[..., object] = buffer.drain
-    assert why_refused(drain) is not None, "drain() without a number raised no error"
+    assert error_of(drain) is not None, "drain() without a number raised no error"
     assert_same(contents, buffer.get_data() or b"", "after drain() without a number")
 
 
@@ -100,7 +100,7 @@ def test_a_negative_number_leaves_nothing(
 ) -> None:
     """More, less and as much as there is; new bytes must be there alone afterwards."""
     buffer = _filled(luaevent, payload(size), pieces)
-    refused = why_refused(buffer.drain, n)
+    refused = error_of(buffer.drain, n)
     assert refused is None, f"drain({n}) of {size} bytes raised {refused!r}"
     left = buffer.get_data() or b""
     assert not left, f"drain({n}) of {size} bytes left {len(left)}: {left[:20]!r}"
@@ -134,17 +134,17 @@ _METHODS: dict[str, Callable[[Buffer, Any, int], object]] = {
 @pytest.mark.parametrize("contents", [b"", b"line\nand more"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_closed_buffer_refuses_every_method(
-    luaevent: LuaeventExtended, wires: Wires, method: str, contents: bytes, times: int
+    luaevent: LuaeventExtended, channels: Channels, method: str, contents: bytes, times: int
 ) -> None:
     """With a descriptor that has data and room, so that nothing else can be the reason."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"data")
     closed = _filled(luaevent, contents)
     for _ in range(times):
         with suppress(Exception):  # whether that is harmless is another test's business
             closed.close()
     other = _filled(luaevent, b"other")
-    refused = why_refused(_METHODS[method], closed, other, near.fileno())
+    refused = error_of(_METHODS[method], closed, other, near.fileno())
     assert refused is not None, f"{method} of a buffer that was closed raised no error"
 
 
@@ -156,10 +156,10 @@ def test_closing_again_is_harmless(luaevent: LuaeventExtended, contents: bytes) 
     closed.close()
     fresh = _filled(luaevent, b"fresh")
     for time in ("second", "third"):
-        refused = why_refused(closed.close)
+        refused = error_of(closed.close)
         assert refused is None, f"close() failed the {time} time: {refused!r}"
         assert_same(b"fresh", outcome(fresh.get_data), f"another buffer, after the {time} close()")
-    assert why_refused(fresh.add, b"!") is None, "closing one buffer twice closed another"
+    assert error_of(fresh.add, b"!") is None, "closing one buffer twice closed another"
 
 
 @rule("luaevent.buffer.close")
@@ -174,6 +174,6 @@ def test_other_buffers_do_not_notice(luaevent: LuaeventExtended) -> None:
     closed.close()
     for buffer, expected in (heir, b"heir closed"), (giver, b"again"), (stranger, b"stranger"):
         assert_same(expected, outcome(buffer.get_data), "another buffer, after one was closed")
-        refused = why_refused(buffer.add, b"!")
+        refused = error_of(buffer.add, b"!")
         assert refused is None, f"another buffer took no bytes after one was closed: {refused!r}"
         assert_same(expected + b"!", buffer.get_data(), "another buffer, added to")

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from looptck.markers import rule
-from looptck.probes.payload import assert_same, outcome, payload
 from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.payload import assert_same, outcome, payload
 
 _ROWS = settings(
     max_examples=60,

@@ -8,9 +8,9 @@ from itertools import product
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.payload import assert_same, outcome, payload
 from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.payload import assert_same, outcome, payload
 
 _TERMINATORS = (b"\r\n", b"\n\r", b"\r", b"\n")
 

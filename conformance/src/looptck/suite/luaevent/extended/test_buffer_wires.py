@@ -9,25 +9,25 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes import guards
-from looptck.probes.payload import assert_same, payload
-from looptck.probes.polling import wait_readable, why_refused
-from looptck.probes.wires import End, Wires, drain, fill, reset
 from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing import guards
+from looptck.testing.channels import Channels, End, drain, fill, reset
+from looptck.testing.hop_driver import error_of, wait_readable
+from looptck.testing.payload import assert_same, payload
 
 # {kind: makes the end that a buffer reads from, and the end that sends to it}
-_SOURCES: dict[str, Callable[[Wires], tuple[End, End]]] = {
-    "socket pair": lambda wires: wires.pair(),
-    "pipe": lambda wires: wires.pipe(),
-    "TCP": lambda wires: wires.tcp_pair(),
+_SOURCES: dict[str, Callable[[Channels], tuple[End, End]]] = {
+    "socket pair": lambda channels: channels.pair(),
+    "pipe": lambda channels: channels.pipe(),
+    "TCP": lambda channels: channels.tcp_pair(),
 }
 
 # {kind: makes the end that a buffer writes to, and the end where it arrives}
-_SINKS: dict[str, Callable[[Wires], tuple[End, End]]] = {
-    "socket pair": lambda wires: wires.pair(),
-    "pipe": lambda wires: wires.pipe()[::-1],
-    "TCP": lambda wires: wires.tcp_pair(),
+_SINKS: dict[str, Callable[[Channels], tuple[End, End]]] = {
+    "socket pair": lambda channels: channels.pair(),
+    "pipe": lambda channels: channels.pipe()[::-1],
+    "TCP": lambda channels: channels.tcp_pair(),
 }
 
 every_source = pytest.mark.parametrize("kind", _SOURCES)
@@ -66,10 +66,10 @@ def _contents(buffer: Buffer) -> bytes:
 @pytest.mark.parametrize("old", [b"", b"old "], ids=["empty", "with contents"])
 @pytest.mark.parametrize("n", [1, 2, 9, 10, 11, 5000])
 def test_the_next_bytes_are_appended_and_no_more_than_asked_for(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, old: bytes, n: int
+    luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, n: int
 ) -> None:
     """Ten bytes wait; the test reads what the buffer left, so that none can be lost."""
-    near, far = _SOURCES[kind](wires)
+    near, far = _SOURCES[kind](channels)
     far.send(payload(10))
     wait_readable([near])
     buffer = _filled(luaevent, old)
@@ -86,10 +86,10 @@ def test_the_next_bytes_are_appended_and_no_more_than_asked_for(
 @every_source
 @pytest.mark.parametrize("n", [1, 7, 4095, 4096, 4097, 1_000_000])
 def test_all_comes_in_order_by_and_by(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, n: int
+    luaevent: LuaeventExtended, channels: Channels, kind: str, n: int
 ) -> None:
     """As many calls as it takes, if each brings something."""
-    near, far = _SOURCES[kind](wires)
+    near, far = _SOURCES[kind](channels)
     size = far.send(payload(200 if n < 10 else 30_000))
     buffer = luaevent.buffer.new()
     calls = 0
@@ -103,9 +103,11 @@ def test_all_comes_in_order_by_and_by(
 
 
 @rule("luaevent.buffer.read")
-def test_two_descriptors_may_be_read_in_turn(luaevent: LuaeventExtended, wires: Wires) -> None:
+def test_two_descriptors_may_be_read_in_turn(
+    luaevent: LuaeventExtended, channels: Channels
+) -> None:
     """What each gives is at the end at that time."""
-    pairs = [wires.pair(), wires.pair()]
+    pairs = [channels.pair(), channels.pair()]
     buffer = luaevent.buffer.new()
     for at in range(6):
         near, far = pairs[at % 2]
@@ -119,10 +121,10 @@ def test_two_descriptors_may_be_read_in_turn(luaevent: LuaeventExtended, wires: 
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 100])
 def test_read_returns_how_many_bytes_it_appended(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, old: bytes, n: int
+    luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, n: int
 ) -> None:
     """Three bytes wait, so that what was asked for, what there is and all contents differ."""
-    near, far = _SOURCES[kind](wires)
+    near, far = _SOURCES[kind](channels)
     far.send(b"abc")
     wait_readable([near])
     buffer = _filled(luaevent, old)
@@ -136,10 +138,10 @@ def test_read_returns_how_many_bytes_it_appended(
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("data", [b"", b"the last"], ids=["no data", "data"])
 def test_read_returns_nought_at_the_end_and_not_before(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, old: bytes, data: bytes
+    luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, data: bytes
 ) -> None:
     """The end is there together with the data, and is met as often as it is asked for."""
-    near, far = _SOURCES[kind](wires)
+    near, far = _SOURCES[kind](channels)
     if data:
         far.send(data)
     far.close()
@@ -160,10 +162,10 @@ def test_read_returns_nought_at_the_end_and_not_before(
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("before", ["nothing was ever sent", "all was read"])
 def test_read_returns_a_negative_number_when_nothing_is_there(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, old: bytes, before: str
+    luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, before: str
 ) -> None:
     """The other end is open, so that it is not the end; data that comes later is read."""
-    near, far = _SOURCES[kind](wires)
+    near, far = _SOURCES[kind](channels)
     buffer = _filled(luaevent, old)
     expected = old
     if before == "all was read":
@@ -186,29 +188,29 @@ def test_read_returns_a_negative_number_when_nothing_is_there(
 @pytest.mark.parametrize("why", ["a writing end", "a reset connection", "a closed number", "-1"])
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 def test_a_read_that_the_system_refuses_is_not_the_end(
-    luaevent: LuaeventExtended, wires: Wires, why: str, old: bytes
+    luaevent: LuaeventExtended, channels: Channels, why: str, old: bytes
 ) -> None:
     """An error and a negative number are both fine."""
     buffer = _filled(luaevent, old)
     returned: list[int] = []
-    fd = _refusing(wires, why)
-    if why_refused(lambda: returned.append(buffer.read(fd, 10))) is None:
+    fd = _refusing(channels, why)
+    if error_of(lambda: returned.append(buffer.read(fd, 10))) is None:
         assert returned[0] < 0, f"read returned {returned[0]!r} for {why}"
     assert_same(old, _contents(buffer), f"the buffer after read of {why}")
 
 
-def _refusing(wires: Wires, why: str) -> int:
+def _refusing(channels: Channels, why: str) -> int:
     """The number of a descriptor that cannot be read from, or none at all."""
     if why == "a writing end":
-        return wires.pipe()[1].fileno()
+        return channels.pipe()[1].fileno()
     if why == "a reset connection":
-        near, far = wires.tcp_pair()
+        near, far = channels.tcp_pair()
         reset(far)
         wait_readable([near])
         return near.fileno()
     if why == "a closed number":
-        near, _ = wires.pair()
-        closed = wires.numbered(near, 900)
+        near, _ = channels.pair()
+        closed = channels.numbered(near, 900)
         number = closed.fileno()
         closed.close()
         return number
@@ -218,14 +220,14 @@ def _refusing(wires: Wires, why: str) -> int:
 @rule("luaevent.buffer.read-output")
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 def test_read_without_a_length_is_refused(
-    luaevent: LuaeventExtended, wires: Wires, old: bytes
+    luaevent: LuaeventExtended, channels: Channels, old: bytes
 ) -> None:
     """Nothing says how much it should be."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"data")
     buffer = _filled(luaevent, old)
     read: Callable[..., object] = buffer.read
-    assert why_refused(read, near.fileno()) is not None, "read(fd) without a length raised no error"
+    assert error_of(read, near.fileno()) is not None, "read(fd) without a length raised no error"
     assert_same(old, _contents(buffer), "the buffer after read(fd) without a length")
 
 
@@ -237,10 +239,10 @@ def test_read_without_a_length_is_refused(
     ids=["one byte", "two pieces", "zero bytes", "a thousand bytes"],
 )
 def test_all_contents_are_sent_where_there_is_room(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, pieces: tuple[bytes, ...]
+    luaevent: LuaeventExtended, channels: Channels, kind: str, pieces: tuple[bytes, ...]
 ) -> None:
     """One call, and so few bytes that every descriptor takes them."""
-    near, far = _SINKS[kind](wires)
+    near, far = _SINKS[kind](channels)
     buffer = _filled(luaevent, *pieces)
     buffer.write(near.fileno())
     data = b"".join(pieces)
@@ -249,9 +251,11 @@ def test_all_contents_are_sent_where_there_is_room(
 
 @rule("luaevent.buffer.write")
 @every_sink
-def test_what_was_drained_is_not_sent(luaevent: LuaeventExtended, wires: Wires, kind: str) -> None:
+def test_what_was_drained_is_not_sent(
+    luaevent: LuaeventExtended, channels: Channels, kind: str
+) -> None:
     """Judged only if the buffer itself shows that drain did its work."""
-    near, far = _SINKS[kind](wires)
+    near, far = _SINKS[kind](channels)
     buffer = _filled(luaevent, b"gone", b"abc", b"def")
     buffer.drain(5)
     if _contents(buffer) == b"bcdef":
@@ -261,9 +265,11 @@ def test_what_was_drained_is_not_sent(luaevent: LuaeventExtended, wires: Wires, 
 
 @rule("luaevent.buffer.write")
 @every_sink
-def test_an_empty_buffer_sends_nothing(luaevent: LuaeventExtended, wires: Wires, kind: str) -> None:
+def test_an_empty_buffer_sends_nothing(
+    luaevent: LuaeventExtended, channels: Channels, kind: str
+) -> None:
     """What another buffer sends afterwards comes alone."""
-    near, far = _SINKS[kind](wires)
+    near, far = _SINKS[kind](channels)
     empty, other = luaevent.buffer.new(), _filled(luaevent, b"other")
     empty.write(near.fileno())
     other.write(near.fileno())
@@ -274,10 +280,10 @@ def test_an_empty_buffer_sends_nothing(luaevent: LuaeventExtended, wires: Wires,
 @every_sink_that_stays_full
 @pytest.mark.parametrize("size", [1, 100_000, 3_000_000])
 def test_a_full_descriptor_takes_the_first_bytes_when_there_is_room(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, size: int
+    luaevent: LuaeventExtended, channels: Channels, kind: str, size: int
 ) -> None:
     """The descriptor is full to the last byte; some of it is read by the peer before each write."""
-    near, far = _SINKS[kind](wires)
+    near, far = _SINKS[kind](channels)
     filled = fill(near)
     data = payload(size)
     buffer = _filled(luaevent, data)
@@ -320,10 +326,10 @@ def _is_tcp(end: End) -> bool:
 @every_sink
 @pytest.mark.parametrize("pieces", [(b"x",), (b"abc", b"d", b"ef"), (payload(1000),)], ids=len)
 def test_what_was_sent_is_removed_and_counted(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, pieces: tuple[bytes, ...]
+    luaevent: LuaeventExtended, channels: Channels, kind: str, pieces: tuple[bytes, ...]
 ) -> None:
     """All is sent in one call; a second one has nothing to send, and new bytes come alone."""
-    near, far = _SINKS[kind](wires)
+    near, far = _SINKS[kind](channels)
     data = b"".join(pieces)
     buffer = _filled(luaevent, *pieces)
     returned = buffer.write(near.fileno())
@@ -341,10 +347,10 @@ def test_what_was_sent_is_removed_and_counted(
 @every_sink
 @pytest.mark.parametrize("pieces", [1, 3])
 def test_no_byte_is_lost_or_doubled_by_partial_writes(
-    luaevent: LuaeventExtended, wires: Wires, kind: str, pieces: int
+    luaevent: LuaeventExtended, channels: Channels, kind: str, pieces: int
 ) -> None:
     """Far more than any descriptor takes; the peer reads only after each write."""
-    near, far = _SINKS[kind](wires)
+    near, far = _SINKS[kind](channels)
     size = 3_000_000
     data, step = payload(size), size // pieces
     buffer = _filled(luaevent, *[data[at : at + step] for at in range(0, size, step)])
@@ -367,26 +373,26 @@ def test_no_byte_is_lost_or_doubled_by_partial_writes(
 @pytest.mark.parametrize("why", ["full", "peer gone", "a reading end", "a closed number", "-1"])
 @pytest.mark.parametrize("size", [0, 1, 100_000])
 def test_what_was_not_sent_stays(
-    luaevent: LuaeventExtended, wires: Wires, why: str, size: int
+    luaevent: LuaeventExtended, channels: Channels, why: str, size: int
 ) -> None:
     """With a full descriptor there must be no error; otherwise the system's own is fine."""
     buffer = _filled(luaevent, payload(size))
-    near, far = wires.pair()
+    near, far = channels.pair()
     fd = near.fileno()
     if why == "full":
         fill(near)
     elif why == "peer gone":
         far.close()
     elif why == "a reading end":
-        fd = wires.pipe()[0].fileno()
+        fd = channels.pipe()[0].fileno()
     elif why == "a closed number":
-        twin = wires.numbered(near, 900)
+        twin = channels.numbered(near, 900)
         fd = twin.fileno()
         twin.close()
     else:
         fd = -1
     returned: list[int] = []
-    refused = why_refused(lambda: returned.append(buffer.write(fd)))
+    refused = error_of(lambda: returned.append(buffer.write(fd)))
     if refused is None:
         assert returned[0] <= 0, f"a write to {why} that sent nothing returned {returned[0]!r}"
     else:

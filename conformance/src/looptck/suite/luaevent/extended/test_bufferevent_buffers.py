@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import narrow_pair, pattern, receive, same, unread
-from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
-from looptck.witness import behind
+from looptck.rules.markers import rule
+from looptck.subjects.call_counter import unwrap
+from looptck.testing.buffer_channels import narrow_pair, pattern, receive, same, unread
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
+from looptck.testing.channels import Channels, fill, reset
 
 # {name: how many bytes each portion has}
 PORTIONS = {
@@ -27,11 +27,11 @@ any_portions = pytest.mark.parametrize("portions", PORTIONS)
 
 @rule("luaevent.bufferevent.get_read")
 @pytest.mark.parametrize("which", ["input", "output"])
-def test_the_input_is_one_object(turns: Turns, wires: Wires, which: str) -> None:
+def test_the_input_is_one_object(turns: BufferEventDriver, channels: Channels, which: str) -> None:
     """Before anything came, after, after it was drained, while output waits, and at the end; the
     output is another one.
     """
-    near, far = wires.pair()
+    near, far = channels.pair()
     seen: list[object] = []
 
     def script() -> Script:
@@ -76,17 +76,22 @@ def test_the_input_is_one_object(turns: Turns, wires: Wires, which: str) -> None
     ],
 )
 def test_every_byte_arrives_once_and_in_order(
-    turns: Turns, wires: Wires, portions: str, taken: int | None, low: int, high: int
+    turns: BufferEventDriver,
+    channels: Channels,
+    portions: str,
+    taken: int | None,
+    low: int,
+    high: int,
 ) -> None:
     """What the callback leaves in a full input, the script takes, so that the rest can come.
 
     A little of much is more, lest a slow loop takes a thousand turns.
     """
-    near, far = wires.pair()
+    near, far = channels.pair()
     total = sum(PORTIONS[portions])
     size = taken * 100 if taken and total > 1000 else taken
 
-    def take(held: Held) -> None:
+    def take(held: OwnedBufferEvent) -> None:
         if size != 0:
             held.take(size)
 
@@ -117,10 +122,15 @@ def test_every_byte_arrives_once_and_in_order(
 )
 @pytest.mark.parametrize("low, high", [(0, 0), (500, 0), (0, 100)])
 def test_what_arrived_stays_until_it_is_taken(
-    luaevent: LuaeventExtended, turns: Turns, wires: Wires, happens: str, low: int, high: int
+    luaevent: LuaeventExtended,
+    turns: BufferEventDriver,
+    channels: Channels,
+    happens: str,
+    low: int,
+    high: int,
 ) -> None:
     """It arrived before, so nothing that happens later has a claim on it."""
-    near, far = wires.tcp_pair()
+    near, far = channels.tcp_pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -155,11 +165,11 @@ def _read(near: socket.socket, waiting: int) -> bool:
 
 
 # {way: how a part of the input is taken by it}
-_WAYS: dict[str, Callable[[Turns, Wires, Held], object]] = {
+_WAYS: dict[str, Callable[[BufferEventDriver, Channels, OwnedBufferEvent], object]] = {
     "drain": lambda _turns, _wires, held: held.input.drain(4),
     "drain of all": lambda _turns, _wires, held: held.input.drain(held.level),
     "readline": lambda _turns, _wires, held: held.input.readline(),
-    "write": lambda _turns, wires, held: held.input.write(wires.pair()[0].fileno()),
+    "write": lambda _turns, channels, held: held.input.write(channels.pair()[0].fileno()),
     "add to another": lambda turns, _wires, held: turns.luaevent.buffer.new().add(held.input),
     "add to the output": lambda _turns, _wires, held: held.output.add(held.input),
 }
@@ -170,18 +180,18 @@ _WAYS: dict[str, Callable[[Turns, Wires, Held], object]] = {
 @pytest.mark.parametrize("taken_in", ["read", "another callback"])
 @pytest.mark.parametrize("low", [0, 4, 8])
 def test_whatever_takes_from_a_full_input_lets_reading_go_on(
-    turns: Turns, wires: Wires, way: str, taken_in: str, low: int
+    turns: BufferEventDriver, channels: Channels, way: str, taken_in: str, low: int
 ) -> None:
     """Several times in a row: a loop may notice once by chance.
 
     With the low watermark at the high one the script takes, since whether that calls is open.
     """
-    near, far = wires.pair()
+    near, far = channels.pair()
     takes = taken_in == "read" and low < 8
 
-    def take(held: Held) -> None:
+    def take(held: OwnedBufferEvent) -> None:
         if takes and held.level == 8:
-            _WAYS[way](turns, wires, held)
+            _WAYS[way](turns, channels, held)
 
     def script() -> Script:
         held = turns.bufferevent(near, read=take)
@@ -192,7 +202,7 @@ def test_whatever_takes_from_a_full_input_lets_reading_go_on(
             if not takes:
                 yield from turns.until(lambda: held.level == 8)
                 waiting = unread(near)
-                _WAYS[way](turns, wires, held)
+                _WAYS[way](turns, channels, held)
             moved = not waiting or (yield from turns.until(partial(_read, near, waiting)))
             assert moved, (
                 f"{way} made room in a full input, and the {waiting} bytes that wait are not read"
@@ -202,9 +212,9 @@ def test_whatever_takes_from_a_full_input_lets_reading_go_on(
 
 
 @rule("luaevent.bufferevent.get_write")
-def test_the_output_is_one_object(turns: Turns, wires: Wires) -> None:
+def test_the_output_is_one_object(turns: BufferEventDriver, channels: Channels) -> None:
     """Before anything was added, while it waits, and after it was sent."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     seen: list[object] = []
 
     def script() -> Script:
@@ -221,7 +231,7 @@ def test_the_output_is_one_object(turns: Turns, wires: Wires) -> None:
 
 
 def _received(
-    turns: Turns, far: socket.socket, got: bytearray, size: int, portion: int = 65536
+    turns: BufferEventDriver, far: socket.socket, got: bytearray, size: int, portion: int = 65536
 ) -> Script:
     """Turn after turn the peer takes *portion* bytes, until it got *size* or nothing comes."""
 
@@ -241,15 +251,15 @@ def _received(
 @any_portions
 @pytest.mark.parametrize("added_in", ["before the loop", "another callback", "write", "read"])
 def test_what_is_added_is_sent_once_and_in_order(
-    turns: Turns, wires: Wires, portions: str, added_in: str
+    turns: BufferEventDriver, channels: Channels, portions: str, added_in: str
 ) -> None:
     """The way is narrow, so the larger ones leave in parts."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     parts = iter(PORTIONS[portions])
     total = sum(PORTIONS[portions])
     added = 0
 
-    def add(held: Held) -> bool:
+    def add(held: OwnedBufferEvent) -> bool:
         nonlocal added
         size = next(parts, 0)
         data = pattern(size, added)
@@ -257,7 +267,7 @@ def test_what_is_added_is_sent_once_and_in_order(
         held.output.add(data)
         return bool(size)
 
-    def on_read(held: Held) -> None:
+    def on_read(held: OwnedBufferEvent) -> None:
         held.input.drain(held.level)
         while add(held):
             pass
@@ -288,12 +298,12 @@ def test_what_is_added_is_sent_once_and_in_order(
 @rule("luaevent.bufferevent.get_write")
 @pytest.mark.parametrize("portion", [700, 5000], ids="reads {} bytes a turn".format)
 @pytest.mark.parametrize("low", [0, 1000, 100_000])
-@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_a_slow_peer_gets_every_byte(
-    turns: Turns, wires: Wires, wire: str, low: int, portion: int
+    turns: BufferEventDriver, channels: Channels, channel: str, low: int, portion: int
 ) -> None:
     """While it waits more is added behind."""
-    near, far = narrow_pair(wires) if wire == "socket pair" else wires.tcp_pair()
+    near, far = narrow_pair(channels) if channel == "socket pair" else channels.tcp_pair()
 
     def script() -> Script:
         got = bytearray()
@@ -313,9 +323,11 @@ def test_a_slow_peer_gets_every_byte(
 
 @rule("luaevent.bufferevent.get_write")
 @pytest.mark.parametrize("source", ["a buffer", "several arguments", "its own input"])
-def test_whatever_can_be_added_is_sent(turns: Turns, wires: Wires, source: str) -> None:
+def test_whatever_can_be_added_is_sent(
+    turns: BufferEventDriver, channels: Channels, source: str
+) -> None:
     """Three times, with quiet between, so that a loop which looks only when it is awake shows."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         got = bytearray()
@@ -327,7 +339,7 @@ def test_whatever_can_be_added_is_sent(turns: Turns, wires: Wires, source: str) 
             if source == "a buffer":
                 buffer = turns.luaevent.buffer.new()
                 buffer.add(data)
-                held.output.add(behind(buffer))
+                held.output.add(unwrap(buffer))
             elif source == "several arguments":
                 held.output.add(data[:1], data[1:100], data[100:])
             else:

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import narrow_pair, pattern, receive, same, unread
-from looptck.probes.polling import why_refused
-from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires, fill
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import narrow_pair, pattern, receive, same, unread
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
+from looptck.testing.channels import Channels, fill
+from looptck.testing.hop_driver import error_of
 
 disabled_ways = pytest.mark.parametrize("flags", ["read", "both"])
 
 
-def _nothing_read(turns: Turns, held: Held, near: Any, level: int, calls: int, when: str) -> None:
+def _nothing_read(
+    turns: BufferEventDriver, held: OwnedBufferEvent, near: Any, level: int, calls: int, when: str
+) -> None:
     """Raises AssertionError if a disabled direction was served."""
     assert held.level >= level, f"{when}, {level - held.level} bytes of the input are gone"
     assert held.level == level, (
@@ -33,10 +35,10 @@ def _nothing_read(turns: Turns, held: Held, near: Any, level: int, calls: int, w
 @pytest.mark.parametrize("waits", [True, False], ids=["data waits", "data comes later"])
 @pytest.mark.parametrize("closes", [False, True], ids=["stays open", "is closed"])
 def test_nothing_is_read_before_reading_is_enabled(
-    turns: Turns, wires: Wires, *, waits: bool, closes: bool
+    turns: BufferEventDriver, channels: Channels, *, waits: bool, closes: bool
 ) -> None:
     """All that waited comes once it is enabled, and the end after it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         if waits:
@@ -64,12 +66,12 @@ def test_nothing_is_read_before_reading_is_enabled(
 @rule("luaevent.bufferevent.enable")
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_a_loop_does_not_return_while_bytes_can_move(
-    turns: Turns, wires: Wires, direction: str
+    turns: BufferEventDriver, channels: Channels, direction: str
 ) -> None:
     """Nothing but the bufferevent keeps the loop; its own callback disables it."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
-    def stop(held: Held) -> None:
+    def stop(held: OwnedBufferEvent) -> None:
         if held.level >= 10 or (direction == "write" and not held.left):
             held.disable(turns.both)
 
@@ -93,16 +95,21 @@ def test_a_loop_does_not_return_while_bytes_can_move(
 @pytest.mark.parametrize("high", [0, 1000])
 @pytest.mark.parametrize("times", [1, 2])
 def test_nothing_is_read_while_reading_is_disabled(
-    turns: Turns, wires: Wires, flags: str, disabled_in: str, high: int, times: int
+    turns: BufferEventDriver,
+    channels: Channels,
+    flags: str,
+    disabled_in: str,
+    high: int,
+    times: int,
 ) -> None:
     """What came before stays in the input; what comes meanwhile waits, and is read later.
 
     Who is enabled or disabled twice is so once.
     """
-    near, far = wires.pair()
+    near, far = channels.pair()
     which = turns.read if flags == "read" else turns.both
 
-    def disable(held: Held) -> None:
+    def disable(held: OwnedBufferEvent) -> None:
         if disabled_in == "read" and held.level >= 100:
             held.disable(which)
 
@@ -139,10 +146,10 @@ def test_nothing_is_read_while_reading_is_disabled(
 @disabled_ways
 @pytest.mark.parametrize("change", ["drain some", "drain all", "a higher watermark", "none"])
 def test_room_in_a_full_input_does_not_enable_what_is_disabled(
-    turns: Turns, wires: Wires, flags: str, change: str
+    turns: BufferEventDriver, channels: Channels, flags: str, change: str
 ) -> None:
     """Two reasons not to read: one of them goes, and the other one stays."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -174,9 +181,11 @@ def test_room_in_a_full_input_does_not_enable_what_is_disabled(
 
 @rule("luaevent.bufferevent.enable")
 @pytest.mark.parametrize("size", [1, 5000])
-def test_writing_is_enabled_at_first(turns: Turns, wires: Wires, size: int) -> None:
+def test_writing_is_enabled_at_first(
+    turns: BufferEventDriver, channels: Channels, size: int
+) -> None:
     """Nobody calls enable."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     got = bytearray()
 
     def came() -> bool:
@@ -200,10 +209,10 @@ def test_writing_is_enabled_at_first(turns: Turns, wires: Wires, size: int) -> N
 @pytest.mark.parametrize("when", ["before it is added", "while it waits"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_nothing_is_sent_while_writing_is_disabled(
-    turns: Turns, wires: Wires, flags: str, when: str, times: int
+    turns: BufferEventDriver, channels: Channels, flags: str, when: str, times: int
 ) -> None:
     """It is kept, what is added meanwhile comes behind it, and all is sent once it is enabled."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     which = turns.write if flags == "write" else turns.both
     got = bytearray()
 
@@ -252,10 +261,10 @@ def test_nothing_is_sent_while_writing_is_disabled(
 @pytest.mark.parametrize("disabled", ["read", "write"])
 @pytest.mark.parametrize("how", ["disable", "back and forth", "both and enable the other"])
 def test_one_direction_leaves_the_other_alone(
-    turns: Turns, wires: Wires, disabled: str, how: str
+    turns: BufferEventDriver, channels: Channels, disabled: str, how: str
 ) -> None:
     """Bytes go in the direction that is enabled, and in no other."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     which = turns.read if disabled == "read" else turns.write
 
     def script() -> Script:
@@ -288,14 +297,14 @@ def test_one_direction_leaves_the_other_alone(
 @pytest.mark.parametrize("size, high", [(100, 0), (5000, 1000), (100_000, 0), (100_000, 4096)])
 @pytest.mark.parametrize("added", ["at first", "when some has arrived", "in each call"])
 def test_an_error_of_writing_leaves_reading_alone(
-    turns: Turns, wires: Wires, size: int, high: int, added: str
+    turns: BufferEventDriver, channels: Channels, size: int, high: int, added: str
 ) -> None:
     """The peer has sent its bytes and is gone: nothing can be sent, and everything can be read."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * size)
     near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * size)
 
-    def take(held: Held) -> None:
+    def take(held: OwnedBufferEvent) -> None:
         held.take()
         if added == "in each call":
             held.output.add(b"nobody reads this")
@@ -322,10 +331,10 @@ def test_an_error_of_writing_leaves_reading_alone(
 @rule("luaevent.bufferevent.enable")
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_a_timeout_of_one_direction_leaves_the_other_alone(
-    turns: Turns, wires: Wires, direction: str
+    turns: BufferEventDriver, channels: Channels, direction: str
 ) -> None:
     """Bytes go in the other direction after the timeout was told."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -357,10 +366,10 @@ def test_a_timeout_of_one_direction_leaves_the_other_alone(
 @pytest.mark.parametrize("flags", ["that", "both"])
 @pytest.mark.parametrize("when", ["at first", "later", "while it counts"])
 def test_a_disabled_direction_has_no_timeout(
-    turns: Turns, wires: Wires, direction: str, flags: str, when: str
+    turns: BufferEventDriver, channels: Channels, direction: str, flags: str, when: str
 ) -> None:
     """It would come several times over in the time that passes."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     fill(near)
     which = {"read": turns.read, "write": turns.write}[direction] if flags == "that" else turns.both
 
@@ -389,9 +398,11 @@ def test_a_disabled_direction_has_no_timeout(
 
 @rule("luaevent.bufferevent.enable")
 @pytest.mark.parametrize("function", ["enable", "disable"])
-def test_the_directions_must_be_named(turns: Turns, wires: Wires, function: str) -> None:
+def test_the_directions_must_be_named(
+    turns: BufferEventDriver, channels: Channels, function: str
+) -> None:
     """Neither means everything when it is given nothing."""
-    held = turns.bufferevent(wires.pair()[0])
-    refusal = why_refused(getattr(held, function))
+    held = turns.bufferevent(channels.pair()[0])
+    refusal = error_of(getattr(held, function))
     held.end()
     assert refusal, f"{function}() without a direction did not raise"

@@ -7,16 +7,16 @@ from functools import partial
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import narrow_pair, pattern, receive, same
-from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires, fill
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import narrow_pair, pattern, receive, same
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
+from looptck.testing.channels import Channels, fill
 
 every_end = pytest.mark.parametrize("end", ["close", "shutdown", "shutdown of TCP"])
 
 
-def _pair(wires: Wires, end: str) -> tuple[socket.socket, socket.socket]:
-    return wires.tcp_pair() if end.endswith("TCP") else wires.pair()
+def _pair(channels: Channels, end: str) -> tuple[socket.socket, socket.socket]:
+    return channels.tcp_pair() if end.endswith("TCP") else channels.pair()
 
 
 def _end(far: socket.socket, end: str) -> None:
@@ -26,15 +26,15 @@ def _end(far: socket.socket, end: str) -> None:
         far.shutdown(socket.SHUT_WR)
 
 
-def _ends(turns: Turns) -> int:
+def _ends(turns: BufferEventDriver) -> int:
     return turns.reported(turns.luaevent.EVBUFFER_EOF)
 
 
-def _reported(turns: Turns, times: int) -> bool:
+def _reported(turns: BufferEventDriver, times: int) -> bool:
     return _ends(turns) >= times
 
 
-def _once(turns: Turns, when: str) -> None:
+def _once(turns: BufferEventDriver, when: str) -> None:
     row = ", ".join(turns.trace[:4]) or "none"
     if len(turns.trace) > 4:
         row += f" and {len(turns.trace) - 4} more"
@@ -47,12 +47,18 @@ def _once(turns: Turns, when: str) -> None:
 @pytest.mark.parametrize("taken", ["at once", "in error", "never"])
 @pytest.mark.parametrize("low, high", [(0, 0), (30, 0), (0, 20), (0, 7)])
 def test_the_end_is_reported_once(
-    turns: Turns, wires: Wires, end: str, sent: int, taken: str, low: int, high: int
+    turns: BufferEventDriver,
+    channels: Channels,
+    end: str,
+    sent: int,
+    taken: str,
+    low: int,
+    high: int,
 ) -> None:
     """A stream stays at its end, so whoever goes on watching it is told in each turn."""
-    near, far = _pair(wires, end)
+    near, far = _pair(channels, end)
 
-    def take(held: Held) -> None:
+    def take(held: OwnedBufferEvent) -> None:
         held.input.drain(held.level)
 
     def script() -> Script:
@@ -87,12 +93,12 @@ def test_the_end_is_reported_once(
 @rule("luaevent.bufferevent.eof-once")
 @every_end
 def test_the_end_is_reported_again_when_its_callback_enables_reading(
-    turns: Turns, wires: Wires, end: str
+    turns: BufferEventDriver, channels: Channels, end: str
 ) -> None:
     """Three times; what the callback does must not be undone when it returns."""
-    near, far = _pair(wires, end)
+    near, far = _pair(channels, end)
 
-    def again(held: Held) -> None:
+    def again(held: OwnedBufferEvent) -> None:
         if _ends(turns) < 3:
             held.enable(turns.read)
 
@@ -113,10 +119,10 @@ def test_the_end_is_reported_again_when_its_callback_enables_reading(
 @rule("luaevent.bufferevent.eof-once")
 @every_end
 def test_the_end_is_reported_again_when_reading_is_enabled_again(
-    turns: Turns, wires: Wires, end: str
+    turns: BufferEventDriver, channels: Channels, end: str
 ) -> None:
     """Twice, so that a loop which counts to one shows."""
-    near, far = _pair(wires, end)
+    near, far = _pair(channels, end)
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -137,13 +143,15 @@ def test_the_end_is_reported_again_when_reading_is_enabled_again(
 
 @rule("luaevent.bufferevent.eof-once")
 @pytest.mark.parametrize("enabled_in", ["error", "later"])
-def test_writing_goes_on_after_the_end(turns: Turns, wires: Wires, enabled_in: str) -> None:
+def test_writing_goes_on_after_the_end(
+    turns: BufferEventDriver, channels: Channels, enabled_in: str
+) -> None:
     """The peer shut its own side only, and waits for the answer."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     answer = bytes(range(256)) * 4
     received = bytearray()
 
-    def reply(held: Held) -> None:
+    def reply(held: OwnedBufferEvent) -> None:
         if enabled_in == "error":
             held.output.add(answer)
 
@@ -171,9 +179,11 @@ def test_writing_goes_on_after_the_end(turns: Turns, wires: Wires, enabled_in: s
 
 @rule("luaevent.bufferevent.eof-once")
 @pytest.mark.parametrize("size", [10, 20_000])
-def test_what_waits_when_the_end_comes_is_sent(turns: Turns, wires: Wires, size: int) -> None:
+def test_what_waits_when_the_end_comes_is_sent(
+    turns: BufferEventDriver, channels: Channels, size: int
+) -> None:
     """The way is blocked until the end was reported; the write callback comes afterwards, too."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     received = bytearray()
 
     def arrived() -> bool:
@@ -205,10 +215,10 @@ def test_what_waits_when_the_end_comes_is_sent(turns: Turns, wires: Wires, size:
 @every_end
 @pytest.mark.parametrize("sent", [b"", b"data"], ids=["nothing sent", "data sent"])
 def test_a_loop_does_not_wait_for_a_bufferevent_at_its_end(
-    turns: Turns, wires: Wires, end: str, sent: bytes
+    turns: BufferEventDriver, channels: Channels, end: str, sent: bytes
 ) -> None:
     """Nothing ends the loop from within: what still keeps it going would do so for ever."""
-    near, far = _pair(wires, end)
+    near, far = _pair(channels, end)
     held = turns.bufferevent(near)
     held.disable(turns.write)
     held.enable(turns.read)

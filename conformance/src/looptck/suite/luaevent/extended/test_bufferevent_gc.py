@@ -8,11 +8,11 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.leftovers import collect
-from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires, drain, fill
 from looptck.profiles.luaevent_extended import Buffer
+from looptck.rules.markers import rule
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
+from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.resources import collect
 
 OCCASIONS = (
     "data waits",
@@ -30,7 +30,13 @@ OCCASIONS = (
 _TIMEOUT = 0.03
 
 
-def _prepare(turns: Turns, held: Held, near: socket.socket, far: socket.socket, case: str) -> None:
+def _prepare(
+    turns: BufferEventDriver,
+    held: OwnedBufferEvent,
+    near: socket.socket,
+    far: socket.socket,
+    case: str,
+) -> None:
     """What comes before the reference is dropped."""
     if case in ("room comes", "a write timeout", "the peer goes while output waits"):
         fill(near)
@@ -59,10 +65,10 @@ def _happen(near: socket.socket, far: socket.socket, case: str) -> None:
 @pytest.mark.parametrize("case", OCCASIONS)
 @pytest.mark.parametrize("buffers", ["not asked for", "kept"])
 def test_a_collected_bufferevent_calls_nobody(
-    turns: Turns, wires: Wires, case: str, buffers: str
+    turns: BufferEventDriver, channels: Channels, case: str, buffers: str
 ) -> None:
     """What would call it happens after it was collected, or waited for the loop."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -92,13 +98,13 @@ def test_a_collected_bufferevent_calls_nobody(
 @rule("luaevent.bufferevent.gc")
 @pytest.mark.parametrize("callback", ["read", "write", "error"])
 def test_a_bufferevent_lost_in_its_own_callback_is_not_called_again(
-    turns: Turns, wires: Wires, callback: str
+    turns: BufferEventDriver, channels: Channels, callback: str
 ) -> None:
     """The loop may hold it until the callback returns; a few turns later nobody does."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     armed = False
 
-    def drop(held: Held) -> None:
+    def drop(held: OwnedBufferEvent) -> None:
         if armed:
             held.drop()
             collect()
@@ -156,11 +162,11 @@ def _uses(near: socket.socket) -> dict[str, Callable[[Buffer], object]]:
 @pytest.mark.parametrize("which", ["input", "output"])
 @pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
 def test_the_buffers_of_a_collected_bufferevent_are_closed(
-    turns: Turns, wires: Wires, which: str, *, filled: bool
+    turns: BufferEventDriver, channels: Channels, which: str, *, filled: bool
 ) -> None:
     """All functions are tried, since each has a check of its own."""
-    near, far = wires.pair()
-    spare, _ = wires.pair()
+    near, far = channels.pair()
+    spare, _ = channels.pair()
     kept: list[Buffer] = []
 
     def script() -> Script:
@@ -196,10 +202,10 @@ def _refused(use: Callable[[Buffer], object], buffer: Buffer) -> bool:
 @pytest.mark.parametrize("order", ["together", "bufferevent first", "buffers first"])
 @pytest.mark.parametrize("when", ["before it was served", "after it was served"])
 def test_its_descriptor_outlives_a_bufferevent(
-    turns: Turns, wires: Wires, order: str, when: str
+    turns: BufferEventDriver, channels: Channels, order: str, when: str
 ) -> None:
     """Bytes go both ways afterwards, so one that is open but dead shows as well."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import pattern, receive, same, unread
-from looptck.probes.leftovers import collect
-from looptck.probes.polling import why_refused
-from looptck.probes.turns import Held, Script, Turns, flags_in
-from looptck.probes.wires import Wires, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import pattern, receive, same, unread
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script, flags_in
+from looptck.testing.channels import Channels, fill, reset
+from looptck.testing.hop_driver import error_of
+from looptck.testing.resources import collect
 
 
 def refused(make: Callable[[], object], what: str) -> None:
     """Raises AssertionError unless *make* raises, as it must for *what*; the class is open."""
-    assert why_refused(make), f"new() took {what}, and did not raise"
+    assert error_of(make), f"new() took {what}, and did not raise"
 
 
-def _play(turns: Turns, script: Callable[[], Script], given: str) -> None:
+def _play(turns: BufferEventDriver, script: Callable[[], Script], given: str) -> None:
     """Raises AssertionError for whatever comes out of the script and the loop."""
     try:
         turns.play(script)
@@ -39,10 +39,15 @@ def _play(turns: Turns, script: Callable[[], Script], given: str) -> None:
 @pytest.mark.parametrize("waits", [True, False], ids=["data waits", "data comes later"])
 @pytest.mark.parametrize("last", [True, False], ids=["its base is the last", "another is"])
 def test_a_bufferevent_is_served_by_its_base(
-    luaevent: LuaeventExtended, turns: Turns, wires: Wires, *, waits: bool, last: bool
+    luaevent: LuaeventExtended,
+    turns: BufferEventDriver,
+    channels: Channels,
+    *,
+    waits: bool,
+    last: bool,
 ) -> None:
     """One byte is enough for a call; that it is the very byte, others ask."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     other = None if last else luaevent.new()
 
     def script() -> Script:
@@ -64,16 +69,16 @@ def test_a_bufferevent_is_served_by_its_base(
 @rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("made", ["before", "after"])
 def test_a_bufferevent_is_not_served_by_another_base(
-    luaevent: LuaeventExtended, turns: Turns, wires: Wires, made: str
+    luaevent: LuaeventExtended, turns: BufferEventDriver, channels: Channels, made: str
 ) -> None:
     """The other base runs many turns, and then its own base reads what is there."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     earlier = luaevent.new()
-    own = Turns(luaevent, wires)
+    own = BufferEventDriver(luaevent, channels)
     later = luaevent.new()
     base = {"before": earlier, "after": later}[made]
     held = own.bufferevent(near)
-    running = Turns(luaevent, wires)
+    running = BufferEventDriver(luaevent, channels)
     running.base = base
 
     def elsewhere() -> Script:
@@ -98,11 +103,13 @@ def test_a_bufferevent_is_not_served_by_another_base(
 
 @rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("made", ["before the loop", "while it runs", "in a callback of another"])
-def test_every_bufferevent_of_a_base_is_served(turns: Turns, wires: Wires, made: str) -> None:
+def test_every_bufferevent_of_a_base_is_served(
+    turns: BufferEventDriver, channels: Channels, made: str
+) -> None:
     """The first and the last one made are among them, with data for all of them at once."""
-    pairs = [wires.pair() for _ in range(4)]
+    pairs = [channels.pair() for _ in range(4)]
 
-    def make(_held: Held | None = None) -> None:
+    def make(_held: OwnedBufferEvent | None = None) -> None:
         for at, (near, _) in enumerate(pairs):
             turns.bufferevent(near, name=f"{at}").enable(turns.read)
 
@@ -113,7 +120,7 @@ def test_every_bufferevent_of_a_base_is_served(turns: Turns, wires: Wires, made:
             yield from turns.quiet()
             make()
         else:
-            near, far = wires.pair()
+            near, far = channels.pair()
             turns.bufferevent(near, name="maker", read=make).enable(turns.read)
             yield from turns.quiet()
             far.send(b"x")
@@ -135,10 +142,10 @@ def test_every_bufferevent_of_a_base_is_served(turns: Turns, wires: Wires, made:
 @rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("enabled", [True, False], ids=["it was enabled", "it was disabled"])
 def test_a_descriptor_may_have_had_a_bufferevent_before(
-    turns: Turns, wires: Wires, *, enabled: bool
+    turns: BufferEventDriver, channels: Channels, *, enabled: bool
 ) -> None:
     """That one was collected.  A base that remembers its descriptor would not take the next one."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         for time in ("first", "second", "third"):
@@ -161,9 +168,11 @@ def test_a_descriptor_may_have_had_a_bufferevent_before(
 
 @rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("wrong", ["missing", None, 0, "base", object()], ids=str)
-def test_a_bufferevent_needs_a_base(turns: Turns, wires: Wires, wrong: Any) -> None:
+def test_a_bufferevent_needs_a_base(
+    turns: BufferEventDriver, channels: Channels, wrong: Any
+) -> None:
     """Neither the descriptor nor a callback may be taken for one."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     new: Any = turns.luaevent.bufferevent.new
     arguments = (near.fileno(), print, print, print)
     refused(
@@ -175,9 +184,11 @@ def test_a_bufferevent_needs_a_base(turns: Turns, wires: Wires, wrong: Any) -> N
 @rule("luaevent.bufferevent.new-nil")
 @pytest.mark.parametrize("given", ["neither", "read", "write"])
 @pytest.mark.parametrize("size", [1, 5000])
-def test_bytes_move_without_callbacks(turns: Turns, wires: Wires, given: str, size: int) -> None:
+def test_bytes_move_without_callbacks(
+    turns: BufferEventDriver, channels: Channels, given: str, size: int
+) -> None:
     """Bytes go both ways, so a direction that is only watched for a callback shows."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     calls: list[int] = []
 
     def noting(name: str) -> Any:
@@ -222,10 +233,10 @@ def test_bytes_move_without_callbacks(turns: Turns, wires: Wires, given: str, si
 @rule("luaevent.bufferevent.new-nil")
 @pytest.mark.parametrize("missing", ["read", "write", "both"])
 def test_the_end_is_reported_without_the_other_callbacks(
-    turns: Turns, wires: Wires, missing: str
+    turns: BufferEventDriver, channels: Channels, missing: str
 ) -> None:
     """What would have called read, and what would have called write, comes before the end."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     errors: list[object] = []
 
     def noted(name: str) -> Any:
@@ -256,10 +267,10 @@ def test_the_end_is_reported_without_the_other_callbacks(
 @pytest.mark.parametrize("wrong", ["missing", None, 5, "error"], ids=str)
 @pytest.mark.parametrize("others", [True, False], ids=["with the others", "without"])
 def test_the_error_callback_must_be_callable(
-    turns: Turns, wires: Wires, wrong: Any, *, others: bool
+    turns: BufferEventDriver, channels: Channels, wrong: Any, *, others: bool
 ) -> None:
     """It is the fifth argument; the two before it are right."""
-    near, _ = wires.pair()
+    near, _ = channels.pair()
     new: Any = turns.luaevent.bufferevent.new
     callbacks = (print, print) if others else (None, None)
     arguments = (turns.base, near.fileno(), *callbacks)
@@ -276,10 +287,10 @@ _ERRORS = ("error at the end", "error of a reset", "error of a timeout", "error 
 @pytest.mark.parametrize("wanted", ["read", "write", *_ERRORS])
 @pytest.mark.parametrize("others", [0, 2], ids=["alone", "beside others"])
 def test_a_callback_gets_the_bufferevent_and_what_happened(
-    turns: Turns, wires: Wires, wanted: str, others: int
+    turns: BufferEventDriver, channels: Channels, wanted: str, others: int
 ) -> None:
     """The others of the base are older and younger than the one that is called."""
-    near, far = wires.tcp_pair()
+    near, far = channels.tcp_pair()
     given: list[tuple[Any, ...]] = []
     flags = turns.luaevent
     callback = wanted.split()[0]
@@ -289,7 +300,7 @@ def test_a_callback_gets_the_bufferevent_and_what_happened(
 
     def another() -> None:
         for _ in range(others // 2):
-            turns.bufferevent(wires.pair()[0])
+            turns.bufferevent(channels.pair()[0])
 
     def script() -> Script:
         another()

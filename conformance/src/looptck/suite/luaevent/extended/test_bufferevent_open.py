@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.turns import Script, Turns
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.bufferevent_driver import BufferEventDriver, Script
+from looptck.testing.channels import Channels
+from looptck.testing.observation import Observation
 
 
 @rule("luaevent.bufferevent.chunks")
-def test_how_much_comes_with_each_call(turns: Turns, wires: Wires, observe: Observation) -> None:
+def test_how_much_comes_with_each_call(
+    turns: BufferEventDriver, channels: Channels, observe: Observation
+) -> None:
     """How many calls there are may depend on the machine; whether it is one does not."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     levels: list[int] = []
 
     def script() -> Script:
@@ -32,9 +34,11 @@ def test_how_much_comes_with_each_call(turns: Turns, wires: Wires, observe: Obse
 
 
 @rule("luaevent.bufferevent.chunks")
-def test_which_callback_comes_first(turns: Turns, wires: Wires, observe: Observation) -> None:
+def test_which_callback_comes_first(
+    turns: BufferEventDriver, channels: Channels, observe: Observation
+) -> None:
     """The first call with nothing to send, which a loop may make or not, has gone by."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -56,10 +60,10 @@ class _OopsError(Exception):
 @rule("luaevent.bufferevent.error-in-callback")
 @pytest.mark.parametrize("callback", ["read", "write", "error"])
 def test_an_exception_in_a_callback(
-    turns: Turns, wires: Wires, observe: Observation, callback: str
+    turns: BufferEventDriver, channels: Channels, observe: Observation, callback: str
 ) -> None:
     """The loop goes round a second time, to see whether it serves the bufferevent still."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     calls: list[str] = []
 
     def acting(name: str) -> Any:
@@ -86,7 +90,7 @@ def test_an_exception_in_a_callback(
 
     said = []
     for of in ("the exception", "the next one"):
-        again = Turns(turns.luaevent, wires)
+        again = BufferEventDriver(turns.luaevent, channels)
         again.base = turns.base
         before = calls.count(callback)
         came_out = "is lost"

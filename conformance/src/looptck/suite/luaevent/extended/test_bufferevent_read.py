@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import pattern, same, unread
-from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import pattern, same, unread
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
+from looptck.testing.channels import Channels
 
 
-def _count(turns: Turns, more_than: int) -> bool:
+def _count(turns: BufferEventDriver, more_than: int) -> bool:
     return turns.count("read") > more_than
 
 
@@ -22,10 +22,10 @@ def _count(turns: Turns, more_than: int) -> bool:
 @pytest.mark.parametrize("portion", [1, 2, 5])
 @pytest.mark.parametrize("closes", [False, True], ids=["stays open", "is closed"])
 def test_read_waits_for_the_low_watermark(
-    turns: Turns, wires: Wires, low: int, portion: int, *, closes: bool
+    turns: BufferEventDriver, channels: Channels, low: int, portion: int, *, closes: bool
 ) -> None:
     """5 bytes come.  With exactly as many as the watermark a call may come or not."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -48,14 +48,14 @@ def test_read_waits_for_the_low_watermark(
 @pytest.mark.parametrize("taken", [0, 1, 3, None], ids=str)
 @pytest.mark.parametrize("taken_in", ["read", "another callback"])
 def test_the_level_counts_and_not_what_was_seen_before(
-    turns: Turns, wires: Wires, low: int, taken: int | None, taken_in: str
+    turns: BufferEventDriver, channels: Channels, low: int, taken: int | None, taken_in: str
 ) -> None:
     """Some of the bytes are taken, and then they come one at a time up to the watermark again."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     above = max(low + 1, 1)
     takes = False
 
-    def take(held: Held) -> None:
+    def take(held: OwnedBufferEvent) -> None:
         nonlocal takes
         if takes and taken_in == "read" and held.level >= above:
             takes = False
@@ -103,13 +103,13 @@ def test_the_level_counts_and_not_what_was_seen_before(
 @pytest.mark.parametrize("before, after", [(0, 8), (3, 8), (8, 3), (8, 0), (20, 7), (8, 8)])
 @pytest.mark.parametrize("changed_in", ["read", "another callback"])
 def test_a_changed_low_watermark_counts_for_the_next_arrival(
-    turns: Turns, wires: Wires, before: int, after: int, changed_in: str
+    turns: BufferEventDriver, channels: Channels, before: int, after: int, changed_in: str
 ) -> None:
     """5 bytes are there when it is changed; whether that brings a call is open."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     changed = False
 
-    def change(held: Held) -> None:
+    def change(held: OwnedBufferEvent) -> None:
         nonlocal changed
         if changed_in == "read" and held.level == 5:
             held.set_read_watermarks(after, 0)
@@ -133,7 +133,7 @@ def test_a_changed_low_watermark_counts_for_the_next_arrival(
     turns.play(script)
 
 
-def _judged(turns: Turns, level: int, low: int, before: int) -> Script:
+def _judged(turns: BufferEventDriver, level: int, low: int, before: int) -> Script:
     """Bytes came and made *level*; *before* is how often read had been called."""
     marks = f"at {level} bytes; the low watermark is {low}"
     if level < low:
@@ -145,7 +145,7 @@ def _judged(turns: Turns, level: int, low: int, before: int) -> Script:
     yield from turns.quiet()
 
 
-def _within(held: Held, high: int, most: int | None = None) -> None:
+def _within(held: OwnedBufferEvent, high: int, most: int | None = None) -> None:
     level = held.level
     limit = high if most is None else most
     assert not limit or level <= limit, (
@@ -154,7 +154,7 @@ def _within(held: Held, high: int, most: int | None = None) -> None:
     )
 
 
-def _assert_rest(held: Held, sent: int, near: socket.socket) -> None:
+def _assert_rest(held: OwnedBufferEvent, sent: int, near: socket.socket) -> None:
     """What is not in the input waits in the socket."""
     waiting = unread(near)
     there = waiting + held.level + len(held.taken)
@@ -170,12 +170,17 @@ def _assert_rest(held: Held, sent: int, near: socket.socket) -> None:
 @pytest.mark.parametrize("portion", [1, 3, 10])
 @pytest.mark.parametrize("taken", [None, 1, 0], ids=["takes all", "takes 1", "takes none"])
 def test_the_input_never_holds_more_than_the_high_watermark(
-    turns: Turns, wires: Wires, low: int, high: int, portion: int, taken: int | None
+    turns: BufferEventDriver,
+    channels: Channels,
+    low: int,
+    high: int,
+    portion: int,
+    taken: int | None,
 ) -> None:
     """10 bytes come; it is looked at in each call and after each turn."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
-    def take(held: Held) -> None:
+    def take(held: OwnedBufferEvent) -> None:
         _within(held, high)
         if taken != 0:
             held.take(taken)
@@ -214,12 +219,12 @@ def test_the_input_never_holds_more_than_the_high_watermark(
 
 @rule("luaevent.bufferevent.read-high")
 @pytest.mark.parametrize("high", [1, 100, 4096, 5000])
-@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_what_is_beyond_the_high_watermark_stays_in_the_socket(
-    turns: Turns, wires: Wires, high: int, wire: str
+    turns: BufferEventDriver, channels: Channels, high: int, channel: str
 ) -> None:
     """As much as a loop likes to read at once; then the input fills up again, three times."""
-    near, far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
+    near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -245,13 +250,13 @@ def test_what_is_beyond_the_high_watermark_stays_in_the_socket(
 @pytest.mark.parametrize("taken", [1, 4, 9, 10])
 @pytest.mark.parametrize("taken_in", ["read", "another callback"])
 def test_taking_any_of_a_full_input_lets_reading_go_on(
-    turns: Turns, wires: Wires, taken: int, taken_in: str
+    turns: BufferEventDriver, channels: Channels, taken: int, taken_in: str
 ) -> None:
     """The input is full again after each time: one byte of room is room."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     due = 0
 
-    def take(held: Held) -> None:
+    def take(held: OwnedBufferEvent) -> None:
         nonlocal due
         if taken_in == "read" and due and held.level == 10:
             due -= 1
@@ -281,7 +286,7 @@ def test_taking_any_of_a_full_input_lets_reading_go_on(
     turns.play(script)
 
 
-def _full_after(held: Held, taken: int) -> bool:
+def _full_after(held: OwnedBufferEvent, taken: int) -> bool:
     return len(held.taken) >= taken and held.level == 10
 
 
@@ -289,14 +294,14 @@ def _full_after(held: Held, taken: int) -> bool:
 @pytest.mark.parametrize("before, after", [(5, 6), (5, 20), (5, 0), (5, 5), (0, 5), (10, 9)])
 @pytest.mark.parametrize("changed_in", ["read", "another callback"])
 def test_a_changed_high_watermark_holds_at_once(
-    turns: Turns, wires: Wires, before: int, after: int, changed_in: str
+    turns: BufferEventDriver, channels: Channels, before: int, after: int, changed_in: str
 ) -> None:
     """With the input full, or with more in it than the new one allows."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     there = before or 10
     changed = False
 
-    def change(held: Held) -> None:
+    def change(held: OwnedBufferEvent) -> None:
         nonlocal changed
         if changed_in == "read" and not changed and held.level == there:
             changed = True

@@ -8,11 +8,11 @@ from itertools import pairwise
 import pytest
 
 from looptck.clocks import Clock
-from looptck.markers import rule
-from looptck.probes.flows import make_room, narrow_pair, receive
-from looptck.probes.stopwatch import assert_not_early
-from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires, fill
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import make_room, narrow_pair, receive
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
+from looptck.testing.channels import Channels, fill
+from looptck.testing.stopwatch import assert_not_early
 
 # What a loop that goes by a coarse clock may be early, in seconds.
 _SLACK = 0.005
@@ -26,16 +26,16 @@ every_direction = pytest.mark.parametrize("direction", ["read", "write"])
 class Idler:
     """A bufferevent in which nothing moves, and the moments at which that was told."""
 
-    def __init__(self, turns: Turns, wires: Wires, clock: Clock) -> None:
+    def __init__(self, turns: BufferEventDriver, channels: Channels, clock: Clock) -> None:
         self.turns = turns
-        self.near, self.far = narrow_pair(wires)
+        self.near, self.far = narrow_pair(channels)
         self.told: dict[str, list[float]] = {"read": [], "write": []}
         self._clock = clock
         flags = turns.luaevent
         self._directions = {"read": flags.EVBUFFER_READ, "write": flags.EVBUFFER_WRITE}
         # done whenever a timeout was told
         self.then: Callable[[str], object] = lambda _direction: None
-        self.held: Held = turns.bufferevent(self.near, error=self._on_error)
+        self.held: OwnedBufferEvent = turns.bufferevent(self.near, error=self._on_error)
 
     def wait(self, *directions: str) -> None:
         """There is nothing to read, or no room to write, from now on."""
@@ -68,7 +68,7 @@ class Idler:
             moved = yield from self.turns.until(lambda: self.held.left < before or told)
             assert moved, "there was room to write and nothing was written"
 
-    def _on_error(self, _held: Held) -> None:
+    def _on_error(self, _held: OwnedBufferEvent) -> None:
         flags, what = self.turns.luaevent, self.turns.errors[-1]
         if what & flags.EVBUFFER_TIMEOUT:
             for direction, flag in self._directions.items():
@@ -78,8 +78,8 @@ class Idler:
 
 
 @pytest.fixture
-def idler(turns: Turns, wires: Wires, clock: Clock) -> Idler:
-    return Idler(turns, wires, clock)
+def idler(turns: BufferEventDriver, channels: Channels, clock: Clock) -> Idler:
+    return Idler(turns, channels, clock)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
@@ -89,7 +89,13 @@ def idler(turns: Turns, wires: Wires, clock: Clock) -> Idler:
     [(0.015, 0, "set"), (0.03, 60, "set"), (0.015, 60, "waits"), (0.03, 0, "waits")],
 )
 def test_a_timeout_comes_and_not_early(
-    turns: Turns, clock: Clock, idler: Idler, direction: str, timeout: float, other: int, first: str
+    turns: BufferEventDriver,
+    clock: Clock,
+    idler: Idler,
+    direction: str,
+    timeout: float,
+    other: int,
+    first: str,
 ) -> None:
     """Both directions wait; only one of them has a timeout that passes."""
 
@@ -112,7 +118,7 @@ def test_a_timeout_comes_and_not_early(
 @rule("luaevent.bufferevent.set_timeouts")
 @pytest.mark.parametrize("read, write", [(0.015, 0.04), (0.04, 0.015), (0.02, 0.02)])
 def test_each_direction_has_its_own_timeout(
-    turns: Turns, clock: Clock, idler: Idler, read: float, write: float
+    turns: BufferEventDriver, clock: Clock, idler: Idler, read: float, write: float
 ) -> None:
     """Both pass; a loop that keeps one time for both is early with one or never comes."""
 
@@ -132,7 +138,7 @@ def test_each_direction_has_its_own_timeout(
 @every_direction
 @pytest.mark.parametrize("low", [0, 50_000])
 def test_each_byte_that_moves_starts_the_timeout_anew(
-    turns: Turns, wires: Wires, clock: Clock, direction: str, low: int
+    turns: BufferEventDriver, channels: Channels, clock: Clock, direction: str, low: int
 ) -> None:
     """Below the low watermark as above it.  Where the machine stands still for as long as the
     timeout, a timeout is right; then it is tried again, a few times.
@@ -141,7 +147,7 @@ def test_each_byte_that_moves_starts_the_timeout_anew(
 
     def attempt() -> bool:
         """Whether it counts."""
-        idler = Idler(turns, wires, clock)
+        idler = Idler(turns, channels, clock)
         fair = True
 
         def moves() -> Script:
@@ -175,13 +181,13 @@ def test_each_byte_that_moves_starts_the_timeout_anew(
     for _ in range(3):
         if attempt():
             return
-        turns = Turns(turns.luaevent, wires)
+        turns = BufferEventDriver(turns.luaevent, channels)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
 @every_direction
 def test_bytes_in_one_direction_do_not_put_off_the_other(
-    turns: Turns, idler: Idler, direction: str
+    turns: BufferEventDriver, idler: Idler, direction: str
 ) -> None:
     """The timeout comes in spite of them."""
     other = "write" if direction == "read" else "read"
@@ -218,7 +224,7 @@ def test_bytes_in_one_direction_do_not_put_off_the_other(
 )
 @pytest.mark.parametrize("waits", ["before", "after"])
 def test_none_and_far_timeouts_do_not_come(
-    turns: Turns,
+    turns: BufferEventDriver,
     idler: Idler,
     first: tuple[float, float] | None,
     then: tuple[float, float],
@@ -249,7 +255,7 @@ def test_none_and_far_timeouts_do_not_come(
     [(0.02, 0.045, "at once"), (60, 0.02, "at once"), (60, 0.02, "later"), (0, 0.02, "later")],
 )
 def test_a_changed_timeout_is_the_one_that_counts(
-    turns: Turns,
+    turns: BufferEventDriver,
     clock: Clock,
     idler: Idler,
     direction: str,
@@ -277,7 +283,7 @@ def test_a_changed_timeout_is_the_one_that_counts(
 
 @rule("luaevent.bufferevent.set_timeouts")
 def test_time_without_anything_to_send_does_not_count(
-    turns: Turns, clock: Clock, idler: Idler
+    turns: BufferEventDriver, clock: Clock, idler: Idler
 ) -> None:
     """Twice as long as the timeout goes by before something is added that cannot leave."""
 
@@ -297,7 +303,7 @@ def test_time_without_anything_to_send_does_not_count(
 @every_direction
 @pytest.mark.parametrize("enabled_in", ["error", "another callback"])
 def test_a_direction_that_is_enabled_again_times_out_again(
-    turns: Turns, clock: Clock, idler: Idler, direction: str, enabled_in: str
+    turns: BufferEventDriver, clock: Clock, idler: Idler, direction: str, enabled_in: str
 ) -> None:
     """A timeout may disable its direction, or not; enabling it is right either way."""
     flag = turns.read if direction == "read" else turns.write

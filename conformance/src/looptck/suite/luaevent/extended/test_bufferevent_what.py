@@ -6,14 +6,20 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import narrow_pair, pattern
-from looptck.probes.turns import Held, Script, Turns, flags_in, said
-from looptck.probes.wires import Wires, drain, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.buffer_channels import narrow_pair, pattern
+from looptck.testing.bufferevent_driver import (
+    BufferEventDriver,
+    OwnedBufferEvent,
+    Script,
+    flags_in,
+    said,
+)
+from looptck.testing.channels import Channels, drain, fill, reset
 
 
-def _new(turns: Turns, end: Any, **acts: Any) -> Held:
+def _new(turns: BufferEventDriver, end: Any, **acts: Any) -> OwnedBufferEvent:
     """A bufferevent whose callbacks pass on the flags they got, and nothing else."""
 
     def passing(name: str) -> Any:
@@ -33,10 +39,15 @@ def _new(turns: Turns, end: Any, **acts: Any) -> Held:
     "low, high", [(0, 0), (0, 1), (0, 5), (1, 1), (2, 0), (4, 5), (5, 5), (5, 6), (6, 60), (1, 64)]
 )
 def test_read_comes_with_its_flag_and_the_input_within_its_watermarks(
-    turns: Turns, wires: Wires, low: int, high: int, portion: int, taken: int | None
+    turns: BufferEventDriver,
+    channels: Channels,
+    low: int,
+    high: int,
+    portion: int,
+    taken: int | None,
 ) -> None:
     """64 bytes pass, or as many as a callback that takes too little lets in."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     read = turns.luaevent.EVBUFFER_READ
 
     def on_read(what: int) -> None:
@@ -68,10 +79,10 @@ def test_read_comes_with_its_flag_and_the_input_within_its_watermarks(
 @rule("luaevent.bufferevent.what-read")
 @pytest.mark.parametrize("before, after", [(0, 10), (10, 20), (20, 10), (30, 0)])
 def test_read_heeds_a_low_watermark_that_was_changed(
-    turns: Turns, wires: Wires, before: int, after: int
+    turns: BufferEventDriver, channels: Channels, before: int, after: int
 ) -> None:
     """It is changed while 8 bytes are there, fewer than some of them ask for."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     low = before
 
     def on_read(_what: int) -> None:
@@ -96,9 +107,11 @@ def test_read_heeds_a_low_watermark_that_was_changed(
     turns.play(script)
 
 
-def _play_both_ways(turns: Turns, wires: Wires, wanted: str, *, taken: bool) -> None:
+def _play_both_ways(
+    turns: BufferEventDriver, channels: Channels, wanted: str, *, taken: bool
+) -> None:
     """Bytes come, room comes, both come in one turn, and the end comes with the last bytes."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     flag = getattr(turns.luaevent, f"EVBUFFER_{wanted.upper()}")
     told: list[int] = []
 
@@ -135,27 +148,29 @@ def _play_both_ways(turns: Turns, wires: Wires, wanted: str, *, taken: bool) -> 
 @rule("luaevent.bufferevent.what-read")
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "left"])
 def test_read_has_its_own_flag_while_bytes_go_both_ways(
-    turns: Turns, wires: Wires, *, taken: bool
+    turns: BufferEventDriver, channels: Channels, *, taken: bool
 ) -> None:
     """Neither the room nor the end that comes in the same turn is told to it."""
-    _play_both_ways(turns, wires, "read", taken=taken)
+    _play_both_ways(turns, channels, "read", taken=taken)
 
 
 @rule("luaevent.bufferevent.what-write")
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "left"])
 def test_write_has_its_own_flag_while_bytes_go_both_ways(
-    turns: Turns, wires: Wires, *, taken: bool
+    turns: BufferEventDriver, channels: Channels, *, taken: bool
 ) -> None:
     """Neither the data nor the end that comes in the same turn is told to it."""
-    _play_both_ways(turns, wires, "write", taken=taken)
+    _play_both_ways(turns, channels, "write", taken=taken)
 
 
 @rule("luaevent.bufferevent.what-write")
 @pytest.mark.parametrize("case", ["1 byte", "100 bytes", "more than there is room for", "enabled"])
 @pytest.mark.parametrize("low", [0, 10, 50_000])
-def test_write_comes_with_its_flag(turns: Turns, wires: Wires, case: str, low: int) -> None:
+def test_write_comes_with_its_flag(
+    turns: BufferEventDriver, channels: Channels, case: str, low: int
+) -> None:
     """With data to read and read callbacks beside it, whose flag would be another one."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     write = turns.luaevent.EVBUFFER_WRITE
     calls: list[int] = []
 
@@ -203,7 +218,11 @@ def test_write_comes_with_its_flag(turns: Turns, wires: Wires, case: str, low: i
     ],
 )
 def test_error_comes_with_what_happened_and_one_direction(
-    luaevent: LuaeventExtended, turns: Turns, wires: Wires, happens: str, enabled: str
+    luaevent: LuaeventExtended,
+    turns: BufferEventDriver,
+    channels: Channels,
+    happens: str,
+    enabled: str,
 ) -> None:
     """Where the peer is gone both directions may report, so each report counts by itself."""
     told: list[int] = []
@@ -217,7 +236,7 @@ def test_error_comes_with_what_happened_and_one_direction(
     }
 
     def script() -> Script:
-        near, far = wires.tcp_pair() if happens == "ERROR READ" else wires.pair()
+        near, far = channels.tcp_pair() if happens == "ERROR READ" else channels.pair()
         held = _new(turns, near, error=told.append)
         writes = happens.endswith("WRITE")
         only = turns.write if writes else turns.read

@@ -7,21 +7,21 @@ from functools import partial
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import narrow_pair, pattern, receive, same
-from looptck.probes.stalls import Stall, judge_low
-from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires, fill
+from looptck.rules.markers import rule
+from looptck.testing.blocked_writer import BlockedWriter, judge_low
+from looptck.testing.buffer_channels import narrow_pair, pattern, receive, same
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
+from looptck.testing.channels import Channels, fill
 
 
 @rule("luaevent.bufferevent.write-low")
 @pytest.mark.parametrize("low", [0, 1, 2, 10, 1000])
 @pytest.mark.parametrize("beside", [-2, -1, 0, 1, 2, 300])
 def test_write_is_called_below_the_low_watermark_and_not_above(
-    turns: Turns, wires: Wires, low: int, beside: int
+    turns: BufferEventDriver, channels: Channels, low: int, beside: int
 ) -> None:
     """The output is held up beside the watermark; exactly at it a call may come or not."""
-    stall = Stall(turns, wires)
+    stall = BlockedWriter(turns, channels)
 
     def script() -> Script:
         stall.held.set_write_watermarks(low, 0)
@@ -38,10 +38,10 @@ def test_write_is_called_below_the_low_watermark_and_not_above(
 @rule("luaevent.bufferevent.write-low")
 @pytest.mark.parametrize("before, after", [(0, 60), (60, 0), (40, 60), (60, 40), (1000, 49)])
 def test_a_changed_low_watermark_counts_for_what_is_sent_next(
-    turns: Turns, wires: Wires, before: int, after: int
+    turns: BufferEventDriver, channels: Channels, before: int, after: int
 ) -> None:
     """It is changed while the output waits, with 50 bytes more than the next send takes."""
-    stall = Stall(turns, wires)
+    stall = BlockedWriter(turns, channels)
 
     def script() -> Script:
         stall.held.set_write_watermarks(before, 0)
@@ -62,21 +62,21 @@ def test_a_changed_low_watermark_counts_for_what_is_sent_next(
 @pytest.mark.parametrize("size", [1, 5, 3000])
 @pytest.mark.parametrize("read", ["", "read"], ids=["writes", "reads and writes"])
 def test_what_write_adds_is_sent_and_brings_the_next_call(
-    turns: Turns, wires: Wires, low: int, size: int, read: str
+    turns: BufferEventDriver, channels: Channels, low: int, size: int, read: str
 ) -> None:
     """Twenty times in a row; each time all of it can be sent at once."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     got = bytearray()
     added = 0
 
-    def add(held: Held) -> None:
+    def add(held: OwnedBufferEvent) -> None:
         nonlocal added
         if added < 20 * size:
             data = pattern(size, added)
             added += size
             held.output.add(data)
 
-    def on_write(held: Held) -> None:
+    def on_write(held: OwnedBufferEvent) -> None:
         if added:
             add(held)
 
@@ -102,7 +102,7 @@ def test_what_write_adds_is_sent_and_brings_the_next_call(
     turns.play(script)
 
 
-def _has(turns: Turns, far: socket.socket, got: bytearray, size: int) -> bool:
+def _has(turns: BufferEventDriver, far: socket.socket, got: bytearray, size: int) -> bool:
     chunk = receive(far, 1 << 20)
     if chunk:
         turns.moved()
@@ -115,10 +115,10 @@ def _has(turns: Turns, far: socket.socket, got: bytearray, size: int) -> bool:
 @pytest.mark.parametrize("portion", [900, 20_000], ids="reads {} bytes a turn".format)
 @pytest.mark.parametrize("high", [0, 50])
 def test_write_is_not_called_while_a_slow_peer_leaves_too_much(
-    turns: Turns, wires: Wires, low: int, portion: int, high: int
+    turns: BufferEventDriver, channels: Channels, low: int, portion: int, high: int
 ) -> None:
     """The level falls in steps, each of which may bring a call or not; below it one must come."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     levels: list[int] = []
     got = bytearray()
 
@@ -149,10 +149,15 @@ def test_write_is_not_called_while_a_slow_peer_leaves_too_much(
 @pytest.mark.parametrize("pieces", [[5], [1] * 5, [1, 5000, 3], [30_000]], ids=str)
 @pytest.mark.parametrize("set_when", ["before", "while it waits"])
 def test_the_high_watermark_of_the_output_limits_nothing(
-    turns: Turns, wires: Wires, low: int, high: int, pieces: list[int], set_when: str
+    turns: BufferEventDriver,
+    channels: Channels,
+    low: int,
+    high: int,
+    pieces: list[int],
+    set_when: str,
 ) -> None:
     """The way is stuffed, so that everything is in the output at once."""
-    near, far = narrow_pair(wires)
+    near, far = narrow_pair(channels)
     got = bytearray()
     total = sum(pieces)
 

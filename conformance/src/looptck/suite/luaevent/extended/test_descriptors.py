@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.observation import Observation
-from looptck.probes.polling import why_refused
-from looptck.probes.stage import Stage
-from looptck.probes.wires import Wires, at_zero, drain
 from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.channels import Channels, at_zero, drain
+from looptck.testing.hop_driver import error_of
+from looptck.testing.luaevent_driver import LuaeventDriver
+from looptck.testing.observation import Observation
 
 # How often a test looks whether something has come that comes at once.
 _LOOKS = 200
@@ -24,7 +24,7 @@ _LOOKS = 200
 
 def _watched(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
     """`addevent` of *fd* waits for the descriptor whose other end is *far*."""
-    stage = Stage(luaevent)
+    stage = LuaeventDriver(luaevent)
     calls: list[int] = []
 
     def on_event(flags: int) -> int:
@@ -63,7 +63,7 @@ def _buffered(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
     Looked at after every millisecond of the loop, which goes on until both have
     happened or it is plain that they will not.
     """
-    stage = Stage(luaevent, most=_LOOKS + 1)
+    stage = LuaeventDriver(luaevent, most=_LOOKS + 1)
     got = b""
     answered = False
 
@@ -92,7 +92,7 @@ def _buffered(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
         return luaevent.LEAVE
 
     stage.add("look", None, luaevent.EV_TIMEOUT, *[look] * _LOOKS, over, timeout=0.001)
-    raised = why_refused(stage.run)
+    raised = error_of(stage.run)
     got += drain(far)
     assert got == b"sent", f"4 bytes were sent through its bufferevent; the other end got {got!r}"
     if raised is not None:  # the callbacks of bufferevents have rules of their own
@@ -126,31 +126,31 @@ def _expect_use(use: str, luaevent: LuaeventExtended, fd: Any, far: socket.socke
 @rule("luaevent.fd.kinds-integer")
 @every_use
 def test_the_number_of_a_descriptor_is_taken(
-    luaevent: LuaeventExtended, wires: Wires, use: str
+    luaevent: LuaeventExtended, channels: Channels, use: str
 ) -> None:
     """The other end shows that it is the right descriptor."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     _expect_use(use, luaevent, near.fileno(), far)
 
 
 @rule("luaevent.fd.kinds-integer")
 @every_use
 def test_nought_is_the_number_of_a_descriptor(
-    luaevent: LuaeventExtended, wires: Wires, use: str
+    luaevent: LuaeventExtended, channels: Channels, use: str
 ) -> None:
     """A socket has that number for the time of the test."""
-    near, far = wires.pair()
-    _expect_use(use, luaevent, at_zero(wires, near), far)
+    near, far = channels.pair()
+    _expect_use(use, luaevent, at_zero(channels, near), far)
 
 
 @rule("luaevent.fd.kinds-integer")
 @every_use
 def test_a_high_number_is_the_number_of_a_descriptor(
-    luaevent: LuaeventExtended, wires: Wires, use: str
+    luaevent: LuaeventExtended, channels: Channels, use: str
 ) -> None:
     """High enough that nobody uses it, and low enough for every poller."""
-    near, far = wires.pair()
-    _expect_use(use, luaevent, wires.numbered(near, 300).fileno(), far)
+    near, far = channels.pair()
+    _expect_use(use, luaevent, channels.numbered(near, 300).fileno(), far)
 
 
 class _Handle:
@@ -182,19 +182,21 @@ _OBJECTS: dict[str, Callable[[socket.socket], object]] = {
 @every_use
 @pytest.mark.parametrize("kind", _OBJECTS)
 def test_an_object_with_a_number_is_taken(
-    luaevent: LuaeventExtended, wires: Wires, use: str, kind: str
+    luaevent: LuaeventExtended, channels: Channels, use: str, kind: str
 ) -> None:
     """The other end shows that it is the right descriptor."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     _expect_use(use, luaevent, _OBJECTS[kind](near), far)
 
 
 @rule("luaevent.fd.kinds-socket")
 @every_use
-def test_an_object_may_stand_for_nought(luaevent: LuaeventExtended, wires: Wires, use: str) -> None:
+def test_an_object_may_stand_for_nought(
+    luaevent: LuaeventExtended, channels: Channels, use: str
+) -> None:
     """A socket has that number for the time of the test."""
-    near, far = wires.pair()
-    _expect_use(use, luaevent, _Handle(at_zero(wires, near)), far)
+    near, far = channels.pair()
+    _expect_use(use, luaevent, _Handle(at_zero(channels, near)), far)
 
 
 class _Raising:
@@ -224,15 +226,15 @@ _NO_DESCRIPTORS: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("use", ["read", "write", "bufferevent.new"])
 @pytest.mark.parametrize("kind", _NO_DESCRIPTORS)
 def test_an_object_without_a_number_is_refused(
-    luaevent: LuaeventExtended, wires: Wires, use: str, kind: str
+    luaevent: LuaeventExtended, channels: Channels, use: str, kind: str
 ) -> None:
     """Descriptor 0 has data and room, for those who would use it in its place.
 
     What addevent refuses is asked by rules of its own.
     """
-    near, far = wires.pair()
+    near, far = channels.pair()
     far.send(b"input")
-    at_zero(wires, near)
+    at_zero(channels, near)
     wrong: Any = _NO_DESCRIPTORS[kind]()
     returned: list[Any] = []
     base = luaevent.new()
@@ -245,7 +247,7 @@ def test_an_object_without_a_number_is_refused(
             base, wrong, None, None, lambda *_arguments: None
         ),
     }
-    refused = why_refused(lambda: returned.append(calls[use]()))
+    refused = error_of(lambda: returned.append(calls[use]()))
     if refused is None:
         by_number = use in ("read", "write") and isinstance(returned[0], int) and returned[0] < 0
         assert by_number, f"{use} took {kind} for a descriptor, and returned {returned[0]!r:.80}"

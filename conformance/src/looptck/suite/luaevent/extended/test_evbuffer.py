@@ -6,12 +6,18 @@ import socket
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.flows import pattern, same, unread
-from looptck.probes.stalls import Stall, judge_low
-from looptck.probes.turns import Held, Script, Turns, flags_in, said
-from looptck.probes.wires import Wires, drain, fill, reset
 from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.rules.markers import rule
+from looptck.testing.blocked_writer import BlockedWriter, judge_low
+from looptck.testing.buffer_channels import pattern, same, unread
+from looptck.testing.bufferevent_driver import (
+    BufferEventDriver,
+    OwnedBufferEvent,
+    Script,
+    flags_in,
+    said,
+)
+from looptck.testing.channels import Channels, drain, fill, reset
 
 
 def _told(luaevent: LuaeventExtended, flags: list[int], wanted: int, callback: str) -> None:
@@ -27,10 +33,10 @@ def _told(luaevent: LuaeventExtended, flags: list[int], wanted: int, callback: s
 @pytest.mark.parametrize("low", [0, 1, 2, 10, 1000])
 @pytest.mark.parametrize("coming", ["L - 1", "L + 1", "2 L + 1", "one at a time"])
 def test_evbuffer_read_tells_of_input_above_the_low_watermark(
-    turns: Turns, wires: Wires, low: int, coming: str
+    turns: BufferEventDriver, channels: Channels, low: int, coming: str
 ) -> None:
     """With exactly as many bytes as the watermark a call may come or not."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     told: list[int] = []
     luaevent = turns.luaevent
 
@@ -75,10 +81,10 @@ def test_evbuffer_read_tells_of_input_above_the_low_watermark(
 @pytest.mark.parametrize("low", [0, 1, 2, 10, 1000])
 @pytest.mark.parametrize("beside", [-1, 1, 100])
 def test_evbuffer_write_tells_of_output_below_the_low_watermark(
-    turns: Turns, wires: Wires, low: int, beside: int
+    turns: BufferEventDriver, channels: Channels, low: int, beside: int
 ) -> None:
     """The output is held up beside the watermark; then all of it is sent."""
-    stall = Stall(turns, wires)
+    stall = BlockedWriter(turns, channels)
     luaevent = turns.luaevent
 
     def script() -> Script:
@@ -97,10 +103,10 @@ def test_evbuffer_write_tells_of_output_below_the_low_watermark(
 @pytest.mark.parametrize("size", [1, 100, 5000])
 @pytest.mark.parametrize("low", [0, 1, 100_000])
 def test_evbuffer_write_tells_of_output_that_is_empty(
-    turns: Turns, wires: Wires, low: int, size: int
+    turns: BufferEventDriver, channels: Channels, low: int, size: int
 ) -> None:
     """There is room for all of it; a first call, with nothing to send, is not counted."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -123,22 +129,29 @@ def test_evbuffer_write_tells_of_output_that_is_empty(
     turns.play(script)
 
 
-def _ended(turns: Turns) -> int:
+def _ended(turns: BufferEventDriver) -> int:
     return turns.reported(turns.luaevent.EVBUFFER_EOF, turns.luaevent.EVBUFFER_READ)
 
 
 @rule("luaevent.constants.evbuffer-eof")
 @pytest.mark.parametrize("end", ["close", "shutdown"])
-@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 @pytest.mark.parametrize("sent, low", [(0, 0), (0, 10), (1, 0), (9, 10), (10, 10), (20_000, 0)])
 @pytest.mark.parametrize("apart", [False, True], ids=["with the data", "after the data"])
 def test_the_end_is_told_after_all_data(
-    turns: Turns, wires: Wires, end: str, wire: str, sent: int, low: int, *, apart: bool
+    turns: BufferEventDriver,
+    channels: Channels,
+    end: str,
+    channel: str,
+    sent: int,
+    low: int,
+    *,
+    apart: bool,
 ) -> None:
     """What is in the input at the call is compared with what was sent."""
-    near, far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
+    near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
-    def on_error(held: Held) -> None:
+    def on_error(held: OwnedBufferEvent) -> None:
         held.take()
         same(held.taken, pattern(sent), "what came in before the end was told")
 
@@ -171,14 +184,14 @@ def test_the_end_is_told_after_all_data(
 @rule("luaevent.constants.evbuffer-eof")
 @pytest.mark.parametrize("sent", [7, 8, 9, 16, 17, 100])
 @pytest.mark.parametrize("taken", [1, 8])
-@pytest.mark.parametrize("wire", ["socket pair", "TCP"])
+@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_the_end_waits_behind_what_the_high_watermark_keeps_out(
-    turns: Turns, wires: Wires, sent: int, taken: int, wire: str
+    turns: BufferEventDriver, channels: Channels, sent: int, taken: int, channel: str
 ) -> None:
     """The poller reports a hang-up all the time; 8 bytes are let in at once."""
-    near, far = wires.pair() if wire == "socket pair" else wires.tcp_pair()
+    near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
-    def on_error(held: Held) -> None:
+    def on_error(held: OwnedBufferEvent) -> None:
         there = len(held.taken) + held.level
         assert there == sent, (
             f"the end was told with {there} of {sent} bytes come in; {unread(near)} wait"
@@ -210,10 +223,10 @@ def test_the_end_waits_behind_what_the_high_watermark_keeps_out(
 @pytest.mark.parametrize("sent", [0, 50])
 @pytest.mark.parametrize("low, high", [(0, 0), (100, 0), (0, 50), (0, 51)])
 def test_a_reset_connection_is_an_error_of_reading(
-    turns: Turns, wires: Wires, sent: int, low: int, high: int
+    turns: BufferEventDriver, channels: Channels, sent: int, low: int, high: int
 ) -> None:
     """What was sent before has come in.  With the input full the error is met after a drain."""
-    near, far = wires.tcp_pair()
+    near, far = channels.tcp_pair()
     luaevent = turns.luaevent
 
     def script() -> Script:
@@ -243,10 +256,10 @@ def test_a_reset_connection_is_an_error_of_reading(
 @pytest.mark.parametrize("reads", [False, True], ids=["writes", "reads and writes"])
 @pytest.mark.parametrize("size", [1, 30_000])
 def test_a_peer_that_is_gone_is_an_error_of_writing(
-    turns: Turns, wires: Wires, size: int, *, waits: bool, reads: bool
+    turns: BufferEventDriver, channels: Channels, size: int, *, waits: bool, reads: bool
 ) -> None:
     """Where it is read as well, the error may be met there, and the end of the input be told."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     luaevent = turns.luaevent
 
     def script() -> Script:
@@ -281,9 +294,9 @@ def test_a_peer_that_is_gone_is_an_error_of_writing(
 
 
 @rule("luaevent.constants.evbuffer-error")
-def test_waiting_is_no_error(turns: Turns, wires: Wires) -> None:
+def test_waiting_is_no_error(turns: BufferEventDriver, channels: Channels) -> None:
     """Neither for data nor for room."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -303,10 +316,10 @@ def test_waiting_is_no_error(turns: Turns, wires: Wires) -> None:
 @pytest.mark.parametrize("other", [0, 60], ids=["the other none", "the other far"])
 @pytest.mark.parametrize("data", [0, 5])
 def test_a_timeout_is_told_with_its_direction(
-    turns: Turns, wires: Wires, direction: str, other: int, data: int
+    turns: BufferEventDriver, channels: Channels, direction: str, other: int, data: int
 ) -> None:
     """Both directions wait, with data in the input or without."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     luaevent = turns.luaevent
     tag = getattr(luaevent, f"EVBUFFER_{direction}")
 
@@ -331,10 +344,10 @@ def test_a_timeout_is_told_with_its_direction(
 @pytest.mark.parametrize("before", ["nothing", "something"])
 @pytest.mark.parametrize("reads", [False, True], ids=["writes", "reads and writes"])
 def test_there_is_no_write_timeout_with_nothing_to_write(
-    turns: Turns, wires: Wires, before: str, *, reads: bool
+    turns: BufferEventDriver, channels: Channels, before: str, *, reads: bool
 ) -> None:
     """The output was always empty, or has been sent; several timeouts' time goes by."""
-    near, _far = wires.pair()
+    near, _far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)

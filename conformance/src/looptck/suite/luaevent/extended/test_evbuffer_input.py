@@ -6,16 +6,18 @@ import socket
 
 import pytest
 
-from looptck.markers import rule
-from looptck.probes.turns import Held, Script, Turns
-from looptck.probes.wires import Wires, fill
+from looptck.rules.markers import rule
+from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
+from looptck.testing.channels import Channels, fill
 
 
 @rule("luaevent.constants.evbuffer-read")
 @pytest.mark.parametrize("low", [0, 10])
-def test_evbuffer_read_comes_while_output_waits(turns: Turns, wires: Wires, low: int) -> None:
+def test_evbuffer_read_comes_while_output_waits(
+    turns: BufferEventDriver, channels: Channels, low: int
+) -> None:
     """The peer sends and does not read."""
-    near, far = wires.pair()
+    near, far = channels.pair()
 
     def script() -> Script:
         held = turns.bufferevent(near)
@@ -40,13 +42,13 @@ def test_evbuffer_read_comes_while_output_waits(turns: Turns, wires: Wires, low:
 @rule("luaevent.constants.evbuffer-read")
 @pytest.mark.parametrize("low", [0, 1, 10])
 def test_evbuffer_read_does_not_come_to_an_empty_input(
-    turns: Turns, wires: Wires, low: int
+    turns: BufferEventDriver, channels: Channels, low: int
 ) -> None:
     """Bytes go out, directions and watermarks change, and the end comes, with nothing to read."""
-    near, far = wires.pair()
+    near, far = channels.pair()
     empty = False
 
-    def read(held: Held) -> None:
+    def read(held: OwnedBufferEvent) -> None:
         assert not empty, "read was called with an empty input, and nothing had arrived"
         held.input.drain(held.level)
 

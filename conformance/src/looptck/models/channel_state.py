@@ -1,0 +1,120 @@
+"""The world a loop lives in: wires and what could be done on them.  Does no I/O.
+
+A wire has a near end, which loops watch, and a far end, which scenarios use.
+What a kernel says of the near end follows from what was done on both; where
+kernels differ the answer is `MAYBE`, which excuses a call and demands none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, Flag
+
+
+class Kind(Enum):
+    """What a wire is made of."""
+
+    PAIR = "pair"  # two connected sockets
+    SOURCE = "source"  # a pipe; the near end reads
+    SINK = "sink"  # a pipe; the near end writes
+    DOOR = "door"  # a listening socket; "writing" one is a client that connects
+
+
+class Way(Flag):
+    """The directions in which a near end may be ready."""
+
+    NEITHER = 0
+    READ = 1
+    WRITE = 2
+    BOTH = 3
+
+    def words(self) -> str:
+        return {0: "nothing", 1: "read", 2: "write", 3: "read and write"}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a kernel must report of a near end, and what it may report."""
+
+    surely: Way
+    perhaps: Way
+
+
+NOT_READY = Readiness(Way.NEITHER, Way.NEITHER)
+
+
+@dataclass(eq=False, slots=True)
+class ChannelState:
+    """One wire.  Its methods say whether the thing could be done at all."""
+
+    kind: Kind
+    # bytes, or clients, that the near end has not taken yet
+    waiting: int = 0
+    # the near end takes no more
+    full: bool = False
+    # the far end sends no more; it is closed altogether
+    ended: bool = False
+    gone: bool = False
+    # how many other files had its number before
+    life: int = 0
+
+    @property
+    def renewed(self) -> bool:
+        return self.life > 0
+
+    @property
+    def ways(self) -> Way:
+        """The directions in which a near end of this kind can be watched."""
+        return {
+            Kind.PAIR: Way.BOTH,
+            Kind.SOURCE: Way.READ,
+            Kind.SINK: Way.WRITE,
+            Kind.DOOR: Way.READ,
+        }[self.kind]
+
+    def can_write(self) -> bool:
+        return Way.READ in self.ways and not self.ended
+
+    def write(self, count: int) -> None:
+        self.waiting += count
+
+    def can_read(self) -> bool:
+        return Way.READ in self.ways
+
+    def read(self, count: int) -> int:
+        """The near end takes *count*, or all there is if *count* is 0; how much that is."""
+        taken = min(count, self.waiting) if count else self.waiting
+        self.waiting -= taken
+        return taken
+
+    def can_fill(self) -> bool:
+        return Way.WRITE in self.ways and not self.gone and not self.full
+
+    def can_drain(self) -> bool:
+        return Way.WRITE in self.ways and not self.gone and self.full
+
+    def can_finish(self) -> bool:
+        return self.kind is Kind.PAIR and not self.ended
+
+    def can_hang_up(self) -> bool:
+        return self.kind is not Kind.DOOR and not self.gone
+
+    def hang_up(self) -> None:
+        self.ended = self.gone = True
+
+    def renew(self) -> None:
+        """The near end is closed, and its number belongs to a fresh wire."""
+        self.waiting = 0
+        self.full = self.ended = self.gone = False
+        self.life += 1
+
+    def readiness(self) -> Readiness:
+        surely = perhaps = Way.NEITHER
+        if Way.READ in self.ways and (self.waiting or self.ended):
+            surely |= Way.READ
+        if Way.WRITE in self.ways:
+            if self.gone:
+                perhaps |= Way.WRITE  # writing would fail at once
+            elif not self.full:
+                surely |= Way.WRITE
+        return Readiness(surely, surely | perhaps)

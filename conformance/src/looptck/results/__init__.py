@@ -1,0 +1,1 @@
+"""Verdicts, the stream of results, and certificates.  Knows neither processes nor terminals."""

@@ -1,0 +1,1 @@
+"""The rules of the documents: pages of Markdown, and the catalogue that reads them."""

@@ -1,0 +1,243 @@
+"""The judgement of the adapter, before any rule is judged.
+
+A failure here is the adapter's, never a broken rule.  It asks for little: a
+loop that is wrong in one way must still come through, to be judged.  So it is
+enough that one callback runs, of a descriptor or of a timer; whether a loop
+closes is a rule's business.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
+
+from ..errors import AdapterError, UsageError
+from ..profiles import PROFILES
+from ..rules.catalogue import Catalogue
+from ..subjects.implementation import Implementation
+from ..subjects.subject import Subject
+from .virtual_time import refuse_real_sleep
+from .workers import Report, run_one
+
+# What a loop of a profile must have to be asked anything at all; the lack of
+# another name of the profile breaks the rule that asks for it.
+_INDISPENSABLE = {
+    "luaevent": ("addevent", "loop"),
+    "luaevent-extended": ("addevent", "loop"),
+    "levent": ("loop",),
+    "luahop": ("poll",),
+}
+
+# A poll may return for nothing now and then.
+_MOST_POLLS = 100
+
+# Arranges a callback in a fresh loop and runs it.
+_Way = Callable[[Any, Callable[[], None]], None]
+
+
+def steps(
+    implementation: Implementation,
+    variants: Iterable[str],
+    profiles: Iterable[str],
+    catalogue: Catalogue,
+    patience: float,
+) -> Iterator[None]:
+    """Judge it step by step, each within *patience*.
+
+    Raises AdapterError unless each of *profiles* in each of *variants* can be judged.
+    """
+    _refuse_unknown_patterns(implementation, catalogue)
+    for variant in variants:
+        offered = implementation.by_variant[variant]
+        for profile in [name for name in profiles if name in offered]:
+            yield from _check_profile(implementation, variant, profile, patience)
+
+
+def _refuse_unknown_patterns(implementation: Implementation, catalogue: Catalogue) -> None:
+    for pattern in implementation.unsupported:
+        try:
+            catalogue.matching([pattern])
+        except UsageError as error:
+            raise AdapterError(
+                f"implementation {implementation.name!r} declares {pattern!r} unsupported, "
+                f"but {error}"
+            ) from error
+
+
+def _check_profile(
+    implementation: Implementation, variant: str, profile: str, patience: float
+) -> Iterator[None]:
+    where = f"the adapter of {implementation.name} ({variant}, {profile})"
+
+    def shape(report: Report) -> None:
+        report.begin("the factory")
+        try:
+            for _ in range(2):
+                _check_shape(Subject(implementation, variant), profile, report)
+        except Exception as error:
+            reason = str(error) if isinstance(error, AdapterError) else _said(error)
+            report.say({"failure": reason})
+
+    messages, ending = run_one(shape, patience)
+    for message in messages:
+        raise AdapterError(f"{where} {message['failure']}")
+    if not ending.is_clean:
+        how = "hung" if ending.hung else ending.death
+        said = f"; it said: {ending.output.splitlines()[-1][:200]}" if ending.output else ""
+        raise AdapterError(
+            f"{where}: its process {how} while it made a loop{said}; "
+            "call its factory by hand to see why"
+        )
+    yield
+    refuse_real_sleep(implementation, variant, profile, patience)
+    yield
+    reasons: list[str] = []
+    for way in _ways(profile):
+        reason = _try(way, implementation, variant, profile, patience)
+        yield
+        if reason is None:
+            return
+        reasons.append(f"{way.__doc__}: {reason}")
+    raise AdapterError(
+        f"{where} ran no callback at all ({'; '.join(reasons)}); "
+        "make one timer or one descriptor work and run again"
+    )
+
+
+def _check_shape(subject: Subject, profile: str, report: Report) -> None:
+    entry = subject.entry(profile)
+    made = PROFILES[profile]
+    new = getattr(entry, made.constructor, None)
+    if not callable(new):
+        raise AdapterError(
+            f"gave {entry!r:.60}, which has no `{made.constructor}`; "
+            "its factory must return the entry "
+            f"object of {made.document}, with {', '.join(made.entry_names)}"
+        )
+    loops = []
+    for _ in range(2):
+        report.begin("a loop")
+        loops.append(new())
+    for loop in loops:
+        for name in _INDISPENSABLE[profile]:
+            if not callable(getattr(loop, name, None)):
+                raise AdapterError(
+                    f"gave {loop!r:.60} for a loop, which has no `{name}`; it needs "
+                    f"{', '.join(made.loop_names)}"
+                )
+
+
+def _try(
+    way: _Way,
+    implementation: Implementation,
+    variant: str,
+    profile: str,
+    patience: float,
+) -> str | None:
+    """None if a callback ran that way, otherwise what happened."""
+
+    def attempt(report: Report) -> None:
+        report.begin("one callback")
+
+        def ran() -> NoReturn:
+            report.say({"ran": True})
+            os._exit(0)  # whatever the loop would do next is for the rules to judge
+
+        try:
+            way(Subject(implementation, variant).entry(profile), ran)
+        except Exception as error:
+            report.say({"failure": _said(error)})
+
+    messages, ending = run_one(attempt, patience)
+    for message in messages:
+        return None if "ran" in message else str(message["failure"])
+    return ("hung" if ending.hung else ending.death) or "it returned without one"
+
+
+def _ways(profile: str) -> Iterator[_Way]:
+    ways: dict[str, tuple[_Way, ...]] = {
+        "luaevent": (_luaevent_timer, _luaevent_descriptor),
+        "luaevent-extended": (_luaevent_timer, _luaevent_descriptor),
+        "levent": (_levent_descriptor, _levent_buffer),
+        "luahop": (_luahop_timer, _luahop_descriptor),
+    }
+    yield from ways[profile]
+
+
+def _luaevent_timer(entry: Any, ran: Callable[[], None]) -> None:
+    """a timer"""
+    base = entry.new()
+    kept = base.addevent(None, entry.EV_TIMEOUT, _leaving(entry, ran), 0.001)
+    base.loop()
+    del kept
+
+
+def _luaevent_descriptor(entry: Any, ran: Callable[[], None]) -> None:
+    """a writable socket"""
+    near, far = socket.socketpair()
+    base = entry.new()
+    kept = base.addevent(near.fileno(), entry.EV_WRITE, _leaving(entry, ran))
+    base.loop()
+    del kept, far
+
+
+def _leaving(entry: Any, ran: Callable[[], None]) -> Callable[[int], int]:
+    def callback(_flags: int) -> int:
+        ran()
+        leave: int = entry.LEAVE
+        return leave
+
+    return callback
+
+
+def _levent_descriptor(entry: Any, ran: Callable[[], None]) -> None:
+    """a readable socket"""
+    near, far = _with_a_byte()
+    base = entry.newbase()
+    event = base.newevent(near.fileno(), lambda *_: ran(), "r")
+    event.start()
+    base.loop(1)
+    del far
+
+
+def _levent_buffer(entry: Any, ran: Callable[[], None]) -> None:
+    """a byte for a buffered event"""
+    near, far = _with_a_byte()
+    base = entry.newbase()
+    evbuf = base.newevbuf(near.fileno(), lambda *_: ran(), lambda *_: None, lambda *_: None)
+    evbuf.start()
+    for _ in range(_MOST_POLLS):
+        base.loop(0)
+    del far
+
+
+def _with_a_byte() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets; the first has a byte to read."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    far.send(b"x")
+    return near, far
+
+
+def _luahop_timer(entry: Any, ran: Callable[[], None]) -> None:
+    """a timer"""
+    hop = entry.new()
+    hop.set_timeout({"ms": 1}, ran)
+    for _ in range(_MOST_POLLS):
+        hop.poll()
+
+
+def _luahop_descriptor(entry: Any, ran: Callable[[], None]) -> None:
+    """a writable socket"""
+    near, far = socket.socketpair()
+    hop = entry.new()
+    hop.set_listener(near.fileno(), "w", ran)
+    for _ in range(_MOST_POLLS):
+        hop.poll()
+    del far
+
+
+def _said(error: BaseException) -> str:
+    return f"raised {type(error).__name__}: {error}"

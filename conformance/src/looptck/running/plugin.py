@@ -1,0 +1,189 @@
+"""The pytest plugin: options, checks at collection, verdicts from test runs.
+
+It does nothing unless ``--implementation`` is given, so that its presence in
+an environment disturbs no other test suite.  Policy (what is certified, what
+is printed) is not here.
+
+Tests run in worker processes, one for each rule and variant; `judging` decides
+what runs when and what it means.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..errors import CatalogueError, LooptckError, UsageError
+from ..rules import catalogue as rules
+from . import import_path as import_path
+
+if TYPE_CHECKING:
+    from .scheduler import RuleScheduler
+    from .sealing import Seal
+    from .selection import Selection
+
+if "looptck.testing" not in sys.modules:
+    pytest.register_assert_rewrite("looptck.testing")
+
+DEFAULT_PATIENCE = 5.0
+
+# In place of a variant's name, in a test that is collected once for all of them.
+EVERY_VARIANT = "*"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("looptck", "conformance of event loops")
+    group.addoption(
+        "--implementation",
+        metavar="IMPL",
+        help="judge this: an installed name, or module:attribute",
+    )
+    group.addoption("--variant", action="append", default=[], help="only this variant")
+    group.addoption("--profile", action="append", default=[], help="only this profile")
+    group.addoption(
+        "--rule", action="append", default=[], help="only rules with this id or pattern"
+    )
+    group.addoption(
+        "--patience",
+        type=float,
+        default=DEFAULT_PATIENCE,
+        help="seconds without a sign of life after which a test is hung (default: %(default)s)",
+    )
+    group.addoption(
+        "--jobs", type=int, default=0, help="workers at a time (default: one for each processor)"
+    )
+    group.addoption(
+        "--explore", type=int, default=0, help="then play made-up scenarios, for so many steps"
+    )
+    group.addoption("--seed", type=int, default=0, help="the seed of what is made up")
+    group.addoption(
+        "--fold-variants",
+        action="store_true",
+        help="collect each test once for all variants; its id does not name them",
+    )
+    group.addoption("--rules-folder", help="read the rules from this folder")
+    group.addoption(
+        "--import-from", action="append", default=[], help="find modules in this folder too"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "rule(id): the rule of looptck that this test judges")
+    if config.getoption("implementation") is None:
+        return
+    from ..testing import wall_clock
+    from .event_stream import Stream
+    from .sealing import Seal
+    from .workers import die_with_parent
+
+    if sys.flags.optimize:
+        raise pytest.UsageError(
+            "looptck: Python runs without assertions (-O or PYTHONOPTIMIZE), and every test "
+            "would pass; run it without"
+        )
+    wall_clock.install()  # before the implementation is imported
+    stream = config.stash.get(Stream.KEY, None)
+    if stream is None:
+        stream = config.stash[Stream.KEY] = Stream()
+    if stream.is_read:
+        die_with_parent()  # whoever reads the events; without it there is nothing to do
+    if config.pluginmanager.hasplugin("dsession") or config.getoption("dist", "no") != "no":
+        raise pytest.UsageError("looptck runs its own workers; use --jobs in place of -n")
+    seal = Seal(config)
+    config.pluginmanager.register(seal, "looptck-seal")
+    if config.getoption("fold_variants"):
+        config.pluginmanager.register(_ClampLater(seal), "looptck-clamp")
+    else:
+        clamp(config, seal)
+
+
+class _ClampLater:
+    """Imports the implementation once the suite is collected, and all that it needs imported."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        clamp(config, self._seal).pytest_collection_modifyitems(config, items)
+
+
+def clamp(config: pytest.Config, seal: Seal) -> RuleScheduler:
+    """Find the implementation, have its adapter judged, and register who judges it."""
+    from ..testing import guards
+    from .event_stream import Stream
+    from .exploration import Search
+    from .scheduler import RuleScheduler
+    from .selection import Selection
+
+    stream = config.stash[Stream.KEY]
+    steps = config.getoption("explore")
+    try:
+        guards.set_patience(config.getoption("patience"))
+        import_path.add(config.getoption("import_from"))
+        selection = Selection.from_options(
+            spec=config.getoption("implementation"),
+            variants=config.getoption("variant"),
+            profiles=config.getoption("profile"),
+            patterns=config.getoption("rule"),
+            patience=config.getoption("patience"),
+            catalogue=_catalogue(config),
+            search=Search(steps, config.getoption("seed")) if steps else None,
+            go_on=stream.go_on,
+        )
+        stream.say({"kind": "implementation", **selection.described(stream.go_on)})
+    except LooptckError as error:
+        stream.say({"kind": "error", "status": error.exit_status, "message": str(error)})
+        if not isinstance(error, (UsageError, CatalogueError)):
+            pytest.exit(f"looptck: {error}", returncode=error.exit_status)
+        raise pytest.UsageError(f"looptck: {error}") from error
+    jobs = config.getoption("jobs") or default_jobs(virtual=selection.implementation.virtual_time)
+    judging = RuleScheduler(selection, stream, jobs, seal=seal)
+    config.pluginmanager.register(judging, "looptck-judging")
+    config.stash[Selection.KEY] = selection
+    return judging
+
+
+def default_jobs(*, virtual: bool) -> int:
+    """How many workers at a time.
+
+    In real time a worker sleeps most of its life, so twice as many as there
+    are processors disturb each other little.
+    """
+    processors = os.cpu_count() or 1
+    return processors if virtual else 2 * processors
+
+
+def under_test_of(config: pytest.Config) -> Selection:
+    """What this session judges; raises UsageError where the suite runs without."""
+    from .selection import Selection
+
+    found = config.stash.get(Selection.KEY, None)
+    if found is None:
+        raise pytest.UsageError(
+            "looptck: the suite judges an implementation; name one, "
+            "for example --implementation asyncio"
+        )
+    return found
+
+
+def _catalogue(config: pytest.Config) -> rules.Catalogue:
+    folder = config.getoption("rules_folder")
+    return rules.read_folder(Path(folder)) if folder else rules.shipped()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "variant" in metafunc.fixturenames and metafunc.definition.get_closest_marker("rule"):
+        if metafunc.config.getoption("implementation") and metafunc.config.getoption(
+            "fold_variants"
+        ):
+            every = pytest.param(EVERY_VARIANT, id=pytest.HIDDEN_PARAM)
+            metafunc.parametrize("variant", [every])
+        else:
+            metafunc.parametrize("variant", under_test_of(metafunc.config).variants)

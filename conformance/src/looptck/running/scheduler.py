@@ -1,0 +1,307 @@
+"""Judging: which rule is tried when, in which process, and what came of it.
+
+The order follows the rules' needs: a rule is tried when all that it needs is
+kept, and *blocked* when something is not.  Knows pytest's items; knows neither
+certificates nor terminals.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
+
+import pytest
+
+from ..errors import AdapterError, LooptckError
+from ..models.corpus import MODELLED
+from ..report.exploration import format_exploration
+from ..results.verdicts import Case, Judgement, Verdict
+from ..rules.catalogue import Catalogue, Rule
+from .event_stream import Stream
+from .plugin import EVERY_VARIANT
+from .rule_task import RuleTask, RuleTests, judgements_from
+from .sealing import Seal
+from .selection import Selection
+from .workers import Pool
+
+
+class RuleScheduler:
+    """Collects the tests of the chosen rules, runs them and says the verdicts."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        stream: Stream,
+        jobs: int,
+        *,
+        batch: int = 1,
+        seal: Seal | None = None,
+    ) -> None:
+        self._under_test = selection
+        self._stream = stream
+        # None for a campaign, which chooses tests by itself
+        self._seal = seal
+        self._jobs = jobs
+        # How many tasks one process is given.  A verdict that counts comes from
+        # a process of its own; a campaign over many loops has not the time.
+        self._batch = batch
+        # {(variant, rule id): verdict}
+        self._decided: dict[tuple[str, str], Verdict] = {}
+        # {(variant, profile): (type of the loop that did the work, rule it was seen at)}
+        self._engines: dict[tuple[str, str], tuple[str, str]] = {}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        if self._seal is not None:
+            try:
+                self._seal.check_chosen(self._under_test.rules, items)
+            except LooptckError as error:
+                self._fail(str(error), error.exit_status)
+        chosen = {rule.id for rule in self._under_test.rules}
+        kept: list[pytest.Item] = []
+        left_out: list[pytest.Item] = []
+        for item in items:
+            rule = _rule_of(item, self._under_test.catalogue)
+            if rule is None:
+                continue
+            here = any(
+                self._under_test.offers(variant, rule.profile)
+                for variant in _variants_of(item, self._under_test)
+            )
+            (kept if here and rule.id in chosen else left_out).append(item)
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.config.option.collectonly:
+            return True
+        if session.testsfailed:
+            self._fail("the suite cannot be collected; run it with pytest to see why")
+        tasks = self.tasks(session.items)
+        if self._seal is not None:
+            offered = {task.rule.id: task.rule for task in tasks}
+            try:
+                self._seal.check_shipped(offered.values(), session.items)
+            except LooptckError as error:
+                self._fail(str(error), error.exit_status)
+        self._stream.say({"kind": "plan", "total": len(tasks)})
+        signal.signal(signal.SIGTERM, _stop)
+        share_memory()
+        try:
+            for judgement, task in self.judge(session.config, tasks):
+                self._stream.say({"kind": "judgement", **judgement.as_data()})
+                if not self._stream.is_read:
+                    _tell_pytest(session, judgement, task)
+            for event in self._search():
+                self._stream.say(event)
+                _tell_pytest_of_search(session, event)
+        except LooptckError as error:
+            self._fail(str(error), error.exit_status)
+        self._stream.say({"kind": "end"})
+        return True
+
+    def _search(self) -> Iterator[dict[str, Any]]:
+        """What the search finds, if one was asked for."""
+        selection = self._under_test
+        if selection.search is None:
+            return
+        wanted = [
+            (variant, profile)
+            for profile in selection.profiles
+            for variant in selection.variants
+            if profile in MODELLED and selection.offers(variant, profile)
+        ]
+        known = {
+            variant: [
+                rule
+                for (each, rule), v in self._decided.items()
+                if each == variant and v.is_failure
+            ]
+            for variant in selection.variants
+        }
+        yield from selection.search.events(selection.implementation, wanted, self._jobs, known)
+
+    def _fail(self, message: str, status: int = 3) -> NoReturn:
+        self._stream.say({"kind": "error", "status": status, "message": message})
+        pytest.exit(f"looptck: {message}", returncode=status)
+
+    def tasks(self, items: Iterable[pytest.Item]) -> list[RuleTask]:
+        """One task for each chosen rule and variant, with its tests among *items*."""
+        selection = self._under_test
+        tasks = {
+            (variant, rule.id): RuleTask(rule, variant)
+            for rule in selection.rules
+            for variant in selection.variants
+            if selection.offers(variant, rule.profile)
+        }
+        for item in items:
+            rule = _rule_of(item, selection.catalogue)
+            if rule is not None:
+                for variant in _variants_of(item, selection):
+                    if task := tasks.get((variant, rule.id)):
+                        task.items.append(item)
+        return list(tasks.values())
+
+    def judge(
+        self, config: pytest.Config, tasks: Iterable[RuleTask]
+    ) -> Iterator[tuple[Judgement, RuleTask]]:
+        """Run the tasks and yield each verdict as it is reached."""
+        waiting = deque(tasks)
+        selected = {(task.variant, task.rule.id) for task in waiting}
+        pool = Pool(self._jobs, self._under_test.patience)
+        try:
+            while waiting or not pool.is_idle:
+                while pool.has_room:
+                    batch: list[RuleTask] = []
+                    for judgement, task in self._ready(waiting, selected):
+                        if judgement is not None:
+                            yield self._settled(judgement), task
+                        else:
+                            batch.append(task)
+                        if len(batch) == self._batch:
+                            break
+                    if not batch:
+                        break
+                    pool.start(batch, RuleTests(config, batch))
+                if pool.is_idle:
+                    continue
+                ended = pool.wait()
+                self._stream.go_on()
+                for batch, messages, ending in ended:
+                    for task, judgement in judgements_from(batch, messages, ending):
+                        if judgement is None:
+                            waiting.appendleft(task)
+                        else:
+                            yield self._settled(judgement), task
+        finally:
+            pool.close()
+
+    def _ready(
+        self, waiting: deque[RuleTask], selected: set[tuple[str, str]]
+    ) -> Iterator[tuple[Judgement | None, RuleTask]]:
+        """Take each task off whose needs are decided; with its verdict if it is not to be tried."""
+        for _ in range(len(waiting)):
+            task = waiting.popleft()
+            if not self._can_be_decided(task, selected):
+                waiting.append(task)
+                continue
+            yield self._without_trying(task), task
+
+    def _settled(self, judgement: Judgement) -> Judgement:
+        """Remember the verdict; refuse one that another loop than before has earned."""
+        for engine in judgement.engines:
+            first, rule_id = self._engines.setdefault(
+                (judgement.variant, judgement.profile), (engine, judgement.rule)
+            )
+            if engine != first:
+                raise AdapterError(
+                    f"the adapter used {first} for {rule_id} and {engine} for {judgement.rule}; "
+                    "a certificate is about one loop: mend its factory"
+                )
+        self._decided[judgement.variant, judgement.rule] = judgement.verdict
+        return judgement
+
+    def _can_be_decided(self, task: RuleTask, selected: set[tuple[str, str]]) -> bool:
+        needs = {(task.variant, needed) for needed in task.rule.needs} & selected
+        return all(needed in self._decided for needed in needs)
+
+    def _without_trying(self, task: RuleTask) -> Judgement | None:
+        """The verdict on a rule that need not, or cannot, be tried."""
+        verdict, reason = self._obstacle(task)
+        if verdict is None:
+            return None
+        return Judgement(task.rule.id, task.profile, task.variant, verdict, reason=reason)
+
+    def _obstacle(self, task: RuleTask) -> tuple[Verdict | None, str]:
+        declared = self._under_test.implementation.why_unsupported(task.rule.id)
+        if declared is not None:
+            return Verdict.NOT_APPLICABLE, declared
+        for needed in task.rule.needs:
+            verdict = self._decided.get((task.variant, needed))
+            if verdict is Verdict.NOT_APPLICABLE:
+                return verdict, f"it needs {needed}, which is not applicable"
+            if verdict is not None and (verdict.is_failure or verdict is Verdict.BLOCKED):
+                return Verdict.BLOCKED, f"it needs {needed}, which is {verdict}"
+        if task.rule.untested:
+            return Verdict.UNTESTED, task.rule.untested
+        if not task.items:
+            return Verdict.UNTESTED, "the suite has no test for it on this platform"
+        return None, ""
+
+
+def _tell_pytest(session: pytest.Session, judgement: Judgement, task: RuleTask) -> None:
+    """Report each test of the task to pytest, so that its output tells the same."""
+    hook = session.config.hook
+    went = {case.test: case for case in judgement.cases}
+    for item in task.items:
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        case = went.get(item.nodeid)
+        hook.pytest_runtest_logreport(report=_report(item, task, judgement, case))
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _tell_pytest_of_search(session: pytest.Session, event: dict[str, Any]) -> None:
+    if event["kind"] == "exploration":
+        session.testsfailed += bool(event["difference"])
+        session.config.get_terminal_writer().line("\n" + format_exploration(event))
+
+
+def _report(
+    item: pytest.Item, task: RuleTask, judgement: Judgement, case: Case | None
+) -> pytest.TestReport:
+    outcome: Any = "passed"
+    longrepr: Any = None
+    if case is None:
+        outcome = "skipped"
+        why = f"{judgement.verdict}: {judgement.reason or 'an earlier test of the rule ended it'}"
+        longrepr = (str(item.path), (item.location[1] or 0) + 1, why)
+    elif case.verdict.is_failure and task.rule.level.is_judged:
+        outcome = "failed"
+        parts = (f"{task.rule.id} {case.verdict}: {task.rule.title}", case.message, case.stack)
+        longrepr = "\n\n".join(part for part in parts if part)
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords={},
+        outcome=outcome,
+        longrepr=longrepr,
+        when="call",
+        duration=judgement.seconds / max(len(task.items), 1),
+    )
+
+
+def _rule_of(item: pytest.Item, catalogue: Catalogue) -> Rule | None:
+    markers = list(item.iter_markers("rule"))
+    if not markers:
+        return None
+    if len(markers) > 1 or len(markers[0].args) != 1:
+        raise pytest.UsageError(f"{item.nodeid} must name exactly one rule: @rule('...')")
+    rule_id = markers[0].args[0]
+    if rule_id not in catalogue:
+        raise pytest.UsageError(f"{item.nodeid} judges {rule_id!r}, which no page of rules states")
+    return catalogue[rule_id]
+
+
+def _variants_of(item: pytest.Item, selection: Selection) -> tuple[str, ...]:
+    """The variants that *item* is a test of: one, or all of them."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or "variant" not in callspec.params:
+        raise pytest.UsageError(f"{item.nodeid} uses no profile; ask for one as a fixture")
+    variant = callspec.params["variant"]
+    return selection.variants if variant == EVERY_VARIANT else (variant,)
+
+
+def share_memory() -> None:
+    """What exists now is shared with every worker to come, and need not be copied."""
+    gc.collect()
+    gc.freeze()
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,142 @@
+"""What is judged: an implementation, and what the user asked to judge of it.
+
+Finds the implementation and has its adapter judged; knows no test.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+
+from ..errors import UsageError
+from ..profiles import PROFILES
+from ..rules.catalogue import Catalogue, Rule
+from ..subjects.implementation import Implementation, file_hashes, find
+from ..subjects.subject import Subject
+from ..text import did_you_mean
+from . import adapter_check
+from .exploration import Search
+from .workers import Report, run_one
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The implementation and what the user asked to judge of it."""
+
+    KEY: ClassVar[pytest.StashKey[Selection]] = pytest.StashKey()
+
+    implementation: Implementation
+    variants: tuple[str, ...]
+    profiles: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    catalogue: Catalogue
+    patience: float
+    # to be made after the tests; None for none
+    search: Search | None = None
+
+    @classmethod
+    def from_options(
+        cls,
+        *,
+        spec: str,
+        variants: Sequence[str],
+        profiles: Sequence[str],
+        patterns: Sequence[str],
+        patience: float,
+        catalogue: Catalogue,
+        search: Search | None = None,
+        go_on: Callable[[], None] = lambda: None,
+    ) -> Selection:
+        """*go_on* is called after each step, of which none takes longer than *patience*.
+
+        Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
+        for name in profiles:
+            if name not in PROFILES:
+                raise UsageError(
+                    f"no profile is called {name!r}; {did_you_mean(name, PROFILES)}"
+                    f"there are {', '.join(PROFILES)}"
+                )
+        chosen = tuple(catalogue.matching(patterns)) if patterns else tuple(catalogue.values())
+        implementation = find(spec)
+        for name in variants:
+            if name not in implementation.by_variant:
+                raise UsageError(
+                    f"{implementation.name} has no variant {name!r}; "
+                    f"{did_you_mean(name, implementation.by_variant)}"
+                    f"it has {', '.join(implementation.by_variant)}"
+                )
+        offered = {name for each in implementation.by_variant.values() for name in each}
+        for name in profiles:
+            if name not in offered:
+                raise UsageError(
+                    f"{implementation.name} does not offer the profile {name!r}; "
+                    f"it offers {', '.join(sorted(offered))}"
+                )
+        wanted = tuple(name for name in PROFILES if name in (profiles or offered))
+        selection = cls(
+            implementation=implementation,
+            variants=tuple(variants or implementation.by_variant),
+            profiles=wanted,
+            rules=tuple(rule for rule in chosen if rule.profile in wanted),
+            catalogue=catalogue,
+            patience=patience,
+            search=search,
+        )
+        if not selection.rules:
+            raise UsageError(
+                f"no rule is left to judge: {', '.join(patterns)} is not among the rules of "
+                f"{', '.join(wanted)}"
+            )
+        go_on()
+        for _ in adapter_check.steps(
+            implementation, selection.variants, selection.profiles, catalogue, patience
+        ):
+            go_on()
+        return selection
+
+    def offers(self, variant: str, profile: str) -> bool:
+        return profile in self.implementation.by_variant[variant]
+
+    def described(self, go_on: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """What the header of a certificate says about it; *go_on* is called after each step."""
+        implementation = self.implementation
+        modules: set[str] = set()
+        for variant in self.variants:
+            for profile in self.profiles:
+                if self.offers(variant, profile):
+                    modules |= _modules_of(implementation, variant, profile, self.patience)
+                    go_on()
+        return {
+            "name": implementation.name,
+            "version": implementation.version,
+            "variants": list(self.variants),
+            "profiles": list(self.profiles),
+            "virtual_time": implementation.virtual_time,
+            "unsupported": dict(sorted(implementation.unsupported.items())),
+            "files": file_hashes(iter(modules)),
+            "python": f"{platform.python_implementation()} {platform.python_version()}",
+        }
+
+
+def _modules_of(
+    implementation: Implementation, variant: str, profile: str, patience: float
+) -> set[str]:
+    """The modules of the factory and of the loop that it makes, made where it may misbehave."""
+    factory = implementation.by_variant[variant][profile]
+    found = {getattr(factory, "__module__", None) or ""}
+
+    def look(report: Report) -> None:
+        report.begin("a look at the loop")
+        subject = Subject(implementation, variant)
+        loop = getattr(subject.entry(profile), PROFILES[profile].constructor)()
+        report.say({"engines": sorted(subject.call_counter.engines)})
+        del loop
+
+    messages, _ = run_one(look, patience)
+    for message in messages:
+        found |= {engine.rpartition(".")[0] for engine in message["engines"]}
+    return found - {""}

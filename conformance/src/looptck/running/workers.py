@@ -1,0 +1,425 @@
+"""Worker processes: code runs in a process that may hang, spin, crash or exit.
+
+Why the code is the way it is
+-----------------------------
+
+1. A process is forked for each task, so that a task costs milliseconds and
+   nothing that a loop does reaches the next one.
+2. Each worker leads a process group of its own.  Ending the group also ends
+   whatever the loop under test has started.
+3. The clock that decides *hung* is read here, in the parent.  Code in C that
+   holds the GIL stops every thread of its own process.
+4. Before the parent ends a hung worker, it has `faulthandler` print the stacks
+   into a file, by a signal.  Its handler is written in C and needs no GIL.  (Its
+   watchdog thread would not do: it reads the frames of a thread that runs, and
+   now and then crashes a process that merely spins.)
+5. The channel is a pipe of its own, out of the loop's reach, and what comes
+   through it is signed.  What the loop does to its standard streams, including
+   closing them, is its own affair.
+6. What the parent holds for other workers and for its own events is closed in
+   a worker: a loop that uses a number which it had closed must not meet them.
+
+Knows no rule, no test and no pytest: a task is a function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import os
+import selectors
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any, NoReturn
+
+import psutil
+
+from ..results.verdicts import Activity
+from ..testing import guards, trace
+from . import own_descriptors as descriptors
+from .messages import GarbledError, Receiver, Sender, new_secret
+
+# What has a worker print its stacks, and how long that may take, in seconds.
+_PRINT_STACKS = signal.SIGUSR2
+_STACK_PATIENCE = 0.5
+
+# How long a worker that has closed its channel may take to exit, in seconds.
+_EXIT_PATIENCE = 1.0
+
+# One test may take so many times the patience, as long as it goes on.
+_MOST_PATIENCES = 12
+
+# How often a worker from which nothing comes is looked at.
+_SAMPLES = 9
+
+Say = Callable[[dict[str, Any]], None]
+Work = Callable[["Report"], None]
+
+
+class Report:
+    """The worker's side of the channel."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def begin(self, what: str, after: dict[str, Any] | None = None) -> None:
+        """*what* begins now and has the whole patience for itself.
+
+        *after* is said in the same breath, which wakes the parent once, not twice.
+        """
+        if trace.recorder is not None:
+            trace.recorder.forget()
+        self._sender.send(*([] if after is None else [after]), {"begin": what})
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send *message*, which must be JSON, to the parent."""
+        self._sender.send(message)
+
+
+# What a worker does when its work is done.
+_LAST_COLLECTION = "the collection of what the tests left behind"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerExit:
+    """How a worker ended."""
+
+    # what had begun last and was not followed by a message; "" if nothing
+    unfinished: str
+    hung: bool
+    # None unless the worker died by itself before it was through
+    death: str | None
+    activity: Activity | None = None
+    stack: str = ""
+    trace: tuple[str, ...] = ()
+    output: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.hung and self.death is None
+
+    @property
+    def unfinished_test(self) -> str:
+        """The test during which it ended; "" if it ended in none."""
+        return "" if self.unfinished == _LAST_COLLECTION else self.unfinished
+
+
+@dataclass(eq=False)
+class Worker:
+    """The parent's side of one process."""
+
+    pid: int
+    channel: int
+    stacks: IO[bytes]
+    output: IO[bytes]
+    recorder: trace.Recorder
+    patience: float
+    receiver: Receiver
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    _garbled: bool = False
+    _current: str = ""
+    _done: bool = False
+    _since: float = field(default_factory=time.monotonic)
+
+    @property
+    def deadline(self) -> float:
+        """When the parent's patience ends, on the monotonic clock.
+
+        Whatever is done puts it off, but not for ever: what goes on and on
+        without an end is hung as well.
+        """
+        patience = self.patience * guards.burden()
+        last = max(self._since, self.recorder.last_beat())
+        return min(last + patience, self._since + _MOST_PATIENCES * patience)
+
+    @property
+    def is_done(self) -> bool:
+        """It has said that it is through; nothing more comes."""
+        return self._done
+
+    def read(self) -> bool:
+        """Take what the channel holds; False at its end, and when somebody else wrote to it."""
+        data = os.read(self.channel, 65536)
+        try:
+            for message in self.receiver.feed(data):
+                self._take(message)
+        except GarbledError:
+            self._garbled = True
+        return bool(data) and not self._garbled
+
+    def _take(self, message: dict[str, Any]) -> None:
+        self._since = time.monotonic()
+        if "begin" in message:
+            self._current = message["begin"]
+        elif "done" in message:
+            self._done = True
+        else:
+            self._current = ""
+            self.messages.append(message)
+
+    def kill(self) -> None:
+        """The process and its whole group end at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def end(self, *, hung: bool) -> WorkerExit:
+        """Make an end of the process, its group and its files; tell how it ended."""
+        activity = self._activity() if hung else None
+        if hung:
+            self._have_stacks_printed()  # 4
+        if self._garbled:
+            self.kill()
+            os.waitpid(self.pid, 0)
+            death = "wrote to a descriptor that is not its own, over which verdicts are reported"
+        elif hung or self._done:
+            # Its group, too: a grandchild may live on.
+            self.kill()
+            os.waitpid(self.pid, 0)
+            death = None
+        else:
+            death = self._wait_for_exit()
+            self.kill()
+        stack = _text(self.stacks) if hung or death else ""
+        if activity is Activity.SLEPT and _waits_for_thread(stack):
+            activity = Activity.WAITED
+        ending = WorkerExit(
+            unfinished=self._current,
+            hung=hung,
+            death=death,
+            activity=activity,
+            stack=stack,
+            trace=self.recorder.last() if hung or death else (),
+            output=_text(self.output),
+        )
+        self._release()
+        return ending
+
+    def _wait_for_exit(self) -> str:
+        """How the process ended, in words; it may have closed its channel and lived on."""
+        pause = 0.0001  # most are gone by now, or within a fraction of a millisecond
+        while pause < _EXIT_PATIENCE:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return describe_status(status)
+            time.sleep(pause)
+            pause *= 2
+        self.kill()
+        os.waitpid(self.pid, 0)
+        return "closed the descriptor that it reports to"
+
+    def _activity(self) -> Activity:
+        """What it does while nothing comes of it.
+
+        A process that spins is always ready to run, even where a busy machine
+        gives it little time; one that sleeps is not.
+        """
+        ready = 0
+        for _ in range(_SAMPLES):
+            with contextlib.suppress(psutil.Error):
+                ready += psutil.Process(self.pid).status() == psutil.STATUS_RUNNING
+            time.sleep(0.002)
+        return Activity.SPUN if ready > _SAMPLES / 2 else Activity.SLEPT
+
+    def _have_stacks_printed(self) -> None:
+        """The file of stacks holds them, unless the worker no longer takes signals."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, _PRINT_STACKS)
+        size, until = 0, time.monotonic() + _STACK_PATIENCE
+        while time.monotonic() < until:
+            time.sleep(0.01)
+            former, size = size, os.fstat(self.stacks.fileno()).st_size
+            if size and size == former:
+                return
+
+    def _release(self) -> None:
+        descriptors.release(self.channel)
+        for file in (self.stacks, self.output):
+            descriptors.forget(file.fileno())
+            file.close()
+        self.recorder.close()
+
+
+def start(work: Work, patience: float) -> Worker:
+    """A new process that runs *work* and ends.
+
+    It is judged hung when nothing comes from it for *patience* seconds.
+    """
+    channel, theirs = map(descriptors.out_of_reach, os.pipe())
+    stacks, output = _file(), _file()
+    recorder = trace.Recorder()
+    secret = new_secret()
+    _flush()
+    pid = os.fork()
+    if pid == 0:
+        _run(work, Sender(theirs, secret), stacks, output, recorder)
+    descriptors.release(theirs)
+    return Worker(pid, channel, stacks, output, recorder, patience, Receiver(secret))
+
+
+def _file() -> IO[bytes]:
+    """A file without a name, out of reach: a loop is given the same numbers in every run."""
+    with tempfile.TemporaryFile() as made:
+        return os.fdopen(descriptors.out_of_reach(os.dup(made.fileno())), "w+b")
+
+
+def _run(
+    work: Work,
+    sender: Sender,
+    stacks: IO[bytes],
+    output: IO[bytes],
+    recorder: trace.Recorder,
+) -> NoReturn:
+    """The life of a worker; never returns to the caller's stack."""
+    status = 1
+    try:
+        os.setsid()  # 2
+        die_with_parent()
+        _take_streams(output)
+        printed = descriptors.out_of_reach(os.dup(stacks.fileno()))
+        descriptors.close_all_but({sender.fd, printed})  # 6
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        faulthandler.enable(file=printed)
+        trace.recorder = recorder
+        faulthandler.register(_PRINT_STACKS, file=printed)
+        report = Report(sender)
+        # Nothing of the parent's is garbage here, and looking for some would copy it.
+        gc.freeze()
+        work(report)
+        report.begin(_LAST_COLLECTION)
+        gc.collect()
+        report.say({"done": True})
+        status = 0
+    except BaseException as error:  # the last frame of this process: it may only exit
+        with contextlib.suppress(OSError):
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(status)
+
+
+def _take_streams(output: IO[bytes]) -> None:
+    """No input, and an output of the worker's own."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if nothing != 0:
+        os.close(nothing)
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  lives as long as the process
+    sys.stdout = open(1, "w", 1, closefd=False, errors="replace")  # noqa: SIM115  as stdin
+    sys.stderr = open(2, "w", 1, closefd=False, errors="replace")  # noqa: SIM115  as stdin
+
+
+def _flush() -> None:
+    """What is still buffered would be written by both processes."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+class Pool:
+    """Runs workers side by side and tells as each one ends."""
+
+    def __init__(self, jobs: int, patience: float) -> None:
+        self._jobs = jobs
+        self._patience = patience
+        self._selector = selectors.DefaultSelector()
+        if hasattr(self._selector, "fileno"):
+            descriptors.own(self._selector.fileno())
+        # {worker: the caller's name for its task}
+        self._running: dict[Worker, Any] = {}
+
+    @property
+    def has_room(self) -> bool:
+        return len(self._running) < self._jobs
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._running
+
+    def start(self, name: Any, work: Work) -> None:
+        worker = start(work, self._patience)
+        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
+        self._running[worker] = name
+
+    def wait(self) -> Iterator[tuple[Any, list[dict[str, Any]], WorkerExit]]:
+        """Sleep until something happens; yield (name, messages, ending) of what ended."""
+        soonest = min(worker.deadline for worker in self._running)
+        for key, _ in self._selector.select(max(soonest - time.monotonic(), 0)):
+            worker: Worker = key.data
+            if not worker.read() or worker.is_done:
+                yield self._end(worker, hung=False)
+        now = time.monotonic()
+        for worker in [w for w in self._running if w.deadline <= now]:
+            yield self._end(worker, hung=True)
+
+    def close(self) -> None:
+        """End every worker that still runs."""
+        for worker in list(self._running):
+            worker.kill()
+            self._end(worker, hung=False)
+        if hasattr(self._selector, "fileno"):
+            descriptors.forget(self._selector.fileno())
+        self._selector.close()
+
+    def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[dict[str, Any]], WorkerExit]:
+        self._selector.unregister(worker.channel)
+        name = self._running.pop(worker)
+        return name, worker.messages, worker.end(hung=hung)
+
+
+def run_one(work: Work, patience: float) -> tuple[list[dict[str, Any]], WorkerExit]:
+    """Run one task to its end, in a process of its own."""
+    pool = Pool(1, patience)
+    try:
+        pool.start(None, work)
+        while True:
+            for _, messages, ending in pool.wait():
+                return messages, ending
+    finally:
+        pool.close()
+
+
+def describe_status(status: int) -> str:
+    """A `waitpid` status in words: the signal's name, or the exit status."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            return f"was ended by {signal.Signals(number).name}"
+        except ValueError:
+            return f"was ended by signal {number}"
+    return f"exited with status {os.WEXITSTATUS(status)}"
+
+
+def _waits_for_thread(stack: str) -> bool:
+    """Whether the main thread's innermost frame belongs to the threading module."""
+    _, _, after = stack.partition("Current thread")
+    innermost = after.splitlines()[1:2]
+    return any("threading.py" in line or "concurrent/futures" in line for line in innermost)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(20_000).decode(errors="replace").strip()
+
+
+if sys.platform == "linux":
+    import ctypes
+
+    _LIBC = ctypes.CDLL(None, use_errno=True)
+    _PR_SET_PDEATHSIG = 1
+
+    def die_with_parent() -> None:
+        """Have the kernel end this process when its parent ends, however that comes."""
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+else:
+
+    def die_with_parent() -> None:
+        """Nothing on this platform; a parent that is asked to stop ends its workers."""

@@ -1,0 +1,1 @@
+"""The implementations under test: their description, discovery, and the counting of calls."""

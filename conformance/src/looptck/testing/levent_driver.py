@@ -1,0 +1,162 @@
+"""Rounds: a levent base driven by `loop(0)`, and what was called in the order it was.
+
+Knows the profile `levent` and no rule.  The document has no timers, so nothing
+inside a loop can end it after a while.  Here each call of `loop` makes one pass
+and the test decides whether to make another.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from looptck.profiles.levent import Base, EvBuf, Event, File, Levent
+
+from .guards import Guard
+from .trace import Trace
+
+_Made = TypeVar("_Made", Event, EvBuf)
+
+# What a callback does; it gets the arguments of the callback.
+Act = Callable[..., object]
+
+# How long something that must happen may take, in passes and in seconds: as
+# many passes as that, and more until the time is over as well.
+_PASSES = 40
+_PATIENCE = 0.4
+
+# A call of `loop` that has made so many calls, and then computes for so many
+# seconds more, does not end.  A number alone would not do: a loop may move one
+# byte for each call, and may call in each pass as long as a level is a reason to.
+_MANY = 200
+_RUNAWAY = 0.3
+
+# So many passes show that nothing happens: more than twice what any loop needs
+# for an arrival that it does serve.
+_QUIET = 25
+
+
+class LeventDriver:
+    """The events of one test, on one base.
+
+    Each call is noted in `trace` by the name given.  What a callback asserts
+    fails the test, whatever the loop does with exceptions.  Everything made
+    here is kept until the end of the test.
+    """
+
+    def __init__(self, levent: Levent, base: Base | None = None) -> None:
+        self.levent = levent
+        self.base: Base = levent.newbase() if base is None else base
+        self.trace = Trace()
+        # in the call of `loop` that is going on, or was last: the calls, and when it has
+        # computed for so long that they are a runaway
+        self._calls = 0
+        self._runaway_at = math.inf
+        self._kept: list[Event | EvBuf] = []
+        self._error: BaseException | None = None
+
+    def event(self, name: str, file: File, evtype: str = "r", act: Act | None = None) -> Event:
+        """A new event, not started, whose calls are noted as *name*."""
+        return self.keep(self.base.newevent(file, self.callback(name, act), evtype))
+
+    def evbuf(
+        self,
+        file: File,
+        read: Act | None = None,
+        write: Act | None = None,
+        error: Act | None = None,
+        *,
+        name: str = "",
+    ) -> EvBuf:
+        """A new buffered event, not started; its calls are noted as read, write and error."""
+        prefix = f"{name} " if name else ""
+        made = self.base.newevbuf(
+            file,
+            self.callback(f"{prefix}read", read),
+            self.callback(f"{prefix}write", write),
+            self.callback(f"{prefix}error", error),
+        )
+        return self.keep(made)
+
+    def keep(self, made: _Made) -> _Made:
+        """Hold a reference to *made* until the test is over, and stop it at its end."""
+        self._kept.append(made)
+        return made
+
+    def callback(self, name: str, act: Act | None = None) -> Callable[..., None]:
+        """A callback as the others here are: its calls are noted, then *act* is called."""
+
+        def callback(*arguments: Any) -> None:
+            if self._error is not None:
+                return
+            self.trace(name)
+            self._calls += 1
+            try:
+                if self._calls % _MANY == 0:
+                    self._refuse_runaway()
+                if act is not None:
+                    act(*arguments)
+            except Exception as error:
+                self._fail(error)
+                raise
+
+        return callback
+
+    def _refuse_runaway(self) -> None:
+        """Raises AssertionError if this call of `loop` has computed for too long."""
+        # process_time is a system call, so it is not made at each loop()
+        now = time.process_time()
+        if now > self._runaway_at:
+            raise AssertionError(
+                f"the calls do not end: {', '.join(self.trace[-6:])}, ...; one call of "
+                f"loop() has made {self._calls} of them"
+            )
+        self._runaway_at = min(self._runaway_at, now + _RUNAWAY)
+
+    def once(self, howmany: int | None = 0) -> None:
+        """Call `loop(howmany)`, and raise what a callback raised."""
+        self._calls, self._runaway_at = 0, math.inf
+        try:
+            self.base.loop(howmany)
+        except Exception:
+            if self._error is None:
+                raise
+        if self._error is not None:
+            raise self._error
+
+    def until(self, condition: Callable[[], object]) -> bool:
+        """Pass after pass until *condition* holds; whether it came to hold in time."""
+        guard = Guard(_PATIENCE)
+        passes = 0
+        while not condition():
+            if guard.is_over and passes >= _PASSES:
+                return False
+            self.once()
+            passes += 1
+        return True
+
+    def until_count(self, entry: str, count: int = 1) -> bool:
+        """Pass after pass until *entry* is *count* times in the trace."""
+        return self.until(lambda: self.count(entry) >= count)
+
+    def quiet(self, passes: int = _QUIET) -> None:
+        """So many passes, in which whatever must not happen has every chance to."""
+        for _ in range(passes):
+            self.once()
+
+    def count(self, entry: str) -> int:
+        """How often *entry* is in the trace."""
+        return self.trace.count(entry)
+
+    def end(self) -> None:
+        """Stop whatever was made here."""
+        for made in self._kept:
+            with suppress(Exception):
+                made.stop()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self.end()
