@@ -8,13 +8,10 @@ import pytest
 
 from looptck.profiles.luaevent import Luaevent
 from looptck.rules.markers import rule
-from looptck.testing.alarms import alarms, no_more_alarms
+from looptck.testing.alarms import signals_before
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.observation import Observation
 from looptck.testing.trace import Trace
-
-# So many signals are for nothing; then the handler makes something ready.
-_FOR_NOTHING = 3
 
 
 @rule("luaevent.loop.not-before")
@@ -23,20 +20,15 @@ _FOR_NOTHING = 3
 def test_a_signal_does_not_end_the_loop(
     luaevent: Luaevent, channels: Channels, kind: str, siginterrupt: bool
 ) -> None:
-    """Nothing but the descriptor can end the wait.  The first signals are for nothing; then
-    their handler makes the descriptor ready."""
+    """A few signals arrive for nothing; then the peer makes the descriptor ready."""
     base = luaevent.new()
     near, far = channels.pair()
     if kind == "writer":
         fill(near)
     trace = Trace()
-    signals = 0
 
-    def on_signal() -> None:
-        nonlocal signals
-        signals += 1
-        if signals % (_FOR_NOTHING + 1) == 0:
-            far.send(b"x") if kind == "reader" else drain(far)
+    def make_ready() -> None:
+        far.send(b"x") if kind == "reader" else drain(far)
 
     flags = luaevent.EV_READ if kind == "reader" else luaevent.EV_WRITE
 
@@ -46,7 +38,7 @@ def test_a_signal_does_not_end_the_loop(
         return luaevent.LEAVE
 
     event = base.addevent(near.fileno(), flags, on_event)
-    with alarms(on_signal):
+    with signals_before(make_ready):
         signal.siginterrupt(signal.SIGALRM, siginterrupt)
         try:
             base.loop()
@@ -55,7 +47,7 @@ def test_a_signal_does_not_end_the_loop(
                 f"a signal made loop() raise {type(error).__name__}: {error}"
             ) from error
     del event  # kept until here: an event that nobody holds is erased
-    assert trace == ["served"], f"loop() returned after {signals} signals with an event left"
+    assert trace == ["served"], "a signal made loop() return with an event left"
 
 
 class _Stop(Exception):  # noqa: N818  # what the handler raises is no error of the loop's
@@ -66,19 +58,16 @@ class _Stop(Exception):  # noqa: N818  # what the handler raises is no error of 
 def test_what_a_handler_raises_while_the_loop_waits(
     luaevent: Luaevent, channels: Channels, observe: Observation
 ) -> None:
-    """The second signal ends the wait of a loop that swallows what the first one raised."""
+    """The handler raises once; then a byte ends the wait of a loop that swallowed it."""
     base = luaevent.new()
     near, far = channels.pair()
     trace = Trace()
-    signals = 0
+    raised = False
 
     def on_signal() -> None:
-        nonlocal signals
-        signals += 1
-        if signals >= 2:
-            no_more_alarms()
-            far.send(b"x")
-        else:
+        nonlocal raised
+        if not raised:
+            raised = True
             raise _Stop
 
     def on_read(_flags: int) -> int:
@@ -86,7 +75,7 @@ def test_what_a_handler_raises_while_the_loop_waits(
         return luaevent.LEAVE
 
     event = base.addevent(near.fileno(), luaevent.EV_READ, on_read)
-    with alarms(on_signal):
+    with signals_before(lambda: far.send(b"x"), handler=on_signal):
         try:
             base.loop()
         except _Stop:
@@ -95,12 +84,10 @@ def test_what_a_handler_raises_while_the_loop_waits(
             observe(f"comes out as {type(error).__name__}", of="the exception")
         else:
             observe("does not come out", of="the exception")
-        no_more_alarms()
-    if not trace:
-        far.send(b"x")
-        try:
-            base.loop()
-        except Exception as error:
-            observe.raised(error, of="the next loop()")
+        if not trace:
+            try:
+                base.loop()
+            except Exception as error:
+                observe.raised(error, of="the next loop()")
     observe("is served" if trace else "is lost", of="the event")
     event.close()

@@ -9,7 +9,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.profiles.luahop import Luahop
 from looptck.rules.markers import rule
-from looptck.testing.alarms import alarms, no_more_alarms
+from looptck.testing.alarms import SIGNALS, signals_before
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import polls
 from looptck.testing.hop_timers import TimerLog
@@ -17,11 +17,11 @@ from looptck.testing.stopwatch import assert_prompt
 
 LATENESS = 0.050
 
-# What a signal's handler made ready is served before so many more signals came.
-_MOST_SIGNALS = 200
-
 # How long signals may keep a timer of 50 ms from running, in milliseconds.
 _LONGEST = 500
+
+# So many signals arrive before and after a timer of 50 ms is due.
+_STORM = 60
 
 
 @rule("luahop.poll.eintr")
@@ -29,29 +29,26 @@ _LONGEST = 500
 def test_a_signal_does_not_make_a_waiting_poll_fail(
     luahop: Luahop, channels: Channels, siginterrupt: bool
 ) -> None:
-    """Nothing but the descriptor can end the wait for good.  The first signals are for
-    nothing; then their handler makes the descriptor ready."""
+    """A few signals arrive for nothing, then the peer sends a byte; and once more."""
     hop = luahop.new()
     near, far = channels.pair()
     received: list[bytes] = []
-    signals: list[bool] = []
 
-    def on_signal() -> None:
-        signals.append(True)
-        if len(signals) % 4 == 0:
-            far.send(b"x")
+    def send() -> None:
+        far.send(b"x")
 
     hop.set_listener(near.fileno(), "r", lambda: received.append(drain(near)))
-    with alarms(on_signal):
+    with signals_before(send, send):
         signal.siginterrupt(signal.SIGALRM, siginterrupt)
-        while len(received) < 2 and len(signals) < _MOST_SIGNALS:
-            try:
-                hop.poll()
-            except Exception as error:
-                raise AssertionError(
-                    f"a signal during poll made it raise {type(error).__name__}: {error}"
-                ) from error
-    assert len(received) >= 2, "what a signal handler made ready was not served"
+        try:
+            for _ in polls(hop):
+                if b"".join(received) == b"xx":
+                    break
+        except Exception as error:
+            raise AssertionError(
+                f"a signal during poll made it raise {type(error).__name__}: {error}"
+            ) from error
+    assert b"".join(received) == b"xx", "bytes that arrived between signals were not served"
 
 
 @rule("luahop.poll.eintr")
@@ -62,17 +59,9 @@ def test_signals_do_not_move_a_timer(luahop: Luahop, clock: Clock) -> None:
     def lateness() -> float:
         hop = luahop.new()
         table = TimerLog(hop, clock)
-        left = 32
-
-        def on_signal() -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                no_more_alarms()
-
         table.timeout("of 50 ms", 50)
         hop.set_interval({"ms": 15}, _nobody)
-        with alarms(on_signal):
+        with signals_before(*[_nobody] * (_STORM // SIGNALS)):
             try:
                 for _ in polls(hop, _LONGEST):
                     if "of 50 ms" in table.ran:
