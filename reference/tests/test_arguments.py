@@ -209,6 +209,7 @@ KINDS: dict[str, Kind] = {
     "high": Kind(2, SIZE.types, SIZE.values),
     # the rules of luaevent let the output have any high watermark
     "BufferEvent.set_write_watermarks low": SIZE,
+    "EvBuf.set_write_watermarks low": SIZE,
     "read": MAYBE_LENGTH,
     "write": MAYBE_LENGTH,
     "new read": MAYBE_CALLBACK,

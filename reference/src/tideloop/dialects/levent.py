@@ -165,7 +165,8 @@ class EvBuf:
 
     def set_write_watermarks(self, low: int, high: int) -> None:
         """`writecb` is called at *low* bytes or fewer; *high* limits nothing."""
-        (self._event or _deleted()).set_write_watermarks(low, high)
+        arguments.size(high, "the high watermark")
+        (self._event or _deleted()).set_write_watermarks(low, 0)
 
     def set_timeouts(self, read: float | None, write: float | None) -> None:
         """How many seconds a direction may stand still; None: for ever."""
