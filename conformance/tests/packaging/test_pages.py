@@ -1,4 +1,4 @@
-"""Every link of a page leads to a file, and to a heading that is there."""
+"""Links of pages lead somewhere, and the README's tables have the rules of today."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from urllib.parse import unquote
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from looptck.profiles import PROFILES
+from looptck.rules.catalogue import shipped
 
 Tracked = Callable[..., list[Path]]
 
@@ -97,3 +100,23 @@ def test_a_link_to_nothing_is_found(link: str, broken: bool, tmp_path: Path) -> 
 
 def test_equal_headings_have_numbered_anchors() -> None:
     assert anchors("# Twice\n\n# Twice\n") == {"twice", "twice-1"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_readmes_tour_counts_the_rules_of_today(profile: str, checkout: Path) -> None:
+    """The reference's rows are as many as its pollers, and each adds up to the profile's rules."""
+    tour = (checkout / "README.md").read_text().split("\ntideloop: certified")[0]
+    table = tour.split(f"\n{profile}\n")[1].split("\n\n")[0]
+    rows = re.findall(r"^ \w+ +(\d+)/(\d+) .* (\d+|-) +(\d+|-)$", table, re.MULTILINE)
+    rules = [rule for rule in shipped().values() if rule.profile == profile]
+    judged = [rule for rule in rules if rule.level.is_judged]
+    assert len(rows) == 3
+    for kept, of, *others in rows:
+        assert int(of) == len(judged)
+        assert int(kept) + sum(int(number) for number in others if number != "-") == len(rules)
+
+
+def test_the_readmes_tour_has_the_sum_of_its_tables(checkout: Path) -> None:
+    tour, _, rest = (checkout / "README.md").read_text().partition("\ntideloop: certified, ")
+    kept = re.findall(r"^ (?:epoll|poll|select) +(\d+)/", tour, re.MULTILINE)
+    assert sum(map(int, kept)) == int(rest.split()[0])
