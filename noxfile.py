@@ -1,10 +1,10 @@
 """Sessions for people: `nox -l` lists them, `nox -s NAME` runs one.
 
-Without a name, `certify` runs: the main job of this repository.  What follows
-`--` goes to the command of the session.
+`nox` without a name runs `certify`.  Arguments after `--` go to the session's
+command.
 
-The names of what a session installs are the dependency groups of
-pyproject.toml; the versions are in ci/constraints.txt and nowhere else.
+A session installs the packages of its dependency groups in pyproject.toml, in
+the versions of ci/constraints.txt.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def install(session: nox.Session, *groups: str) -> None:
 
 @nox.session
 def certify(session: nox.Session) -> None:
-    """Certify the reference, asyncio and uvloop (or what you name after --)."""
+    """Certify the reference, asyncio and uvloop (or the implementations named after --)."""
     install(session, "certify")
     command = ("looptck", "certify", "--out", CERTIFICATES)
     if session.posargs:
@@ -84,7 +84,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types strictly, as each platform sees the code."""
+    """Check types strictly, as on Linux, macOS and FreeBSD."""
     install(session, "types")
     for platform in PLATFORMS:
         # One cache for each: mypy throws the other platform's away.
@@ -102,7 +102,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def wheels(session: nox.Session) -> None:
-    """Prove that each wheel works alone in an empty environment, on each Python found here."""
+    """Test each wheel alone in an empty environment, on each supported Python that is found."""
     session.install(*PINNED, *packages("wheels"))
     folder = "conformance/tests/packaging"
     # conftest.py files above may import what this environment must not have.
@@ -111,42 +111,42 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def broken(session: nox.Session) -> None:
-    """Run the suite on every broken loop; writes reports/kill_matrix.md."""
+    """Run the suite on every broken loop and write reports/kill_matrix.md."""
     install(session, "tests")
     session.run("python", "fixtures/kill_matrix.py", *session.posargs)
 
 
 @nox.session
 def liberal(session: nox.Session) -> None:
-    """Run the suite on the loop that takes every liberty the rules leave, with 200 seeds."""
+    """Run the suite with 200 seeds on the loop that uses every liberty of the rules."""
     install(session, "tests")
     session.run("python", "fixtures/liberal.py", *session.posargs)
 
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Draw the pictures of docs/watermarks.md anew."""
+    """Draw the pictures of docs/watermarks.md from the reference's behaviour."""
     install(session, "tests")
     session.run("python", "fixtures/watermark_pictures.py", *session.posargs)
 
 
 @nox.session
 def explore(session: nox.Session) -> None:
-    """Play made-up scenarios against the models: 10 000 steps on each poller of the reference."""
+    """Play 10 000 steps of made-up scenarios on each poller of the reference."""
     install(session)
     session.run("looptck", "certify", "--explore", "10000", *(session.posargs or ["tideloop"]))
 
 
 @nox.session
 def power(session: nox.Session) -> None:
-    """Measure how many broken loops the models find by themselves."""
+    """Count the broken loops that the models find and write reports/model_power.md."""
     install(session, "tests")
     session.run("python", "fixtures/model_power.py", *session.posargs)
 
 
 @nox.session
 def steadiness(session: nox.Session) -> None:
-    """Count each rule's false alarms on a machine that is busy with something else."""
+    """Count each rule's false alarms on a busy machine and write reports/steadiness.md."""
     install(session, "steadiness")
     session.run("python", "fixtures/steadiness.py", *session.posargs)
 
@@ -175,7 +175,7 @@ def luaevent(session: nox.Session) -> None:
     install(session, "luaevent")
     subject = "looptck.adapters.real_luaevent:implementation"
     command = ("looptck", "certify", "--out", CERTIFICATES, subject)
-    # 1: it is known to break rules.  What is broken is the result, not a failure.
+    # 1: it is known to break rules; that is the result and no failure.
     session.run(*command, *session.posargs, success_codes=[0, 1])
 
 
