@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Story(ABC):
+class BaseScenario(ABC):
     """Who is there and what happens, written out line by line."""
 
     profile: str

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..models.explore import Exploration, explore
 from ..models.parse import AnyScenario, parse
-from ..models.run import play
+from ..models.run import run_scenario
 from ..models.shrink import reduce
 from ..subjects.implementation import Implementation
 from .workers import Pool, Report, WorkerExit, run_one
@@ -130,7 +130,7 @@ def _cut_off(implementation: Implementation, variant: str, ending: WorkerExit) -
     def ends_so(smaller: AnyScenario) -> bool:
         def once(report: Report) -> None:
             report.begin(smaller.text())
-            play(smaller, implementation, variant)
+            run_scenario(smaller, implementation, variant)
             report.say({})
 
         _, again = run_one(once, _SHORT_PATIENCE)

@@ -11,7 +11,7 @@ from looptck.testing.waits import TimeoutSequence
 
 
 @pytest.fixture
-def stage(luaevent: Luaevent) -> LuaeventDriver:
+def driver(luaevent: Luaevent) -> LuaeventDriver:
     """A fresh base, and events on it that keep no test waiting for ever."""
     return LuaeventDriver(luaevent)
 
