@@ -17,7 +17,7 @@ class Kind(Enum):
     PAIR = "pair"  # two connected sockets
     SOURCE = "source"  # a pipe; the near end reads
     SINK = "sink"  # a pipe; the near end writes
-    LISTENER = "door"  # a listening socket; "writing" one is a client that connects
+    LISTENER = "listener"  # a listening socket; "writing" one is a client that connects
 
 
 class Directions(Flag):

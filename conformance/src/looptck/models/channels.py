@@ -46,9 +46,9 @@ class OpenChannel:
         Returns how many it got.
         """
         if self.kind is Kind.LISTENER:
-            with socket.socket(fileno=os.dup(self.near)) as door:
+            with socket.socket(fileno=os.dup(self.near)) as listener:
                 for _ in range(count):
-                    self._guests.append(door.accept()[0])
+                    self._guests.append(listener.accept()[0])
             return count
         with suppress(ConnectionResetError):
             return len(os.read(self.near, count or 1))
@@ -111,7 +111,7 @@ class OpenChannel:
 
     @property
     def _address(self) -> str:
-        return str(Path(self._folder) / "door")
+        return str(Path(self._folder) / "socket")
 
     def _make(self) -> None:
         near: int
@@ -130,10 +130,10 @@ class OpenChannel:
                 os.set_blocking(far, False)
             case Kind.LISTENER:
                 self._folder = tempfile.mkdtemp(prefix="looptck")
-                door = socket.socket(socket.AF_UNIX)
-                door.bind(self._address)
-                door.listen(64)
-                near = door.detach()
+                listener = socket.socket(socket.AF_UNIX)
+                listener.bind(self._address)
+                listener.listen(64)
+                near = listener.detach()
         # what is handed to the loop differs in what it must leave alone
         os.set_blocking(near, self.kind in (Kind.SOURCE, Kind.LISTENER))
         os.set_inheritable(near, self.kind is Kind.SOURCE)

@@ -15,7 +15,7 @@ from .loop_generators import LuaeventGenerator, LuahopGenerator
 from .parse import AnyScenario
 
 # {profile: who writes for it}
-_AUTHORS: dict[str, type[LuaeventGenerator | LuahopGenerator | LeventGenerator]] = {
+_GENERATORS: dict[str, type[LuaeventGenerator | LuahopGenerator | LeventGenerator]] = {
     "luaevent": LuaeventGenerator,
     "luahop": LuahopGenerator,
     "levent": LeventGenerator,
@@ -34,7 +34,7 @@ def generated(
     chooser: Choices, profile: str, features: frozenset[Feature], *, is_virtual: bool
 ) -> AnyScenario:
     """A scenario that any conforming loop plays without a difference."""
-    return _AUTHORS[profile](chooser, features, is_virtual=is_virtual).write()
+    return _GENERATORS[profile](chooser, features, is_virtual=is_virtual).generate()
 
 
 __all__ = ["Feature", "RandomChoices", "features_of", "generated", "scenarios"]

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Act = Callable[[], object] | None
 
 
-# Hidden in the text of a scenario: other ways to say the same, by name.
-_SAY_NONE = ("B",)
-_HIGH_OF_OUTPUT = {"B": 1}
+def _can_mark(handle: Any, setter: str, low: int, high: int = 0) -> bool:
+    """Whether *handle* has *setter*, and the watermarks are in order; 0 stands for no high one."""
+    return hasattr(handle, setter) and (not high or low <= high)
 
 
 class LiveActor(ABC):
@@ -111,13 +111,13 @@ class LiveBufferedEvent(LiveActor):
 
     rules = LEVENT
 
-    def __init__(self, runner: LeventRunner, name: str, actor: LeventActor) -> None:
+    def __init__(self, runner: LeventRunner, name: str, number: int, actor: LeventActor) -> None:
         super().__init__(runner, name)
         self._actor = actor
         self._channel = BufferedChannel(is_narrow=actor.is_narrow)
         self._model = BufferedModel(name, self.rules)
-        self._sends = ByteSource(f"to {name}")
-        self._writes = ByteSource(f"from {name}")
+        self._sends = ByteSource(f"to {number}")
+        self._writes = ByteSource(f"from {number}")
         # {callback: how often it was called}
         self._counts = dict.fromkeys(Callback, 0)
         # the callback that runs, the innermost if there are several
@@ -147,15 +147,19 @@ class LiveBufferedEvent(LiveActor):
                 return self._stop if model.state is State.STARTED else self._stop_again
             case "delete" if hasattr(handle, "delete"):
                 return self._delete
-            case "take" | "take all":
+            case "take" | "take None":
                 return lambda: self._read(counts[0] if counts else None)
+            case "take all":
+                return lambda: self._read()
             case "take line":
                 return self._readline
-            case "put" if model.state is not State.NEW and not model.gone:
+            case "write to buffer" if model.state is not State.NEW and not model.gone:
                 return lambda: self._write(counts[0])
-            case "mark input" if hasattr(handle, "set_read_watermarks"):
+            case "mark input" if _can_mark(handle, "set_read_watermarks", *counts):
                 return lambda: self._mark_input(*counts)
-            case "mark output" if hasattr(handle, "set_write_watermarks"):
+            case "mark output" | "mark output twice" if _can_mark(
+                handle, "set_write_watermarks", *counts
+            ):
                 return lambda: self._mark_output(*counts)
         return None
 
@@ -205,11 +209,11 @@ class LiveBufferedEvent(LiveActor):
         self._ask(self.rules.delete, "delete()", self.handle.delete)
         self._model.delete()
 
-    def _read(self, size: int | None) -> None:
+    def _read(self, *arguments: int | None) -> None:
+        size = arguments[0] if arguments else None
         rule = self.rules.read_all if size is None else self.rules.read_size
-        arguments = () if size is None and self.name not in _SAY_NONE else (size,)
         before = self._seen()
-        what = f"read({'' if size is None else size})"
+        what = f"read({', '.join(map(str, arguments))})"
         data = self._ask(rule, what, lambda: self.handle.read(*arguments))
         data = self._bytes(rule, what, b"" if data is None else data)
         self._tell(self._model.read, size, data, before, self._seen())
@@ -236,9 +240,8 @@ class LiveBufferedEvent(LiveActor):
             lambda: self.handle.set_read_watermarks(low, high),
         )
 
-    def _mark_output(self, low: int) -> None:
+    def _mark_output(self, low: int, high: int = 0) -> None:
         self._tell(self._model.mark_output, low, self._seen())
-        high = _HIGH_OF_OUTPUT.get(self.name, 0)
         self._ask(
             self.rules.marks,
             f"set_write_watermarks({low}, {high})",

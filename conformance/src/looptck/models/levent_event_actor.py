@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 _EVTYPES = {Directions.READ: "r", Directions.WRITE: "w", Directions.BOTH: "rw"}
 
 # What a callback may do before it stops its event, so that it is called for certain.
-_HARMLESS = ("take", "take all", "send", "receive all")
+_HARMLESS = ("take", "take all", "take None", "send", "receive all")
 
 
 class EventChannel:
     """A file that events are about, as it is and as the model knows it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, number: int) -> None:
         self.state = ChannelState(Kind.PAIR)
         self.users: list[EventModel] = []
         self._channel = BufferedChannel(is_narrow=False)
-        self._sends = ByteSource(f"to {name}")
+        self._sends = ByteSource(f"to {number}")
 
     @property
     def number(self) -> int:
@@ -49,10 +49,10 @@ class EventChannel:
                 return self._finish
             case "leave" if state.can_hang_up():
                 return self._hang_up
-            case "take" | "take all":
+            case "take" | "take all" | "take None":
                 return lambda: self._take(counts[0] if counts else 0)
-            case "stuff" if state.can_fill():
-                return self._stuff
+            case "fill channel" if state.can_fill():
+                return self._fill
         return None
 
     def _drain(self) -> None:
@@ -72,7 +72,7 @@ class EventChannel:
         with suppress(BlockingIOError, ConnectionResetError):
             self._channel.near.recv(taken or 1)
 
-    def _stuff(self) -> None:
+    def _fill(self) -> None:
         fill(PipeEnd(self.number))
         self.state.full = True
 

@@ -40,7 +40,7 @@ class LeventGenerator:
         self._sizes = _FEW if self.number(0, 3) else (*_FEW, *_MANY)
         self._marks = self._make_marks()
 
-    def write(self) -> LeventScenario:
+    def generate(self) -> LeventScenario:
         inner = self._swarm(self._inner())
         outer = self._swarm(self._outer())
         actors = {
@@ -84,20 +84,22 @@ class LeventGenerator:
     def _usual(self, callback: Callback, name: str) -> list[Step]:
         """What such a callback is for, more often than not."""
         if callback is Callback.READ and self.number(0, 2):
-            return [self.pick([step("take all", name), step("take", self._size(), name)])]
+            return [self.pick([self._take_all(name), step("take", self._size(), name)])]
         if callback is Callback.WRITE and Feature.PUT in self._features and self.number(0, 1):
-            return [self._put(name)]
+            return [self._write(name)]
         return []
 
     def _event(self, name: str, inner: list[_Choice]) -> LeventActor:
         directions = [Directions.READ, Directions.READ]
         directions += [Directions.WRITE] * (Feature.EVENT_WRITE in self._features)
         directions += [Directions.BOTH] * (Feature.EVENT_BOTH in self._features)
-        line = ""
+        other = ""
         if Feature.SAME_FILE in self._features and not self.number(0, 3):
-            line = self.pick(self._events)
+            other = self.pick(self._events)
         calls = [(EVENT, self._event_call(name, inner)) for _ in range(self.number(0, 4))]
-        return LeventActor(self.pick(directions), "" if line == name else line, calls=tuple(calls))
+        return LeventActor(
+            self.pick(directions), "" if other == name else other, calls=tuple(calls)
+        )
 
     def _event_call(self, name: str, inner: list[_Choice]) -> Call:
         """More often than not it takes what came, and says whether it goes on."""
@@ -133,7 +135,7 @@ class LeventGenerator:
                 steps.append(self._line(name) if lines else step("send", name, self._size()))
         for name in self._buffered:
             if Feature.PUT in self._features and not self.number(0, 2):
-                steps.append(self._put(name))
+                steps.append(self._write(name))
         return steps
 
     def _flow(self) -> list[Step]:
@@ -153,7 +155,7 @@ class LeventGenerator:
         name = self.pick(self._buffered)
         story = self.number(0, 7)
         if story == 0 and Feature.STOP in self._features:
-            between = [self._put(name)] if Feature.PUT in self._features else []
+            between = [self._write(name)] if Feature.PUT in self._features else []
             stops = [step("stop", name)] * self.pick([1, 1, 2])
             starts = [step("start", name), step("send", name, self._size()), step("settle")]
             return [*stops, *self.pick([between, [step("settle")]]), *starts]
@@ -176,14 +178,14 @@ class LeventGenerator:
         """What callbacks may do."""
         choices: list[_Choice] = [
             (6, self._counted("take")),
-            (6, self._named("take all")),
+            (6, lambda: self._take_all(self._name())),
             (2, self._counted("send")),
             (2, self._named("start")),
         ]
         if self._buffered:
             choices += self._inner_of_buffered()
         if self._events:
-            choices += [(2, self._named("stuff")), (2, self._named("receive all"))]
+            choices += [(2, self._named("fill channel")), (2, self._named("receive all"))]
         if {Feature.STOP, Feature.EVENT_STOP} <= self._features:
             choices += [(3, self._named("stop"))]
         if {Feature.DELETE, Feature.EVENT_DELETE} <= self._features and not self.number(0, 4):
@@ -198,7 +200,7 @@ class LeventGenerator:
             choices += [(4, self._named("take line")), (2, lambda: self._line(self._name()))]
         if Feature.PUT in self._features:
             choices += [
-                (5, lambda: self._put(self.pick(self._buffered))),
+                (5, lambda: self._write(self.pick(self._buffered))),
                 (2, self._counted("receive")),
                 (1, self._named("receive all")),
             ]
@@ -246,17 +248,21 @@ class LeventGenerator:
 
     def _mark_output_of(self, name: str) -> Step:
         """Around what is left when a narrow line takes no more."""
-        if self._narrow[name]:
-            return step("mark output", name, self.pick([0, 2, 500, 2000, 4000]))
-        return step("mark output", name, self._low())
+        low = self.pick([0, 2, 500, 2000, 4000]) if self._narrow[name] else self._low()
+        if self.number(0, 2):
+            return step("mark output", name, low)
+        return step("mark output twice", name, low, max(low, 1))
 
-    def _put(self, name: str) -> Step:
+    def _write(self, name: str) -> Step:
         if self._narrow[name] and self.number(0, 1):
-            return step("put", self.pick(_TOO_MANY), name)
-        return step("put", self._size(), name)
+            return step("write to buffer", self.pick(_TOO_MANY), name)
+        return step("write to buffer", self._size(), name)
 
     def _line(self, name: str) -> Step:
         return step("send line", name, self.pick((0, 0, *self._sizes)))
+
+    def _take_all(self, name: str) -> Step:
+        return step(self.pick(["take all", "take all", "take None"]), name)
 
     def _counted(self, verb: str) -> Callable[[], Step]:
         if verb == "take":

@@ -62,17 +62,17 @@ class LeventRunner(Runner[LeventScenario, BaseState]):
 
     def run_steps(self) -> None:
         self._base = self.ask("newbase()", self.entry.newbase, "levent.newbase")
-        for name, actor in self.scenario.actors.items():
-            live = self._state.actors[name] = self._make_actor(name, actor)
+        for number, (name, actor) in enumerate(self.scenario.actors.items(), 1):
+            live = self._state.actors[name] = self._make_actor(name, number, actor)
             live.make(self._base)
         super().run_steps()
 
-    def _make_actor(self, name: str, actor: LeventActor) -> LiveActor:
+    def _make_actor(self, name: str, number: int, actor: LeventActor) -> LiveActor:
         if actor.is_buffered:
-            return LiveBufferedEvent(self, name, actor)
-        owner = actor.line or name
+            return LiveBufferedEvent(self, name, number, actor)
+        owner = actor.shares_with or name
         if owner not in self._channels:
-            self._channels[owner] = EventChannel(owner)
+            self._channels[owner] = EventChannel(number)
         return LiveEvent(self, name, actor, self._channels[owner])
 
     # ---- steps

@@ -6,21 +6,21 @@ of its own, with a peer at the other end, unless it shares that of another
 event.  Written out:
 
     levent
-    A: buffered event on a narrow line
+    A: buffered event on a narrow channel
         readcb: take 2 from A; stop B
         2 times readcb: take all from A
         errorcb: stop A
     B: buffered event
     C: event for read
         call: take all from C; start C
-    D: event for read and write on the line of C
+    D: event for read and write on the channel of C
     begin
     input of A: low 3, high 10
     start A
     peer of A sends 5
     pass until nothing moves
 
-A narrow line takes a few bytes and then no more.  A callback that is called
+A narrow channel takes a few bytes and then no more.  A callback that is called
 more often than its lines say does nothing.  A step that makes no sense where
 it stands (a stop of what is stopped) is passed over.
 """
@@ -32,8 +32,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .channel_state import Directions
-from .scenario import Call, NotAScenarioError, Step, read_call, read_step, split_at_begin
-from .story import BaseScenario
+from .scenario import (
+    BaseScenario,
+    Call,
+    NotAScenarioError,
+    Step,
+    read_call,
+    read_step,
+    split_at_begin,
+)
 
 # The one callback of an event that is not buffered.
 EVENT = "call"
@@ -50,8 +57,8 @@ class LeventActor:
 
     # what it waits for; a buffered event has no choice
     directions: Directions = Directions.NEITHER
-    # whose line it shares; its own if that is empty
-    line: str = ""
+    # the name of the event whose channel it shares, or empty
+    shares_with: str = ""
     is_narrow: bool = False
     # [(callback, what one of its calls does)], those of each in their order
     calls: tuple[tuple[str, Call], ...] = ()
@@ -71,14 +78,14 @@ class LeventActor:
 
     def text(self) -> str:
         if self.is_buffered:
-            return "buffered event" + (" on a narrow line" if self.is_narrow else "")
-        line = f" on the line of {self.line}" if self.line else ""
-        return f"event for {self.directions.words()}{line}"
+            return "buffered event" + (" on a narrow channel" if self.is_narrow else "")
+        channel = f" on the channel of {self.shares_with}" if self.shares_with else ""
+        return f"event for {self.directions.words()}{channel}"
 
 
 @dataclass(frozen=True, slots=True)
 class LeventScenario(BaseScenario):
-    """A story of events, each on a line of its own or of another."""
+    """A story of events, each on a channel of its own or of another."""
 
     actors: Mapping[str, LeventActor]
     steps: tuple[Step, ...]
@@ -96,9 +103,9 @@ class LeventScenario(BaseScenario):
 
 
 _NAME = "[A-Z][A-Za-z0-9]*"
-_BUFFERED = re.compile(rf"({_NAME}): buffered event( on a narrow line)?")
+_BUFFERED = re.compile(rf"({_NAME}): buffered event( on a narrow channel)?")
 _EVENT = re.compile(
-    rf"({_NAME}): event for (read and write|read|write)(?: on the line of ({_NAME}))?"
+    rf"({_NAME}): event for (read and write|read|write)(?: on the channel of ({_NAME}))?"
 )
 _CALL = re.compile(r"    (?:(\d+) times )?(readcb|writecb|errorcb|call): (.*)")
 

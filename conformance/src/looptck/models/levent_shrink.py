@@ -14,7 +14,7 @@ from .scenario import Call, Step
 T = TypeVar("T")
 
 # Verbs whose numbers may be 0.
-_MARKS = ("mark input", "mark output")
+_MARKS = ("mark input", "mark output", "mark output twice")
 
 
 def smaller_levent(scenario: LeventScenario) -> Iterator[LeventScenario]:
@@ -51,8 +51,8 @@ def _without_actor(scenario: LeventScenario, name: str) -> LeventScenario:
 
 
 def _simpler(actor: LeventActor) -> Iterator[LeventActor]:
-    if actor.line:
-        yield replace(actor, line="")
+    if actor.shares_with:
+        yield replace(actor, shares_with="")
     if actor.directions is Directions.BOTH:
         yield replace(actor, directions=Directions.READ)
     if actor.is_narrow:

@@ -64,12 +64,12 @@ class Difference:
     timeline: tuple[tuple[float, int, str], ...]
 
     def text(self) -> str:
-        open_channels = ["the scenario:", *indented(self.scenario.text().splitlines())]
-        open_channels += ["", "what happened (time in units):"]
-        open_channels += self._moments()
-        open_channels += ["", "expected one of:", *indented(self.expected)]
-        open_channels += ["happened:", f"    {self.happened}", f"rule: {self.rule}"]
-        return "\n".join(open_channels)
+        lines = ["the scenario:", *indented(self.scenario.text().splitlines())]
+        lines += ["", "what happened (time in units):"]
+        lines += self._moments()
+        lines += ["", "expected one of:", *indented(self.expected)]
+        lines += ["happened:", f"    {self.happened}", f"rule: {self.rule}"]
+        return "\n".join(lines)
 
     def _moments(self) -> Iterator[str]:
         """The time line, with what comes again and again told once."""
@@ -82,8 +82,8 @@ class Difference:
                 yield f"  {times[-1]:7.2f}  {'  ' * depth}... and {more} times more"
 
 
-def indented(open_channels: list[str] | tuple[str, ...]) -> list[str]:
-    return [f"    {opened}" for opened in open_channels]
+def indented(lines: list[str] | tuple[str, ...]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class _LoopGenerator(ABC):
         """What the next actor is."""
 
     @abstractmethod
-    def write(self) -> Scenario:
+    def generate(self) -> Scenario:
         """A scenario of the profile."""
 
     def some(self, choices: list[_Choice], most: int) -> list[Step]:
@@ -154,7 +154,7 @@ class LuaeventGenerator(_LoopGenerator):
             self.homes = {name: at for at, name in enumerate(self.homes, 1)}
             self.channels += [Kind.PAIR] * (len(self.homes) - len(self.channels))
 
-    def write(self) -> Scenario:
+    def generate(self) -> Scenario:
         self._part_events()
         inner = self._inner()
         actors = {name: self._actor(name, inner) for name in self.names}
@@ -184,9 +184,17 @@ class LuaeventGenerator(_LoopGenerator):
     def _actor(self, name: str, inner: list[_Choice]) -> Actor:
         loop = self.loop()
         after = self.length()
+        is_method, passes_none = not self.number(0, 2), not self.number(0, 2)
         if self.roles[name] is Role.TIMER:
             calls = self.calls(lambda: self._call(inner, ["same", "same", "leave"], 0))
-            return Actor(Role.TIMER, after=after, loop=loop, calls=calls)
+            return Actor(
+                Role.TIMER,
+                after=after,
+                loop=loop,
+                calls=calls,
+                is_method=is_method,
+                passes_none=passes_none,
+            )
         channel = self.homes[name]
         flags = ["same", "same", "same", "leave"]
         if Feature.CHANGE in self.features and self.channels[channel - 1] is Kind.PAIR:
@@ -194,7 +202,16 @@ class LuaeventGenerator(_LoopGenerator):
             flags += ["read and write"] * 2 if Feature.BOTH_DIRECTIONS in self.features else []
         calls = self.calls(lambda: self._call(inner, flags, channel))
         timeout = after if self.number(0, 1) else None
-        return Actor(Role.EVENT, channel, self._way(channel), timeout, loop, calls=calls)
+        return Actor(
+            Role.EVENT,
+            channel,
+            self._directions(channel),
+            timeout,
+            loop,
+            calls=calls,
+            is_method=is_method,
+            passes_none=passes_none,
+        )
 
     def _call(self, inner: list[_Choice], flags: list[str], channel: int) -> Call:
         timeout = None
@@ -202,7 +219,7 @@ class LuaeventGenerator(_LoopGenerator):
             timeout = self.length()
         return Call(self.does(inner, channel), Answer(self.pick(flags), timeout), self.times())
 
-    def _way(self, channel: int) -> Directions:
+    def _directions(self, channel: int) -> Directions:
         kind = self.channels[channel - 1]
         if kind is not Kind.PAIR:
             return Directions.WRITE if kind is Kind.SINK else Directions.READ
@@ -221,7 +238,7 @@ class LuahopGenerator(_LoopGenerator):
             roles.append(Role.INTERVAL)
         return self.pick(roles)
 
-    def write(self) -> Scenario:
+    def generate(self) -> Scenario:
         inner = self._inner()
         actors = {name: self._actor(name, inner) for name in self.names}
         steps = [step("set", name) for name in self.names if self.number(0, 3)]
@@ -274,7 +291,8 @@ class LuahopGenerator(_LoopGenerator):
             role = Role.WRITER if kind is Kind.SINK else Role.READER
         directions = Directions.READ if role is Role.READER else Directions.WRITE
         calls = self.calls(lambda: self._call(inner, channel))
-        return Actor(role, channel, directions, None, loop, calls=calls)
+        reuses = not self.number(0, 2)
+        return Actor(role, channel, directions, None, loop, reuses_callback=reuses, calls=calls)
 
     def _call(self, inner: list[_Choice], channel: int) -> Call:
         return Call(self.does(inner, channel), None, self.times())

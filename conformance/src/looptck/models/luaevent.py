@@ -264,8 +264,8 @@ class LuaeventModel:
             event.gone = Gone.LEFT
             return
         if answer.directions is not None:
-            change = "narrow" if event.directions is Directions.BOTH else "change"
-            rule = f"luaevent.callback.output-{change}"
+            is_both = event.directions is Directions.BOTH
+            rule = f"luaevent.callback.output-{'narrow' if is_both else 'change'}"
             for directions in event.directions & ~answer.directions:
                 event.given_up[directions] = rule
             event.has_changed |= answer.directions is not event.directions

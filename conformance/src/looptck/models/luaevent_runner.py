@@ -20,12 +20,8 @@ from .violation import ViolationError
 # How long a guard waits before it says for the first time that nothing comes.
 _GUARD_UNITS = 3
 
-_GUARD = "Guard"
-
-
-# Hidden in the text of a scenario: other ways to say the same, by name.
-_WITH_ALL_ARGUMENTS = ("B", "D")
-_WITH_A_METHOD = ("A", "D")
+# No actor of a scenario can have this name.
+_GUARD = "the guard"
 
 
 class _Only:
@@ -101,7 +97,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         channel = self.channels.get(actor.channel)
         fd = None if channel is None else self.open_channels[actor.channel].near
         flags = self._number_of(actor.directions) if channel else self.entry.EV_TIMEOUT
-        left_out = timeout is None and name not in _WITH_ALL_ARGUMENTS
+        left_out = timeout is None and not actor.passes_none
         arguments = (fd, flags, callback) if left_out else (fd, flags, callback, timeout)
         before = self.now()
         live.handle = self.ask(
@@ -197,8 +193,8 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
     # ---- callbacks
 
     def _callback(self, live: LiveActor) -> Callable[[Any], Any]:
-        """A function, or a method of an object that only the loop knows."""
-        if live.name in _WITH_A_METHOD:
+        """Return a function, or a method of an object that only the loop refers to."""
+        if live.actor.is_method:
             only = _Only(self._called, live)
             live.callback = weakref.ref(only)
             return only.callback
@@ -246,8 +242,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
             flags = self._number_of(answer.directions or registered)
         if answer.timeout is not None:
             return flags, answer.timeout * self.timing.unit
-        # both are ways to give no timeout
-        return (flags, None) if live.name in _WITH_ALL_ARGUMENTS else flags
+        return (flags, None) if live.actor.passes_none else flags
 
     def _number_of(self, directions: Directions) -> int:
         read = self.entry.EV_READ if Directions.READ in directions else 0
