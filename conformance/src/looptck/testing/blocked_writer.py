@@ -8,9 +8,10 @@ with another number, so a test goes by `OwnedBufferEvent.left`.
 
 from __future__ import annotations
 
-from .buffer_channels import make_room, narrow_channel, pattern, receive, room_of_filled_channel
+from .buffer_channels import make_room, narrow_channel, receive, room_of_filled_channel
 from .bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script, flags_argument
 from .channels import Channels, fill
+from .payload import payload
 
 # What the peer takes at a time: not more than one portion of what filled the way.
 _LITTLE = 512
@@ -47,7 +48,7 @@ class BlockedWriter:
         self.call_levels.clear()
         self.told.clear()
         self.added = self._room + leaving
-        self.held.output.add(pattern(self.added))
+        self.held.output.add(payload(self.added))
         yield from self._driver.run_idle(5)
 
     def let_one_send_through(self) -> Script:

@@ -12,17 +12,13 @@ import array
 import fcntl
 import select
 import socket
-import struct
 import termios
 from collections.abc import Callable
 
 from .channels import Channels, End, fill
 from .levent_driver import Act, LeventDriver
-from .payload import assert_same
+from .payload import assert_same, payload
 from .trace import beat
-
-# The number that the pattern begins with: four bytes that differ.
-_FIRST = int.from_bytes(b"abcd", "big")
 
 # The send buffer of an outlet: the smaller, the sooner the loop has to wait.
 _NARROW = 8192
@@ -36,19 +32,6 @@ _AFTER = 8
 
 # What one send of a test is at most; some systems have less room in a socket pair at first.
 _MOST_AT_ONCE = 100_000
-
-
-def pattern(size: int, begin: int = 0) -> bytes:
-    """*size* bytes from position *begin* of an endless row in which no place looks like another."""
-    first = begin // 4
-    count = (begin + size + 3) // 4 - first
-    row = struct.pack(f">{count}I", *range(_FIRST + first, _FIRST + first + count))
-    return row[begin - first * 4 :][:size]
-
-
-def same(got: bytes | bytearray, sent: bytes | bytearray, what: str) -> None:
-    """Raises AssertionError unless *got*, which the message calls *what*, is what was *sent*."""
-    assert_same(bytes(sent), bytes(got), f"{what} is not what was sent")
 
 
 def unread(end: End) -> int:
@@ -79,8 +62,8 @@ class ReceivingBuffer:
         self.evbuf = driver.evbuf(self.near.fileno(), read, write, error, name=name)
 
     def send(self, size: int) -> None:
-        """The peer sends the next *size* bytes of the pattern; the kernel must have room."""
-        data = pattern(size, len(self.sent))
+        """The peer sends the next *size* bytes of the payload; the kernel must have room."""
+        data = payload(size, len(self.sent))
         self.send_bytes(data)
 
     def send_bytes(self, data: bytes) -> None:
@@ -177,8 +160,8 @@ class SendingBuffer:
         self._started = True
 
     def write(self, size: int) -> None:
-        """Write the next *size* bytes of the pattern."""
-        data = pattern(size, len(self.written))
+        """Write the next *size* bytes of the payload."""
+        data = payload(size, len(self.written))
         self.written += data
         self.evbuf.write(data)
 
@@ -226,9 +209,11 @@ class SendingBuffer:
         """
         for _ in range(_ENOUGH_PASSES):
             if len(self.received) >= len(self.written) or not self._driver.until(self.drain):
-                same(self.received, self.written, "what the peer got")
+                assert_same(self.written, self.received, "the bytes that the peer got")
                 return True
-        same(self.received, self.written[: len(self.received)], "what the peer has got so far")
+        assert_same(
+            self.written[: len(self.received)], self.received, "the bytes that the peer has got"
+        )
         return False
 
 

@@ -23,7 +23,7 @@ from looptck.subjects.call_counter import unwrap
 
 from . import guards
 from .channels import Channels, End
-from .guards import Guard
+from .guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard
 from .trace import Trace
 
 # What a script yields: None for one more turn, or seconds to let pass.
@@ -32,16 +32,6 @@ Steps: TypeAlias = Generator[float | None, None, bool]
 
 # What a callback does; it is given the bufferevent.
 Act: TypeAlias = "Callable[[OwnedBufferEvent], object]"
-
-# How long something that must happen may take, in turns and in seconds: as many
-# turns as that, and more until the time is over as well.  It begins anew
-# whenever something moves.
-_TURNS = 40
-_PATIENCE = 0.4
-
-# So many turns show that nothing happens: more than twice what any loop needs
-# for an arrival that it does serve.
-_QUIET = 25
 
 # For what waits for a time: how long at most, and how often to look, in seconds.
 _LATE = 0.6
@@ -242,19 +232,19 @@ class BufferEventDriver:
             self.close_all()
             raise AssertionError("loop() returned although an event was registered still")
 
-    def run_idle(self, turns: int = _QUIET) -> Script:
+    def run_idle(self, turns: int = IDLE_TURNS) -> Script:
         """So many turns, in which whatever must not happen has every chance to."""
         for _ in range(turns):
             yield None
 
     def until(self, condition: Callable[[], object]) -> Steps:
         """Turn after turn until *condition* holds; whether it came to hold in time."""
-        turns, seen, guard = 0, self._moves, Guard(_PATIENCE)
+        turns, seen, guard = 0, self._moves, Guard(TURN_PATIENCE)
         while not condition():
             if seen != self._moves:
                 turns, seen = 0, self._moves
                 guard.begin()
-            elif guard.is_over and turns >= _TURNS:
+            elif guard.is_over and turns >= FEWEST_TURNS:
                 return False
             yield None
             turns += 1

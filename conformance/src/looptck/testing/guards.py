@@ -28,6 +28,15 @@ _MOST = 5.0
 # the processor for a while has not used up its time.
 _LOOKS = 20
 
+# An event that must be called is waited for this many turns of a loop at least,
+# and this many seconds at least.
+FEWEST_TURNS = 40
+TURN_PATIENCE = 0.4
+
+# This many turns show that nothing happens: more than twice as many as any loop
+# needs to serve an arrival.
+IDLE_TURNS = 25
+
 # the patience that the user gave; set once, before the workers are forked
 _patience = USUAL_PATIENCE
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from looptck.profiles.levent import Base, EvBuf, Event, File, Levent
 
-from .guards import Guard
+from .guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard
 from .trace import Trace
 
 _Made = TypeVar("_Made", Event, EvBuf)
@@ -23,20 +23,11 @@ _Made = TypeVar("_Made", Event, EvBuf)
 # What a callback does; it gets the arguments of the callback.
 Act = Callable[..., object]
 
-# How long something that must happen may take, in passes and in seconds: as
-# many passes as that, and more until the time is over as well.
-_PASSES = 40
-_PATIENCE = 0.4
-
 # A call of `loop` that has made so many calls, and then computes for so many
 # seconds more, does not end.  A number alone would not do: a loop may move one
 # byte for each call, and may call in each pass as long as a level is a reason to.
 _MANY = 200
 _RUNAWAY = 0.3
-
-# So many passes show that nothing happens: more than twice what any loop needs
-# for an arrival that it does serve.
-_QUIET = 25
 
 
 class LeventDriver:
@@ -129,10 +120,10 @@ class LeventDriver:
 
     def until(self, condition: Callable[[], object]) -> bool:
         """Pass after pass until *condition* holds; whether it came to hold in time."""
-        guard = Guard(_PATIENCE)
+        guard = Guard(TURN_PATIENCE)
         passes = 0
         while not condition():
-            if guard.is_over and passes >= _PASSES:
+            if guard.is_over and passes >= FEWEST_TURNS:
                 return False
             self.run_once()
             passes += 1
@@ -142,7 +133,7 @@ class LeventDriver:
         """Pass after pass until *entry* is *count* times in the trace."""
         return self.until(lambda: self.count(entry) >= count)
 
-    def run_idle(self, passes: int = _QUIET) -> None:
+    def run_idle(self, passes: int = IDLE_TURNS) -> None:
         """So many passes, in which whatever must not happen has every chance to."""
         for _ in range(passes):
             self.run_once()

@@ -5,6 +5,7 @@ Knows no profile and no rule.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 # What is shown of two payloads, around the place where they part.
@@ -18,17 +19,16 @@ def payload(size: int, start: int = 0) -> bytes:
     `payload(m, n)`.  All byte values occur.
     """
     first = start // 4
-    words = b"".join(
-        ((at + 1) * 0x9E3779B1 & 0xFFFFFFFF).to_bytes(4, "big")
-        for at in range(first, first + size // 4 + 2)
-    )
-    return words[start % 4 : start % 4 + size]
+    count = size // 4 + 2
+    numbers = (at * 0x9E3779B1 & 0xFFFFFFFF for at in range(first + 1, first + 1 + count))
+    return struct.pack(f">{count}I", *numbers)[start % 4 : start % 4 + size]
 
 
-def difference(expected: bytes, got: object) -> str:
+def difference(expected: bytes | bytearray, got: object) -> str:
     """In plain words, how *got* differs from the *expected* bytes; "" if it does not."""
     if got == expected:
         return ""
+    expected = bytes(expected)
     if isinstance(got, Exception):
         return f"{len(expected)} bytes were expected, {_short(expected)}; it raised {got!r:.80}"
     if not isinstance(got, bytes | bytearray | memoryview):
@@ -47,7 +47,7 @@ def difference(expected: bytes, got: object) -> str:
     )
 
 
-def assert_same(expected: bytes, got: object, when: str) -> None:
+def assert_same(expected: bytes | bytearray, got: object, when: str) -> None:
     """Raises AssertionError, which begins with *when*, unless *got* is the *expected* bytes."""
     if difference_found := difference(expected, got):
         raise AssertionError(f"{when}: {difference_found}")

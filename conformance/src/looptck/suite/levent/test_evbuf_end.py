@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import ReceivingBuffer, pattern, same
+from looptck.testing.buffer_channels import ReceivingBuffer
 from looptck.testing.channels import Channels, fill
 from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.payload import assert_same, payload
 
 CHANNELS: dict[str, Callable[[Channels], tuple[socket.socket, socket.socket]]] = {
     "socket pair": lambda channels: channels.pair(),
@@ -69,7 +70,7 @@ class Reader(ReceivingBuffer):
         driver.until(lambda: len(self.taken) + len(self.take_all()) >= len(self.sent))
         driver.run_idle(5)
         self.take_all()
-        same(self.taken, self.sent, "what arrived before the end of the file")
+        assert_same(self.sent, self.taken, "what arrived before the end of the file")
         if self.at_end is not None:
             there = sum(self.at_end)
             assert there == len(self.sent), (
@@ -136,7 +137,7 @@ def test_what_nobody_took_is_there_after_the_end(
     receiver.run_while_receiving(lambda: None)
     driver.run_idle()
     receiver.take_all()
-    same(receiver.taken, receiver.sent, "what is in the input after the end of the file")
+    assert_same(receiver.sent, receiver.taken, "what is in the input after the end of the file")
 
 
 @rule("levent.newevbuf.data-before-eof")
@@ -228,7 +229,9 @@ def test_an_input_that_is_drained_outside_of_calls_fills_again(
     receiver.run_while_receiving(lambda: None)
     driver.run_idle(5)
     receiver.take_all()
-    same(receiver.taken, receiver.sent, "what arrived in an input that was drained again and again")
+    assert_same(
+        receiver.sent, receiver.taken, "what arrived in an input that was drained again and again"
+    )
 
 
 @rule("levent.newevbuf.data-before-eof")
@@ -250,7 +253,7 @@ def test_a_high_watermark_that_is_lifted_lets_the_rest_in(
     receiver.run_while_receiving(lambda: None)
     driver.run_idle(5)
     receiver.take_all()
-    same(receiver.taken, receiver.sent, "what arrived after the high watermark was lifted")
+    assert_same(receiver.sent, receiver.taken, "what arrived after the high watermark was lifted")
 
 
 @rule("levent.newevbuf.data-before-eof")
@@ -292,7 +295,7 @@ def test_many_small_pieces_are_one_row_of_bytes(driver: LeventDriver, channels: 
     receiver.run_while_receiving(lambda: None)
     driver.run_idle()
     receiver.take_all()
-    same(receiver.taken, receiver.sent, "what arrived in 300 pieces")
+    assert_same(receiver.sent, receiver.taken, "what arrived in 300 pieces")
 
 
 @rule("levent.newevbuf.data-before-eof")
@@ -317,7 +320,7 @@ def test_the_input_goes_on_while_the_peer_takes_nothing(
     reader = Reader(driver, channels.pair())
     reader.evbuf.start()
     fill(reader.near)
-    reader.evbuf.write(pattern(1000))
+    reader.evbuf.write(payload(1000))
     driver.run_idle(5)
     reader.send(5000)
     reader.far.shutdown(socket.SHUT_WR)
@@ -361,12 +364,12 @@ def test_the_end_of_one_file_touches_no_other(driver: LeventDriver, channels: Ch
     """Three connections end one after the other; the bytes of each are its own."""
     readers = [Reader(driver, channels.pair(), name=str(number)) for number in range(3)]
     for number, reader in enumerate(readers):
-        reader.sent += pattern(100, number * 1000)
-        reader.far.send(pattern(100, number * 1000))
+        reader.sent += payload(100, number * 1000)
+        reader.far.send(payload(100, number * 1000))
         reader.evbuf.start()
     for number, reader in enumerate(readers):
         driver.run_once()
-        reader.far.send(pattern(50, number * 1000 + 100))
-        reader.sent += pattern(50, number * 1000 + 100)
+        reader.far.send(payload(50, number * 1000 + 100))
+        reader.sent += payload(50, number * 1000 + 100)
         reader.far.close()
         reader.finish(driver)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import ReceivingBuffer, pattern, same
+from looptck.testing.buffer_channels import ReceivingBuffer
 from looptck.testing.channels import Channels
 from looptck.testing.guards import Guard
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.observation import Observation
+from looptck.testing.payload import assert_same, payload
 
 # Around what loops read at once, or copy at once.
 LARGE = [4095, 4096, 4097, 16383, 16384, 16385, 50_000, 65535, 65536, 65537, 99_999]
@@ -39,7 +40,7 @@ def _read(receiver: ReceivingBuffer, size: int, expected: bytes) -> None:
     assert len(got) == len(expected), (
         f"read({size}) gave {len(got)} bytes when {there} were in the input"
     )
-    same(got, expected, f"what read({size}) gave of {there} bytes")
+    assert_same(expected, got, f"what read({size}) gave of {there} bytes")
 
 
 @rule("levent.bufevent.read-size")
@@ -49,7 +50,7 @@ def test_as_much_is_read_as_was_asked_for_or_is_there(
     driver: LeventDriver, channels: Channels, size: int, pieces: int
 ) -> None:
     """Ten bytes; the rest of them stays, and is read after it."""
-    data = pattern(10)
+    data = payload(10)
     receiver = _holding(driver, channels, data, pieces)
     _read(receiver, size, data[:size])
     _read(receiver, HUGE, data[size:])
@@ -62,7 +63,7 @@ def test_to_read_0_bytes_takes_nothing(
     driver: LeventDriver, channels: Channels, before: int
 ) -> None:
     """0 is a size, and not a missing one; the input is full, partly read, empty."""
-    data = pattern(10)
+    data = payload(10)
     receiver = _holding(driver, channels, data)
     if before:
         _read(receiver, before, data[:before])
@@ -78,12 +79,12 @@ def test_repeated_reads_give_everything_in_order(
     driver: LeventDriver, channels: Channels, size: int, pieces: int
 ) -> None:
     """Whole portions, and at last what is left."""
-    data = pattern(size * 3 + size // 2 if size > 10 else 1000)
+    data = payload(size * 3 + size // 2 if size > 10 else 1000)
     receiver = _holding(driver, channels, data[:100_000], pieces)
     for begin in range(0, len(receiver.sent), size):
         _read(receiver, size, bytes(receiver.sent[begin : begin + size]))
     _read(receiver, size, b"")
-    same(receiver.taken, receiver.sent, f"what repeated calls of read({size}) gave")
+    assert_same(receiver.sent, receiver.taken, f"what repeated calls of read({size}) gave")
 
 
 @rule("levent.bufevent.read-size")
@@ -107,7 +108,9 @@ def test_reads_and_arrivals_alternate(driver: LeventDriver, channels: Channels) 
         receiver.run_until_received()
         at = len(receiver.taken)
         _read(receiver, 10 + number, bytes(receiver.sent[at : at + 10 + number]))
-    same(receiver.taken, receiver.sent[: len(receiver.taken)], "what was read between arrivals")
+    assert_same(
+        receiver.sent[: len(receiver.taken)], receiver.taken, "what was read between arrivals"
+    )
 
 
 @rule("levent.bufevent.read-size")
@@ -125,7 +128,7 @@ def test_read_gives_as_much_in_a_callback(driver: LeventDriver, channels: Channe
     receiver.send(10)
     receiver.run_until_received()
     assert driver.count("read"), "10 bytes came, and readcb did not run"
-    same(receiver.taken, receiver.sent, "what readcb read: 2 bytes, 3 bytes and the rest")
+    assert_same(receiver.sent, receiver.taken, "what readcb read: 2 bytes, 3 bytes and the rest")
     assert not any(left), f"read({HUGE}) of 10 bytes left {left[0]!r} in the input"
 
 
@@ -136,9 +139,9 @@ def test_read_without_a_size_gives_everything(
     driver: LeventDriver, channels: Channels, size: int, asked: str
 ) -> None:
     """It was sent at once; nothing is left."""
-    receiver = _holding(driver, channels, pattern(size))
+    receiver = _holding(driver, channels, payload(size))
     got = receiver.evbuf.read() if asked == "read()" else receiver.evbuf.read(None)
-    same(got or b"", receiver.sent, f"what {asked} gave")
+    assert_same(receiver.sent, got or b"", f"what {asked} gave")
     receiver.send(1)
     receiver.run_until_received()
     again = receiver.evbuf.read() or b""
@@ -167,7 +170,7 @@ def test_read_without_a_size_looks_at_no_watermark(
     receiver.evbuf.start()
     receiver.send(size)
     receiver.run_until_received()
-    same(receiver.take(), receiver.sent, f"what read() gave with a low watermark of {low}")
+    assert_same(receiver.sent, receiver.take(), f"what read() gave with a low watermark of {low}")
 
 
 @rule("levent.bufevent.read-all")
@@ -177,8 +180,8 @@ def test_read_without_a_size_gives_all_arrivals(
     driver: LeventDriver, channels: Channels, size: int, pieces: int
 ) -> None:
     """They came one after the other."""
-    receiver = _holding(driver, channels, pattern(size), pieces)
-    same(receiver.take(), receiver.sent, f"what read() gave of {pieces} arrivals")
+    receiver = _holding(driver, channels, payload(size), pieces)
+    assert_same(receiver.sent, receiver.take(), f"what read() gave of {pieces} arrivals")
 
 
 @rule("levent.bufevent.read-all")
@@ -192,7 +195,7 @@ def test_read_without_a_size_gives_more_than_the_kernel_holds(
     while len(receiver.sent) < 1_100_000 and not guard.is_over:
         receiver.send(50_000)
         receiver.run_until_received()
-    same(receiver.take(), receiver.sent, f"what read() gave of {len(receiver.sent)} bytes")
+    assert_same(receiver.sent, receiver.take(), f"what read() gave of {len(receiver.sent)} bytes")
 
 
 @rule("levent.bufevent.read-all")
@@ -201,15 +204,15 @@ def test_read_without_a_size_gives_what_another_read_left(
     driver: LeventDriver, channels: Channels, taken: int
 ) -> None:
     """Some was taken before."""
-    receiver = _holding(driver, channels, pattern(60_000), 2)
+    receiver = _holding(driver, channels, payload(60_000), 2)
     receiver.take(taken)
     receiver.take()
-    same(receiver.taken, receiver.sent, f"what read({taken}) and read() gave")
+    assert_same(receiver.sent, receiver.taken, f"what read({taken}) and read() gave")
     before = len(receiver.taken)
     receiver.send(10)
     receiver.run_until_received()
-    same(
-        receiver.take(), receiver.sent[before:], "what read() gave of an arrival after all was read"
+    assert_same(
+        receiver.sent[before:], receiver.take(), "what read() gave of an arrival after all was read"
     )
 
 
@@ -222,7 +225,7 @@ def test_read_without_a_size_gives_everything_in_a_callback(
     receiver.evbuf.start()
     receiver.send(50_000)
     receiver.run_until_received()
-    same(receiver.taken, receiver.sent, "what read() gave in readcb")
+    assert_same(receiver.sent, receiver.taken, "what read() gave in readcb")
 
 
 def _asked(receiver: ReceivingBuffer, size: int | None) -> bytes:

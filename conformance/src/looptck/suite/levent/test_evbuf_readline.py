@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import ReceivingBuffer, pattern, same
+from looptck.testing.buffer_channels import ReceivingBuffer
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.observation import Observation
+from looptck.testing.payload import assert_same, payload
 
 TEXTS = {
     "one line": b"a\n",
@@ -112,13 +113,13 @@ def test_a_line_that_comes_one_byte_at_a_time_is_whole(
 @pytest.mark.parametrize("length", [1023, 4096, 16383, 16384, 16385, 65535, 65536, 65537, 99_000])
 def test_a_long_line_is_whole(driver: LeventDriver, channels: Channels, length: int) -> None:
     """A short one is before it and behind it."""
-    long = pattern(length).replace(b"\n", b"-").replace(b"\r", b"-")
+    long = payload(length).replace(b"\n", b"-").replace(b"\r", b"-")
     receiver = _started(driver, channels)
     receiver.send_bytes(b"short\n" + long + b"\nlast\n")
     receiver.run_until_received()
     first, middle, last = (receiver.evbuf.readline() or b"" for _ in range(3))
     assert first == b"short", f"readline gave {first[:20]!r}, not the short line before a long one"
-    same(middle, long, f"a line of {length} bytes")
+    assert_same(long, middle, f"a line of {length} bytes")
     assert last == b"last", f"readline gave {last[:20]!r}, not the short line behind a long one"
 
 
@@ -135,7 +136,7 @@ def test_a_break_is_found_where_the_input_ends(
     receiver.run_until_received()
     line = receiver.evbuf.readline()
     assert line is not None, f"readline gave None for a line of {size} bytes, its break included"
-    same(line, b"x" * (size - 1), "the only line")
+    assert_same(b"x" * (size - 1), line, "the only line")
 
 
 @rule("levent.bufevent.readline")
@@ -143,7 +144,7 @@ def test_a_long_line_that_comes_in_pieces_is_whole(
     driver: LeventDriver, channels: Channels
 ) -> None:
     """It is looked for after each, in vain until the last."""
-    long = pattern(250_000).replace(b"\n", b"-").replace(b"\r", b"-")
+    long = payload(250_000).replace(b"\n", b"-").replace(b"\r", b"-")
     receiver = _started(driver, channels)
     for at in range(0, len(long), 50_000):
         receiver.send_bytes(long[at : at + 50_000])
@@ -151,7 +152,7 @@ def test_a_long_line_that_comes_in_pieces_is_whole(
         assert receiver.evbuf.readline() is None, "readline gave a line that had no break yet"
     receiver.send_bytes(b"\n")
     receiver.run_until_received()
-    same(receiver.evbuf.readline() or b"", long, "a line of 250000 bytes in five pieces")
+    assert_same(long, receiver.evbuf.readline() or b"", "a line of 250000 bytes in five pieces")
 
 
 @rule("levent.bufevent.readline")
@@ -260,7 +261,7 @@ def test_what_has_no_break_is_not_drained(
     receiver.run_until_received()
     line = receiver.evbuf.readline()
     assert line is not None, "readline gave None for a line whose break came later"
-    same(line, text + b"def", "a line whose break came later")
+    assert_same(text + b"def", line, "a line whose break came later")
 
 
 @rule("levent.bufevent.readline-none")
@@ -279,7 +280,7 @@ def test_read_gives_what_readline_did_not(
     assert got is None, f"readline gave {got[:20]!r} of {len(text)} bytes without a break"
     left = receiver.take_all()
     assert len(left) == len(text), f"readline gave None and left {len(left)} bytes of {len(text)}"
-    same(left, text, "what readline left")
+    assert_same(text, left, "what readline left")
 
 
 @rule("levent.bufevent.readline-none")

@@ -9,15 +9,10 @@ import pytest
 
 from looptck.profiles.levent import EvBuf
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import (
-    ReceivingBuffer,
-    SendingBuffer,
-    receive,
-    receive_into,
-    same,
-)
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive, receive_into
 from looptck.testing.channels import Channels, fill
 from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.payload import assert_same
 
 
 @rule("levent.bufevent.stop")
@@ -167,7 +162,9 @@ def test_to_stop_again_changes_nothing(
     receiver.evbuf.start()
     receiver.run_until_received()
     receiver.take_all()
-    same(receiver.taken, receiver.sent, f"what arrived with {stops} stop() and one start() between")
+    assert_same(
+        receiver.sent, receiver.taken, f"what arrived with {stops} stop() and one start() between"
+    )
     came = bytearray()
     while not came.endswith(b"output") and driver.until(lambda: receive_into(receiver.far, came)):
         pass

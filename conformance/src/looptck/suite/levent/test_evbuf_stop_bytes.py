@@ -9,9 +9,10 @@ import pytest
 
 from looptck.profiles.levent import EvBuf
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive, same
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.payload import assert_same
 
 
 @rule("levent.bufevent.stop")
@@ -27,7 +28,9 @@ def test_input_stays_and_what_comes_later_is_behind_it(
     receiver.evbuf.stop()
     if read != "after the start":
         receiver.take_all() if read == "while stopped" else receiver.take(5)
-        same(receiver.taken, receiver.sent[: len(receiver.taken)], "what was read while stopped")
+        assert_same(
+            receiver.sent[: len(receiver.taken)], receiver.taken, "what was read while stopped"
+        )
         assert receiver.taken, "read() gave nothing of what was in the input at the stop"
     receiver.send(10)
     driver.run_idle(5)
@@ -36,7 +39,7 @@ def test_input_stays_and_what_comes_later_is_behind_it(
     receiver.send(10)
     receiver.run_until_received()
     receiver.take_all()
-    same(receiver.taken, receiver.sent, "what arrived before the stop and after the start")
+    assert_same(receiver.sent, receiver.taken, "what arrived before the stop and after the start")
 
 
 @rule("levent.bufevent.stop")
@@ -76,7 +79,7 @@ def test_data_that_waited_for_the_start_is_told(driver: LeventDriver, channels: 
             "data came after stop() and start(), and readcb did not run"
         )
         receiver.run_until_received()
-    same(receiver.taken, receiver.sent, "what was read in calls, with a stop between")
+    assert_same(receiver.sent, receiver.taken, "what was read in calls, with a stop between")
 
 
 @rule("levent.bufevent.stop")
@@ -144,7 +147,7 @@ def test_the_rest_and_the_end_come_after_the_start(
     unstopped = arrived(stops=False)
     if unstopped.taken == unstopped.sent:
         receiver = arrived(stops=True)
-        same(receiver.taken, receiver.sent, "what arrived with a stop in each call")
+        assert_same(receiver.sent, receiver.taken, "what arrived with a stop in each call")
 
 
 def _take_all(evbuf: EvBuf) -> None:
@@ -306,5 +309,5 @@ def test_both_directions_survive_many_stops(driver: LeventDriver, channels: Chan
             evbuf.start()
         driver.run_once()
     receiver.run_until_received()
-    same(receiver.taken, receiver.sent, "what arrived with many stops between")
+    assert_same(receiver.sent, receiver.taken, "what arrived with many stops between")
     sender.finish()

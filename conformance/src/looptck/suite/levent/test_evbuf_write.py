@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import (
-    ReceivingBuffer,
-    SendingBuffer,
-    pattern,
-    receive,
-    receive_into,
-    same,
-)
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive, receive_into
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.observation import Observation
+from looptck.testing.payload import assert_same, payload
 
 SIZES = [1, 2, 1000, 8128, 16383, 16384, 16385, 65536, 65537, 100_000]
 
@@ -145,7 +139,7 @@ def test_what_readcb_writes_leaves(driver: LeventDriver, channels: Channels, tim
             lambda: receive_into(receiver.far, came)
         ):
             pass
-        same(came, receiver.sent, "what an echo in readcb sent back")
+        assert_same(receiver.sent, came, "what an echo in readcb sent back")
 
 
 @rule("levent.bufevent.write")
@@ -162,7 +156,7 @@ def test_output_leaves_while_input_arrives(driver: LeventDriver, channels: Chann
         came += receive(receiver.far, 4000)
     while len(came) < len(outlet_bytes) and driver.until(lambda: receive_into(receiver.far, came)):
         pass
-    same(came, outlet_bytes, "what the peer got while it sent")
+    assert_same(outlet_bytes, came, "what the peer got while it sent")
 
 
 @rule("levent.bufevent.write")
@@ -180,11 +174,13 @@ def test_output_leaves_though_the_input_is_full(driver: LeventDriver, channels: 
     receiver.evbuf.start()
     receiver.send(20)
     driver.run_idle(5)
-    receiver.evbuf.write(pattern(1000))
+    receiver.evbuf.write(payload(1000))
     came = bytearray()
     while len(came) < 1000 and driver.until(lambda: receive_into(receiver.far, came)):
         pass
-    same(came, pattern(1000), "what the peer got while the input was at its high watermark of 5")
+    assert_same(
+        payload(1000), came, "what the peer got while the input was at its high watermark of 5"
+    )
 
 
 @rule("levent.bufevent.write")
@@ -221,7 +217,7 @@ def test_what_the_callback_of_another_one_writes_leaves(
         source.send(size)
         while len(came) < len(source.sent) and driver.until(lambda: receive_into(sender.far, came)):
             pass
-        same(came, source.sent, "what one got and wrote to another one")
+        assert_same(source.sent, came, "what one got and wrote to another one")
 
 
 @rule("levent.bufevent.write-inactive")

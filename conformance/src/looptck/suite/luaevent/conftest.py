@@ -6,8 +6,7 @@ import pytest
 
 from looptck.profiles.luaevent import Luaevent
 from looptck.testing.luaevent_driver import LuaeventDriver
-from looptck.testing.stopwatch import Stopwatch
-from looptck.testing.waits import TimeoutSequence
+from looptck.testing.stopwatch import Stopwatch, TimeoutSequence
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
-from looptck.testing.due_events import SHORT, any_kind, due_event
+from looptck.testing.event_kinds import SHORT, any_kind, due_event
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.retry import retry
 from looptck.testing.stopwatch import Stopwatch, assert_prompt, cpu_seconds

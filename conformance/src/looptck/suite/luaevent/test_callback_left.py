@@ -12,7 +12,7 @@ import pytest
 from looptck.profiles.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
-from looptck.testing.due_events import any_kind, due_event
+from looptck.testing.event_kinds import any_kind, due_event
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.resources import alive
 

@@ -7,10 +7,10 @@ import pytest
 from looptck.profiles.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
-from looptck.testing.due_events import any_idle_kind, idle_arguments
+from looptck.testing.event_kinds import any_idle_kind, idle_arguments
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.retry import retry
-from looptck.testing.waits import TimeoutSequence
+from looptck.testing.stopwatch import TimeoutSequence
 
 # Timeouts in seconds: two that pass in a test, and one that does not.
 _SHORT = 0.01

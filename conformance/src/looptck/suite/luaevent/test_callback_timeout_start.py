@@ -10,10 +10,9 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
-from looptck.testing.due_events import any_idle_kind, idle_arguments
+from looptck.testing.event_kinds import any_idle_kind, idle_arguments
 from looptck.testing.luaevent_driver import LuaeventDriver
-from looptck.testing.stopwatch import assert_not_early
-from looptck.testing.waits import TimeoutSequence
+from looptck.testing.stopwatch import TimeoutSequence, assert_not_early
 
 # Timeouts in seconds: two that pass in a test, and one that does not.
 _SHORT = 0.01

@@ -11,9 +11,10 @@ import pytest
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.subjects.call_counter import unwrap
-from looptck.testing.buffer_channels import narrow_channel, pattern, receive, same, unread
+from looptck.testing.buffer_channels import narrow_channel, receive, unread
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, fill, reset
+from looptck.testing.payload import assert_same, payload
 
 # {name: how many bytes each portion has}
 PORTIONS = {
@@ -101,7 +102,7 @@ def test_every_byte_arrives_once_and_in_order(
         held.enable(driver.read)
         sent = 0
         for size in PORTIONS[portions]:
-            far.send(pattern(size, sent))
+            far.send(payload(size, sent))
             sent += size
             yield None
         while waiting := unread(near):
@@ -113,7 +114,7 @@ def test_every_byte_arrives_once_and_in_order(
             )
         yield from driver.run_idle()
         held.take()
-        same(held.taken, pattern(total), "what was taken from the input")
+        assert_same(payload(total), held.taken, "what was taken from the input")
 
     driver.run_script(script)
 
@@ -138,7 +139,7 @@ def test_what_arrived_stays_until_it_is_taken(
         held = driver.bufferevent(near)
         held.set_read_watermarks(low, high)
         held.enable(driver.read)
-        far.send(pattern(99))
+        far.send(payload(99))
         yield from driver.until(lambda: held.input_length == 99)
         if happens == "the end":
             far.close()
@@ -156,7 +157,7 @@ def test_what_arrived_stays_until_it_is_taken(
         yield from driver.within_time(lambda: driver.errors or happens == "disabling")
         yield from driver.run_idle()
         held.take()
-        same(held.taken, pattern(99), f"what is in the input after {happens}")
+        assert_same(payload(99), held.taken, f"what is in the input after {happens}")
 
     driver.run_script(script)
 
@@ -222,7 +223,7 @@ def test_the_output_is_one_object(driver: BufferEventDriver, channels: Channels)
     def script() -> Script:
         held = driver.bufferevent(near, write=lambda held: seen.append(held.output))
         seen.append(held.output)
-        held.output.add(pattern(30_000))
+        held.output.add(payload(30_000))
         seen.append(held.output)
         yield from driver.run_idle()
         yield from _received(driver, far, bytearray(), 30_000)
@@ -264,7 +265,7 @@ def test_what_is_added_is_sent_once_and_in_order(
     def add(held: OwnedBufferEvent) -> bool:
         nonlocal added
         size = next(parts, 0)
-        data = pattern(size, added)
+        data = payload(size, added)
         added += size  # first, since a loop may send, and call, at once
         held.output.add(data)
         return bool(size)
@@ -292,7 +293,7 @@ def test_what_is_added_is_sent_once_and_in_order(
             while add(held):
                 pass
         yield from _received(driver, far, got, total)
-        same(got, pattern(total), "what the peer got")
+        assert_same(payload(total), got, "what the peer got")
 
     driver.run_script(script)
 
@@ -311,14 +312,14 @@ def test_a_slow_peer_gets_every_byte(
         got = bytearray()
         held = driver.bufferevent(near)
         held.set_write_watermarks(low, 0)
-        held.output.add(pattern(20_000))
+        held.output.add(payload(20_000))
         yield from driver.run_idle()
         for begin in range(20_000, 30_000, 1000):
-            held.output.add(pattern(1000, begin))
+            held.output.add(payload(1000, begin))
             got.extend(receive(far, portion))
             yield None
         yield from _received(driver, far, got, 30_000, portion)
-        same(got, pattern(30_000), "what a slow peer got")
+        assert_same(payload(30_000), got, "what a slow peer got")
 
     driver.run_script(script)
 
@@ -337,7 +338,7 @@ def test_whatever_can_be_added_is_sent(
         held.enable(driver.read)
         for begin in (0, 300, 600):
             yield from driver.run_idle()
-            data = pattern(300, begin)
+            data = payload(300, begin)
             if source == "a buffer":
                 buffer = driver.luaevent.buffer.new()
                 buffer.add(data)
@@ -349,6 +350,6 @@ def test_whatever_can_be_added_is_sent(
                 yield from driver.until(lambda: held.input_length >= 300)
                 held.output.add(held.input)
             yield from _received(driver, far, got, begin + 300)
-        same(got, pattern(900), f"what the peer got of {source}")
+        assert_same(payload(900), got, f"what the peer got of {source}")
 
     driver.run_script(script)

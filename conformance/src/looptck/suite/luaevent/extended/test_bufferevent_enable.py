@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import narrow_channel, pattern, receive, same, unread
+from looptck.testing.buffer_channels import narrow_channel, receive, unread
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, fill
 from looptck.testing.hop_driver import error_of
+from looptck.testing.payload import assert_same, payload
 
 disabled_ways = pytest.mark.parametrize("flags", ["read", "both"])
 
@@ -44,18 +45,20 @@ def test_nothing_is_read_before_reading_is_enabled(
 
     def script() -> Script:
         if waits:
-            far.send(pattern(300))
+            far.send(payload(300))
         held = driver.bufferevent(near)
         yield from driver.run_idle()
         if not waits:
-            far.send(pattern(300))
+            far.send(payload(300))
         if closes:
             far.close()
         yield from driver.run_idle()
         _nothing_read(driver, held, near, 0, 0, "at first")
         held.enable(driver.read)
         yield from driver.until(lambda: held.input_length == 300)
-        same(held.input.get_data(), pattern(300), "what is in the input once reading is enabled")
+        assert_same(
+            payload(300), held.input.get_data(), "what is in the input once reading is enabled"
+        )
         called = yield from driver.until(lambda: driver.count("read"))
         assert called, "reading was enabled, 300 bytes came in, and read was not called"
         if closes:
@@ -80,14 +83,14 @@ def test_a_loop_does_not_return_while_bytes_can_move(
     held = driver.bufferevent(near, read=stop, write=stop if direction == "write" else None)
     if direction == "read":
         held.enable(driver.read)
-        far.send(pattern(10))
+        far.send(payload(10))
     else:
-        held.output.add(pattern(10))
+        held.output.add(payload(10))
     driver.base.loop()
     if direction == "read":
-        same(held.input.get_data(), pattern(10), "what was read before loop() returned")
+        assert_same(payload(10), held.input.get_data(), "what was read before loop() returned")
     else:
-        same(receive(far, 20), pattern(10), "what was sent before loop() returned")
+        assert_same(payload(10), receive(far, 20), "what was sent before loop() returned")
     held.disable_and_drop()
 
 
@@ -120,17 +123,19 @@ def test_nothing_is_read_while_reading_is_disabled(
         held.set_read_watermarks(0, high)
         for _ in range(times):
             held.enable(driver.read)
-        far.send(pattern(100))
+        far.send(payload(100))
         yield from driver.until(lambda: held.input_length == 100)
         if disabled_in != "read":
             held.disable(which)
         yield from driver.run_idle()
         calls = len(driver.trace)
         for sent in range(100, 200, 20):
-            far.send(pattern(20, sent))
+            far.send(payload(20, sent))
             yield from driver.run_idle(8)
         _nothing_read(driver, held, near, 100, calls, "after disable")
-        same(held.input.get_data(), pattern(100), "what is in the input while it is disabled")
+        assert_same(
+            payload(100), held.input.get_data(), "what is in the input while it is disabled"
+        )
         held.take()
         yield from driver.run_idle()
         _nothing_read(driver, held, near, 0, calls, "when the input is drained after disable")
@@ -139,7 +144,7 @@ def test_nothing_is_read_while_reading_is_disabled(
         held.enable(driver.read)
         yield from driver.until(lambda: held.input_length == 100)
         held.take()
-        same(held.taken, pattern(200), "what was read before and after")
+        assert_same(payload(200), held.taken, "what was read before and after")
 
     driver.run_script(script)
 
@@ -157,7 +162,7 @@ def test_room_in_a_full_input_does_not_enable_what_is_disabled(
         held = driver.bufferevent(near)
         held.set_read_watermarks(0, 10)
         held.enable(driver.read)
-        far.send(pattern(40))
+        far.send(payload(40))
         yield from driver.until(lambda: held.input_length >= 10)
         held.disable(driver.read if flags == "read" else driver.both)
         yield from driver.run_idle()
@@ -199,9 +204,9 @@ def test_writing_is_enabled_at_first(
     def script() -> Script:
         held = driver.bufferevent(near)
         yield from driver.run_idle()
-        held.output.add(pattern(size))
+        held.output.add(payload(size))
         yield from driver.until(came)
-        same(got, pattern(size), "what was sent without a call of enable")
+        assert_same(payload(size), got, "what was sent without a call of enable")
 
     driver.run_script(script)
 
@@ -232,7 +237,7 @@ def test_nothing_is_sent_while_writing_is_disabled(
             for _ in range(times):
                 held.disable(which)
             yield from driver.run_idle()
-        held.output.add(pattern(300))
+        held.output.add(payload(300))
         yield from driver.run_idle()
         if when == "while it waits":
             for _ in range(times):
@@ -241,7 +246,7 @@ def test_nothing_is_sent_while_writing_is_disabled(
             got.extend(receive(far, 1 << 20))
         calls = len(driver.trace)
         yield from driver.run_idle()
-        held.output.add(pattern(300, 300))
+        held.output.add(payload(300, 300))
         yield from driver.run_idle()
         assert held.output_length == 600, (
             f"600 bytes were added, none can have left while writing is disabled; "
@@ -254,7 +259,7 @@ def test_nothing_is_sent_while_writing_is_disabled(
         )
         held.enable(which)
         yield from driver.until(came)
-        same(got[stuffing:], pattern(600), "what was sent once writing is enabled again")
+        assert_same(payload(600), got[stuffing:], "what was sent once writing is enabled again")
 
     driver.run_script(script)
 
@@ -280,8 +285,8 @@ def test_one_direction_leaves_the_other_alone(
         elif how != "disable":
             held.enable(driver.both & ~which)
         yield from driver.run_idle()
-        far.send(pattern(50))
-        held.output.add(pattern(50))
+        far.send(payload(50))
+        held.output.add(payload(50))
         if disabled == "read":
             went = yield from driver.until(lambda: unread(far) == 50)
             assert went, "reading is disabled, and nothing is written"
@@ -314,7 +319,7 @@ def test_an_error_of_writing_leaves_reading_alone(
     def script() -> Script:
         held = driver.bufferevent(near, read=take)
         held.set_read_watermarks(0, high)
-        sent = far.send(pattern(size))
+        sent = far.send(payload(size))
         far.close()
         if added == "at first":
             held.output.add(b"nobody reads this")
@@ -325,7 +330,7 @@ def test_an_error_of_writing_leaves_reading_alone(
         yield from driver.until(lambda: len(held.taken) >= sent)
         yield from driver.run_idle()
         held.take()
-        same(held.taken, pattern(sent), "what was read though writing met an error")
+        assert_same(payload(sent), held.taken, "what was read though writing met an error")
 
     driver.run_script(script)
 
@@ -350,10 +355,10 @@ def test_a_timeout_of_one_direction_leaves_the_other_alone(
         yield from driver.within_time(lambda: driver.count_errors(driver.luaevent.EVBUFFER_TIMEOUT))
         held.set_timeouts(0, 0)
         if direction == "read":
-            held.output.add(pattern(50))
+            held.output.add(payload(50))
             went = yield from driver.until(lambda: unread(far) == 50)
         else:
-            far.send(pattern(50))
+            far.send(payload(50))
             went = yield from driver.until(lambda: held.input_length == 50)
         other = "write" if direction == "read" else "read"
         assert went, (

@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import narrow_channel, pattern, receive, same
+from looptck.testing.buffer_channels import narrow_channel, receive
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, fill
+from looptck.testing.payload import assert_same, payload
 
 every_end = pytest.mark.parametrize("end", ["close", "shutdown", "shutdown of TCP"])
 
@@ -174,7 +175,7 @@ def test_writing_goes_on_after_the_end(
             yield from driver.run_idle()
             held.output.add(answer)
         yield from driver.until(arrived)
-        same(received, answer, "the answer that came to a peer which shut its own side")
+        assert_same(answer, received, "the answer that came to a peer which shut its own side")
 
     driver.run_script(script)
 
@@ -198,14 +199,16 @@ def test_what_waits_when_the_end_comes_is_sent(
     def script() -> Script:
         held = driver.bufferevent(near)
         held.enable(driver.read)
-        held.output.add(pattern(size, blocked))
+        held.output.add(payload(size, blocked))
         yield from driver.run_idle()
         far.shutdown(socket.SHUT_WR)
         yield from driver.until(lambda: _ends(driver))
         _once(driver, "while output waits")
         before = driver.count("write")
         yield from driver.until(arrived)
-        same(received[blocked:], pattern(size, blocked), "output that waited when the end came")
+        assert_same(
+            payload(size, blocked), received[blocked:], "output that waited when the end came"
+        )
         called = yield from driver.until(lambda: driver.count("write") > before)
         assert called, "output that waited when the end came was sent, and write was not called"
 

@@ -11,7 +11,7 @@ import pytest
 
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import pattern, receive, same, unread
+from looptck.testing.buffer_channels import receive, unread
 from looptck.testing.bufferevent_driver import (
     BufferEventDriver,
     OwnedBufferEvent,
@@ -20,6 +20,7 @@ from looptck.testing.bufferevent_driver import (
 )
 from looptck.testing.channels import Channels, fill, reset
 from looptck.testing.hop_driver import error_of
+from looptck.testing.payload import assert_same, payload
 from looptck.testing.resources import collect
 
 
@@ -212,8 +213,8 @@ def test_bytes_move_without_callbacks(
             )
         )
         held.enable(driver.both)
-        far.send(pattern(size))
-        held.output.add(pattern(size, begin=8))
+        far.send(payload(size))
+        held.output.add(payload(size, start=8))
         sent = bytearray()
 
         def arrived() -> bool:
@@ -225,8 +226,8 @@ def test_bytes_move_without_callbacks(
         yield from driver.until(lambda: not unread(near))
         yield from driver.until(arrived)
         yield from driver.run_idle()
-        same(held.input.get_data(), pattern(size), "what is in the input without a callback")
-        same(sent, pattern(size, begin=8), "what came to the peer")
+        assert_same(payload(size), held.input.get_data(), "what is in the input without a callback")
+        assert_same(payload(size, start=8), sent, "what came to the peer")
         assert given == "neither" or calls, f"{given}, the only callback, was not called"
         assert given != "write" or driver.luaevent.EVBUFFER_READ not in calls, (
             "write, the only callback, was called with EVBUFFER_READ"

@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import pattern, same, unread
+from looptck.testing.buffer_channels import unread
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels
+from looptck.testing.payload import assert_same, payload
 
 
 def _count(driver: BufferEventDriver, added_since: int) -> bool:
@@ -196,7 +197,7 @@ def test_the_input_never_holds_more_than_the_high_watermark(
         sent = 0
         while sent < 10:
             size = min(portion, 10 - sent)
-            far.send(pattern(size, sent))
+            far.send(payload(size, sent))
             sent += size
             for _ in range(10):
                 yield None
@@ -212,7 +213,7 @@ def test_the_input_never_holds_more_than_the_high_watermark(
                 f"gets none of them; the high watermark is {high}"
             )
             held.take(max(1, before - 1))
-        same(held.taken, pattern(10), "what was taken")
+        assert_same(payload(10), held.taken, "what was taken")
 
     driver.run_script(script)
 
@@ -230,7 +231,7 @@ def test_what_is_beyond_the_high_watermark_stays_in_the_socket(
         held = driver.bufferevent(near)
         held.set_read_watermarks(0, high)
         held.enable(driver.read)
-        sent = far.send(pattern(20_000))
+        sent = far.send(payload(20_000))
         for _ in range(3):
             full = yield from driver.until(lambda: held.input_length >= high)
             yield from driver.run_idle()
@@ -241,7 +242,7 @@ def test_what_is_beyond_the_high_watermark_stays_in_the_socket(
             )
             _assert_rest(held, sent, near)
             held.take()
-        same(held.taken, pattern(3 * high), "what was taken")
+        assert_same(payload(3 * high), held.taken, "what was taken")
 
     driver.run_script(script)
 
@@ -268,7 +269,7 @@ def test_taking_any_of_a_full_input_lets_reading_go_on(
         held.set_read_watermarks(0, 10)
         held.enable(driver.read)
         due = 3
-        far.send(pattern(40))
+        far.send(payload(40))
         for times in range(1, 4):
             if taken_in == "another callback":
                 yield from driver.until(lambda: held.input_length == 10)
@@ -281,7 +282,7 @@ def test_taking_any_of_a_full_input_lets_reading_go_on(
                 f"once; {unread(near)} wait, and it stays at {held.input_length}"
             )
         held.take()
-        same(held.taken, pattern(3 * taken + 10), "what was taken")
+        assert_same(payload(3 * taken + 10), held.taken, "what was taken")
 
     driver.run_script(script)
 
@@ -311,12 +312,12 @@ def test_a_changed_high_watermark_holds_at_once(
         held = driver.bufferevent(near, read=change)
         held.set_read_watermarks(0, before)
         held.enable(driver.read)
-        far.send(pattern(there))
+        far.send(payload(there))
         yield from driver.until(lambda: held.input_length == there)
         yield from driver.run_idle()
         if not changed:
             held.set_read_watermarks(0, after)
-        far.send(pattern(30 - there, there))
+        far.send(payload(30 - there, there))
         limit = max(there, after) if after else 30
         grown = yield from driver.until(lambda: held.input_length == limit)
         yield from driver.run_idle()
@@ -337,6 +338,6 @@ def test_a_changed_high_watermark_holds_at_once(
                 f"{unread(near)} bytes wait, and an empty input gets none of them"
             )
             held.take()
-        same(held.taken, pattern(30), "what was taken")
+        assert_same(payload(30), held.taken, "what was taken")
 
     driver.run_script(script)

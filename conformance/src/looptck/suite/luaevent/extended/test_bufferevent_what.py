@@ -8,7 +8,7 @@ import pytest
 
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import narrow_channel, pattern
+from looptck.testing.buffer_channels import narrow_channel
 from looptck.testing.bufferevent_driver import (
     BufferEventDriver,
     OwnedBufferEvent,
@@ -17,6 +17,7 @@ from looptck.testing.bufferevent_driver import (
     flags_argument,
 )
 from looptck.testing.channels import Channels, drain, fill, reset
+from looptck.testing.payload import payload
 
 
 def _new(driver: BufferEventDriver, end: Any, **acts: Any) -> OwnedBufferEvent:
@@ -129,7 +130,7 @@ def _play_both_ways(
         held.enable(driver.both)
         for size in (1, 9000, 100, 20_000):
             far.send(b"in")
-            held.output.add(pattern(size))
+            held.output.add(payload(size))
             for _ in range(8):
                 drain(far)
                 yield None
@@ -200,7 +201,7 @@ def test_write_comes_with_its_flag(
             held.enable(driver.write)
             yield from driver.run_idle()
         size = {"100 bytes": 100, "more than there is room for": 20_000}.get(case, 1)
-        held.output.add(pattern(size))
+        held.output.add(payload(size))
         called = yield from driver.until(received)
         assert called, f"{size} bytes were added and received, and write was not called"
         yield from driver.run_idle()

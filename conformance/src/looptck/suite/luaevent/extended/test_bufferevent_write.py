@@ -9,9 +9,10 @@ import pytest
 
 from looptck.rules.markers import rule
 from looptck.testing.blocked_writer import BlockedWriter, assert_low_watermark
-from looptck.testing.buffer_channels import narrow_channel, pattern, receive, same
+from looptck.testing.buffer_channels import narrow_channel, receive
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, fill
+from looptck.testing.payload import assert_same, payload
 
 
 @rule("luaevent.bufferevent.write-low")
@@ -32,7 +33,7 @@ def test_write_is_called_below_the_low_watermark_and_not_above(
         )
         yield from stall.finish()
         assert_low_watermark(stall.held, low, stall.call_levels, stall.added)
-        same(stall.got, pattern(stall.added), "what the peer got")
+        assert_same(payload(stall.added), stall.got, "what the peer got")
 
     driver.run_script(script)
 
@@ -76,7 +77,7 @@ def test_what_write_adds_is_sent_and_brings_the_next_call(
     def add(held: OwnedBufferEvent) -> None:
         nonlocal added
         if added < 20 * size:
-            data = pattern(size, added)
+            data = payload(size, added)
             added += size
             held.output.add(data)
 
@@ -101,7 +102,7 @@ def test_what_write_adds_is_sent_and_brings_the_next_call(
             f"write was to be called whenever its output is sent, 20 times; after {len(got)} of "
             f"{added} bytes were received it is not called any more"
         )
-        same(got, pattern(20 * size), "what the peer got")
+        assert_same(payload(20 * size), got, "what the peer got")
 
     driver.run_script(script)
 
@@ -131,7 +132,7 @@ def test_write_is_not_called_while_a_slow_peer_leaves_too_much(
         held.set_write_watermarks(low, high)
         yield from driver.run_idle()
         levels.clear()
-        held.output.add(pattern(20_000))
+        held.output.add(payload(20_000))
 
         def all_came() -> bool:
             chunk = receive(far, portion)
@@ -143,7 +144,7 @@ def test_write_is_not_called_while_a_slow_peer_leaves_too_much(
         yield from driver.until(all_came)
         yield from driver.run_idle()
         assert_low_watermark(held, low, levels, len(got))
-        same(got, pattern(20_000), "what the peer got")
+        assert_same(payload(20_000), got, "what the peer got")
 
     driver.run_script(script)
 
@@ -173,7 +174,7 @@ def test_the_high_watermark_of_the_output_limits_nothing(
         added = 0
         for size in pieces:
             try:
-                held.output.add(pattern(size, added))
+                held.output.add(payload(size, added))
             except Exception as error:
                 raise AssertionError(
                     f"add of {size} bytes to an output of {added} raised {error!r}; its high "
@@ -189,6 +190,6 @@ def test_the_high_watermark_of_the_output_limits_nothing(
             f"watermark {high} is to limit nothing"
         )
         yield from driver.until(partial(_has, driver, far, got, stuffing + total))
-        same(got[stuffing:], pattern(total), "what the peer got")
+        assert_same(payload(total), got[stuffing:], "what the peer got")
 
     driver.run_script(script)

@@ -9,7 +9,7 @@ import pytest
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing.blocked_writer import BlockedWriter, assert_low_watermark
-from looptck.testing.buffer_channels import pattern, same, unread
+from looptck.testing.buffer_channels import unread
 from looptck.testing.bufferevent_driver import (
     BufferEventDriver,
     OwnedBufferEvent,
@@ -18,6 +18,7 @@ from looptck.testing.bufferevent_driver import (
     flags_argument,
 )
 from looptck.testing.channels import Channels, drain, fill, reset
+from looptck.testing.payload import assert_same, payload
 
 
 def _told(luaevent: LuaeventExtended, flags: list[int], wanted: int, callback: str) -> None:
@@ -155,13 +156,13 @@ def test_the_end_is_told_after_all_data(
 
     def on_error(held: OwnedBufferEvent) -> None:
         held.take()
-        same(held.taken, pattern(sent), "what came in before the end was told")
+        assert_same(payload(sent), held.taken, "what came in before the end was told")
 
     def script() -> Script:
         held = driver.bufferevent(near, error=on_error)
         held.set_read_watermarks(low, 0)
         held.enable(driver.read)
-        far.send(pattern(sent))
+        far.send(payload(sent))
         if apart:
             yield from driver.run_idle()
         if end == "close":
@@ -203,7 +204,7 @@ def test_the_end_waits_behind_what_the_high_watermark_keeps_out(
         held = driver.bufferevent(near, error=on_error)
         held.set_read_watermarks(0, 8)
         held.enable(driver.read)
-        far.send(pattern(sent))
+        far.send(payload(sent))
         far.close()
         while len(held.taken) < sent:
             there = yield from driver.until(lambda: held.input_length == 8 or not unread(near))
@@ -218,7 +219,7 @@ def test_the_end_waits_behind_what_the_high_watermark_keeps_out(
             held.take(taken)
         came = yield from driver.until(lambda: _ended(driver))
         assert came, "all data was taken, and the end was not told"
-        same(held.taken, pattern(sent), "what came before the end")
+        assert_same(payload(sent), held.taken, "what came before the end")
 
     driver.run_script(script)
 
