@@ -1,4 +1,4 @@
-"""Real wires: the descriptors that a scenario is played with."""
+"""Opens the descriptors of the channels on which a scenario runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .channel_state import Kind
 
 
 class OpenChannel:
-    """A wire made of descriptors.  Its far end is non-blocking."""
+    """A channel made of descriptors.  Its far end is non-blocking."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self._folder = ""
-        # clients on their way, and those who were let in
+        # clients that connect, and those that were accepted
         self._guests: list[socket.socket] = []
         # how it can be told that the near end is left alone
         self._identity: tuple[object, ...] = ()
@@ -70,7 +70,7 @@ class OpenChannel:
         self._far.close()
 
     def renew(self) -> None:
-        """Close the near end and give its number to that of a fresh line."""
+        """Close the near end and give its number to the near end of a new channel."""
         number = self.near
         fresh = OpenChannel(self.kind)
         os.close(number)

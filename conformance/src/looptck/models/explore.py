@@ -13,7 +13,7 @@ from .parse import AnyScenario
 from .run import PATIENCE, Difference, RunResult, run_scenario
 from .shrink import reduce
 
-# How long a scenario that failed may be made smaller, in seconds.
+# A scenario that failed is made smaller for this long at most, in seconds.
 _REDUCING = 20.0
 
 # A loop that hung once is given less time while its scenario is made smaller.
@@ -22,7 +22,7 @@ _SHORT_PATIENCE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """What a search found."""
+    """The result of a search."""
 
     profile: str
     variant: str
@@ -94,7 +94,7 @@ def explore(
 def _reduced(
     found: RunResult, attempt: Callable[[AnyScenario, float], RunResult], seconds: float
 ) -> Difference:
-    """The same difference, shown by as little as possible."""
+    """Return the same difference, shown by a scenario as short as can be found."""
     assert found.difference is not None
     rule = found.difference.rule
     smallest = found.difference

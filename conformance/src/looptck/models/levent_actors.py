@@ -1,4 +1,4 @@
-"""Who is on stage in a scenario of levent: what is done to each, and told to its model."""
+"""Acts on the events of a levent scenario, and tells their models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _can_mark(handle: Any, setter: str, low: int, high: int = 0) -> bool:
 
 
 class LiveActor(ABC):
-    """One event, buffered or not."""
+    """One event that was made, buffered or not, and its model."""
 
     def __init__(self, runner: LeventRunner, name: str) -> None:
         self.runner = runner
@@ -35,15 +35,18 @@ class LiveActor(ABC):
 
     @abstractmethod
     def make(self, base: Any) -> None:
-        """Make it, on *base*."""
+        """Make the event on *base*."""
 
     @abstractmethod
     def action_for(self, verb: str, counts: list[int], inside: LiveActor | None) -> Act:
-        """What to do for a step about it, *inside* a callback; None where it makes no sense."""
+        """Return the action for a step about this event, or None where it makes no sense.
+
+        *inside* is the event whose callback takes the step, if there is one.
+        """
 
     @abstractmethod
     def look(self) -> None:
-        """Tell its model how things look.  This and what follows raises RefusedError."""
+        """Tell the model the state of the file.  This and the next methods raise ViolationError."""
 
     @abstractmethod
     def begin_turn(self) -> None:
@@ -51,25 +54,25 @@ class LiveActor(ABC):
 
     @abstractmethod
     def end_turn(self, *, is_served: bool) -> None:
-        """It has returned, and was to serve all that was ready; somebody was called, or not."""
+        """A call of `loop` has returned; if *is_served*, it called some event."""
 
     @abstractmethod
     def settled(self) -> None:
-        """Nothing came for so long that nothing will."""
+        """Tell the model that nothing came for so long that nothing will come."""
 
     @abstractmethod
     def missing_call(self) -> ViolationError | None:
-        """What would be wrong if nothing came any more."""
+        """Return the violation that there is if nothing comes any more, or None."""
 
     @property
     @abstractmethod
     def moved(self) -> Hashable:
-        """Differs from what it was as long as something goes on."""
+        """A value that changes as long as something goes on."""
 
     @property
     @abstractmethod
     def rule_if_loop_waits(self) -> str:
-        """The rule by which `loop` does not wait for it; empty if it may or must."""
+        """The rule that forbids `loop` to wait for this event, or "" if it may wait."""
 
     @property
     @abstractmethod
@@ -93,7 +96,7 @@ class LiveActor(ABC):
 
     @property
     def size(self) -> int:
-        """How many bytes went either way, or are to."""
+        """The number of bytes that were sent or written, in both directions."""
         return 0
 
     def close_subject(self) -> None:
@@ -103,11 +106,11 @@ class LiveActor(ABC):
 
     @abstractmethod
     def close_own(self) -> None:
-        """Close what is ours."""
+        """Close the files of the scenario."""
 
 
 class LiveBufferedEvent(LiveActor):
-    """A buffered event, on a line of its own."""
+    """A buffered event, on a channel of its own."""
 
     rules = LEVENT
 
@@ -200,7 +203,7 @@ class LiveBufferedEvent(LiveActor):
         self._tell(self._model.stop, self._seen())
 
     def _stop_again(self) -> None:
-        """It is not active: that this is no error is not promised."""
+        """Stop an event that is not active, which may raise."""
         with suppress(Exception):
             self.handle.stop()
         self.runner.tell(self.look)

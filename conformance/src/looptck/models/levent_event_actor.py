@@ -1,4 +1,4 @@
-"""An event of levent on stage, and the file that it shares with others or not."""
+"""Acts on one event of levent, and on the channel that it may share with others."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 _EVTYPES = {Directions.READ: "r", Directions.WRITE: "w", Directions.BOTH: "rw"}
 
-# What a callback may do before it stops its event, so that it is called for certain.
+# A callback may take these steps and then stop its event; it is still called for certain.
 _HARMLESS = ("take", "take all", "take None", "send", "receive all")
 
 
 class EventChannel:
-    """A file that events are about, as it is and as the model knows it."""
+    """The channel of one or more events: its descriptors and its model."""
 
     def __init__(self, number: int) -> None:
         self.state = ChannelState(Kind.PAIR)
@@ -81,7 +81,7 @@ class EventChannel:
 
 
 class LiveEvent(LiveActor):
-    """An event."""
+    """One event that was made, and its model."""
 
     def __init__(
         self, runner: LeventRunner, name: str, actor: LeventActor, channel: EventChannel

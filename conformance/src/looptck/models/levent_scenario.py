@@ -1,9 +1,8 @@
-"""Scenarios of levent, as data and as text.  Does no I/O.
+"""Scenarios of levent, as data and as text.  This module does no I/O.
 
-A scenario names its events, buffered or not, with what their callbacks do,
-call by call, and the steps that are taken from outside.  Each one has a line
-of its own, with a peer at the other end, unless it shares that of another
-event.  Written out:
+A scenario names its events, buffered or not, with the steps of each of their
+calls, and the steps that are taken from outside.  Each event has a channel of
+its own, with a peer at the other end, unless it shares that of another event.  Written out:
 
     levent
     A: buffered event on a narrow channel
@@ -53,7 +52,7 @@ _DIRECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class LeventActor:
-    """One event, and what its callbacks do."""
+    """One event, and the steps of its callbacks."""
 
     # what it waits for; a buffered event has no choice
     directions: Directions = Directions.NEITHER
@@ -68,7 +67,7 @@ class LeventActor:
         return self.directions is Directions.NEITHER
 
     def call(self, callback: str, count: int) -> tuple[Step, ...]:
-        """What the *count*-th call of *callback* does, counted from 1."""
+        """Return the steps of the *count*-th call of *callback*, counted from 1."""
         for whose, call in self.calls:
             if whose == callback:
                 if count <= call.times:

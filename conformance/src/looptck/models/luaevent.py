@@ -1,4 +1,4 @@
-"""What one base of luaevent may do next.  Does no I/O, reads no clock.
+"""Models what one base of luaevent may do next.  It does no I/O and reads no clock.
 
 The model is told what was asked of a base and what the base did, in order and
 with the time of each, and refuses what no conforming loop can have done.
@@ -37,7 +37,7 @@ from .violation import ViolationError
 # starved.  Rules promise no turn; a fair loop of any kind is far below.
 _STARVED = 10
 
-# How far past its deadline a timeout may sleep, in units.  No rule of
+# A timeout may sleep this far past its deadline, in units.  No rule of
 # luaevent bounds it; a loop that sleeps longer waits for something else.
 _OVERSLEPT = 2.5
 
@@ -67,7 +67,7 @@ class Gone(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What a callback was given: directions, EV_TIMEOUT, and whatever else."""
+    """The flags that a callback was given: directions, EV_TIMEOUT, and unknown ones."""
 
     directions: Directions = Directions.NEITHER
     timeout: bool = False
@@ -82,7 +82,7 @@ class Flags:
 
 @dataclass(eq=False, slots=True)
 class Event:
-    """One event that was added."""
+    """One event that was added to the base."""
 
     name: str
     channel: ChannelState | None
@@ -121,7 +121,7 @@ class Event:
         return self.gone is None and self.fading is None
 
     def readiness(self) -> Readiness:
-        """Of the directions that it is registered for."""
+        """The readiness of the directions that the event is registered for."""
         if self.channel is None:
             return NOT_READY
         now = self.channel.readiness()
@@ -142,7 +142,7 @@ class Boundary:
 
 
 class LuaeventModel:
-    """One base."""
+    """Tells which calls and returns of one base are allowed."""
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
@@ -192,7 +192,7 @@ class LuaeventModel:
                 event.gone = Gone.DROPPED
 
     def collected(self, event: Event) -> None:
-        """What was dropped is gone for certain."""
+        """Note that a dropped event is gone for certain."""
         event.gone = event.gone or Gone.DROPPED
 
     def close_base(self) -> None:

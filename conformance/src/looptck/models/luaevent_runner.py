@@ -1,4 +1,4 @@
-"""Plays scenarios of luaevent."""
+"""Runs scenarios of luaevent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .luaevent import Flags, LuaeventModel
 from .scenario import Actor, Answer, Role, Scenario
 from .violation import ViolationError
 
-# How long a guard waits before it says for the first time that nothing comes.
+# A guard waits this many units before it first finds that nothing comes.
 _GUARD_UNITS = 3
 
 # No actor of a scenario can have this name.
@@ -43,7 +43,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
 
     def __init__(self, scenario: Scenario, subject: Subject, patience: float) -> None:
         super().__init__(scenario, subject, patience)
-        # {name: who played it last}
+        # {name: the actor that was made last under that name}
         self._live: dict[str, LiveActor] = {}
         self._all: list[LiveActor] = []
         self._guards: dict[int, LiveActor] = {}
@@ -159,7 +159,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         self._guards.pop(number, None)
 
     def _loop_closed(self, number: int) -> None:
-        """What a closed base does is open, but it calls nobody."""
+        """Run the loop of a closed base, which may do anything but call somebody."""
         with suppress(Exception):
             self.loops[number].loop()
         if self._difference is not None or self._fault is not None:
@@ -182,7 +182,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         return Answer("leave")
 
     def _see_to_guard(self, number: int) -> None:
-        """One is there if the loop needs it, and keeps no loop that has nothing else left."""
+        """Set a guard if the loop needs one; close it if the loop has nothing else left."""
         model, guard = self.models[number], self._guards.get(number)
         if model.is_stuck:
             self._set_guard(number)
@@ -233,7 +233,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         return call.answer or Answer()
 
     def _as_value(self, live: LiveActor, answer: Answer, registered: Directions) -> Any:
-        """What the callback returns: flags, or flags and a timeout."""
+        """Return the value of *answer*: flags, or flags and a timeout."""
         if answer.flags == "leave":
             flags = self.entry.LEAVE
         elif not live.actor.channel:

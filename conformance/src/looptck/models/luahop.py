@@ -1,4 +1,4 @@
-"""What one loop of LuaHop may do next.  Does no I/O, reads no clock.
+"""Models what one loop of LuaHop may do next.  It does no I/O and reads no clock.
 
 The model is told what was asked of a loop and what the loop did, in order and
 with the time of each, and refuses what no conforming loop can have done.
@@ -38,10 +38,10 @@ _STARVED = 10
 # A loop may look at its descriptors more than once in one poll, not for ever.
 _MOST_IN_ONE_POLL = 3
 
-# So many timers that a poll set and ran itself are a poll that does not return.
+# A poll that sets and runs this many timers itself does not return.
 _MOST_SET_AND_RUN = 20
 
-# So many polls in a row may return for nothing, without letting time pass, while
+# This many polls in a row may return for nothing, without letting time pass, while
 # there is work.  On the machine's clock time passes anyway, and nobody counts.
 EMPTY_POLLS = 500
 
@@ -114,7 +114,7 @@ class Boundary:
 
 
 class LuahopModel:
-    """One loop."""
+    """Tells which calls and returns of one loop are allowed."""
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing

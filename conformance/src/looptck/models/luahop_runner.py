@@ -1,4 +1,4 @@
-"""Plays scenarios of LuaHop."""
+"""Runs scenarios of LuaHop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .violation import ViolationError
 _MASKS = {Directions.READ: "r", Directions.WRITE: "w"}
 
 
-# How long polls may return for nothing while there is work, in seconds of the
+# Polls may return for nothing this long while there is work, in seconds of the
 # machine's clock: far longer than what a scenario waits for.
 _LONGEST = 1.0
 

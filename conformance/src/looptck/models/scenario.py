@@ -41,7 +41,7 @@ from .channel_state import Directions, Kind
 
 
 class Role(Enum):
-    """What an actor is to the loop."""
+    """The kind of an actor."""
 
     EVENT = "event"
     TIMER = "timer"
@@ -121,7 +121,7 @@ _PLACES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing done: a verb and what it is about, in the order of its text."""
+    """One action: a verb and its arguments, in the order of its text."""
 
     verb: str
     args: tuple[int | str, ...]
@@ -140,7 +140,7 @@ def step(verb: str, *args: int | str) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an event's callback returns.
+    """The return value of an event's callback.
 
     *flags* is "same", "leave", "read", "write" or "read and write"; *timeout*
     is given with it unless None.
@@ -168,7 +168,7 @@ LEAVES = Answer()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a callback does when it is called, once or *times* times."""
+    """The steps of a callback when it is called, once or *times* times."""
 
     do: tuple[Step, ...] = ()
     answer: Answer | None = None
@@ -204,7 +204,7 @@ class Actor:
     calls: tuple[Call, ...] = ()
 
     def call(self, count: int) -> Call:
-        """What the *count*-th call does, counted from 1."""
+        """Return the *count*-th call, counted from 1."""
         for call in self.calls:
             if count <= call.times:
                 return call
@@ -333,7 +333,7 @@ def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> Scenario
 
 
 def split_at_begin(lines: list[str]) -> tuple[list[str], list[str]]:
-    """What comes before the steps, and the steps."""
+    """Return the lines before `begin`, and those after it."""
     if "begin" not in lines:
         raise NotAScenarioError("there is no line `begin`; write it before the first step")
     at = lines.index("begin")

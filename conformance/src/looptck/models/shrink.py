@@ -60,7 +60,7 @@ def _without_one(steps: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
 
 
 def _without_actor(scenario: Scenario, name: str) -> Scenario:
-    """The same without the actor and all that is done to it."""
+    """Return *scenario* without the actor *name* and all steps about it."""
 
     def others(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         return tuple(each for each in steps if name not in each.args)
@@ -76,7 +76,7 @@ def _without_actor(scenario: Scenario, name: str) -> Scenario:
 
 
 def _channels_of(step: Step) -> list[int]:
-    """The wire that the step is about, if any, by its place among the arguments."""
+    """Return the number of the channel that *step* is about, if there is one."""
     template = VERBS[step.verb]
     return [int(step.args[-1])] if "{c}" in template else []
 
@@ -89,7 +89,7 @@ def _uses(scenario: Scenario, channel: int) -> bool:
 
 
 def _without_channel(scenario: Scenario, number: int) -> Scenario:
-    """The same without a wire that nobody uses; the later ones are renumbered."""
+    """Return *scenario* without the unused channel *number*; later ones are renumbered."""
 
     def renumbered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         return tuple(

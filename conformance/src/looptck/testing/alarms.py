@@ -1,4 +1,4 @@
-"""Alarms: a signal that arrives every few milliseconds while a test waits.  Knows no loop."""
+"""Sends this process a signal every few milliseconds while a test waits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVERY = 0.005
 
 @contextmanager
 def alarms(handler: Callable[[], object]) -> Iterator[None]:
-    """SIGALRM arrives again and again, and calls *handler*."""
+    """Send SIGALRM again and again while the block runs; each one calls *handler*."""
     before = signal.signal(signal.SIGALRM, lambda _number, _frame: handler())
     signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
     try:
@@ -24,5 +24,5 @@ def alarms(handler: Callable[[], object]) -> Iterator[None]:
 
 
 def stop_alarms() -> None:
-    """For a handler that has seen enough."""
+    """Stop the signals; a handler may call this."""
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,9 +1,9 @@
-"""Bytes that are recognised wherever they turn up, and buffered events seen from outside.
+"""Buffered events of levent on channels, observed from outside of the loop.
 
-How much is in a buffer is told without asking the loop: what one end has sent
-and the other has not is either in the kernel, which says how much that is, or
-in the loop.  A loop may hold bytes back on their way, so its own buffer may
-have less than that and never more.
+The length of a buffer is known without asking the loop: bytes that one end has
+sent and the other has not got are either in the kernel, which tells how many
+they are, or in the loop.  A loop may hold bytes back before they reach the
+buffer, so its own buffer may have fewer than that and never more.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _NARROW = 8192
 # passes what has left is judged, and it stands for the rest.
 _ENOUGH_PASSES = 3_000
 
-# So many passes after an arrival a loop may call later than it took the bytes in.
+# A loop may call this many passes after the one in which it took the bytes in.
 _AFTER = 8
 
-# What one send of a test is at most; some systems have less room in a socket pair at first.
+# A test sends at most this many bytes at once; some socket pairs have less room at first.
 _MOST_AT_ONCE = 100_000
 
 
 def unread(end: End) -> int:
-    """How many bytes wait in the kernel for whoever reads *end*."""
+    """Return the number of bytes that wait in the kernel for a reader of *end*."""
     count = array.array("i", [0])
     fcntl.ioctl(end.fileno(), termios.FIONREAD, count)
     return count[0]
@@ -72,16 +72,13 @@ class ReceivingBuffer:
         self.sent += data
 
     def take(self, size: int | None = None) -> bytes:
-        """What `read` gives, as bytes, and noted as taken."""
+        """Return the bytes that `read` gives, and count them as taken."""
         got = (self.evbuf.read() if size is None else self.evbuf.read(size)) or b""
         self.taken += got
         return got
 
     def take_all(self) -> bytes:
-        """Take all there is, however little one `read` gives of it; what that was.
-
-        Nothing is read from an input that must be empty.
-        """
+        """Read until the input must be empty, and return the bytes."""
         before = len(self.taken)
         while self.input_length > 0 and self.take():
             pass
@@ -89,16 +86,16 @@ class ReceivingBuffer:
 
     @property
     def waiting(self) -> int:
-        """How many bytes are still in the file."""
+        """The number of bytes that are still in the file."""
         return unread(self.near)
 
     @property
     def input_length(self) -> int:
-        """How many bytes the loop has and the program has not."""
+        """The number of bytes that the loop has read and the program has not taken."""
         return len(self.sent) - self.waiting - len(self.taken)
 
     def run_until_received(self) -> None:
-        """Pass after pass until all that was sent is in the input."""
+        """Run passes until all bytes that were sent are in the input."""
         self.run_while_receiving(lambda: None)
         assert not self.waiting, (
             f"{self.waiting} bytes still wait in the file of a started buffered event"
@@ -106,10 +103,9 @@ class ReceivingBuffer:
         self._driver.run_idle(_AFTER)
 
     def run_while_receiving(self, between: Callable[[], object]) -> None:
-        """Pass after pass as long as bytes arrive, with *between* after each pass.
+        """Run passes while bytes arrive, and call *between* after each pass.
 
-        Ends when nothing waits, or nothing came in for as long as patience
-        lasts.
+        The passes end when no byte waits in the file, or none came in for too long.
         """
         while waiting := self.waiting:
 
@@ -122,7 +118,7 @@ class ReceivingBuffer:
 
 
 def _widen(near: socket.socket, far: socket.socket) -> None:
-    """Room for whatever a test sends at once, on the way from *far* to *near*."""
+    """Give the channel from *far* to *near* room for everything that a test sends at once."""
     if near.family == socket.AF_UNIX:
         for end, room in ((far, socket.SO_SNDBUF), (near, socket.SO_RCVBUF)):
             if end.getsockopt(socket.SOL_SOCKET, room) < 2 * _MOST_AT_ONCE:
@@ -130,9 +126,9 @@ def _widen(near: socket.socket, far: socket.socket) -> None:
 
 
 class SendingBuffer:
-    """A buffered event whose peer reads when it is told to, and what that peer got.
+    """A buffered event whose peer reads only when the test says so, and the bytes it got.
 
-    The way between them is narrow, and can be stuffed, so that nothing leaves.
+    The channel between them is narrow.  A test can fill it, so that nothing leaves.
     """
 
     def __init__(self, driver: LeventDriver, channels: Channels, write: Act | None = None) -> None:
@@ -167,14 +163,14 @@ class SendingBuffer:
 
     @property
     def output_length(self) -> int:
-        """How many bytes were written and have not left."""
+        """The number of bytes that were written and have not left."""
         left = len(self.received) + unread(self.far) - self._filling
         return len(self.written) - left
 
     def was_called(self, before: int = 0, *, draining: bool = False) -> bool:
         """Whether `writecb` is called more than *before* times in the next passes.
 
-        The peer takes nothing meanwhile, or everything.
+        Meanwhile the peer takes everything if *draining*, and nothing otherwise.
         """
 
         def is_called() -> bool:
@@ -185,12 +181,12 @@ class SendingBuffer:
         return self._driver.until(is_called)
 
     def fill(self) -> None:
-        """Fill the way, before anything was written."""
-        assert not self.written, "a way is stuffed before it is used"
+        """Fill the channel, before anything was written."""
+        assert not self.written, "the channel can only be filled before it is used"
         self._filling += fill(self.near)
 
     def drain(self, size: int = 1 << 20) -> int:
-        """The peer takes up to *size* bytes; how many it took."""
+        """The peer takes up to *size* bytes; return how many it took."""
         got = receive(self.far, size)
         mere = min(self._filling, len(got))
         self._filling -= mere
@@ -198,7 +194,7 @@ class SendingBuffer:
         return len(got)
 
     def make_room(self) -> None:
-        """The peer takes just so much that the file is writable again."""
+        """The peer takes bytes until the file is writable again."""
         make_room(self.near, lambda: self.drain(_NARROW // 16))
 
     def finish(self) -> bool:
@@ -225,7 +221,7 @@ def narrow_channel(channels: Channels) -> tuple[socket.socket, socket.socket]:
 
 
 def room_of_filled_channel(channels: Channels) -> int:
-    """How much one send takes after `fill` and `make_room`, tried out on a way of its own."""
+    """Return how many bytes one send takes after `fill` and `make_room`, tried on a new channel."""
     near, far = narrow_channel(channels)
     fill(near)
     make_room(near, lambda: len(receive(far, _NARROW // 16)))

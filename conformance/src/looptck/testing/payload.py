@@ -1,14 +1,11 @@
-"""Payloads: bytes that tell where they belong, and what is wrong with those that came.
-
-Knows no profile and no rule.
-"""
+"""Makes bytes that do not repeat, and describes how the bytes that came differ from them."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
 
-# What is shown of two payloads, around the place where they part.
+# A message shows this many bytes from the first difference on.
 _SHOWN = 16
 
 
@@ -25,7 +22,7 @@ def payload(size: int, start: int = 0) -> bytes:
 
 
 def difference(expected: bytes | bytearray, got: object) -> str:
-    """In plain words, how *got* differs from the *expected* bytes; "" if it does not."""
+    """Describe how *got* differs from the *expected* bytes; return "" if it does not."""
     if got == expected:
         return ""
     expected = bytes(expected)
@@ -54,7 +51,7 @@ def assert_same(expected: bytes | bytearray, got: object, when: str) -> None:
 
 
 def outcome(call: Callable[..., object], *args: object) -> object:
-    """What `call(*args)` returned, or the exception that it raised, to be compared with bytes."""
+    """Return the result of `call(*args)`, or the exception that it raised."""
     try:
         return call(*args)
     except Exception as error:
@@ -62,7 +59,7 @@ def outcome(call: Callable[..., object], *args: object) -> object:
 
 
 def _origin(expected: bytes, came: bytes, at: int) -> str:
-    """Where the bytes that came in the wrong place belong, if that can be told."""
+    """Say where the bytes that came in the wrong place belong, if that can be known."""
     piece = came[at : at + 8]
     if len(piece) < 8:
         return ""

@@ -12,11 +12,11 @@ from looptck.clocks import Clock
 # microseconds; nothing shorter than this is called early.
 RESOLUTION = 2e-6
 
-# What a loop that counts whole milliseconds may be early, in seconds.  Only the
+# A loop that counts whole milliseconds may be this early, in seconds.  Only the
 # rules about being early hold that against it.
 COARSE = 2e-3
 
-# How often a measurement that has an upper bound is tried before it counts.
+# A measurement that has an upper bound is tried this often before it counts.
 # A busy machine makes one attempt late, not every one of them.
 _ATTEMPTS = 4
 
