@@ -4,7 +4,7 @@ The model is told what was asked of a buffered event, what its peer did, what
 can be seen of the file from outside, and which callbacks were called; it
 refuses what no conforming loop can have done.
 
-Why the code is the way it is
+Why the code is as it is
 -----------------------------
 
 1. What is in the buffers cannot be seen.  What can is the file: how much of
@@ -169,7 +169,7 @@ class BufferedModel:
         self.output.look(seen.left)
 
     def called(self, callback: Callback, seen: Seen) -> None:
-        """A callback begins.  Raises RefusedError."""
+        """A callback begins.  Raises ViolationError."""
         self.look(seen)
         if self.state is not State.STARTED:
             rule = {
@@ -208,7 +208,7 @@ class BufferedModel:
         return self.output.missing_call(takes=seen.takes)
 
     def settled(self, seen: Seen) -> None:
-        """Nothing came for so long that nothing will.  Raises RefusedError."""
+        """Nothing came for so long that nothing will.  Raises ViolationError."""
         self.look(seen)
         missing = self.missing_call(seen)
         if missing is not None:

@@ -1,6 +1,6 @@
 """The two sides of a buffered event: what may be in its input and in its output.
 
-Bytes are counted from the first one that ever went that way.  The numbers in
+Bytes are counted from the first one that went in that direction.  The numbers in
 brackets are those at the top of `buffered`.
 """
 

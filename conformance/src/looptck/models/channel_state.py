@@ -103,7 +103,7 @@ class ChannelState:
         self.ended = self.gone = True
 
     def renew(self) -> None:
-        """The near end is closed, and its number belongs to a fresh wire."""
+        """The near end is closed, and its number belongs to a new file."""
         self.waiting = 0
         self.full = self.ended = self.gone = False
         self.life += 1

@@ -1,6 +1,6 @@
 """Models what one event of levent may do next.  This module does no I/O.
 
-Why the code is the way it is
+Why the code is as it is
 -----------------------------
 
 1. Whether an event stays active after a call is open.  So after one that
@@ -120,7 +120,7 @@ class EventModel:
     def called(self, rule_of_end: str) -> None:
         """Its callback begins; by that rule not again in this call of `loop`.
 
-        Raises RefusedError.
+        Raises ViolationError.
         """
         what = f"{self.name} called"
         if self.rule_if_loop_waits:

@@ -153,13 +153,13 @@ class LeventGenerator:
         if not self._buffered:
             return []
         name = self.pick(self._buffered)
-        story = self.number(0, 7)
-        if story == 0 and Feature.STOP in self._features:
+        sequence = self.number(0, 7)
+        if sequence == 0 and Feature.STOP in self._features:
             between = [self._write(name)] if Feature.PUT in self._features else []
             stops = [step("stop", name)] * self.pick([1, 1, 2])
             starts = [step("start", name), step("send", name, self._size()), step("settle")]
             return [*stops, *self.pick([between, [step("settle")]]), *starts]
-        if story == 1 and Feature.LINES in self._features:
+        if sequence == 1 and Feature.LINES in self._features:
             part = step("send", name, self._size())
             takes = [step("take line", name), step("take", self.pick((0, *_FEW)), name)]
             asks = [self.pick(takes) for _ in range(self.number(1, 3))]

@@ -84,7 +84,7 @@ class LeventActor:
 
 @dataclass(frozen=True, slots=True)
 class LeventScenario(BaseScenario):
-    """A story of events, each on a channel of its own or of another."""
+    """Events, each on a channel of its own or of another."""
 
     actors: Mapping[str, LeventActor]
     steps: tuple[Step, ...]

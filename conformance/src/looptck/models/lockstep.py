@@ -72,7 +72,7 @@ class Difference:
         return "\n".join(lines)
 
     def _moments(self) -> Iterator[str]:
-        """The time line, with what comes again and again told once."""
+        """Yield the time line, with equal entries in a row shortened."""
         for (depth, what), same in groupby(self.timeline, key=itemgetter(1, 2)):
             times = [time for time, _, _ in same]
             for time in times if len(times) <= _SHOWN + 1 else times[:_SHOWN]:
@@ -112,7 +112,7 @@ class Model(Protocol):
     """A model that is told when a call that runs callbacks returns."""
 
     def returned(self, now: float) -> None:
-        """The call came back.  Raises RefusedError."""
+        """The call came back.  Raises ViolationError."""
 
     def may_happen(self) -> list[str]:
         """The outcomes that are allowed now, for people."""

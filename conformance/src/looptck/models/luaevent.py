@@ -3,7 +3,7 @@
 The model is told what was asked of a base and what the base did, in order and
 with the time of each, and refuses what no conforming loop can have done.
 
-Why the code is the way it is
+Why the code is as it is
 -----------------------------
 
 1. Turns cannot be seen from outside; only calls can.  So the model keeps the
@@ -215,7 +215,7 @@ class LuaeventModel:
     # ---- what the base does
 
     def called(self, event: Event, flags: Flags, now: float) -> None:
-        """The callback of *event* begins.  Raises RefusedError."""
+        """The callback of *event* begins.  Raises ViolationError."""
         what = f"{event.name} called with {flags.words()}"
         if not self.is_running:
             rule = event.gone.rule if event.gone else "luaevent.addevent.adds"
@@ -295,7 +295,7 @@ class LuaeventModel:
         return max(self._boundaries[-1].time, event.earliest if flags.timeout else -inf)
 
     def returned(self, now: float) -> None:
-        """`loop()` returns.  Raises RefusedError."""
+        """`loop()` returns.  Raises ViolationError."""
         left = [event.name for event in self._live() if event.is_needed]
         if left:
             raise self._no(

@@ -279,7 +279,7 @@ _CHANNEL = re.compile(r"channel (\d+): (\w+)")
 _ACTOR = re.compile(
     r"(?P<name>[A-Z][A-Za-z0-9]*): (?P<role>\w+)"
     r"(?: on channel (?P<channel>\d+))?"
-    r"(?: for (?P<way>read and write|read|write))?"
+    r"(?: for (?P<directions>read and write|read|write))?"
     r"(?:(?:, timeout)? (?P<after>\d+))?"
     r"(?P<seconds>, in seconds)?"
     r"(?:, loop (?P<loop>\d+))?"
@@ -342,7 +342,7 @@ def split_at_begin(lines: list[str]) -> tuple[list[str], list[str]]:
 
 def _actor(match: re.Match[str]) -> Actor:
     role = Role(match["role"])
-    directions = _DIRECTIONS[match["way"]] if match["way"] else Directions.NEITHER
+    directions = _DIRECTIONS[match["directions"]] if match["directions"] else Directions.NEITHER
     if role in (Role.READER, Role.WRITER):
         directions = Directions.READ if role is Role.READER else Directions.WRITE
     return Actor(

@@ -30,7 +30,7 @@ class BlockedWriter:
         self.added = 0
         # since something was added
         self.call_levels: list[int] = []
-        self.told: list[int] = []
+        self.flags: list[int] = []
         self.held = driver.keep(
             driver.luaevent.bufferevent.new(
                 driver.base,
@@ -46,7 +46,7 @@ class BlockedWriter:
         yield from self._driver.run_idle()
         self._filling += fill(self.near)
         self.call_levels.clear()
-        self.told.clear()
+        self.flags.clear()
         self.added = self._room + leaving
         self.held.output.add(payload(self.added))
         yield from self._driver.run_idle(5)
@@ -75,7 +75,7 @@ class BlockedWriter:
 
     def _on_write(self, *arguments: object) -> None:
         self.call_levels.append(self.held.output_length)
-        self.told.append(flags_argument(arguments))
+        self.flags.append(flags_argument(arguments))
 
 
 def assert_low_watermark(

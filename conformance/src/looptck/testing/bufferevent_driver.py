@@ -118,7 +118,7 @@ class BufferEventDriver:
         self.luaevent = luaevent
         self.base = luaevent.new()
         self.trace = Trace()
-        # what the error callbacks were told, in order
+        # the flags of the calls of error callbacks, in order
         self.errors: list[int] = []
         self.read = luaevent.EV_READ
         self.write = luaevent.EV_WRITE
@@ -208,7 +208,7 @@ class BufferEventDriver:
 
     def count_errors(self, *what: int) -> int:
         """Return the number of calls of error callbacks that had all flags of *what*."""
-        return sum(all(told & flag for flag in what) for told in self.errors)
+        return sum(all(flags & flag for flag in what) for flags in self.errors)
 
     def note_progress(self) -> None:
         """Tell the driver that bytes moved, so that its patience begins anew."""

@@ -22,7 +22,7 @@ _SHOWN = 20
 
 
 class Deadlines:
-    """Adds events to *stage* and knows in which order their timeouts have to come."""
+    """Adds events by *driver* and asserts that their timeouts come in the order of deadlines."""
 
     def __init__(self, driver: LuaeventDriver, clock: Clock) -> None:
         self._driver = driver
