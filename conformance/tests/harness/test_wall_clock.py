@@ -75,7 +75,7 @@ def test_a_replaced_function_can_still_be_pickled() -> None:
 def test_an_implementation_that_imports_the_function_itself_gets_the_replaced_one() -> None:
     """In a process of its own, for the plugin replaces the functions for ever."""
     code = """if True:
-        from looptck.probes import wall_clock
+        from looptck.testing import wall_clock
         import sys
         wall_clock.install(); wall_clock.install()
         from time import time

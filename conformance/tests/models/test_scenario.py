@@ -60,8 +60,8 @@ def test_a_frozen_scenario_names_a_judged_rule_and_says_why(profile: str) -> Non
     "text, complaint",
     [
         ("luahop\npoll 1", "no line `begin`"),
-        ("luahop\nwire 2: pair\nbegin", "numbered from 1"),
-        ("luahop\nthe weather: fine\nbegin", "neither a wire"),
+        ("luahop\nchannel 2: pair\nbegin", "numbered from 1"),
+        ("luahop\nthe weather: fine\nbegin", "neither a channel"),
         ("luahop\nbegin\nhope for the best", "is no step"),
         ("levent\nA: buffer\nbegin", "neither an event nor a call"),
     ],
@@ -73,11 +73,11 @@ def test_what_is_no_scenario_is_refused_with_the_line(text: str, complaint: str)
 
 def test_reducing_keeps_what_is_interesting_and_nothing_else() -> None:
     scenario = parse(
-        "luahop\nwire 1: pair\nwire 2: pair\n"
-        "A: reader on wire 2\n    call: read all from wire 2; set B\n"
+        "luahop\nchannel 1: pair\nchannel 2: pair\n"
+        "A: reader on channel 2\n    call: read all from channel 2; set B\n"
         "B: timeout 3\n"
         "C: interval 2\n"
-        "begin\nset A\nset B\nset C\nwrite 1 to wire 2\npoll 1\nfill wire 2"
+        "begin\nset A\nset B\nset C\nwrite 1 to channel 2\npoll 1\nfill channel 2"
     )
 
     def fills(smaller: AnyScenario) -> bool:
@@ -86,17 +86,17 @@ def test_reducing_keeps_what_is_interesting_and_nothing_else() -> None:
     smallest = reduce(scenario, fills, seconds=5)
     assert smallest.text().splitlines() == [
         "luahop",
-        "wire 1: pair",
-        "A: reader on wire 1",
+        "channel 1: pair",
+        "A: reader on channel 1",
         "begin",
-        "fill wire 1",
+        "fill channel 1",
     ]
 
 
 def test_reducing_takes_apart_what_callbacks_do_and_lowers_numbers_together() -> None:
     scenario = parse(
         "levent\n"
-        "A: buffered event on a narrow line\n"
+        "A: buffered event on a narrow channel\n"
         "    3 times readcb: take 2 from A; write 70 to B\n"
         "    writecb: input of A: low 8, high 9\n"
         "B: buffered event\n"

@@ -1,7 +1,7 @@
-"""Models: what may happen, as pure executable statements, and what compares loops with them.
+"""Models of what a loop may do, and the scenarios that compare loops with them.
 
-`world`, `luaevent`, `luahop`, `buffered` and `levent_events` are the oracle and
-do no I/O.  `scenario` and `levent_scenario` are what is played, as data and as
-text; `playing` plays one on a loop and on the model in lockstep; `generating`
-makes them up; `exploring` searches.
+`channel_state`, `luaevent`, `luahop`, `buffered` and `levent_events` are the
+models: pure Python without I/O.  `scenario` and `levent_scenario` hold scenarios
+as data and as text; `run` runs one on a loop and on the model in lockstep;
+`generate` makes new ones; `explore` searches for one in which the two differ.
 """

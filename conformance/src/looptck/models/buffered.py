@@ -1,10 +1,10 @@
-"""What one buffered event may do next.  Does no I/O.
+"""Models what one buffered event may do next.  This module does no I/O.
 
 The model is told what was asked of a buffered event, what its peer did, what
 can be seen of the file from outside, and which callbacks were called; it
 refuses what no conforming loop can have done.
 
-Why the code is the way it is
+Why the code is as it is
 -----------------------------
 
 1. What is in the buffers cannot be seen.  What can is the file: how much of
@@ -39,7 +39,7 @@ from .violation import ViolationError
 
 
 class Callback(Enum):
-    """Which of the three was called."""
+    """The three callbacks of a buffered event."""
 
     READ = "readcb"
     WRITE = "writecb"
@@ -47,7 +47,7 @@ class Callback(Enum):
 
 
 class State(Enum):
-    """What a buffered event was last told to be."""
+    """The state that the program last asked for."""
 
     NEW = "it was never started"
     STARTED = "it is started"
@@ -57,7 +57,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What can be seen of the file from outside."""
+    """The state of the file, as it can be seen from outside."""
 
     # bytes of the peer that are no longer in the file, from the first one on
     moved: int
@@ -68,7 +68,7 @@ class Seen:
 
 
 class BufferedModel:
-    """One buffered event."""
+    """Tells which calls and bytes of one buffered event are allowed."""
 
     def __init__(self, name: str, rules: BufferedRules) -> None:
         self.name = name
@@ -84,7 +84,7 @@ class BufferedModel:
     # ---- what is asked of it
 
     def start(self, seen: Seen) -> None:
-        """It is about to be started."""
+        """Note that the event is about to be started."""
         self.look(seen)
         if self.state is not State.STARTED:
             self.input.excuse_missing_call()
@@ -94,14 +94,14 @@ class BufferedModel:
         self.state = State.STARTED
 
     def stop(self, seen: Seen) -> None:
-        """It was stopped."""
+        """Note that the event was stopped."""
         self.look(seen)
         self.state = State.STOPPED
         self.input.stopped()
         self.output.excuse_missing_call()
 
     def delete(self) -> None:
-        """It was deleted."""
+        """Note that the event was deleted."""
         self.state = State.DELETED
 
     def mark_input(self, low: int, high: int, seen: Seen) -> None:
@@ -152,7 +152,7 @@ class BufferedModel:
         self.output.begin_turn()
 
     def look(self, seen: Seen) -> None:
-        """So the file looks now.  Raises RefusedError."""
+        """Note the state of the file; raise ViolationError if no loop may have brought it about."""
         not_read = {
             State.NEW: self._rules.start,
             State.STOPPED: self._rules.stop,
@@ -169,7 +169,7 @@ class BufferedModel:
         self.output.look(seen.left)
 
     def called(self, callback: Callback, seen: Seen) -> None:
-        """A callback begins.  Raises RefusedError."""
+        """A callback begins.  Raises ViolationError."""
         self.look(seen)
         if self.state is not State.STARTED:
             rule = {
@@ -198,7 +198,7 @@ class BufferedModel:
     # ---- what must come
 
     def missing_call(self, seen: Seen) -> ViolationError | None:
-        """What would be wrong if nothing came any more."""
+        """Return the violation that there is if nothing comes any more, or None."""
         if self.state is not State.STARTED:
             return None
         if self._reads_for_certain and (missing := self.input.missing_call()):
@@ -208,7 +208,7 @@ class BufferedModel:
         return self.output.missing_call(takes=seen.takes)
 
     def settled(self, seen: Seen) -> None:
-        """Nothing came for so long that nothing will.  Raises RefusedError."""
+        """Nothing came for so long that nothing will.  Raises ViolationError."""
         self.look(seen)
         missing = self.missing_call(seen)
         if missing is not None:
@@ -224,7 +224,7 @@ class BufferedModel:
 
     @property
     def size(self) -> int:
-        """How many bytes went either way, or are to."""
+        """The number of bytes that were sent or written, in both directions."""
         return len(self.input.stream) + len(self.output.stream)
 
     def may_happen(self) -> list[str]:

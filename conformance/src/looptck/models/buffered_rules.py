@@ -1,4 +1,4 @@
-"""Which rules a buffered event keeps, by the names that its document gives them."""
+"""Lists the rules that a buffered event keeps, under the ids of its document."""
 
 from __future__ import annotations
 

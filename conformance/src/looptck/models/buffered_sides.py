@@ -1,6 +1,6 @@
 """The two sides of a buffered event: what may be in its input and in its output.
 
-Bytes are counted from the first one that ever went that way.  The numbers in
+Bytes are counted from the first one that went in that direction.  The numbers in
 brackets are those at the top of `buffered`.
 """
 
@@ -105,7 +105,7 @@ class Input:
         )
 
     def settled(self) -> None:
-        """What was moved is in the buffer."""
+        """Note that all bytes that left the file are in the buffer."""
         if not self.high:
             self._know(self.moved)
 
@@ -209,12 +209,12 @@ class Output:
 
     @property
     def level(self) -> int:
-        """So many bytes are in the buffer."""
+        """The number of bytes in the buffer."""
         return len(self.stream) - self.left
 
     @property
     def in_flight(self) -> int:
-        """So many bytes wait for the peer."""
+        """The number of bytes that left the buffer and that the peer has not read."""
         return self.left - self._received
 
     def started(self) -> None:
@@ -263,7 +263,10 @@ class Output:
         self._is_fresh &= self._was_low
 
     def missing_call(self, *, takes: bool) -> ViolationError | None:
-        """What would be missing: bytes that leave, where the file *takes* some, or `writecb`."""
+        """Return the violation that there is if neither bytes leave nor `writecb` is called.
+
+        Bytes can leave if the file *takes* some.
+        """
         level = self.level
         if level and takes:
             rule = self._rules.write_in_callback if self._was_again else self._rules.write

@@ -1,4 +1,4 @@
-"""Plays scenarios with wires, actors and loops: what luaevent and LuaHop have in common."""
+"""Runs scenarios with channels, actors and loops; luaevent and LuaHop share this."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ M = TypeVar("M", LuaeventModel, LuahopModel)
 
 
 class ChannelRunner(Runner[Scenario, M]):
-    """A play on loops, which watch the near ends of wires."""
+    """Runs a scenario on loops, which watch the near ends of channels."""
 
     rule_of_new = ""
     rule_of_data = ""
@@ -81,7 +81,7 @@ class ChannelRunner(Runner[Scenario, M]):
                 self.differ(
                     ViolationError(
                         self.rule_of_data,
-                        f"of {taken} bytes in wire {number} only {got} are left to read",
+                        f"of {taken} bytes in channel {number} only {got} are left to read",
                         ["the loop reads nothing"],
                     )
                 )
@@ -107,7 +107,7 @@ class ChannelRunner(Runner[Scenario, M]):
             channel.renew()
             opened.renew()
             if not opened.was_closed and self.may_not_touch:
-                what = f"somebody else still holds the near end of wire {number}"
+                what = f"somebody else still holds the near end of channel {number}"
                 self.differ(ViolationError(self.rule_of_descriptors, what, ["it is closed"]))
 
         can, act = {
@@ -128,15 +128,15 @@ class ChannelRunner(Runner[Scenario, M]):
     def act(
         self, verb: str, subject: int | str, args: tuple[int | str, ...], inside: Any
     ) -> Callable[[], object] | None:
-        """What to do for a step of the profile, or None where it makes no sense."""
+        """Return the action for a step of the profile, or None where it makes no sense."""
 
     @abstractmethod
     def can_forget(self, channel: ChannelState) -> bool:
-        """Whether loops can be made to watch *wire* no more, for certain."""
+        """Whether loops can be made to watch *channel* no more, for certain."""
 
     @abstractmethod
     def forget(self, channel: ChannelState) -> None:
-        """Have no loop watch *wire* any more."""
+        """Have no loop watch *channel* any more."""
 
     @abstractmethod
     def new_model(self) -> M:
@@ -174,16 +174,16 @@ class ChannelRunner(Runner[Scenario, M]):
         for number, opened in self.open_channels.items():
             what = ""
             if not opened.is_open():
-                what = f"the near end of wire {number} was closed by the loop"
+                what = f"the near end of channel {number} was closed by the loop"
             elif self.may_not_touch and not opened.is_untouched():
-                what = f"the flags of the near end of wire {number} were changed by the loop"
+                what = f"the flags of the near end of channel {number} were changed by the loop"
             if what:
                 self.differ(ViolationError(self.rule_of_descriptors, what, ["it stays as it was"]))
 
 
 @dataclass(eq=False)
 class LiveActor:
-    """An actor on stage: one event, listener or timer that was made."""
+    """An actor that was made: one event, listener or timer, and its model."""
 
     name: str
     actor: Actor
@@ -207,5 +207,5 @@ OF_PROFILE = frozenset(
     | {"set", "remove", "clear", "poll", "poll for", "poll often"}
 )
 
-# How often an actor may come on stage; some bring each other back for ever.
+# An actor is made this often at most; some actors make each other for ever.
 MOST_TIMES = 4

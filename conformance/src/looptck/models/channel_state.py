@@ -1,6 +1,6 @@
-"""The world a loop lives in: wires and what could be done on them.  Does no I/O.
+"""Models the channels of a scenario and their readiness.  This module does no I/O.
 
-A wire has a near end, which loops watch, and a far end, which scenarios use.
+A channel has a near end, which loops watch, and a far end, which scenarios use.
 What a kernel says of the near end follows from what was done on both; where
 kernels differ the answer is `MAYBE`, which excuses a call and demands none.
 """
@@ -12,12 +12,12 @@ from enum import Enum, Flag
 
 
 class Kind(Enum):
-    """What a wire is made of."""
+    """The files that a channel consists of."""
 
     PAIR = "pair"  # two connected sockets
     SOURCE = "source"  # a pipe; the near end reads
     SINK = "sink"  # a pipe; the near end writes
-    LISTENER = "door"  # a listening socket; "writing" one is a client that connects
+    LISTENER = "listener"  # a listening socket; "writing" one is a client that connects
 
 
 class Directions(Flag):
@@ -34,7 +34,7 @@ class Directions(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a kernel must report of a near end, and what it may report."""
+    """The readiness that a kernel must report of a near end, and the one it may report."""
 
     surely: Directions
     perhaps: Directions
@@ -45,7 +45,7 @@ NOT_READY = Readiness(Directions.NEITHER, Directions.NEITHER)
 
 @dataclass(eq=False, slots=True)
 class ChannelState:
-    """One wire.  Its methods say whether the thing could be done at all."""
+    """One channel; a method `can_*` says whether the action makes sense now."""
 
     kind: Kind
     # bytes, or clients, that the near end has not taken yet
@@ -103,7 +103,7 @@ class ChannelState:
         self.ended = self.gone = True
 
     def renew(self) -> None:
-        """The near end is closed, and its number belongs to a fresh wire."""
+        """The near end is closed, and its number belongs to a new file."""
         self.waiting = 0
         self.full = self.ended = self.gone = False
         self.life += 1

@@ -1,4 +1,4 @@
-"""Real wires: the descriptors that a scenario is played with."""
+"""Opens the descriptors of the channels on which a scenario runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .channel_state import Kind
 
 
 class OpenChannel:
-    """A wire made of descriptors.  Its far end is non-blocking."""
+    """A channel made of descriptors.  Its far end is non-blocking."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self._folder = ""
-        # clients on their way, and those who were let in
+        # clients that connect, and those that were accepted
         self._guests: list[socket.socket] = []
         # how it can be told that the near end is left alone
         self._identity: tuple[object, ...] = ()
@@ -46,9 +46,9 @@ class OpenChannel:
         Returns how many it got.
         """
         if self.kind is Kind.LISTENER:
-            with socket.socket(fileno=os.dup(self.near)) as door:
+            with socket.socket(fileno=os.dup(self.near)) as listener:
                 for _ in range(count):
-                    self._guests.append(door.accept()[0])
+                    self._guests.append(listener.accept()[0])
             return count
         with suppress(ConnectionResetError):
             return len(os.read(self.near, count or 1))
@@ -70,7 +70,7 @@ class OpenChannel:
         self._far.close()
 
     def renew(self) -> None:
-        """Close the near end and give its number to that of a fresh line."""
+        """Close the near end and give its number to the near end of a new channel."""
         number = self.near
         fresh = OpenChannel(self.kind)
         os.close(number)
@@ -111,7 +111,7 @@ class OpenChannel:
 
     @property
     def _address(self) -> str:
-        return str(Path(self._folder) / "door")
+        return str(Path(self._folder) / "socket")
 
     def _make(self) -> None:
         near: int
@@ -130,10 +130,10 @@ class OpenChannel:
                 os.set_blocking(far, False)
             case Kind.LISTENER:
                 self._folder = tempfile.mkdtemp(prefix="looptck")
-                door = socket.socket(socket.AF_UNIX)
-                door.bind(self._address)
-                door.listen(64)
-                near = door.detach()
+                listener = socket.socket(socket.AF_UNIX)
+                listener.bind(self._address)
+                listener.listen(64)
+                near = listener.detach()
         # what is handed to the loop differs in what it must leave alone
         os.set_blocking(near, self.kind in (Kind.SOURCE, Kind.LISTENER))
         os.set_inheritable(near, self.kind is Kind.SOURCE)

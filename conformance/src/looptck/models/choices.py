@@ -1,4 +1,4 @@
-"""What scenarios may ask of a loop, and where the choices of their authors come from."""
+"""Names the features that scenarios may ask of a loop, and makes random choices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Feature(Enum):
-    """What a loop may lack, by the rules that then do not apply to it."""
+    """The features that a loop may lack, each with the rules that do not apply to it then."""
 
     TWO_LOOPS = ("luaevent.new.independent", "luahop.module.new")
     NESTED = ("luaevent.loop.nested-other",)
@@ -48,7 +48,10 @@ class Feature(Enum):
 
 
 def features_of(implementation: Implementation, known: Collection[str] = ()) -> frozenset[Feature]:
-    """What scenarios may ask of *implementation*, which is known to break the rules *known*."""
+    """Return the features that scenarios may ask of *implementation*.
+
+    It is known to break the rules *known*.
+    """
     return frozenset(
         feature
         for feature in Feature
@@ -59,7 +62,7 @@ def features_of(implementation: Implementation, known: Collection[str] = ()) -> 
 
 
 class Choices(Protocol):
-    """Where the choices come from."""
+    """A source of choices."""
 
     def number(self, low: int, high: int) -> int:
         """From *low* to *high*, both included."""

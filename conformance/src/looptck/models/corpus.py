@@ -13,7 +13,7 @@ MODELLED = ("luaevent", "luahop", "levent")
 
 
 def name_of_test(scenario_id: str) -> str:
-    """The name of the test that plays the scenario with that id."""
+    """Return the name of the test that runs the scenario *scenario_id*."""
     return f"test_scenario_{scenario_id.replace('-', '_')}"
 
 

@@ -1,4 +1,4 @@
-"""The search for scenarios that a loop plays differently from the model."""
+"""Searches for scenarios in which a loop and the model differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .parse import AnyScenario
 from .run import PATIENCE, Difference, RunResult, run_scenario
 from .shrink import reduce
 
-# How long a scenario that failed may be made smaller, in seconds.
+# A scenario that failed is made smaller for this long at most, in seconds.
 _REDUCING = 20.0
 
 # A loop that hung once is given less time while its scenario is made smaller.
@@ -22,7 +22,7 @@ _SHORT_PATIENCE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """What a search found."""
+    """The result of a search."""
 
     profile: str
     variant: str
@@ -52,16 +52,16 @@ def explore(
     reducing: float = _REDUCING,
     known: Collection[str] = (),
 ) -> Exploration:
-    """Play made-up scenarios until *steps* are taken or one shows a difference.
+    """Run generated scenarios until *steps* are taken or one shows a difference.
 
     Differences by the rules in *known*, by those that are declared not to apply,
     and by those that are not judged, are passed over.  Another one is then made
-    smaller, for *reducing* seconds at most.  *begin* is told of each scenario
-    before it is played, so that somebody knows which one it was should this
-    process not live to tell.
+    smaller, for *reducing* seconds at most.  *begin* is called with each
+    scenario before it is run, so that the parent knows which one it was if this
+    process ends.
     """
     features = features_of(implementation, known)
-    taken = played = 0
+    taken = scenarios = 0
     passed_over: set[str] = set()
 
     def attempt(scenario: AnyScenario, patience: float = PATIENCE) -> RunResult:
@@ -69,14 +69,14 @@ def explore(
         return run_scenario(scenario, implementation, variant, patience=patience)
 
     while taken < steps:
-        dice = RandomChoices(f"{seed} {profile} {played}")
-        scenario = generated(dice, profile, features, is_virtual=implementation.virtual_time)
+        choices = RandomChoices(f"{seed} {profile} {scenarios}")
+        scenario = generated(choices, profile, features, is_virtual=implementation.virtual_time)
         outcome = attempt(scenario)
         if outcome.hung:
             # a busy machine can look like a loop that hangs: ask again
             outcome = attempt(scenario, 2 * PATIENCE)
         taken += outcome.steps
-        played += 1
+        scenarios += 1
         if outcome.difference is None:
             continue
         rule = outcome.difference.rule
@@ -86,15 +86,15 @@ def explore(
             passed_over.add(rule)
             continue
         smallest = _reduced(outcome, attempt, reducing)
-        return Exploration(profile, variant, seed, taken, played, smallest)
+        return Exploration(profile, variant, seed, taken, scenarios, smallest)
     rules = tuple(sorted(passed_over))
-    return Exploration(profile, variant, seed, taken, played, None, rules)
+    return Exploration(profile, variant, seed, taken, scenarios, None, rules)
 
 
 def _reduced(
     found: RunResult, attempt: Callable[[AnyScenario, float], RunResult], seconds: float
 ) -> Difference:
-    """The same difference, shown by as little as possible."""
+    """Return the same difference, shown by a scenario as short as can be found."""
     assert found.difference is not None
     rule = found.difference.rule
     smallest = found.difference
@@ -102,10 +102,10 @@ def _reduced(
 
     def is_interesting(scenario: AnyScenario) -> bool:
         nonlocal smallest
-        played = attempt(scenario, patience)
-        if played.difference is None or (played.difference.rule, played.hung) != (rule, found.hung):
+        run = attempt(scenario, patience)
+        if run.difference is None or (run.difference.rule, run.hung) != (rule, found.hung):
             return False
-        smallest = played.difference
+        smallest = run.difference
         return True
 
     reduce(found.difference.scenario, is_interesting, seconds)

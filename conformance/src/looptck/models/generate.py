@@ -1,7 +1,7 @@
-"""Makes up scenarios: by dice for a search, by hypothesis for a property test.
+"""Generates scenarios: by chance for a search, by hypothesis for a property test.
 
-What is made up leaves out the features that a loop declares it lacks, and
-whatever no rule decides: answers of nothing, timeouts of zero, descriptors
+A scenario leaves out the features that a loop declares it lacks, and whatever
+no rule decides: answers of nothing, timeouts of zero, descriptors
 closed under their events, callbacks that raise.
 """
 
@@ -14,8 +14,8 @@ from .levent_generator import LeventGenerator
 from .loop_generators import LuaeventGenerator, LuahopGenerator
 from .parse import AnyScenario
 
-# {profile: who writes for it}
-_AUTHORS: dict[str, type[LuaeventGenerator | LuahopGenerator | LeventGenerator]] = {
+# {profile: its generator}
+_GENERATORS: dict[str, type[LuaeventGenerator | LuahopGenerator | LeventGenerator]] = {
     "luaevent": LuaeventGenerator,
     "luahop": LuahopGenerator,
     "levent": LeventGenerator,
@@ -26,15 +26,15 @@ _AUTHORS: dict[str, type[LuaeventGenerator | LuahopGenerator | LeventGenerator]]
 def scenarios(
     draw: st.DrawFn, profile: str, features: frozenset[Feature], *, is_virtual: bool = True
 ) -> AnyScenario:
-    """Scenarios that any conforming loop plays without a difference."""
+    """Return scenarios that any conforming loop runs without a difference."""
     return generated(HypothesisChoices(draw), profile, features, is_virtual=is_virtual)
 
 
 def generated(
     chooser: Choices, profile: str, features: frozenset[Feature], *, is_virtual: bool
 ) -> AnyScenario:
-    """A scenario that any conforming loop plays without a difference."""
-    return _AUTHORS[profile](chooser, features, is_virtual=is_virtual).write()
+    """Return a scenario that any conforming loop runs without a difference."""
+    return _GENERATORS[profile](chooser, features, is_virtual=is_virtual).generate()
 
 
 __all__ = ["Feature", "RandomChoices", "features_of", "generated", "scenarios"]

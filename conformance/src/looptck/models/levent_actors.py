@@ -1,4 +1,4 @@
-"""Who is on stage in a scenario of levent: what is done to each, and told to its model."""
+"""Acts on the events of a levent scenario, and tells their models."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 Act = Callable[[], object] | None
 
 
-# Hidden in the text of a scenario: other ways to say the same, by name.
-_SAY_NONE = ("B",)
-_HIGH_OF_OUTPUT = {"B": 1}
+def _can_mark(handle: Any, setter: str, low: int, high: int = 0) -> bool:
+    """Whether *handle* has *setter*, and the watermarks are in order; 0 stands for no high one."""
+    return hasattr(handle, setter) and (not high or low <= high)
 
 
 class LiveActor(ABC):
-    """One event, buffered or not."""
+    """One event that was made, buffered or not, and its model."""
 
     def __init__(self, runner: LeventRunner, name: str) -> None:
         self.runner = runner
@@ -35,15 +35,18 @@ class LiveActor(ABC):
 
     @abstractmethod
     def make(self, base: Any) -> None:
-        """Make it, on *base*."""
+        """Make the event on *base*."""
 
     @abstractmethod
     def action_for(self, verb: str, counts: list[int], inside: LiveActor | None) -> Act:
-        """What to do for a step about it, *inside* a callback; None where it makes no sense."""
+        """Return the action for a step about this event, or None where it makes no sense.
+
+        *inside* is the event whose callback takes the step, if there is one.
+        """
 
     @abstractmethod
     def look(self) -> None:
-        """Tell its model how things look.  This and what follows raises RefusedError."""
+        """Tell the model the state of the file.  This and the next methods raise ViolationError."""
 
     @abstractmethod
     def begin_turn(self) -> None:
@@ -51,25 +54,25 @@ class LiveActor(ABC):
 
     @abstractmethod
     def end_turn(self, *, is_served: bool) -> None:
-        """It has returned, and was to serve all that was ready; somebody was called, or not."""
+        """A call of `loop` has returned; if *is_served*, it called some event."""
 
     @abstractmethod
     def settled(self) -> None:
-        """Nothing came for so long that nothing will."""
+        """Tell the model that nothing came for so long that nothing will come."""
 
     @abstractmethod
     def missing_call(self) -> ViolationError | None:
-        """What would be wrong if nothing came any more."""
+        """Return the violation that there is if nothing comes any more, or None."""
 
     @property
     @abstractmethod
     def moved(self) -> Hashable:
-        """Differs from what it was as long as something goes on."""
+        """A value that changes as long as something goes on."""
 
     @property
     @abstractmethod
     def rule_if_loop_waits(self) -> str:
-        """The rule by which `loop` does not wait for it; empty if it may or must."""
+        """The rule that forbids `loop` to wait for this event, or "" if it may wait."""
 
     @property
     @abstractmethod
@@ -93,7 +96,7 @@ class LiveActor(ABC):
 
     @property
     def size(self) -> int:
-        """How many bytes went either way, or are to."""
+        """The number of bytes that were sent or written, in both directions."""
         return 0
 
     def close_subject(self) -> None:
@@ -103,21 +106,21 @@ class LiveActor(ABC):
 
     @abstractmethod
     def close_own(self) -> None:
-        """Close what is ours."""
+        """Close the files of the scenario."""
 
 
 class LiveBufferedEvent(LiveActor):
-    """A buffered event, on a line of its own."""
+    """A buffered event, on a channel of its own."""
 
     rules = LEVENT
 
-    def __init__(self, runner: LeventRunner, name: str, actor: LeventActor) -> None:
+    def __init__(self, runner: LeventRunner, name: str, number: int, actor: LeventActor) -> None:
         super().__init__(runner, name)
         self._actor = actor
         self._channel = BufferedChannel(is_narrow=actor.is_narrow)
         self._model = BufferedModel(name, self.rules)
-        self._sends = ByteSource(f"to {name}")
-        self._writes = ByteSource(f"from {name}")
+        self._sends = ByteSource(f"to {number}")
+        self._writes = ByteSource(f"from {number}")
         # {callback: how often it was called}
         self._counts = dict.fromkeys(Callback, 0)
         # the callback that runs, the innermost if there are several
@@ -147,15 +150,19 @@ class LiveBufferedEvent(LiveActor):
                 return self._stop if model.state is State.STARTED else self._stop_again
             case "delete" if hasattr(handle, "delete"):
                 return self._delete
-            case "take" | "take all":
+            case "take" | "take None":
                 return lambda: self._read(counts[0] if counts else None)
+            case "take all":
+                return lambda: self._read()
             case "take line":
                 return self._readline
-            case "put" if model.state is not State.NEW and not model.gone:
+            case "write to buffer" if model.state is not State.NEW and not model.gone:
                 return lambda: self._write(counts[0])
-            case "mark input" if hasattr(handle, "set_read_watermarks"):
+            case "mark input" if _can_mark(handle, "set_read_watermarks", *counts):
                 return lambda: self._mark_input(*counts)
-            case "mark output" if hasattr(handle, "set_write_watermarks"):
+            case "mark output" | "mark output twice" if _can_mark(
+                handle, "set_write_watermarks", *counts
+            ):
                 return lambda: self._mark_output(*counts)
         return None
 
@@ -196,7 +203,7 @@ class LiveBufferedEvent(LiveActor):
         self._tell(self._model.stop, self._seen())
 
     def _stop_again(self) -> None:
-        """It is not active: that this is no error is not promised."""
+        """Stop an event that is not active, which may raise."""
         with suppress(Exception):
             self.handle.stop()
         self.runner.tell(self.look)
@@ -205,11 +212,11 @@ class LiveBufferedEvent(LiveActor):
         self._ask(self.rules.delete, "delete()", self.handle.delete)
         self._model.delete()
 
-    def _read(self, size: int | None) -> None:
+    def _read(self, *arguments: int | None) -> None:
+        size = arguments[0] if arguments else None
         rule = self.rules.read_all if size is None else self.rules.read_size
-        arguments = () if size is None and self.name not in _SAY_NONE else (size,)
         before = self._seen()
-        what = f"read({'' if size is None else size})"
+        what = f"read({', '.join(map(str, arguments))})"
         data = self._ask(rule, what, lambda: self.handle.read(*arguments))
         data = self._bytes(rule, what, b"" if data is None else data)
         self._tell(self._model.read, size, data, before, self._seen())
@@ -236,9 +243,8 @@ class LiveBufferedEvent(LiveActor):
             lambda: self.handle.set_read_watermarks(low, high),
         )
 
-    def _mark_output(self, low: int) -> None:
+    def _mark_output(self, low: int, high: int = 0) -> None:
         self._tell(self._model.mark_output, low, self._seen())
-        high = _HIGH_OF_OUTPUT.get(self.name, 0)
         self._ask(
             self.rules.marks,
             f"set_write_watermarks({low}, {high})",

@@ -1,4 +1,4 @@
-"""The files of levent's events, with a peer at the other end of each."""
+"""Opens the channels of levent's events, with a peer at the other end of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from looptck.testing.channels import drain
 
 from .buffered import Seen
 
-# What the kernel is asked to hold on a narrow line; it takes a little more.
+# The kernel is asked to hold this many bytes on a narrow channel; it takes a little more.
 _NARROW = 2048
 
 # Carriage returns break lines in some loops, line feeds are written on purpose.
@@ -50,7 +50,7 @@ class BufferedChannel:
         return Seen(moved, self._left, takes)
 
     def send(self, data: bytes) -> bytes:
-        """Send *data*, or what the line takes of it; what that is."""
+        """Send as much of *data* as the channel takes, and return that."""
         sent = 0
         with suppress(BlockingIOError):
             while sent < len(data):

@@ -1,4 +1,4 @@
-"""An event of levent on stage, and the file that it shares with others or not."""
+"""Acts on one event of levent, and on the channel that it may share with others."""
 
 from __future__ import annotations
 
@@ -21,67 +21,67 @@ if TYPE_CHECKING:
 
 _EVTYPES = {Directions.READ: "r", Directions.WRITE: "w", Directions.BOTH: "rw"}
 
-# What a callback may do before it stops its event, so that it is called for certain.
-_HARMLESS = ("take", "take all", "send", "receive all")
+# A callback may take these steps and then stop its event; it is still called for certain.
+_HARMLESS = ("take", "take all", "take None", "send", "receive all")
 
 
 class EventChannel:
-    """A file that events are about, as it is and as the model knows it."""
+    """The channel of one or more events: its descriptors and its model."""
 
-    def __init__(self, name: str) -> None:
-        self.channel = ChannelState(Kind.PAIR)
+    def __init__(self, number: int) -> None:
+        self.state = ChannelState(Kind.PAIR)
         self.users: list[EventModel] = []
         self._channel = BufferedChannel(is_narrow=False)
-        self._sends = ByteSource(f"to {name}")
+        self._sends = ByteSource(f"to {number}")
 
     @property
     def number(self) -> int:
         return self._channel.near.fileno()
 
     def action_for(self, verb: str, counts: list[int]) -> Act:
-        channel = self.channel
+        state = self.state
         match verb:
-            case "send" | "send line" if channel.can_write():
-                return lambda: channel.write(len(self._channel.send(self._sends.take(counts[0]))))
-            case "receive all" if channel.can_drain():
+            case "send" | "send line" if state.can_write():
+                return lambda: state.write(len(self._channel.send(self._sends.take(counts[0]))))
+            case "receive all" if state.can_drain():
                 return self._drain
-            case "end" if channel.can_finish():
+            case "end" if state.can_finish():
                 return self._finish
-            case "leave" if channel.can_hang_up():
+            case "leave" if state.can_hang_up():
                 return self._hang_up
-            case "take" | "take all":
+            case "take" | "take all" | "take None":
                 return lambda: self._take(counts[0] if counts else 0)
-            case "stuff" if channel.can_fill():
-                return self._stuff
+            case "fill channel" if state.can_fill():
+                return self._fill
         return None
 
     def _drain(self) -> None:
         self._channel.receive(None)
-        self.channel.full = False
+        self.state.full = False
 
     def _finish(self) -> None:
         self._channel.end()
-        self.channel.ended = True
+        self.state.ended = True
 
     def _hang_up(self) -> None:
         self._channel.hang_up()
-        self.channel.hang_up()
+        self.state.hang_up()
 
     def _take(self, count: int) -> None:
-        taken = self.channel.read(count)
+        taken = self.state.read(count)
         with suppress(BlockingIOError, ConnectionResetError):
             self._channel.near.recv(taken or 1)
 
-    def _stuff(self) -> None:
+    def _fill(self) -> None:
         fill(PipeEnd(self.number))
-        self.channel.full = True
+        self.state.full = True
 
     def close(self) -> None:
         self._channel.close()
 
 
 class LiveEvent(LiveActor):
-    """An event."""
+    """One event that was made, and its model."""
 
     def __init__(
         self, runner: LeventRunner, name: str, actor: LeventActor, channel: EventChannel
@@ -89,7 +89,7 @@ class LiveEvent(LiveActor):
         super().__init__(runner, name)
         self._actor = actor
         self._channel = channel
-        self._model = EventModel(name, actor.directions, channel.channel)
+        self._model = EventModel(name, actor.directions, channel.state)
         channel.users.append(self._model)
         self._count = 0
 

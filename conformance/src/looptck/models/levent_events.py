@@ -1,6 +1,6 @@
-"""What one event of levent may do next.  Does no I/O.
+"""Models what one event of levent may do next.  This module does no I/O.
 
-Why the code is the way it is
+Why the code is as it is
 -----------------------------
 
 1. Whether an event stays active after a call is open.  So after one that
@@ -50,7 +50,7 @@ _BY_WAY = {
 
 
 class EventModel:
-    """One event."""
+    """Tells which calls of one event are allowed."""
 
     def __init__(self, name: str, directions: Directions, channel: ChannelState) -> None:
         self.name = name
@@ -91,7 +91,7 @@ class EventModel:
     # ---- what is asked of it
 
     def start(self, *, by_other: bool) -> None:
-        """It was started, in the callback of another one or not."""
+        """Note that the event was started; *by_other* in the callback of another event."""
         if by_other and self.active is not Active.YES:
             self.calls = 0  # it may be called again in this pass
         self._was_started_before |= self.active is not Active.NEW
@@ -120,7 +120,7 @@ class EventModel:
     def called(self, rule_of_end: str) -> None:
         """Its callback begins; by that rule not again in this call of `loop`.
 
-        Raises RefusedError.
+        Raises ViolationError.
         """
         what = f"{self.name} called"
         if self.rule_if_loop_waits:
@@ -153,7 +153,7 @@ class EventModel:
             raise ViolationError("levent.loop.howmany-zero", what, [f"{self.name} called"])
 
     def missing_call(self) -> ViolationError | None:
-        """What would be wrong if nothing came any more."""
+        """Return the violation that there is if nothing comes any more, or None."""
         if not self.is_due:
             return None
         rule = "levent.event.start" if self._was_started_before else _BY_WAY[self.directions]

@@ -1,4 +1,4 @@
-"""The author of scenarios of levent."""
+"""Generates scenarios of levent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .choices import Choices, Feature
 from .levent_scenario import EVENT, LeventActor, LeventScenario
 from .scenario import Call, Step, step
 
-# How steps are made, and how often in proportion to the others.
+# A weight, and the function that makes the step.
 _Choice = tuple[int, Callable[[], Step]]
 
 # Numbers of bytes: around the watermarks for the most part, and now and then
@@ -18,12 +18,12 @@ _Choice = tuple[int, Callable[[], Step]]
 _FEW = (1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 9)
 _MANY = (100, 1000, 4095, 4097, 20000)
 
-# More than a narrow line takes.
+# More bytes than a narrow channel takes.
 _TOO_MANY = (1000, 3000, 6000)
 
 
 class LeventGenerator:
-    """Writes for levent: buffered events, events, and the running of loops."""
+    """Generates buffered events, events, and the steps between runs of the loop."""
 
     def __init__(self, chooser: Choices, features: frozenset[Feature], *, is_virtual: bool) -> None:
         self.number, self.pick = chooser.number, chooser.pick
@@ -34,13 +34,13 @@ class LeventGenerator:
         )
         self._buffered = ["A", "B", "C"][:buffered]
         self._events = ["D", "E", "F"][:events]
-        # {name: whether its line takes a few bytes only}
+        # {name: whether its channel takes a few bytes only}
         self._narrow = {name: not self.number(0, 2) for name in self._buffered}
         # in a scenario of few bytes none is more than a handful
         self._sizes = _FEW if self.number(0, 3) else (*_FEW, *_MANY)
         self._marks = self._make_marks()
 
-    def write(self) -> LeventScenario:
+    def generate(self) -> LeventScenario:
         inner = self._swarm(self._inner())
         outer = self._swarm(self._outer())
         actors = {
@@ -56,19 +56,19 @@ class LeventGenerator:
                 steps.append(step("start", name))
         for _ in range(self._rounds):
             steps += [*self._some(outer, 4), *self._crowd(), self._turn()]
-            steps += [*self._flow(), *self._stories()]
+            steps += [*self._flow(), *self._sequences()]
         for name in self._buffered:
             steps += self._end(name)
             steps += [step("take all", name), step("receive all", name)]
         return LeventScenario("levent", actors, tuple(steps))
 
     def _end(self, name: str) -> list[Step]:
-        """How it comes to its end: as it is, or with the end of what its peer sends."""
-        directions = [[], [step("settle")]]
+        """End the scenario for *name*: with or without the end of what its peer sends."""
+        endings = [[], [step("settle")]]
         if Feature.END in self._features:
-            directions += [[step("end", name), step("settle")]]
-            directions += [[step("receive all", name), step("leave", name), step("settle")]]
-        return self.pick(directions)
+            endings += [[step("end", name), step("settle")]]
+            endings += [[step("receive all", name), step("leave", name), step("settle")]]
+        return self.pick(endings)
 
     # ---- actors
 
@@ -82,22 +82,24 @@ class LeventGenerator:
         return tuple(calls)
 
     def _usual(self, callback: Callback, name: str) -> list[Step]:
-        """What such a callback is for, more often than not."""
+        """Return the usual steps of *callback*, more often than not."""
         if callback is Callback.READ and self.number(0, 2):
-            return [self.pick([step("take all", name), step("take", self._size(), name)])]
+            return [self.pick([self._take_all(name), step("take", self._size(), name)])]
         if callback is Callback.WRITE and Feature.PUT in self._features and self.number(0, 1):
-            return [self._put(name)]
+            return [self._write(name)]
         return []
 
     def _event(self, name: str, inner: list[_Choice]) -> LeventActor:
         directions = [Directions.READ, Directions.READ]
         directions += [Directions.WRITE] * (Feature.EVENT_WRITE in self._features)
         directions += [Directions.BOTH] * (Feature.EVENT_BOTH in self._features)
-        line = ""
+        other = ""
         if Feature.SAME_FILE in self._features and not self.number(0, 3):
-            line = self.pick(self._events)
+            other = self.pick(self._events)
         calls = [(EVENT, self._event_call(name, inner)) for _ in range(self.number(0, 4))]
-        return LeventActor(self.pick(directions), "" if line == name else line, calls=tuple(calls))
+        return LeventActor(
+            self.pick(directions), "" if other == name else other, calls=tuple(calls)
+        )
 
     def _event_call(self, name: str, inner: list[_Choice]) -> Call:
         """More often than not it takes what came, and says whether it goes on."""
@@ -125,7 +127,7 @@ class LeventGenerator:
         return [self.pick(makers)() for _ in range(self.number(0, most))] if makers else []
 
     def _crowd(self) -> list[Step]:
-        """What comes before a turn, so that there is something to do in it."""
+        """Return steps before a turn that give the turn something to do."""
         steps = []
         for name in (*self._buffered, *self._events):
             if self.number(0, 3):
@@ -133,11 +135,11 @@ class LeventGenerator:
                 steps.append(self._line(name) if lines else step("send", name, self._size()))
         for name in self._buffered:
             if Feature.PUT in self._features and not self.number(0, 2):
-                steps.append(self._put(name))
+                steps.append(self._write(name))
         return steps
 
     def _flow(self) -> list[Step]:
-        """What lets the output of narrow lines go on, in parts and altogether."""
+        """Return steps that let the output of narrow channels go on, in parts or altogether."""
         steps = []
         for name, is_narrow in self._narrow.items():
             if is_narrow and Feature.PUT in self._features and self.number(0, 1):
@@ -146,18 +148,18 @@ class LeventGenerator:
                     steps += [self.pick([some, step("receive all", name)]), step("settle")]
         return steps
 
-    def _stories(self) -> list[Step]:
-        """What shows little unless it comes in a row."""
+    def _sequences(self) -> list[Step]:
+        """Return a sequence of steps that shows little unless it comes in a row."""
         if not self._buffered:
             return []
         name = self.pick(self._buffered)
-        story = self.number(0, 7)
-        if story == 0 and Feature.STOP in self._features:
-            between = [self._put(name)] if Feature.PUT in self._features else []
+        sequence = self.number(0, 7)
+        if sequence == 0 and Feature.STOP in self._features:
+            between = [self._write(name)] if Feature.PUT in self._features else []
             stops = [step("stop", name)] * self.pick([1, 1, 2])
             starts = [step("start", name), step("send", name, self._size()), step("settle")]
             return [*stops, *self.pick([between, [step("settle")]]), *starts]
-        if story == 1 and Feature.LINES in self._features:
+        if sequence == 1 and Feature.LINES in self._features:
             part = step("send", name, self._size())
             takes = [step("take line", name), step("take", self.pick((0, *_FEW)), name)]
             asks = [self.pick(takes) for _ in range(self.number(1, 3))]
@@ -173,17 +175,17 @@ class LeventGenerator:
         return step(self.pick(turns))
 
     def _inner(self) -> list[_Choice]:
-        """What callbacks may do."""
+        """Return the steps that callbacks may take."""
         choices: list[_Choice] = [
             (6, self._counted("take")),
-            (6, self._named("take all")),
+            (6, lambda: self._take_all(self._name())),
             (2, self._counted("send")),
             (2, self._named("start")),
         ]
         if self._buffered:
             choices += self._inner_of_buffered()
         if self._events:
-            choices += [(2, self._named("stuff")), (2, self._named("receive all"))]
+            choices += [(2, self._named("fill channel")), (2, self._named("receive all"))]
         if {Feature.STOP, Feature.EVENT_STOP} <= self._features:
             choices += [(3, self._named("stop"))]
         if {Feature.DELETE, Feature.EVENT_DELETE} <= self._features and not self.number(0, 4):
@@ -198,14 +200,14 @@ class LeventGenerator:
             choices += [(4, self._named("take line")), (2, lambda: self._line(self._name()))]
         if Feature.PUT in self._features:
             choices += [
-                (5, lambda: self._put(self.pick(self._buffered))),
+                (5, lambda: self._write(self.pick(self._buffered))),
                 (2, self._counted("receive")),
                 (1, self._named("receive all")),
             ]
         return choices
 
     def _outer(self) -> list[_Choice]:
-        """What is done between turns; more comes than in callbacks."""
+        """Return the steps between turns; more bytes come here than in callbacks."""
         more: list[_Choice] = [(8, self._counted("send")), (2, self._named("start"))]
         if Feature.LINES in self._features:
             more.append((3, lambda: self._line(self._name())))
@@ -245,18 +247,22 @@ class LeventGenerator:
         return self._mark_output_of(self.pick(self._buffered))
 
     def _mark_output_of(self, name: str) -> Step:
-        """Around what is left when a narrow line takes no more."""
-        if self._narrow[name]:
-            return step("mark output", name, self.pick([0, 2, 500, 2000, 4000]))
-        return step("mark output", name, self._low())
+        """Set a low watermark near the number of bytes left when a narrow channel is full."""
+        low = self.pick([0, 2, 500, 2000, 4000]) if self._narrow[name] else self._low()
+        if self.number(0, 2):
+            return step("mark output", name, low)
+        return step("mark output twice", name, low, max(low, 1))
 
-    def _put(self, name: str) -> Step:
+    def _write(self, name: str) -> Step:
         if self._narrow[name] and self.number(0, 1):
-            return step("put", self.pick(_TOO_MANY), name)
-        return step("put", self._size(), name)
+            return step("write to buffer", self.pick(_TOO_MANY), name)
+        return step("write to buffer", self._size(), name)
 
     def _line(self, name: str) -> Step:
         return step("send line", name, self.pick((0, 0, *self._sizes)))
+
+    def _take_all(self, name: str) -> Step:
+        return step(self.pick(["take all", "take all", "take None"]), name)
 
     def _counted(self, verb: str) -> Callable[[], Step]:
         if verb == "take":

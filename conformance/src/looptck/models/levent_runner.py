@@ -1,4 +1,4 @@
-"""Plays scenarios of levent."""
+"""Runs scenarios of levent."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .violation import ViolationError
 
 Ts = TypeVarTuple("Ts")
 
-# So many passes in which nothing moves show that nothing will, and in real
-# time they last so long in seconds.
+# This many passes in which nothing moves show that nothing will move; in real time
+# they last this long, in seconds.
 _STILL = 40
 _STILL_FOR = 0.4
 
-# So many more are made when nothing is expected, to see what should not come.
+# This many more passes are made when nothing is expected, to see calls that must not come.
 _MORE = 3
 
 # The rule of loop(1).
@@ -31,13 +31,13 @@ _WAITS = "levent.loop.howmany-positive"
 
 
 class BaseState:
-    """All that is on one base, as the model of what a call of `loop` may do."""
+    """The model of one base: it knows all actors that are on it."""
 
     def __init__(self) -> None:
         self.actors: dict[str, LiveActor] = {}
 
     def returned(self, now: float) -> None:
-        """What is demanded of a call of `loop` depends on how it was called."""
+        """Accept the return; the rules of a return depend on the arguments of `loop`."""
 
     def may_happen(self) -> list[str]:
         """The outcomes that are allowed now, for people."""
@@ -62,17 +62,17 @@ class LeventRunner(Runner[LeventScenario, BaseState]):
 
     def run_steps(self) -> None:
         self._base = self.ask("newbase()", self.entry.newbase, "levent.newbase")
-        for name, actor in self.scenario.actors.items():
-            live = self._state.actors[name] = self._make_actor(name, actor)
+        for number, (name, actor) in enumerate(self.scenario.actors.items(), 1):
+            live = self._state.actors[name] = self._make_actor(name, number, actor)
             live.make(self._base)
         super().run_steps()
 
-    def _make_actor(self, name: str, actor: LeventActor) -> LiveActor:
+    def _make_actor(self, name: str, number: int, actor: LeventActor) -> LiveActor:
         if actor.is_buffered:
-            return LiveBufferedEvent(self, name, actor)
-        owner = actor.line or name
+            return LiveBufferedEvent(self, name, number, actor)
+        owner = actor.shares_with or name
         if owner not in self._channels:
-            self._channels[owner] = EventChannel(owner)
+            self._channels[owner] = EventChannel(number)
         return LiveEvent(self, name, actor, self._channels[owner])
 
     # ---- steps
@@ -139,7 +139,7 @@ class LeventRunner(Runner[LeventScenario, BaseState]):
                 self.tell(lambda live: live.end_turn(is_served=is_served), live)
 
     def rule_when_hung(self) -> str:
-        """By what it does not call, where it waits for that and called nobody."""
+        """Return the rule of the call that is missing, if `loop(1)` waits and called nobody."""
         missing = [owed for live in self._actors if (owed := live.missing_call()) is not None]
         waits = self.rule_of_end == _WAITS and not self.calls
         return missing[0].rule if waits and missing else self.rule_of_return
@@ -164,7 +164,7 @@ class LeventRunner(Runner[LeventScenario, BaseState]):
     # ---- for the parts
 
     def look(self) -> None:
-        """Tell every model how things look.  Raises RefusedError."""
+        """Tell every model the state of its file; raise ViolationError."""
         for live in self._actors:
             live.look()
 
@@ -189,7 +189,7 @@ class LeventRunner(Runner[LeventScenario, BaseState]):
 
     @contextmanager
     def _broken_by(self, rule: str) -> Iterator[None]:
-        """What does not come back inside breaks *rule*."""
+        """While the block runs, a call that does not return breaks *rule*."""
         former, self.rule_of_return = self.rule_of_return, rule
         yield
         self.rule_of_return = former  # only if it came back

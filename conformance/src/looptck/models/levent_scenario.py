@@ -1,26 +1,25 @@
-"""Scenarios of levent, as data and as text.  Does no I/O.
+"""Scenarios of levent, as data and as text.  This module does no I/O.
 
-A scenario names its events, buffered or not, with what their callbacks do,
-call by call, and the steps that are taken from outside.  Each one has a line
-of its own, with a peer at the other end, unless it shares that of another
-event.  Written out:
+A scenario names its events, buffered or not, with the steps of each of their
+calls, and the steps that are taken from outside.  Each event has a channel of
+its own, with a peer at the other end, unless it shares that of another event.  Written out:
 
     levent
-    A: buffered event on a narrow line
+    A: buffered event on a narrow channel
         readcb: take 2 from A; stop B
         2 times readcb: take all from A
         errorcb: stop A
     B: buffered event
     C: event for read
         call: take all from C; start C
-    D: event for read and write on the line of C
+    D: event for read and write on the channel of C
     begin
     input of A: low 3, high 10
     start A
     peer of A sends 5
     pass until nothing moves
 
-A narrow line takes a few bytes and then no more.  A callback that is called
+A narrow channel takes a few bytes and then no more.  A callback that is called
 more often than its lines say does nothing.  A step that makes no sense where
 it stands (a stop of what is stopped) is passed over.
 """
@@ -32,8 +31,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .channel_state import Directions
-from .scenario import Call, NotAScenarioError, Step, read_call, read_step, split_at_begin
-from .story import Story
+from .scenario import (
+    BaseScenario,
+    Call,
+    NotAScenarioError,
+    Step,
+    read_call,
+    read_step,
+    split_at_begin,
+)
 
 # The one callback of an event that is not buffered.
 EVENT = "call"
@@ -46,12 +52,12 @@ _DIRECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class LeventActor:
-    """One event, and what its callbacks do."""
+    """One event, and the steps of its callbacks."""
 
     # what it waits for; a buffered event has no choice
     directions: Directions = Directions.NEITHER
-    # whose line it shares; its own if that is empty
-    line: str = ""
+    # the name of the event whose channel it shares, or empty
+    shares_with: str = ""
     is_narrow: bool = False
     # [(callback, what one of its calls does)], those of each in their order
     calls: tuple[tuple[str, Call], ...] = ()
@@ -61,7 +67,7 @@ class LeventActor:
         return self.directions is Directions.NEITHER
 
     def call(self, callback: str, count: int) -> tuple[Step, ...]:
-        """What the *count*-th call of *callback* does, counted from 1."""
+        """Return the steps of the *count*-th call of *callback*, counted from 1."""
         for whose, call in self.calls:
             if whose == callback:
                 if count <= call.times:
@@ -71,14 +77,14 @@ class LeventActor:
 
     def text(self) -> str:
         if self.is_buffered:
-            return "buffered event" + (" on a narrow line" if self.is_narrow else "")
-        line = f" on the line of {self.line}" if self.line else ""
-        return f"event for {self.directions.words()}{line}"
+            return "buffered event" + (" on a narrow channel" if self.is_narrow else "")
+        channel = f" on the channel of {self.shares_with}" if self.shares_with else ""
+        return f"event for {self.directions.words()}{channel}"
 
 
 @dataclass(frozen=True, slots=True)
-class LeventScenario(Story):
-    """A story of events, each on a line of its own or of another."""
+class LeventScenario(BaseScenario):
+    """Events, each on a channel of its own or of another."""
 
     actors: Mapping[str, LeventActor]
     steps: tuple[Step, ...]
@@ -96,9 +102,9 @@ class LeventScenario(Story):
 
 
 _NAME = "[A-Z][A-Za-z0-9]*"
-_BUFFERED = re.compile(rf"({_NAME}): buffered event( on a narrow line)?")
+_BUFFERED = re.compile(rf"({_NAME}): buffered event( on a narrow channel)?")
 _EVENT = re.compile(
-    rf"({_NAME}): event for (read and write|read|write)(?: on the line of ({_NAME}))?"
+    rf"({_NAME}): event for (read and write|read|write)(?: on the channel of ({_NAME}))?"
 )
 _CALL = re.compile(r"    (?:(\d+) times )?(readcb|writecb|errorcb|call): (.*)")
 

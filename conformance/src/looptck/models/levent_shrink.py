@@ -14,7 +14,7 @@ from .scenario import Call, Step
 T = TypeVar("T")
 
 # Verbs whose numbers may be 0.
-_MARKS = ("mark input", "mark output")
+_MARKS = ("mark input", "mark output", "mark output twice")
 
 
 def smaller_levent(scenario: LeventScenario) -> Iterator[LeventScenario]:
@@ -28,11 +28,11 @@ def smaller_levent(scenario: LeventScenario) -> Iterator[LeventScenario]:
         for simpler in _simpler(actor):
             yield replace(scenario, actors={**scenario.actors, name: simpler})
     yield from (lower for lower in _lower(scenario) if lower != scenario)
-    yield from _told_outside(scenario)
+    yield from _with_callback_outside(scenario)
 
 
 def _fewer(parts: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Without half of them, without a quarter, and so on down to one."""
+    """Yield *parts* without half of them, without a quarter, and so on down to one."""
     size = (len(parts) + 1) // 2
     while size:
         for at in range(len(parts) - size, -1, -size):
@@ -41,7 +41,7 @@ def _fewer(parts: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _without_actor(scenario: LeventScenario, name: str) -> LeventScenario:
-    """The same without the buffered event and all that is done to it."""
+    """Return *scenario* without the actor *name* and all steps about it."""
 
     def others(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         return tuple(each for each in steps if name not in each.args)
@@ -51,8 +51,8 @@ def _without_actor(scenario: LeventScenario, name: str) -> LeventScenario:
 
 
 def _simpler(actor: LeventActor) -> Iterator[LeventActor]:
-    if actor.line:
-        yield replace(actor, line="")
+    if actor.shares_with:
+        yield replace(actor, shares_with="")
     if actor.directions is Directions.BOTH:
         yield replace(actor, directions=Directions.READ)
     if actor.is_narrow:
@@ -74,7 +74,7 @@ def _simpler_calls(call: Call) -> Iterator[Call]:
 
 
 def _lower(scenario: LeventScenario) -> Iterator[LeventScenario]:
-    """With lower numbers: one of them wherever it stands, or in one place."""
+    """Yield scenarios with one lower number, everywhere or in one place."""
     inner = (call.do for actor in scenario.actors.values() for _, call in actor.calls)
     everywhere = list(chain(scenario.steps, *inner))
     for number in sorted({arg for each in everywhere for arg in each.args if _counts(arg)}):
@@ -98,7 +98,7 @@ def _below(number: int | str) -> list[int]:
 
 
 def _with(steps: tuple[Step, ...], number: int | str, lower: int) -> tuple[Step, ...]:
-    """The same with *lower* in place of *number*, where it may stand."""
+    """Return *steps* with *lower* in place of *number*, where 0 is allowed or not needed."""
     return tuple(
         replace(each, args=tuple(lower if arg == number else arg for arg in each.args))
         if lower or each.verb in _MARKS
@@ -107,8 +107,8 @@ def _with(steps: tuple[Step, ...], number: int | str, lower: int) -> tuple[Step,
     )
 
 
-def _told_outside(scenario: LeventScenario) -> Iterator[LeventScenario]:
-    """With what a callback does done from outside."""
+def _with_callback_outside(scenario: LeventScenario) -> Iterator[LeventScenario]:
+    """Yield scenarios in which the steps of one callback are taken from outside."""
     for name, actor in scenario.actors.items():
         for at, (_, call) in enumerate(actor.calls):
             calls = actor.calls[:at] + actor.calls[at + 1 :]
@@ -121,7 +121,7 @@ def _told_outside(scenario: LeventScenario) -> Iterator[LeventScenario]:
 def _each_steps(
     scenario: LeventScenario, change: Callable[[tuple[Step, ...]], tuple[Step, ...]]
 ) -> LeventScenario:
-    """The same with the steps changed, inside of callbacks and outside."""
+    """Return *scenario* with *change* applied to all steps, inside and outside of callbacks."""
     actors = {
         name: replace(
             actor,

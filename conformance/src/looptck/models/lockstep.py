@@ -1,10 +1,10 @@
-"""Plays a scenario on a loop and on the model in lockstep.
+"""Runs a scenario on a loop and on the model in lockstep.
 
 Only the functions of the profile are used.  The callbacks do what the
 scenario says and nothing else, so that a conforming loop can differ from
 another only where the rules leave it free; there the model allows both.
 
-The first thing that the model refuses ends the play.
+The first action that the model refuses ends the run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PATIENCE = 2.0
 # Nothing that a scenario asks for makes so many calls.
 MOST_CALLS = 400
 
-# Of calls that are the same so many are shown one by one.
+# Equal calls in a row are shown one by one up to this number.
 _SHOWN = 3
 
 
@@ -54,7 +54,7 @@ def timing(profile: str, *, is_virtual: bool) -> Timing:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a loop did that the model refuses."""
+    """An action of a loop that the model does not allow."""
 
     scenario: AnyScenario
     rule: str
@@ -64,15 +64,15 @@ class Difference:
     timeline: tuple[tuple[float, int, str], ...]
 
     def text(self) -> str:
-        open_channels = ["the scenario:", *indented(self.scenario.text().splitlines())]
-        open_channels += ["", "what happened (time in units):"]
-        open_channels += self._moments()
-        open_channels += ["", "expected one of:", *indented(self.expected)]
-        open_channels += ["happened:", f"    {self.happened}", f"rule: {self.rule}"]
-        return "\n".join(open_channels)
+        lines = ["the scenario:", *indented(self.scenario.text().splitlines())]
+        lines += ["", "what happened (time in units):"]
+        lines += self._moments()
+        lines += ["", "expected one of:", *indented(self.expected)]
+        lines += ["happened:", f"    {self.happened}", f"rule: {self.rule}"]
+        return "\n".join(lines)
 
     def _moments(self) -> Iterator[str]:
-        """The time line, with what comes again and again told once."""
+        """Yield the time line, with equal entries in a row shortened."""
         for (depth, what), same in groupby(self.timeline, key=itemgetter(1, 2)):
             times = [time for time, _, _ in same]
             for time in times if len(times) <= _SHOWN + 1 else times[:_SHOWN]:
@@ -82,13 +82,13 @@ class Difference:
                 yield f"  {times[-1]:7.2f}  {'  ' * depth}... and {more} times more"
 
 
-def indented(open_channels: list[str] | tuple[str, ...]) -> list[str]:
-    return [f"    {opened}" for opened in open_channels]
+def indented(lines: list[str] | tuple[str, ...]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a play went."""
+    """The result of one run."""
 
     # steps taken, calls made and returns seen
     steps: int
@@ -97,7 +97,7 @@ class RunResult:
 
 
 class RunEnded(BaseException):
-    """The play has ended; nothing more is to be learned."""
+    """The run has ended early, because it differed or failed."""
 
 
 class HangDetected(BaseException):
@@ -109,10 +109,10 @@ class Refused(Exception):  # noqa: N818  # a finding, not an error
 
 
 class Model(Protocol):
-    """What is told of the end of what runs callbacks."""
+    """A model that is told when a call that runs callbacks returns."""
 
     def returned(self, now: float) -> None:
-        """The call came back.  Raises RefusedError."""
+        """The call came back.  Raises ViolationError."""
 
     def may_happen(self) -> list[str]:
         """The outcomes that are allowed now, for people."""
@@ -123,7 +123,7 @@ M = TypeVar("M", bound=Model)
 
 
 class Runner(ABC, Generic[S, M]):
-    """What the plays of all profiles have in common."""
+    """Runs a scenario; each profile has a subclass."""
 
     # the rule that is broken by not coming back, or by raising
     rule_of_return = ""
@@ -183,7 +183,10 @@ class Runner(ABC, Generic[S, M]):
 
     @abstractmethod
     def action_for(self, each: Step, inside: Any) -> Callable[[], object] | None:
-        """What to do for a step, inside the callback of somebody; None where it makes no sense."""
+        """Return the action for a step, or None where it makes no sense.
+
+        *inside* is the actor whose callback takes the step, if there is one.
+        """
 
     def rule_when_hung(self) -> str:
         """The rule that is broken by not coming back from where it is."""
@@ -240,7 +243,7 @@ class Runner(ABC, Generic[S, M]):
             self.differ(ViolationError(rule, raised, [f"{what} does not raise"]))
 
     def differ(self, refused: ViolationError) -> NoReturn:
-        """The play ends with this."""
+        """End the run with this difference."""
         if self._difference is None:
             self.note(f"-> {refused.happened}")
             self._difference = Difference(
@@ -318,7 +321,7 @@ class Runner(ABC, Generic[S, M]):
 
 @contextmanager
 def alarm(seconds: float) -> Iterator[None]:
-    """Raises TooLong inside when *seconds* have passed, as far as Python can."""
+    """Raise HangDetected in the block when *seconds* have passed, as far as Python can."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

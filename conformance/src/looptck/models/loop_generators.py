@@ -1,4 +1,4 @@
-"""Authors of scenarios about loops: luaevent and luahop."""
+"""Generates scenarios of luaevent and LuaHop."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _TIMERS = (Role.TIMER, Role.TIMEOUT, Role.INTERVAL)
 
 _NAMES = ("A", "B", "C", "D", "E")
 
-# How steps are made, and how often in proportion to the others.
+# A weight, and the function that makes the steps.
 _Choice = tuple[int, Callable[[], list[Step]]]
 
 
 class _LoopGenerator(ABC):
-    """What both profiles have in common."""
+    """The choices that both profiles share."""
 
-    # how an actor comes on stage
+    # the verb that makes an actor
     enters = ""
 
     def __init__(self, chooser: Choices, features: frozenset[Feature], *, is_virtual: bool) -> None:
@@ -36,7 +36,7 @@ class _LoopGenerator(ABC):
         # the length of all times, where many things are to come at once
         self.only_length = self.number(1, self.longest) if self.number(0, 3) == 0 else 0
         self.has_two_loops = Feature.TWO_LOOPS in features and self.number(0, 4) == 0
-        # {actor: what it is}, and {actor: the wire that it is on, if it is on any}
+        # {actor: what it is}, and {actor: the channel that it is on, if it is on any}
         self.roles = {name: self.role() for name in self.names}
         on_channel = [name for name, role in self.roles.items() if role not in _TIMERS]
         self.homes = {
@@ -46,14 +46,14 @@ class _LoopGenerator(ABC):
 
     @abstractmethod
     def role(self) -> Role:
-        """What the next actor is."""
+        """Return the role of the next actor."""
 
     @abstractmethod
-    def write(self) -> Scenario:
+    def generate(self) -> Scenario:
         """A scenario of the profile."""
 
     def some(self, choices: list[_Choice], most: int) -> list[Step]:
-        """What *most* choices by their weights give, or less."""
+        """Return the steps of up to *most* choices, taken by their weights."""
         makers = [make for weight, make in choices for _ in range(weight)]
         if not makers:
             return []
@@ -73,7 +73,7 @@ class _LoopGenerator(ABC):
         return [(weight * self.pick([0, 1, 1, 4]), make) for weight, make in [*world, *others]]
 
     def crowd(self) -> list[Step]:
-        """What comes before a turn, so that there is much to do in it."""
+        """Return steps before a turn that give the turn much to do."""
         if not self.is_crowded:
             return []
         late = [step("pass", self.length())] if self.number(0, 1) else []
@@ -127,7 +127,7 @@ class _LoopGenerator(ABC):
         return steps
 
     def does(self, inner: list[_Choice], channel: int) -> tuple[Step, ...]:
-        """What a callback does; more often than not it first reads what came."""
+        """Return the steps of a callback; more often than not it first reads what came."""
         do = self.some(inner, self.pick([0, 1, 2, 3]))
         if channel and (how := self.number(0, 2)):
             do.insert(0, step("read", 1, channel) if how == 1 else step("read all", channel))
@@ -141,7 +141,7 @@ class _LoopGenerator(ABC):
 
 
 class LuaeventGenerator(_LoopGenerator):
-    """Writes for luaevent: events, timers, and the running of loops."""
+    """Generates events, timers, and the steps between runs of loops."""
 
     enters = "add"
 
@@ -149,12 +149,12 @@ class LuaeventGenerator(_LoopGenerator):
         return self.pick([Role.EVENT, Role.EVENT, Role.EVENT, Role.TIMER])
 
     def _part_events(self) -> None:
-        """Where two events cannot share a descriptor, each has its own."""
+        """Give each event its own channel, if two cannot share a descriptor."""
         if Feature.SAME_CHANNEL not in self.features:
             self.homes = {name: at for at, name in enumerate(self.homes, 1)}
             self.channels += [Kind.PAIR] * (len(self.homes) - len(self.channels))
 
-    def write(self) -> Scenario:
+    def generate(self) -> Scenario:
         self._part_events()
         inner = self._inner()
         actors = {name: self._actor(name, inner) for name in self.names}
@@ -168,7 +168,7 @@ class LuaeventGenerator(_LoopGenerator):
         return Scenario("luaevent", tuple(self.channels), actors, tuple(steps))
 
     def _inner(self) -> list[_Choice]:
-        """What callbacks may do."""
+        """Return the steps that callbacks may take."""
         choices = [(3, self.one("add", self.name)), (5, self.one("close", self.name))]
         if Feature.DROP in self.features:
             choices += [(1, self.one("drop", self.name))]
@@ -184,9 +184,17 @@ class LuaeventGenerator(_LoopGenerator):
     def _actor(self, name: str, inner: list[_Choice]) -> Actor:
         loop = self.loop()
         after = self.length()
+        is_method, passes_none = not self.number(0, 2), not self.number(0, 2)
         if self.roles[name] is Role.TIMER:
             calls = self.calls(lambda: self._call(inner, ["same", "same", "leave"], 0))
-            return Actor(Role.TIMER, after=after, loop=loop, calls=calls)
+            return Actor(
+                Role.TIMER,
+                after=after,
+                loop=loop,
+                calls=calls,
+                is_method=is_method,
+                passes_none=passes_none,
+            )
         channel = self.homes[name]
         flags = ["same", "same", "same", "leave"]
         if Feature.CHANGE in self.features and self.channels[channel - 1] is Kind.PAIR:
@@ -194,7 +202,16 @@ class LuaeventGenerator(_LoopGenerator):
             flags += ["read and write"] * 2 if Feature.BOTH_DIRECTIONS in self.features else []
         calls = self.calls(lambda: self._call(inner, flags, channel))
         timeout = after if self.number(0, 1) else None
-        return Actor(Role.EVENT, channel, self._way(channel), timeout, loop, calls=calls)
+        return Actor(
+            Role.EVENT,
+            channel,
+            self._directions(channel),
+            timeout,
+            loop,
+            calls=calls,
+            is_method=is_method,
+            passes_none=passes_none,
+        )
 
     def _call(self, inner: list[_Choice], flags: list[str], channel: int) -> Call:
         timeout = None
@@ -202,7 +219,7 @@ class LuaeventGenerator(_LoopGenerator):
             timeout = self.length()
         return Call(self.does(inner, channel), Answer(self.pick(flags), timeout), self.times())
 
-    def _way(self, channel: int) -> Directions:
+    def _directions(self, channel: int) -> Directions:
         kind = self.channels[channel - 1]
         if kind is not Kind.PAIR:
             return Directions.WRITE if kind is Kind.SINK else Directions.READ
@@ -211,7 +228,7 @@ class LuaeventGenerator(_LoopGenerator):
 
 
 class LuahopGenerator(_LoopGenerator):
-    """Writes for luahop: listeners, timeouts, intervals, and polls."""
+    """Generates listeners, timeouts, intervals, and polls."""
 
     enters = "set"
 
@@ -221,7 +238,7 @@ class LuahopGenerator(_LoopGenerator):
             roles.append(Role.INTERVAL)
         return self.pick(roles)
 
-    def write(self) -> Scenario:
+    def generate(self) -> Scenario:
         inner = self._inner()
         actors = {name: self._actor(name, inner) for name in self.names}
         steps = [step("set", name) for name in self.names if self.number(0, 3)]
@@ -243,7 +260,7 @@ class LuahopGenerator(_LoopGenerator):
         return step("poll", self.loop())
 
     def _inner(self) -> list[_Choice]:
-        """What callbacks, and the steps between polls, may do."""
+        """Return the steps that callbacks may take, and that come between polls."""
         choices = [(6, self.one("set", self.name))]
         listeners = list(self.homes)
         timers = [name for name in self.names if name not in self.homes]
@@ -274,7 +291,8 @@ class LuahopGenerator(_LoopGenerator):
             role = Role.WRITER if kind is Kind.SINK else Role.READER
         directions = Directions.READ if role is Role.READER else Directions.WRITE
         calls = self.calls(lambda: self._call(inner, channel))
-        return Actor(role, channel, directions, None, loop, calls=calls)
+        reuses = not self.number(0, 2)
+        return Actor(role, channel, directions, None, loop, reuses_callback=reuses, calls=calls)
 
     def _call(self, inner: list[_Choice], channel: int) -> Call:
         return Call(self.does(inner, channel), None, self.times())

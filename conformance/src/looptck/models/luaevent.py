@@ -1,9 +1,9 @@
-"""What one base of luaevent may do next.  Does no I/O, reads no clock.
+"""Models what one base of luaevent may do next.  It does no I/O and reads no clock.
 
 The model is told what was asked of a base and what the base did, in order and
 with the time of each, and refuses what no conforming loop can have done.
 
-Why the code is the way it is
+Why the code is as it is
 -----------------------------
 
 1. Turns cannot be seen from outside; only calls can.  So the model keeps the
@@ -37,7 +37,7 @@ from .violation import ViolationError
 # starved.  Rules promise no turn; a fair loop of any kind is far below.
 _STARVED = 10
 
-# How far past its deadline a timeout may sleep, in units.  No rule of
+# A timeout may sleep this far past its deadline, in units.  No rule of
 # luaevent bounds it; a loop that sleeps longer waits for something else.
 _OVERSLEPT = 2.5
 
@@ -67,7 +67,7 @@ class Gone(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What a callback was given: directions, EV_TIMEOUT, and whatever else."""
+    """The flags that a callback was given: directions, EV_TIMEOUT, and unknown ones."""
 
     directions: Directions = Directions.NEITHER
     timeout: bool = False
@@ -82,7 +82,7 @@ class Flags:
 
 @dataclass(eq=False, slots=True)
 class Event:
-    """One event that was added."""
+    """One event that was added to the base."""
 
     name: str
     channel: ChannelState | None
@@ -121,7 +121,7 @@ class Event:
         return self.gone is None and self.fading is None
 
     def readiness(self) -> Readiness:
-        """Of the directions that it is registered for."""
+        """The readiness of the directions that the event is registered for."""
         if self.channel is None:
             return NOT_READY
         now = self.channel.readiness()
@@ -142,7 +142,7 @@ class Boundary:
 
 
 class LuaeventModel:
-    """One base."""
+    """Tells which calls and returns of one base are allowed."""
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
@@ -192,7 +192,7 @@ class LuaeventModel:
                 event.gone = Gone.DROPPED
 
     def collected(self, event: Event) -> None:
-        """What was dropped is gone for certain."""
+        """Note that a dropped event is gone for certain."""
         event.gone = event.gone or Gone.DROPPED
 
     def close_base(self) -> None:
@@ -215,7 +215,7 @@ class LuaeventModel:
     # ---- what the base does
 
     def called(self, event: Event, flags: Flags, now: float) -> None:
-        """The callback of *event* begins.  Raises RefusedError."""
+        """The callback of *event* begins.  Raises ViolationError."""
         what = f"{event.name} called with {flags.words()}"
         if not self.is_running:
             rule = event.gone.rule if event.gone else "luaevent.addevent.adds"
@@ -264,7 +264,8 @@ class LuaeventModel:
             event.gone = Gone.LEFT
             return
         if answer.directions is not None:
-            rule = f"luaevent.callback.output-{'narrow' if event.directions is Directions.BOTH else 'change'}"
+            is_both = event.directions is Directions.BOTH
+            rule = f"luaevent.callback.output-{'narrow' if is_both else 'change'}"
             for directions in event.directions & ~answer.directions:
                 event.given_up[directions] = rule
             event.has_changed |= answer.directions is not event.directions
@@ -294,7 +295,7 @@ class LuaeventModel:
         return max(self._boundaries[-1].time, event.earliest if flags.timeout else -inf)
 
     def returned(self, now: float) -> None:
-        """`loop()` returns.  Raises RefusedError."""
+        """`loop()` returns.  Raises ViolationError."""
         left = [event.name for event in self._live() if event.is_needed]
         if left:
             raise self._no(

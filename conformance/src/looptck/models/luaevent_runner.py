@@ -1,4 +1,4 @@
-"""Plays scenarios of luaevent."""
+"""Runs scenarios of luaevent."""
 
 from __future__ import annotations
 
@@ -17,15 +17,11 @@ from .luaevent import Flags, LuaeventModel
 from .scenario import Actor, Answer, Role, Scenario
 from .violation import ViolationError
 
-# How long a guard waits before it says for the first time that nothing comes.
+# A guard waits this many units before it first finds that nothing comes.
 _GUARD_UNITS = 3
 
-_GUARD = "Guard"
-
-
-# Hidden in the text of a scenario: other ways to say the same, by name.
-_WITH_ALL_ARGUMENTS = ("B", "D")
-_WITH_A_METHOD = ("A", "D")
+# No actor of a scenario can have this name.
+_GUARD = "the guard"
 
 
 class _Only:
@@ -47,7 +43,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
 
     def __init__(self, scenario: Scenario, subject: Subject, patience: float) -> None:
         super().__init__(scenario, subject, patience)
-        # {name: who played it last}
+        # {name: the actor that was made last under that name}
         self._live: dict[str, LiveActor] = {}
         self._all: list[LiveActor] = []
         self._guards: dict[int, LiveActor] = {}
@@ -101,7 +97,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         channel = self.channels.get(actor.channel)
         fd = None if channel is None else self.open_channels[actor.channel].near
         flags = self._number_of(actor.directions) if channel else self.entry.EV_TIMEOUT
-        left_out = timeout is None and name not in _WITH_ALL_ARGUMENTS
+        left_out = timeout is None and not actor.passes_none
         arguments = (fd, flags, callback) if left_out else (fd, flags, callback, timeout)
         before = self.now()
         live.handle = self.ask(
@@ -163,7 +159,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         self._guards.pop(number, None)
 
     def _loop_closed(self, number: int) -> None:
-        """What a closed base does is open, but it calls nobody."""
+        """Run the loop of a closed base, which may do anything but call somebody."""
         with suppress(Exception):
             self.loops[number].loop()
         if self._difference is not None or self._fault is not None:
@@ -186,7 +182,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         return Answer("leave")
 
     def _see_to_guard(self, number: int) -> None:
-        """One is there if the loop needs it, and keeps no loop that has nothing else left."""
+        """Set a guard if the loop needs one; close it if the loop has nothing else left."""
         model, guard = self.models[number], self._guards.get(number)
         if model.is_stuck:
             self._set_guard(number)
@@ -197,8 +193,8 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
     # ---- callbacks
 
     def _callback(self, live: LiveActor) -> Callable[[Any], Any]:
-        """A function, or a method of an object that only the loop knows."""
-        if live.name in _WITH_A_METHOD:
+        """Return a function, or a method of an object that only the loop refers to."""
+        if live.actor.is_method:
             only = _Only(self._called, live)
             live.callback = weakref.ref(only)
             return only.callback
@@ -237,7 +233,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         return call.answer or Answer()
 
     def _as_value(self, live: LiveActor, answer: Answer, registered: Directions) -> Any:
-        """What the callback returns: flags, or flags and a timeout."""
+        """Return the value of *answer*: flags, or flags and a timeout."""
         if answer.flags == "leave":
             flags = self.entry.LEAVE
         elif not live.actor.channel:
@@ -246,8 +242,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
             flags = self._number_of(answer.directions or registered)
         if answer.timeout is not None:
             return flags, answer.timeout * self.timing.unit
-        # both are ways to give no timeout
-        return (flags, None) if live.name in _WITH_ALL_ARGUMENTS else flags
+        return (flags, None) if live.actor.passes_none else flags
 
     def _number_of(self, directions: Directions) -> int:
         read = self.entry.EV_READ if Directions.READ in directions else 0

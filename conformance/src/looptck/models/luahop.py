@@ -1,9 +1,9 @@
-"""What one loop of LuaHop may do next.  Does no I/O, reads no clock.
+"""Models what one loop of LuaHop may do next.  It does no I/O and reads no clock.
 
 The model is told what was asked of a loop and what the loop did, in order and
 with the time of each, and refuses what no conforming loop can have done.
 
-Why the code is the way it is
+Why the code is as it is
 -----------------------------
 
 1. One `poll` is one turn.  What was registered inside it may, if its
@@ -38,10 +38,10 @@ _STARVED = 10
 # A loop may look at its descriptors more than once in one poll, not for ever.
 _MOST_IN_ONE_POLL = 3
 
-# So many timers that a poll set and ran itself are a poll that does not return.
+# A poll that sets and runs this many timers itself does not return.
 _MOST_SET_AND_RUN = 20
 
-# So many polls in a row may return for nothing, without letting time pass, while
+# This many polls in a row may return for nothing, without letting time pass, while
 # there is work.  On the machine's clock time passes anyway, and nobody counts.
 EMPTY_POLLS = 500
 
@@ -65,7 +65,7 @@ class Listener:
     called_in: int = -1
     called_often: int = 0
     calls: int = 0
-    # the life of the wire: which of the files that had its number is listened to
+    # the life of the channel: which of the files that had its number is listened to
     life: int = 0
     # the count of serving polls since which it is ready and not served
     ready_since: int | None = None
@@ -114,17 +114,17 @@ class Boundary:
 
 
 class LuahopModel:
-    """One loop."""
+    """Tells which calls and returns of one loop are allowed."""
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
-        # {(wire, direction): who listens}
+        # {(channel, direction): the listener}
         self._listeners: dict[tuple[ChannelState, Directions], Listener] = {}
         self._timers: list[Timer] = []
         self.is_polling = False
         self._inside: Listener | Timer | None = None
         self._boundaries: list[Boundary] = []
-        # {(wire, life, direction): the boundary after the last call for it}
+        # {(channel, life, direction): the boundary after the last call for it}
         self._told: dict[tuple[ChannelState, int, Directions], int] = {}
         self._number = 0
         self._poll = 0
@@ -215,7 +215,7 @@ class LuahopModel:
     # ---- what the loop does
 
     def called(self, whose: Listener | Timer, now: float) -> None:
-        """The callback of *whose* begins.  Raises RefusedError."""
+        """The callback of *whose* begins.  Raises ViolationError."""
         what = f"{whose.name} called"
         if not self.is_polling:
             rule = "luahop.timer.only-in-poll"
@@ -274,7 +274,7 @@ class LuahopModel:
         timer.due_since = None
 
     def returned(self, now: float) -> None:
-        """`poll` returns.  Raises RefusedError."""
+        """`poll` returns.  Raises ViolationError."""
         self._check_wait(now, must_return=True)
         if self._called_in_poll:
             self._served += 1
@@ -369,7 +369,7 @@ class LuahopModel:
                 if ready.surely and not listener.gone and listener.called_in != self._poll:
                     raise self._no(
                         _missed(listener),
-                        f"it waited {units(slept, self._timing)} although the wire of "
+                        f"it waited {units(slept, self._timing)} although the channel of "
                         f"{listener.name} was ready to {listener.directions.words()}",
                     )
         for timer in self._live():
@@ -409,7 +409,7 @@ class LuahopModel:
                 rule = "fd-reuse-same-poll"
             raise self._no(
                 f"luahop.listener.{rule}",
-                f"{what}, although its wire is not ready to {listener.directions.words()}",
+                f"{what}, although its channel is not ready to {listener.directions.words()}",
             )
 
     def _check_due(self, timer: Timer, what: str, now: float) -> None:
@@ -444,7 +444,7 @@ class LuahopModel:
             if listener is not served and since is not None and self._served - since > _STARVED:
                 raise self._no(
                     _missed(listener),
-                    f"{served.name} called again, although the wire of {listener.name} is ready "
+                    f"{served.name} called again, although the channel of {listener.name} is ready "
                     f"and was passed over in {self._served - since} polls",
                 )
         for timer in self._live():

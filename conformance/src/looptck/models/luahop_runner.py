@@ -1,4 +1,4 @@
-"""Plays scenarios of LuaHop."""
+"""Runs scenarios of LuaHop."""
 
 from __future__ import annotations
 
@@ -22,12 +22,9 @@ from .violation import ViolationError
 _MASKS = {Directions.READ: "r", Directions.WRITE: "w"}
 
 
-# How long polls may return for nothing while there is work, in seconds of the
+# Polls may return for nothing this long while there is work, in seconds of the
 # machine's clock: far longer than what a scenario waits for.
 _LONGEST = 1.0
-
-# Hidden in the text of a scenario: two ways to have a callback, by name.
-_WITH_A_CALLBACK_OF_THEIR_OWN = ("B", "D")
 
 
 class _Only:
@@ -113,16 +110,18 @@ class LuahopRunner(ChannelRunner[LuahopModel]):
         self._live[name] = live
 
     def _listener_for(self, name: str, actor: Actor) -> tuple[LiveActor, Callable[[], None]]:
-        """Who listens, and the callback: some use one for all their times on stage.
+        """Return the actor that listens and its callback.
 
-        The others use a method of an object that only the loop knows.
+        An actor that reuses its callback passes one function each time that it
+        is set.  Another one passes a method of a new object, to which only the
+        loop refers.
         """
         if name in self._own and self._own[name][0].modelled.gone:
             self._times[name] += 1
             return self._own[name]
         live = self._new_live_actor(name, actor)
         self._all.append(live)
-        if name in _WITH_A_CALLBACK_OF_THEIR_OWN:
+        if actor.reuses_callback:
             return self._own.setdefault(name, (live, self._callback(live)))
         only = _Only(self._called, live)
         live.callback = weakref.ref(only)

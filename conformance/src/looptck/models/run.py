@@ -1,4 +1,4 @@
-"""Plays a scenario once, on a fresh loop of an implementation."""
+"""Runs a scenario once, on a fresh loop of an implementation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .luaevent_runner import LuaeventRunner
 from .luahop_runner import LuahopRunner
 from .parse import AnyScenario
 
-# {profile: who plays it}
+# {profile: its runner}
 _RUNNERS: dict[str, Callable[[Any, Subject, float], Runner[Any, Any]]] = {
     "luaevent": LuaeventRunner,
     "luahop": LuahopRunner,
@@ -29,15 +29,15 @@ def run_scenario(
     *,
     patience: float = PATIENCE,
 ) -> RunResult:
-    """Play *scenario* once, on a fresh loop."""
+    """Run *scenario* once, on a fresh loop of *variant*."""
     return run_scenario_on(scenario, Subject(implementation, variant), patience=patience)
 
 
 def run_scenario_on(
     scenario: AnyScenario, subject: Subject, *, patience: float = PATIENCE
 ) -> RunResult:
-    """Play *scenario* once, on a fresh loop from *bench*."""
+    """Run *scenario* once, on a fresh loop of *subject*."""
     return _RUNNERS[scenario.profile](scenario, subject, patience).run()
 
 
-__all__ = ["PATIENCE", "Difference", "RunResult", "play", "play_on"]
+__all__ = ["PATIENCE", "Difference", "RunResult", "run_scenario", "run_scenario_on"]

@@ -60,7 +60,7 @@ def _without_one(steps: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
 
 
 def _without_actor(scenario: Scenario, name: str) -> Scenario:
-    """The same without the actor and all that is done to it."""
+    """Return *scenario* without the actor *name* and all steps about it."""
 
     def others(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         return tuple(each for each in steps if name not in each.args)
@@ -75,26 +75,26 @@ def _without_actor(scenario: Scenario, name: str) -> Scenario:
     return replace(scenario, actors=actors, steps=others(scenario.steps))
 
 
-def _wires_of(step: Step) -> list[int]:
-    """The wire that the step is about, if any, by its place among the arguments."""
+def _channels_of(step: Step) -> list[int]:
+    """Return the number of the channel that *step* is about, if there is one."""
     template = VERBS[step.verb]
-    return [int(step.args[-1])] if "{w}" in template else []
+    return [int(step.args[-1])] if "{c}" in template else []
 
 
 def _uses(scenario: Scenario, channel: int) -> bool:
     if any(actor.channel == channel for actor in scenario.actors.values()):
         return True
     inner = (each for actor in scenario.actors.values() for call in actor.calls for each in call.do)
-    return any(channel in _wires_of(each) for each in (*scenario.steps, *inner))
+    return any(channel in _channels_of(each) for each in (*scenario.steps, *inner))
 
 
 def _without_channel(scenario: Scenario, number: int) -> Scenario:
-    """The same without a wire that nobody uses; the later ones are renumbered."""
+    """Return *scenario* without the unused channel *number*; later ones are renumbered."""
 
     def renumbered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         return tuple(
             replace(each, args=(*each.args[:-1], int(each.args[-1]) - 1))
-            if any(channel > number for channel in _wires_of(each))
+            if any(channel > number for channel in _channels_of(each))
             else each
             for each in steps
         )
@@ -117,6 +117,12 @@ def _simpler(actor: Actor) -> Iterator[Actor]:
         yield replace(actor, calls=calls[:at] + calls[at + 1 :])
         for call in _simpler_calls(calls[at]):
             yield replace(actor, calls=(*calls[:at], call, *calls[at + 1 :]))
+    if actor.is_method:
+        yield replace(actor, is_method=False)
+    if actor.passes_none:
+        yield replace(actor, passes_none=False)
+    if actor.reuses_callback:
+        yield replace(actor, reuses_callback=False)
     if actor.loop != 1:
         yield replace(actor, loop=1)
     if actor.after is not None:

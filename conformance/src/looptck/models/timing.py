@@ -1,4 +1,4 @@
-"""What the models take for granted about time."""
+"""Holds the assumptions of the models about time."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ViolationError(Exception):
-    """What happened may not happen: *rule* forbids it.
+    """A loop did something that *rule* forbids.
 
     *expected* lists what might have happened in its place.
     """

@@ -1,1 +1,1 @@
-"""What the tests of the suite are written with.  Nothing here knows a rule."""
+"""Tools that the tests of the suite use.  No module here knows a rule."""

@@ -1,9 +1,9 @@
-"""Stalls: the output of a bufferevent is held up with a known number of bytes left.
+"""Blocks the output of a bufferevent with a known number of bytes left in it.
 
-A narrow way is filled, more is added to the output than it will take, and then
-the peer takes just so much that one send goes through.  How much a send takes
-then is tried out beforehand.  A loop that sends in smaller portions is left
-with another number, so a test goes by `OwnedBufferEvent.left`.
+The test fills a narrow channel and adds more to the output than the channel
+takes.  Then the peer takes as much as lets one send through, which the test has
+tried out before.  A loop that sends in smaller portions keeps another number of
+bytes, so a test reads `OwnedBufferEvent.output_length`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from .bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script, fla
 from .channels import Channels, fill
 from .payload import payload
 
-# What the peer takes at a time: not more than one portion of what filled the way.
+# The number of bytes that the peer takes at a time: less than one portion of the filling.
 _LITTLE = 512
 
 
 class BlockedWriter:
-    """A bufferevent with a stuffed way, and the levels at which write was called."""
+    """A bufferevent on a filled channel, and the levels at which write was called."""
 
     def __init__(self, driver: BufferEventDriver, channels: Channels) -> None:
         self._driver = driver
@@ -30,7 +30,7 @@ class BlockedWriter:
         self.added = 0
         # since something was added
         self.call_levels: list[int] = []
-        self.told: list[int] = []
+        self.flags: list[int] = []
         self.held = driver.keep(
             driver.luaevent.bufferevent.new(
                 driver.base,
@@ -42,17 +42,17 @@ class BlockedWriter:
         )
 
     def add(self, leaving: int) -> Script:
-        """Let a first call go by; then add what one send takes and *leaving* more."""
+        """Let a first call pass; then add as much as one send takes and *leaving* bytes more."""
         yield from self._driver.run_idle()
         self._filling += fill(self.near)
         self.call_levels.clear()
-        self.told.clear()
+        self.flags.clear()
         self.added = self._room + leaving
         self.held.output.add(payload(self.added))
         yield from self._driver.run_idle(5)
 
     def let_one_send_through(self) -> Script:
-        """The peer makes room for one send; turns go by until nothing moves."""
+        """The peer makes room for one send; run turns until nothing moves."""
         make_room(self.near, lambda: self._take(_LITTLE))
         yield from self._driver.run_idle()
 
@@ -75,15 +75,15 @@ class BlockedWriter:
 
     def _on_write(self, *arguments: object) -> None:
         self.call_levels.append(self.held.output_length)
-        self.told.append(flags_argument(arguments))
+        self.flags.append(flags_argument(arguments))
 
 
 def assert_low_watermark(
-    held: OwnedBufferEvent, low: int, call_levels: list[int], note_progress: int
+    held: OwnedBufferEvent, low: int, call_levels: list[int], sent: int
 ) -> None:
     """Raises AssertionError unless write was called as a low watermark of *low* asks for.
 
-    *moved* bytes were sent since it could first be called.
+    *sent* bytes left since it could first be called.
     """
     above = [level for level in call_levels if level > low]
     assert not above, (
@@ -91,8 +91,7 @@ def assert_low_watermark(
     )
     left = held.output_length
     below = left < low or not left
-    assert call_levels or not below or not note_progress, (
-        f"{note_progress} bytes were sent and {left} are left in the output; the low watermark "
-        f"is {low}, "
+    assert call_levels or not below or not sent, (
+        f"{sent} bytes were sent and {left} are left in the output; the low watermark is {low}, "
         "and write was not called"
     )

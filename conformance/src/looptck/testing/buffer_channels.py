@@ -1,9 +1,9 @@
-"""Bytes that are recognised wherever they turn up, and buffered events seen from outside.
+"""Buffered events of levent on channels, observed from outside of the loop.
 
-How much is in a buffer is told without asking the loop: what one end has sent
-and the other has not is either in the kernel, which says how much that is, or
-in the loop.  A loop may hold bytes back on their way, so its own buffer may
-have less than that and never more.
+The length of a buffer is known without asking the loop: bytes that one end has
+sent and the other has not got are either in the kernel, which tells how many
+they are, or in the loop.  A loop may hold bytes back before they reach the
+buffer, so its own buffer may have fewer than that and never more.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ import array
 import fcntl
 import select
 import socket
-import struct
 import termios
 from collections.abc import Callable
 from contextlib import suppress
 
 from .channels import Channels, End, fill
 from .levent_driver import Act, LeventDriver
-from .payload import assert_same
+from .payload import assert_same, payload
 from .trace import beat
-
-# The number that the pattern begins with: four bytes that differ.
-_FIRST = int.from_bytes(b"abcd", "big")
 
 # The send buffer of an outlet: the smaller, the sooner the loop has to wait.
 _NARROW = 8192
@@ -32,28 +28,15 @@ _NARROW = 8192
 # passes what has left is judged, and it stands for the rest.
 _ENOUGH_PASSES = 3_000
 
-# So many passes after an arrival a loop may call later than it took the bytes in.
+# A loop may call this many passes after the one in which it took the bytes in.
 _AFTER = 8
 
-# What one send of a test is at most; some systems have less room in a socket pair at first.
+# A test sends at most this many bytes at once; some socket pairs have less room at first.
 _MOST_AT_ONCE = 100_000
 
 
-def pattern(size: int, begin: int = 0) -> bytes:
-    """*size* bytes from position *begin* of an endless row in which no place looks like another."""
-    first = begin // 4
-    count = (begin + size + 3) // 4 - first
-    row = struct.pack(f">{count}I", *range(_FIRST + first, _FIRST + first + count))
-    return row[begin - first * 4 :][:size]
-
-
-def same(got: bytes | bytearray, sent: bytes | bytearray, what: str) -> None:
-    """Raises AssertionError unless *got*, which the message calls *what*, is what was *sent*."""
-    assert_same(bytes(sent), bytes(got), f"{what} is not what was sent")
-
-
 def unread(end: End) -> int:
-    """How many bytes wait in the kernel for whoever reads *end*."""
+    """Return the number of bytes that wait in the kernel for a reader of *end*."""
     count = array.array("i", [0])
     fcntl.ioctl(end.fileno(), termios.FIONREAD, count)
     return count[0]
@@ -80,8 +63,8 @@ class ReceivingBuffer:
         self.evbuf = driver.evbuf(self.near.fileno(), read, write, error, name=name)
 
     def send(self, size: int) -> None:
-        """The peer sends the next *size* bytes of the pattern."""
-        data = pattern(size, len(self.sent))
+        """The peer sends the next *size* bytes of the payload."""
+        data = payload(size, len(self.sent))
         self.send_bytes(data)
 
     def send_bytes(self, data: bytes) -> None:
@@ -100,16 +83,13 @@ class ReceivingBuffer:
         self.sent += data
 
     def take(self, size: int | None = None) -> bytes:
-        """What `read` gives, as bytes, and noted as taken."""
+        """Return the bytes that `read` gives, and count them as taken."""
         got = (self.evbuf.read() if size is None else self.evbuf.read(size)) or b""
         self.taken += got
         return got
 
     def take_all(self) -> bytes:
-        """Take all there is, however little one `read` gives of it; what that was.
-
-        Nothing is read from an input that must be empty.
-        """
+        """Read until the input must be empty, and return the bytes."""
         before = len(self.taken)
         while self.input_length > 0 and self.take():
             pass
@@ -117,16 +97,16 @@ class ReceivingBuffer:
 
     @property
     def waiting(self) -> int:
-        """How many bytes are still in the file."""
+        """The number of bytes that are still in the file."""
         return unread(self.near)
 
     @property
     def input_length(self) -> int:
-        """How many bytes the loop has and the program has not."""
+        """The number of bytes that the loop has read and the program has not taken."""
         return len(self.sent) - self.waiting - len(self.taken)
 
     def run_until_received(self) -> None:
-        """Pass after pass until all that was sent is in the input."""
+        """Run passes until all bytes that were sent are in the input."""
         self.run_while_receiving(lambda: None)
         assert not self.waiting, (
             f"{self.waiting} bytes still wait in the file of a started buffered event"
@@ -134,10 +114,9 @@ class ReceivingBuffer:
         self._driver.run_idle(_AFTER)
 
     def run_while_receiving(self, between: Callable[[], object]) -> None:
-        """Pass after pass as long as bytes arrive, with *between* after each pass.
+        """Run passes while bytes arrive, and call *between* after each pass.
 
-        Ends when nothing waits, or nothing came in for as long as patience
-        lasts.
+        The passes end when no byte waits in the file, or none came in for too long.
         """
         while waiting := self.waiting:
 
@@ -150,7 +129,7 @@ class ReceivingBuffer:
 
 
 def _widen(near: socket.socket, far: socket.socket) -> None:
-    """Room for whatever a test sends at once, on the way from *far* to *near*."""
+    """Give the channel from *far* to *near* room for everything that a test sends at once."""
     if near.family == socket.AF_UNIX:
         for end, room in ((far, socket.SO_SNDBUF), (near, socket.SO_RCVBUF)):
             if end.getsockopt(socket.SOL_SOCKET, room) < 2 * _MOST_AT_ONCE:
@@ -158,9 +137,9 @@ def _widen(near: socket.socket, far: socket.socket) -> None:
 
 
 class SendingBuffer:
-    """A buffered event whose peer reads when it is told to, and what that peer got.
+    """A buffered event whose peer reads only when the test says so, and the bytes it got.
 
-    The way between them is narrow, and can be stuffed, so that nothing leaves.
+    The channel between them is narrow.  A test can fill it, so that nothing leaves.
     """
 
     def __init__(self, driver: LeventDriver, channels: Channels, write: Act | None = None) -> None:
@@ -188,21 +167,21 @@ class SendingBuffer:
         self._started = True
 
     def write(self, size: int) -> None:
-        """Write the next *size* bytes of the pattern."""
-        data = pattern(size, len(self.written))
+        """Write the next *size* bytes of the payload."""
+        data = payload(size, len(self.written))
         self.written += data
         self.evbuf.write(data)
 
     @property
     def output_length(self) -> int:
-        """How many bytes were written and have not left."""
+        """The number of bytes that were written and have not left."""
         left = len(self.received) + unread(self.far) - self._filling
         return len(self.written) - left
 
     def was_called(self, before: int = 0, *, draining: bool = False) -> bool:
         """Whether `writecb` is called more than *before* times in the next passes.
 
-        The peer takes nothing meanwhile, or everything.
+        Meanwhile the peer takes everything if *draining*, and nothing otherwise.
         """
 
         def is_called() -> bool:
@@ -213,12 +192,12 @@ class SendingBuffer:
         return self._driver.until(is_called)
 
     def fill(self) -> None:
-        """Fill the way, before anything was written."""
-        assert not self.written, "a way is stuffed before it is used"
+        """Fill the channel, before anything was written."""
+        assert not self.written, "the channel can only be filled before it is used"
         self._filling += fill(self.near)
 
     def drain(self, size: int = 1 << 20) -> int:
-        """The peer takes up to *size* bytes; how many it took."""
+        """The peer takes up to *size* bytes; return how many it took."""
         got = receive(self.far, size)
         mere = min(self._filling, len(got))
         self._filling -= mere
@@ -226,7 +205,7 @@ class SendingBuffer:
         return len(got)
 
     def make_room(self) -> None:
-        """The peer takes just so much that the file is writable again."""
+        """The peer takes bytes until the file is writable again."""
         make_room(self.near, lambda: self.drain(_NARROW // 16))
 
     def finish(self) -> bool:
@@ -237,9 +216,11 @@ class SendingBuffer:
         """
         for _ in range(_ENOUGH_PASSES):
             if len(self.received) >= len(self.written) or not self._driver.until(self.drain):
-                same(self.received, self.written, "what the peer got")
+                assert_same(self.written, self.received, "the bytes that the peer got")
                 return True
-        same(self.received, self.written[: len(self.received)], "what the peer has got so far")
+        assert_same(
+            self.written[: len(self.received)], self.received, "the bytes that the peer has got"
+        )
         return False
 
 
@@ -251,7 +232,7 @@ def narrow_channel(channels: Channels) -> tuple[socket.socket, socket.socket]:
 
 
 def room_of_filled_channel(channels: Channels) -> int:
-    """How much one send takes after `fill` and `make_room`, tried out on a way of its own."""
+    """Return how many bytes one send takes after `fill` and `make_room`, tried on a new channel."""
     near, far = narrow_channel(channels)
     fill(near)
     make_room(near, lambda: len(receive(far, _NARROW // 16)))

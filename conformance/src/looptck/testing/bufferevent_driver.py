@@ -1,12 +1,12 @@
-"""Turns: a script that goes on once in each turn of a luaevent base, and its bufferevents.
+"""Runs a test of bufferevents as a script: each `yield` waits for one turn of the base.
 
-Knows the profile `luaevent-extended` and no rule.  `loop()` does not return
-while a bufferevent waits, so what a test does between two turns it does from
-within: a script is a generator, and an event that is always ready takes it
-from one `yield` to the next.
+This module knows the profile `luaevent-extended` and no rule.  `loop()` does
+not return while a bufferevent waits, so a test acts between two turns from
+inside the loop: a script is a generator, and an event that is always ready
+advances it from one `yield` to the next.
 
-Two promises of every loop are relied upon: that such an event is called again
-and again, and that it does not keep the others from being served.
+The driver relies on two promises of every loop: that such an event is called
+again and again, and that it does not keep the others from being served.
 """
 
 from __future__ import annotations
@@ -23,32 +23,23 @@ from looptck.subjects.call_counter import unwrap
 
 from . import guards
 from .channels import Channels, End
-from .guards import Guard
+from .guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard
 from .trace import Trace
 
-# What a script yields: None for one more turn, or seconds to let pass.
+# A script yields None for one more turn, or the seconds that are to pass.
 Script: TypeAlias = Generator[float | None, None, None]
 Steps: TypeAlias = Generator[float | None, None, bool]
 
-# What a callback does; it is given the bufferevent.
+# A callback of a test gets the bufferevent.
 Act: TypeAlias = "Callable[[OwnedBufferEvent], object]"
 
-# How long something that must happen may take, in turns and in seconds: as many
-# turns as that, and more until the time is over as well.  It begins anew
-# whenever something moves.
-_TURNS = 40
-_PATIENCE = 0.4
-
-# So many turns show that nothing happens: more than twice what any loop needs
-# for an arrival that it does serve.
-_QUIET = 25
-
-# For what waits for a time: how long at most, and how often to look, in seconds.
+# A condition that needs time is waited for this long at most, and looked at this
+# often, in seconds.
 _LATE = 0.6
 _LOOK = 0.005
 
-# So many calls have no end.  A loop that moves one byte at a time makes as many
-# as there are bytes, which are 100 000 at most in one test, and may repeat each.
+# More calls than this have no end.  A loop that moves one byte at a time makes as
+# many calls as there are bytes.
 _MOST = 300_000
 
 _WHAT = ("EOF", "ERROR", "TIMEOUT", "READ", "WRITE")
@@ -80,12 +71,12 @@ class OwnedBufferEvent:
 
     @property
     def input_length(self) -> int:
-        """How many bytes are in the input."""
+        """The number of bytes in the input."""
         return self.input.length()
 
     @property
     def output_length(self) -> int:
-        """How many bytes are in the output."""
+        """The number of bytes in the output."""
         return self.output.length()
 
     def take(self, size: int | None = None) -> None:
@@ -98,10 +89,10 @@ class OwnedBufferEvent:
         """Whether *argument* is the object that `new` returned."""
         return argument is unwrap(self.made)
 
-    def close_all(self) -> None:
-        """Nothing is enabled any more, and nothing is held.
+    def disable_and_drop(self) -> None:
+        """Disable both directions and drop the reference.
 
-        A loop that holds it all the same is given an end of the stream to let go of.
+        A loop that still holds the bufferevent meets the end of its stream.
         """
         with suppress(Exception):
             self.made.disable(self._both)
@@ -127,7 +118,7 @@ class BufferEventDriver:
         self.luaevent = luaevent
         self.base = luaevent.new()
         self.trace = Trace()
-        # what the error callbacks were told, in order
+        # the flags of the calls of error callbacks, in order
         self.errors: list[int] = []
         self.read = luaevent.EV_READ
         self.write = luaevent.EV_WRITE
@@ -192,7 +183,7 @@ class BufferEventDriver:
         return held
 
     def callback(self, act: Callable[..., object]) -> Callable[..., None]:
-        """Calls *act*, and fails the test with what that raises."""
+        """Return a callback that calls *act*; an exception of *act* fails the test."""
 
         def callback(*arguments: Any) -> None:
             if self._over:
@@ -212,21 +203,21 @@ class BufferEventDriver:
         return callback
 
     def count(self, entry: str) -> int:
-        """How often *entry* is in the trace."""
+        """Return how often *entry* is in the trace."""
         return self.trace.count(entry)
 
     def count_errors(self, *what: int) -> int:
-        """How many of the reports of the error callbacks have all these flags."""
-        return sum(all(told & flag for flag in what) for told in self.errors)
+        """Return the number of calls of error callbacks that had all flags of *what*."""
+        return sum(all(flags & flag for flag in what) for flags in self.errors)
 
     def note_progress(self) -> None:
-        """For a script: something moved, and patience begins anew."""
+        """Tell the driver that bytes moved, so that its patience begins anew."""
         self._moves += 1
 
     # ---- the script
 
     def run_script(self, script: Callable[[], Script]) -> None:
-        """Go through *script*, whose first part comes before the loop; raises what it raises."""
+        """Run *script*, whose first part comes before the loop; raise what the script raises."""
         self._script = script()
         self._set(self._advance())
         try:
@@ -242,26 +233,26 @@ class BufferEventDriver:
             self.close_all()
             raise AssertionError("loop() returned although an event was registered still")
 
-    def run_idle(self, turns: int = _QUIET) -> Script:
-        """So many turns, in which whatever must not happen has every chance to."""
+    def run_idle(self, turns: int = IDLE_TURNS) -> Script:
+        """Run this many *turns*, in which a loop may do what it must not."""
         for _ in range(turns):
             yield None
 
     def until(self, condition: Callable[[], object]) -> Steps:
-        """Turn after turn until *condition* holds; whether it came to hold in time."""
-        turns, seen, guard = 0, self._moves, Guard(_PATIENCE)
+        """Run turns until *condition* holds; return whether it did in time."""
+        turns, seen, guard = 0, self._moves, Guard(TURN_PATIENCE)
         while not condition():
             if seen != self._moves:
                 turns, seen = 0, self._moves
                 guard.begin()
-            elif guard.is_over and turns >= _TURNS:
+            elif guard.is_over and turns >= FEWEST_TURNS:
                 return False
             yield None
             turns += 1
         return True
 
     def within_time(self, condition: Callable[[], object], within: float = _LATE) -> Steps:
-        """Look again and again, with time between, until *condition* holds; whether it did."""
+        """Wait until *condition* holds, *within* seconds at most; return whether it did."""
         for _ in range(math.ceil(guards.guard(within) / _LOOK)):
             if condition():
                 return True
@@ -269,10 +260,10 @@ class BufferEventDriver:
         return bool(condition())
 
     def close_all(self) -> None:
-        """Let go of everything: `loop()` returns."""
+        """Disable and drop everything, so that `loop()` returns."""
         self._over = True
         for held in self._held:
-            held.close_all()
+            held.disable_and_drop()
         for event in self._events:
             with suppress(Exception):
                 event.close()
@@ -322,11 +313,11 @@ class BufferEventDriver:
 
 
 def flags_argument(arguments: tuple[Any, ...]) -> int:
-    """The flags among what a callback got."""
+    """Return the flags among the *arguments* of a callback."""
     return next((each for each in arguments if isinstance(each, int)), 0)
 
 
 def error_flag_names(luaevent: LuaeventExtended, what: int) -> str:
-    """The EVBUFFER_* flags in *what*, by their names."""
+    """Return the names of the EVBUFFER_* flags in *what*."""
     names = [name for name in _WHAT if what & getattr(luaevent, f"EVBUFFER_{name}")]
     return " ".join(names) or "nothing"

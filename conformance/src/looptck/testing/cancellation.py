@@ -1,7 +1,7 @@
-"""Endings: plays in which levent events end each other, by `stop` or by `delete`.
+"""Sets up levent events that stop or delete each other.
 
-Knows the profile `levent` and no rule.  What must hold of both verbs has one
-play, and a test for each.
+This module knows the profile `levent` and no rule.  Whatever must hold for both
+`stop` and `delete` is set up once here, and has a test for each verb.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class MutualCancel:
         getattr(self.events[name], self.verb)()
 
 
-# What the neighbours of one play wait for, and whether on one file.
+# The evtypes of the two events, and whether they share a file.
 neighbourhoods = pytest.mark.parametrize(
     "evtypes", ["r r", "w w", "r w", "w r", "rw r", "rw w", "r rw", "w rw"]
 )

@@ -1,7 +1,7 @@
-"""A program: a function that runs in a process of its own, which then ends as programs do.
+"""Runs a function as a program in a process of its own, to its regular end.
 
-What shows only at the end of a process cannot be judged in the process that
-judges.  The end is the interpreter's whole end: threads are waited for, exit
+A fault that shows only at the end of a process cannot be judged in the process
+that judges.  The end is the interpreter's whole end: threads are waited for, exit
 handlers run, modules are taken apart and what they refer to is collected.
 
 The process is forked, not started anew: so it has the very implementation
@@ -29,20 +29,20 @@ from typing import Any, NoReturn
 
 from . import guards
 
-# How long a program may take, in seconds.  Less than the patience of whoever
+# A program may take this long, in seconds.  That is less than the patience of the process that
 # watches the test, so that the test can still say what happened.
 _PATIENCE = 3.0
 
 # The status of a program that raised.
 _RAISED = 70
 
-# What an interpreter prints when something goes wrong where no caller is left.
+# An interpreter prints these when an error has no caller left that could catch it.
 _COMPLAINTS = ("Traceback (most recent call last)", "Exception ignored", "Fatal Python error")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """How a program ended."""
+    """The exit status and the output of a program that ended."""
 
     # as `os.waitstatus_to_exitcode` tells it; None if it had to be ended
     status: int | None
@@ -101,7 +101,7 @@ def _run(main: Callable[[], Any]) -> NoReturn:
     """The life of the program; never returns to the caller's stack."""
     try:
         atexit._clear()
-        # Whoever judges collects complaints; the program has them printed.
+        # The judging process collects complaints; the program prints them.
         sys.excepthook = sys.__excepthook__
         sys.unraisablehook = sys.__unraisablehook__
         threading.excepthook = threading.__excepthook__

@@ -1,4 +1,4 @@
-"""How busy a loop keeps the processor while it should sleep, on a machine that may be busy too.
+"""Measures how busy a loop keeps the processor while it should sleep, on a busy machine too.
 
 Processor time alone does not tell: where many processes want the processor, a
 loop that spins gets little of it.  So the time in which this thread waited for
@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# Of the calling thread: nanoseconds it ran, nanoseconds it wanted to, and how often.
+# The file holds, for the calling thread: nanoseconds running, nanoseconds waiting to run, slices.
 _SCHEDULER = Path("/proc/thread-self/schedstat")
 
 
 def cpu_share(work: Callable[[], object], wait: float) -> float:
-    """Of the time in which it might have slept, the share in which this process computed.
+    """Return the share of the time in which *work* might have slept and computed instead.
 
     *wait* is how long *work* should sleep, in seconds; a virtual clock passes
     over it in no time, and the share is of *wait* then.

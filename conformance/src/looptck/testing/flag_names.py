@@ -1,4 +1,4 @@
-"""What the flags given to a luaevent callback say, bit by bit."""
+"""Names the flags that a luaevent callback is given."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def flag_text(luaevent: Luaevent, flags: int) -> str:
-    """The occasion of a call in a word: "timeout", "read", "write" or "read+write".
+    """Return *flags* as "timeout", "read", "write" or "read+write".
 
-    A timeout may bring the directions that were waited for; they say nothing
-    then, and are left out.
+    A timeout may come with the directions that the event waits for; they mean
+    nothing then and are left out.
     """
     if flags & luaevent.EV_TIMEOUT:
         return "timeout"
@@ -25,6 +25,6 @@ def flag_text(luaevent: Luaevent, flags: int) -> str:
 
 
 def unexpected_directions(luaevent: Luaevent, flags: int, asked: int) -> str:
-    """The directions in *flags* that *asked* does not contain, in words; "" if there are none."""
+    """Return the names of the directions in *flags* that are not in *asked*, or ""."""
     extra = flags & ~asked & (luaevent.EV_READ | luaevent.EV_WRITE)
     return flag_text(luaevent, extra & ~luaevent.EV_TIMEOUT) if extra else ""

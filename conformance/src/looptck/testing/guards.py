@@ -1,4 +1,4 @@
-"""Guards: how long something that must happen may take before a test gives up.
+"""Guards bound the time after which a test gives up waiting for what must happen.
 
 A guard bounds a failure.  A loop that is right never waits for one, so it may
 be generous; a fixed number of seconds would call a right loop broken on a
@@ -14,10 +14,10 @@ import os
 import time
 from functools import cache
 
-# What a guard is written for, in seconds.
+# Guards are written for this patience, in seconds.
 USUAL_PATIENCE = 5.0
 
-# How long the known piece of work takes on a machine of today, in seconds.
+# The known piece of work takes this long on a machine of today, in seconds.
 _USUAL_WORK = 0.004
 _ROUNDS = 50_000
 
@@ -27,6 +27,15 @@ _MOST = 5.0
 # A guard is over after so many looks at least: a process that was not given
 # the processor for a while has not used up its time.
 _LOOKS = 20
+
+# An event that must be called is waited for this many turns of a loop at least,
+# and this many seconds at least.
+FEWEST_TURNS = 40
+TURN_PATIENCE = 0.4
+
+# This many turns show that nothing happens: more than twice as many as any loop
+# needs to serve an arrival.
+IDLE_TURNS = 25
 
 # the patience that the user gave; set once, before the workers are forked
 _patience = USUAL_PATIENCE
@@ -40,7 +49,7 @@ def set_patience(seconds: float) -> None:
 
 
 def patience() -> float:
-    """How long nothing may happen, in seconds, on this machine as it is now."""
+    """Return how long nothing may happen, in seconds, on this machine as it is now."""
     return _patience * burden()
 
 
@@ -50,14 +59,14 @@ def guard(seconds: float) -> float:
 
 
 def burden() -> float:
-    """How many times longer than usual this machine takes now; 1 or more."""
+    """Return how many times longer than usual this machine takes now; 1 or more."""
     waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
     return min(max(waiting, 1.0) * slowness(), _MOST)
 
 
 @cache
 def slowness() -> float:
-    """How many times longer than a machine of today this one computes; 1 or more."""
+    """Return how many times longer than a machine of today this one computes; 1 or more."""
     began = time.process_time()
     for _ in range(_ROUNDS):
         pass
@@ -72,7 +81,7 @@ class Guard:
         self.begin()
 
     def begin(self) -> None:
-        """Something moved: the whole time is left again."""
+        """Start the time again, because something moved."""
         self._left = self._seconds
         self._looked = time.monotonic()
 

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 # waited for only by a loop that loses something.
 _GUARD_MS = 500
 
-# It is that long in so many timers, one after the other: a machine that stands
+# The guard is split into this many timers, one after the other: a machine that stands
 # still for a while makes one of them late, and the polls between serve what came.
 _ROUNDS = 3
 
-# What is bounded by the machine's clock ends this long after it should have
-# ended by itself, in seconds, and not before so many more calls: time also
-# passes while the machine lets nobody compute.
+# Polling that should have ended by itself ends this long after that, in seconds of
+# the machine's clock, and not before this many more calls: time also passes while
+# the machine runs other processes.
 _GRACE = 2.0
 _FEWEST_POLLS = 1_000
 
 # Calls that nobody expects are enough to be seen after this many.
 _MOST_CALLS = 10
 
-# How long the kernel has to carry a connection over loopback, in seconds.
+# The kernel has this long to carry a connection over loopback, in seconds.
 _KERNEL_PATIENCE = 5
 
 
@@ -124,7 +124,7 @@ def wait_readable(ends: Iterable[HasFileno]) -> None:
 
 
 def error_of(call: Callable[..., object], *args: object) -> BaseException | None:
-    """What `call(*args)` raised; None if it went through."""
+    """Return the exception that `call(*args)` raised, or None."""
     try:
         call(*args)
     except Exception as error:

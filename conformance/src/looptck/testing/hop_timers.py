@@ -1,10 +1,4 @@
-"""A timetable: timers of a LuaHop loop, when each is due, and when it ran.
-
-A timer's deadline lies between two readings of the clock, before and after the
-call that set it, plus its duration.  So it can be said for certain that a
-timer came early, and, for two timers whose spans do not overlap, which of them
-had to come first, however slow the machine was between the calls.
-"""
+"""Sets timers of a LuaHop loop, records when each ran, and asserts their order."""
 
 from __future__ import annotations
 
@@ -14,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import trace
-from .stopwatch import COARSE, assert_not_early
+from .stopwatch import COARSE, Deadline, assert_not_early
 
 if TYPE_CHECKING:
     from looptck.clocks import Clock
@@ -25,8 +19,8 @@ _APART = 0.010
 
 
 @dataclass(eq=False)
-class Entry:
-    """One timer."""
+class TimerEntry:
+    """One timer that was set, and the moments at which its callback ran."""
 
     name: str
     # counts the timers of one table in the order of their creation
@@ -37,20 +31,21 @@ class Entry:
     # the readings of the clock when its callback ran
     ran: list[float] = field(default_factory=list)
 
-    def comes_before(self, other: Entry) -> bool:
-        """Whether this timer's deadline, the first of an interval, comes first for certain."""
-        latest = self.set_before + self.milliseconds / 1000
-        return latest + _APART <= other.set_after + other.milliseconds / 1000
+    @property
+    def deadline(self) -> Deadline:
+        """The deadline of a timeout, or the first one of an interval."""
+        seconds = self.milliseconds / 1000
+        return Deadline(self.set_after + seconds, self.set_before + seconds)
 
 
 class TimerLog:
-    """Sets timers on *hop* and writes down what becomes of them."""
+    """Sets timers on *hop* and records each run of their callbacks."""
 
     def __init__(self, hop: Hop, clock: Clock) -> None:
         self._hop = hop
         self._clock = clock
         self._numbers = itertools.count()
-        self.entries: list[Entry] = []
+        self.entries: list[TimerEntry] = []
         # names in the order in which callbacks ran
         self.ran: list[str] = []
 
@@ -98,7 +93,7 @@ class TimerLog:
             assert entry.ran, f"timer {entry.name} never ran; what ran: {order}"
         for first in self.entries:
             for second in self.entries:
-                if first is second or not first.comes_before(second):
+                if first is second or not first.deadline.surely_before(second.deadline, _APART):
                     continue
                 assert first_calls.index(first.name) < first_calls.index(second.name), (
                     f"timer {first.name} is due before timer {second.name}, "
@@ -112,7 +107,7 @@ class TimerLog:
         milliseconds: float,
         then: Callable[[], object] | None,
     ) -> Timer:
-        entry = Entry(name, next(self._numbers), milliseconds, set_after=self._clock.now())
+        entry = TimerEntry(name, next(self._numbers), milliseconds, set_after=self._clock.now())
 
         def run() -> None:
             entry.ran.append(self._clock.now())
@@ -128,7 +123,7 @@ class TimerLog:
         return timer
 
 
-def _when(first: Entry, second: Entry) -> str:
+def _when(first: TimerEntry, second: TimerEntry) -> str:
     """When *second* was set, seen from *first*."""
     later = (second.set_after - first.set_after) * 1000
     if first.number < second.number:

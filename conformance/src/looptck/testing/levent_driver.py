@@ -1,6 +1,6 @@
-"""Rounds: a levent base driven by `loop(0)`, and what was called in the order it was.
+"""Drives a levent base by `loop(0)`, and records the calls in their order.
 
-Knows the profile `levent` and no rule.  The document has no timers, so nothing
+This module knows the profile `levent` and no rule.  The document has no timers, so nothing
 inside a loop can end it after a while.  Here each call of `loop` makes one pass
 and the test decides whether to make another.
 """
@@ -15,28 +15,19 @@ from typing import Any, TypeVar
 
 from looptck.profiles.levent import Base, EvBuf, Event, File, Levent
 
-from .guards import Guard
+from .guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard
 from .trace import Trace
 
 _Made = TypeVar("_Made", Event, EvBuf)
 
-# What a callback does; it gets the arguments of the callback.
+# A function that a callback calls with its own arguments.
 Act = Callable[..., object]
-
-# How long something that must happen may take, in passes and in seconds: as
-# many passes as that, and more until the time is over as well.
-_PASSES = 40
-_PATIENCE = 0.4
 
 # A call of `loop` that has made so many calls, and then computes for so many
 # seconds more, does not end.  A number alone would not do: a loop may move one
 # byte for each call, and may call in each pass as long as a level is a reason to.
 _MANY = 200
 _RUNAWAY = 0.3
-
-# So many passes show that nothing happens: more than twice what any loop needs
-# for an arrival that it does serve.
-_QUIET = 25
 
 
 class LeventDriver:
@@ -87,7 +78,7 @@ class LeventDriver:
         return made
 
     def callback(self, name: str, act: Act | None = None) -> Callable[..., None]:
-        """A callback as the others here are: its calls are noted, then *act* is called."""
+        """Return a callback that notes its calls as *name* and then calls *act*."""
 
         def callback(*arguments: Any) -> None:
             if self._error is not None:
@@ -128,31 +119,31 @@ class LeventDriver:
             raise self._error
 
     def until(self, condition: Callable[[], object]) -> bool:
-        """Pass after pass until *condition* holds; whether it came to hold in time."""
-        guard = Guard(_PATIENCE)
+        """Run passes until *condition* holds; return whether it did in time."""
+        guard = Guard(TURN_PATIENCE)
         passes = 0
         while not condition():
-            if guard.is_over and passes >= _PASSES:
+            if guard.is_over and passes >= FEWEST_TURNS:
                 return False
             self.run_once()
             passes += 1
         return True
 
     def until_count(self, entry: str, count: int = 1) -> bool:
-        """Pass after pass until *entry* is *count* times in the trace."""
+        """Run passes until *entry* is *count* times in the trace; return whether it was in time."""
         return self.until(lambda: self.count(entry) >= count)
 
-    def run_idle(self, passes: int = _QUIET) -> None:
-        """So many passes, in which whatever must not happen has every chance to."""
+    def run_idle(self, passes: int = IDLE_TURNS) -> None:
+        """Run this many *passes*, in which a loop may do what it must not."""
         for _ in range(passes):
             self.run_once()
 
     def count(self, entry: str) -> int:
-        """How often *entry* is in the trace."""
+        """Return how often *entry* is in the trace."""
         return self.trace.count(entry)
 
     def stop_all(self) -> None:
-        """Stop whatever was made here."""
+        """Stop every event that was made here."""
         for made in self._kept:
             with suppress(Exception):
                 made.stop()

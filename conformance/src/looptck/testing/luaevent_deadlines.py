@@ -1,9 +1,4 @@
-"""The deadlines of luaevent events, as far as they can be known from outside.
-
-A deadline lies between two readings of the clock, before and after the call
-that set it, plus the timeout.  So two deadlines can be told apart for certain,
-or not, however slow the machine was between the calls.
-"""
+"""Asserts the order of the timeouts of luaevent events."""
 
 from __future__ import annotations
 
@@ -11,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .luaevent_driver import LuaeventDriver
+from .stopwatch import Deadline
 
 if TYPE_CHECKING:
     from looptck.clocks import Clock
@@ -21,18 +17,17 @@ if TYPE_CHECKING:
 _APART = 0.005
 
 
-# Of many names so many are told in a message.
+# A message lists no more names than this.
 _SHOWN = 20
 
 
 class Deadlines:
-    """Adds events to *stage* and knows in which order their timeouts have to come."""
+    """Adds events by *driver* and asserts that their timeouts come in the order of deadlines."""
 
     def __init__(self, driver: LuaeventDriver, clock: Clock) -> None:
         self._driver = driver
         self._clock = clock
-        # {name: (the earliest that its deadline can be, the latest)}
-        self._spans: dict[str, tuple[float, float]] = {}
+        self._deadlines: dict[str, Deadline] = {}
 
     def add(
         self, name: str, fd: int | None, event: int, timeout: float, then: Callable[[], object]
@@ -45,13 +40,13 @@ class Deadlines:
             return self._driver.luaevent.LEAVE
 
         added = self._driver.add(name, fd, event, on_timeout, timeout=timeout)
-        self._spans[name] = (before + timeout, self._clock.now() + timeout)
+        self._deadlines[name] = Deadline(before + timeout, self._clock.now() + timeout)
         return added
 
     def close(self, name: str, event: Event) -> None:
         """Close *event*, called *name*: its timeout is not to come."""
         event.close()
-        del self._spans[name]
+        del self._deadlines[name]
         self._driver.stop_expecting(name)
 
     def timer(self, name: str, timeout: float, then: Callable[[], object] = lambda: None) -> Event:
@@ -62,15 +57,16 @@ class Deadlines:
         """Raises AssertionError unless each timeout came, once, and in the order of deadlines."""
         order = [call.removesuffix(" timeout") for call in self._driver.trace]
         row = ", ".join(order[:_SHOWN]) or "none"
-        due = sorted(self._spans)
+        due = sorted(self._deadlines)
         assert sorted(order) == due, (
             f"the timeouts of {', '.join(due[:_SHOWN])} were due; called were {row}"
             f"{self._driver.timeout_note}"
         )
         for at, first in enumerate(order):
             for second in order[at + 1 :]:
-                early = self._spans[first][0] - self._spans[second][1]
-                assert early < _APART, (
+                was_due, is_due = self._deadlines[second], self._deadlines[first]
+                early = is_due.earliest - was_due.latest
+                assert not was_due.surely_before(is_due, _APART), (
                     f"the timeout of {second!r} was due {early * 1000:.1f} ms before that of "
                     f"{first!r}, but they came in the order {row}"
                 )

@@ -1,6 +1,6 @@
-"""A stage: events that are kept, calls that are noted, and an end that is sure to come.
+"""Drives a luaevent base: keeps events, records their calls, and ends the loop in time.
 
-Knows the profile `luaevent` and no rule.
+This module knows the profile `luaevent` and no rule.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .flag_names import flag_text
 from .situations import Situation, luaevent_in
 from .trace import Trace
 
-# What a callback of the stage answers: a value, or a function of the flags.
+# A callback of the driver answers a value, or the result of a function of the flags.
 Reply: TypeAlias = "Answer | Callable[[int], Answer]"
 
 # The end comes after so many timers of `within` seconds each, one after the
@@ -110,7 +110,7 @@ class LuaeventDriver:
         return self.add(name, None, self.luaevent.EV_TIMEOUT, over, timeout=delay)
 
     def callback(self, name: str, *replies: Reply) -> Callable[[int], Answer]:
-        """A callback as `add` uses it, for tests that register it themselves."""
+        """Return the callback that `add` would register, for a test that registers it itself."""
         self.expect(name)
         calls = 0
 
@@ -128,8 +128,7 @@ class LuaeventDriver:
         return callback
 
     def expect(self, name: str) -> None:
-        """Something called *name* is to come: `loop()` is not ended before "
-        "`stop_expecting(name)`."""
+        """Keep `loop()` running until `stop_expecting(name)` is called."""
         self._live.add(name)
 
     @property
@@ -138,7 +137,7 @@ class LuaeventDriver:
         return bool(self._live)
 
     def stop_expecting(self, name: str) -> None:
-        """The event *name* is over; the stage waits for it no longer."""
+        """Wait no longer for the event *name*, which has left or was closed."""
         self._live.discard(name)
         if not self._live and self._guard is not None:
             with suppress(Exception):
@@ -194,11 +193,11 @@ class LuaeventDriver:
 
     @property
     def timeout_note(self) -> str:
-        """For a message: that the stage had to end the loop."""
+        """The end of a message, if the driver had to end the loop."""
         return ", and then nothing more until the test ended the loop" if self.overran else ""
 
     def count(self, entry: str) -> int:
-        """How often *entry* is in the trace."""
+        """Return how often *entry* is in the trace."""
         return self.trace.count(entry)
 
     def _called(self, name: str, flags: int, reply: Reply) -> Answer:

@@ -1,4 +1,4 @@
-"""Returning: calls that must return, though a faulty loop does not, and what happens meanwhile.
+"""Interrupts calls that must return and do not, and acts from another thread meanwhile.
 
 A loop without timers that sleeps for ever can only be woken from outside.  Here
 that is a signal, whose handler raises in the test: so the test can still say
@@ -16,8 +16,8 @@ from types import FrameType
 
 from . import guards
 
-# How long a call may take that has nothing to wait for, in seconds: a guard,
-# short enough for whoever watches.
+# A call that has nothing to wait for may take this long, in seconds.  It is a guard,
+# shorter than that of the process that watches.
 _PATIENCE = 1.5
 
 # When another thread acts, in seconds: long enough for a loop to fall asleep.

@@ -1,4 +1,4 @@
-"""Observations: what an implementation does where its document leaves it open."""
+"""Records what an implementation does where its document leaves it open."""
 
 from __future__ import annotations
 

@@ -1,13 +1,11 @@
-"""Payloads: bytes that tell where they belong, and what is wrong with those that came.
-
-Knows no profile and no rule.
-"""
+"""Makes bytes that do not repeat, and describes how the bytes that came differ from them."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
-# What is shown of two payloads, around the place where they part.
+# A message shows this many bytes from the first difference on.
 _SHOWN = 16
 
 
@@ -18,17 +16,16 @@ def payload(size: int, start: int = 0) -> bytes:
     `payload(m, n)`.  All byte values occur.
     """
     first = start // 4
-    words = b"".join(
-        ((at + 1) * 0x9E3779B1 & 0xFFFFFFFF).to_bytes(4, "big")
-        for at in range(first, first + size // 4 + 2)
-    )
-    return words[start % 4 : start % 4 + size]
+    count = size // 4 + 2
+    numbers = (at * 0x9E3779B1 & 0xFFFFFFFF for at in range(first + 1, first + 1 + count))
+    return struct.pack(f">{count}I", *numbers)[start % 4 : start % 4 + size]
 
 
-def difference(expected: bytes, got: object) -> str:
-    """In plain words, how *got* differs from the *expected* bytes; "" if it does not."""
+def difference(expected: bytes | bytearray, got: object) -> str:
+    """Describe how *got* differs from the *expected* bytes; return "" if it does not."""
     if got == expected:
         return ""
+    expected = bytes(expected)
     if isinstance(got, Exception):
         return f"{len(expected)} bytes were expected, {_short(expected)}; it raised {got!r:.80}"
     if not isinstance(got, bytes | bytearray | memoryview):
@@ -47,14 +44,14 @@ def difference(expected: bytes, got: object) -> str:
     )
 
 
-def assert_same(expected: bytes, got: object, when: str) -> None:
+def assert_same(expected: bytes | bytearray, got: object, when: str) -> None:
     """Raises AssertionError, which begins with *when*, unless *got* is the *expected* bytes."""
     if difference_found := difference(expected, got):
         raise AssertionError(f"{when}: {difference_found}")
 
 
 def outcome(call: Callable[..., object], *args: object) -> object:
-    """What `call(*args)` returned, or the exception that it raised, to be compared with bytes."""
+    """Return the result of `call(*args)`, or the exception that it raised."""
     try:
         return call(*args)
     except Exception as error:
@@ -62,7 +59,7 @@ def outcome(call: Callable[..., object], *args: object) -> object:
 
 
 def _origin(expected: bytes, came: bytes, at: int) -> str:
-    """Where the bytes that came in the wrong place belong, if that can be told."""
+    """Say where the bytes that came in the wrong place belong, if that can be known."""
     piece = came[at : at + 8]
     if len(piece) < 8:
         return ""

@@ -1,7 +1,7 @@
-"""Switches: files that a test makes ready for an evtype of levent, and silent again.
+"""Makes sockets ready for an evtype of levent, and silent again.
 
-Knows the profile `levent` and no rule.  A switch is ready for its own evtype
-alone: a reader's file is never writable, a writer's never readable.
+This module knows the profile `levent` and no rule.  A `ReadinessToggle` is ready
+for its own evtype alone: with "r" it is never writable, with "w" never readable.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ReadinessToggle:
         return True
 
     def on(self, evtype: str = "") -> None:
-        """Ready for *evtype*, its own if none is given; for "rw" in both directions."""
+        """Make the socket ready for *evtype*, or for its own evtype if that is empty."""
         evtype = evtype or self.evtype
         if "r" in evtype:
             self.far.send(b"x")
@@ -53,7 +53,7 @@ class ReadinessToggle:
             drain(self.far)
 
     def off(self) -> None:
-        """As a callback does it, that reads what is there, or writes what there is room for."""
+        """End the readiness as a callback does: read all bytes, or write until there is no room."""
         if "r" in self.evtype:
             drain(self.near)
         if "w" in self.evtype:

@@ -1,8 +1,7 @@
-"""What a loop leaves behind in the process: a census before, and one after.
+"""Compares the resources of this process before and after a loop was used.
 
-Counted are open descriptors, threads, and what tells Python of signals.  A
-census knows no loop; it collects garbage first, so that only what somebody
-still holds is counted.
+A snapshot counts open descriptors, threads, and the handlers of signals.  It
+collects garbage first, so that only objects that are still held count.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from .guards import Guard
 # Numbers are given out lowest first, so that a leak shows far below this.
 _HIGHEST = 4096
 
-# How long a thread that was told to end may take for it, in seconds.
+# A thread that was told to end may take this long, in seconds.
 _SETTLING = 0.5
 
 _KINDS = (
@@ -42,7 +41,7 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class ResourceSnapshot:
-    """What there is in the process at one moment."""
+    """The resources of the process at one moment."""
 
     # {number: what it is}
     descriptors: dict[int, str]
@@ -65,7 +64,7 @@ class ResourceSnapshot:
         )
 
     def added_since(self, before: ResourceSnapshot) -> list[str]:
-        """In plain words, what is here and was not there *before*."""
+        """Describe the resources that are here and were not there *before*."""
         found = [
             f"descriptor {number} ({kind})"
             for number, kind in self.descriptors.items()
@@ -87,7 +86,7 @@ class ResourceSnapshot:
 
 
 def left_since(before: ResourceSnapshot) -> list[str]:
-    """What is left that was not there *before*, once threads had time to end."""
+    """Describe the resources that were not there *before*, once threads had time to end."""
     settling = Guard(_SETTLING)
     while True:
         left = ResourceSnapshot.take().added_since(before)
@@ -97,7 +96,7 @@ def left_since(before: ResourceSnapshot) -> list[str]:
 
 
 def forget_signals() -> None:
-    """Take back what Python handles of signals, so that a census sees it set anew."""
+    """Take back what Python handles of signals, so that a snapshot sees it set anew."""
     signal.set_wakeup_fd(-1)
     for number, handler in _handlers().items():
         if callable(handler) and handler is not signal.default_int_handler:
@@ -105,7 +104,7 @@ def forget_signals() -> None:
 
 
 def alive(references: Iterable[weakref.ref[Any]]) -> int:
-    """How many of the objects behind *references* are still held by somebody."""
+    """Return how many of the objects behind *references* are still alive."""
     collect()
     return sum(reference() is not None for reference in references)
 
@@ -122,7 +121,7 @@ def _open_descriptors() -> dict[int, str]:
 
 
 def _kind(number: int) -> str:
-    """What *number* stands for, or "" if it is not open."""
+    """Return the kind of file behind the descriptor *number*, or "" if it is not open."""
     try:
         fcntl.fcntl(number, fcntl.F_GETFD)
     except OSError:

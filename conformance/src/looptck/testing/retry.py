@@ -1,4 +1,4 @@
-"""Attempts: what a busy machine can spoil is tried again before it counts.
+"""Tries a check again that a busy machine may have spoiled.
 
 A machine that stops the process for a moment spoils one attempt.  A loop that
 is wrong spoils every one.

@@ -1,4 +1,4 @@
-"""Situations: where in a loop's life something is done.
+"""Names the moments of a loop's life at which a test acts.
 
 A rule that holds everywhere has one test, with the situations as parameters.
 """

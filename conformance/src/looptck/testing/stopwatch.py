@@ -1,9 +1,10 @@
-"""Time as a test may judge it: never early, and late only where a rule says so."""
+"""Measures time as a test may judge it: never early, and late only where a rule says so."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from looptck.clocks import Clock
 
@@ -11,11 +12,11 @@ from looptck.clocks import Clock
 # microseconds; nothing shorter than this is called early.
 RESOLUTION = 2e-6
 
-# What a loop that counts whole milliseconds may be early, in seconds.  Only the
+# A loop that counts whole milliseconds may be this early, in seconds.  Only the
 # rules about being early hold that against it.
 COARSE = 2e-3
 
-# How often a measurement that has an upper bound is tried before it counts.
+# A measurement that has an upper bound is tried this often before it counts.
 # A busy machine makes one attempt late, not every one of them.
 _ATTEMPTS = 4
 
@@ -31,8 +32,25 @@ class Stopwatch:
         self._started = self._clock.now()
 
     def elapsed(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return self._clock.now() - self._started
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A deadline, which lies between two moments, in seconds on the loop's clock.
+
+    A loop reads its clock somewhere between the call that sets the deadline and
+    the return of that call.  So two deadlines can be told apart for certain, or
+    not, however slow the machine was between the calls.
+    """
+
+    earliest: float
+    latest: float
+
+    def surely_before(self, other: Deadline, apart: float) -> bool:
+        """Whether this deadline comes before *other* by at least *apart* seconds."""
+        return self.latest + apart <= other.earliest
 
 
 def assert_not_early(elapsed: float, timeout: float, *, slack: float = 0.0) -> None:
@@ -44,6 +62,28 @@ def assert_not_early(elapsed: float, timeout: float, *, slack: float = 0.0) -> N
         f"came {(timeout - elapsed) * 1000:.3f} ms early: after {elapsed * 1000:.3f} ms, "
         f"due after {timeout * 1000:.3f} ms"
     )
+
+
+class TimeoutSequence:
+    """Asserts that the n-th call after `begin` comes no earlier than n timeouts after it.
+
+    So a loop may call at the points of a grid, on which one late call does not
+    make the next one late.
+    """
+
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        self._stopwatch = stopwatch
+        self._timeout = 0.0
+        self._calls = 0
+
+    def begin(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._calls = 0
+        self._stopwatch.restart()
+
+    def assert_not_early(self) -> None:
+        self._calls += 1
+        assert_not_early(self._stopwatch.elapsed(), self._calls * self._timeout)
 
 
 def assert_prompt(lateness: Callable[[], float], bound: float) -> None:

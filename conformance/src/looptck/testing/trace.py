@@ -1,4 +1,4 @@
-"""The trace: what happened in a test, in order.
+"""Records what happened in a test, in order.
 
 A trace is a list of short texts, compared as a whole.  Each entry is also left
 in memory shared with the parent, so that the last ones can be read after the
@@ -34,11 +34,11 @@ class Recorder:
         self.beat()
 
     def beat(self) -> None:
-        """Something was done, be it never so little: a call, a callback, some bytes."""
+        """Record that something happened just now: a call, a callback, or bytes that moved."""
         _MOMENT.pack_into(self._memory, _SLOTS * _WIDTH, time.monotonic())
 
     def last_beat(self) -> float:
-        """When something was done last, on the monotonic clock; 0 if nothing was."""
+        """Return the moment of the last `beat` on the monotonic clock, or 0."""
         moment: float = _MOMENT.unpack_from(self._memory, _SLOTS * _WIDTH)[0]
         return moment
 
@@ -65,7 +65,7 @@ recorder: Recorder | None = None
 
 
 def beat() -> None:
-    """Something was done, which whoever watches this process may know."""
+    """Tell the process that watches this one that something happened."""
     if recorder is not None:
         recorder.beat()
 

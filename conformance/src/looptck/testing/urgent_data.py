@@ -1,4 +1,4 @@
-"""Urgent data: a byte that the kernel announces and that no read returns.  Knows no loop."""
+"""Sends urgent data: a byte that the kernel announces and that no read returns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 from .channels import Channels
 
-# How long the kernel has to carry a byte over loopback, in milliseconds.
+# The kernel has this long to carry a byte over loopback, in milliseconds.
 _PATIENCE = 5_000
 
 

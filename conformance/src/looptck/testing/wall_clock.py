@@ -4,7 +4,7 @@ The machine's own clock cannot be set without disturbing everybody else.  So
 the functions of `time` that tell the time of day are replaced by ones that
 pass through to them, plus an offset, which is zero except inside `stepped`.
 
-Why the code is the way it is
+Why the code is as it is
 -----------------------------
 
 1. `from time import time` keeps what it finds.  So the replacement is made
@@ -50,8 +50,8 @@ class _Shifted:
         self._shift = shift
 
     def __call__(self, *args: Any) -> Any:
-        told = self.looptck_original(*args)
-        return self._shift(told, *args) if _offset else told
+        real = self.looptck_original(*args)
+        return self._shift(real, *args) if _offset else real
 
     def __reduce__(self) -> str:
         return self.__name__
@@ -62,12 +62,12 @@ def install() -> None:
     if isinstance(time.time, _Shifted):
         return
     replacements: dict[str, Callable[..., Any]] = {
-        "time": lambda told: told + _offset / _NANOSECONDS,
-        "time_ns": lambda told: told + _offset,
-        "clock_gettime": lambda told, which: (
-            told + _offset / _NANOSECONDS if which in _OF_THE_DAY else told
+        "time": lambda real: real + _offset / _NANOSECONDS,
+        "time_ns": lambda real: real + _offset,
+        "clock_gettime": lambda real, which: (
+            real + _offset / _NANOSECONDS if which in _OF_THE_DAY else real
         ),
-        "clock_gettime_ns": lambda told, which: told + _offset if which in _OF_THE_DAY else told,
+        "clock_gettime_ns": lambda real, which: real + _offset if which in _OF_THE_DAY else real,
     }
     for name, shift in replacements.items():
         if hasattr(time, name):

@@ -214,7 +214,7 @@ def test_bytes_move_without_callbacks(
         )
         held.enable(driver.both)
         far.send(payload(size))
-        held.output.add(payload(size, begin=8))
+        held.output.add(payload(size, start=8))
         sent = bytearray()
 
         def arrived() -> bool:
@@ -227,7 +227,7 @@ def test_bytes_move_without_callbacks(
         yield from driver.until(arrived)
         yield from driver.run_idle()
         assert_same(payload(size), held.input.get_data(), "what is in the input without a callback")
-        assert_same(payload(size, begin=8), sent, "what came to the peer")
+        assert_same(payload(size, start=8), sent, "what came to the peer")
         assert given == "neither" or calls, f"{given}, the only callback, was not called"
         assert given != "write" or driver.luaevent.EVBUFFER_READ not in calls, (
             "write, the only callback, was called with EVBUFFER_READ"

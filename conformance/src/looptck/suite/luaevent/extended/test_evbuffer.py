@@ -97,7 +97,7 @@ def test_evbuffer_write_tells_of_output_below_the_low_watermark(
         )
         yield from stall.finish()
         assert_low_watermark(stall.held, low, stall.call_levels, stall.added)
-        _told(luaevent, stall.told, luaevent.EVBUFFER_WRITE, "write")
+        _told(luaevent, stall.flags, luaevent.EVBUFFER_WRITE, "write")
 
     driver.run_script(script)
 

@@ -1,14 +1,19 @@
-"""The play of scenarios: the reference plays as the model says, others are told apart."""
+"""The reference runs scenarios as the model says; other loops are told apart."""
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 import pytest
 
 from looptck import Clock, Implementation
 from looptck.adapters.asyncio import implementation as asyncio_loop
-from looptck.models.corpus import frozen
+from looptck.models.choices import Feature, RandomChoices
+from looptck.models.corpus import MODELLED, frozen
 from looptck.models.explore import explore
-from looptck.models.parse import parse
+from looptck.models.generate import generated
+from looptck.models.parse import AnyScenario, parse
 from looptck.models.run import run_scenario
 from tideloop.tck import implementation as reference
 
@@ -38,6 +43,58 @@ def test_the_reference_plays_every_frozen_scenario(profile: str, variant: str) -
         played = run_scenario(scenario, reference, variant)
         assert played.difference is None, played.difference.text()
         assert played.steps > len(scenario.steps)
+
+
+class _Recording:
+    """A proxy of a loop, or of what a loop returned, that notes every call of a function."""
+
+    def __init__(self, real: Any, noted: list[str]) -> None:
+        self._real = real
+        self._noted = noted
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        if not callable(found):
+            return found
+
+        def call(*args: Any) -> Any:
+            shown = args if name.startswith("set_write") else [type(each).__name__ for each in args]
+            self._noted.append(f"{name}{tuple(shown)}")
+            returned = found(
+                *(each._real if isinstance(each, _Recording) else each for each in args)
+            )
+            is_plain = returned is None or isinstance(returned, int | float | bytes | str)
+            return returned if is_plain else _Recording(returned, self._noted)
+
+        return call
+
+
+def _calls_of(scenario: AnyScenario) -> list[str]:
+    """Every call that a run of *scenario* makes, with the types of its arguments."""
+    noted: list[str] = []
+    real = reference.by_variant["poll"][scenario.profile]
+    profiles = {scenario.profile: lambda clock: _Recording(real(clock), noted)}
+    loop = Implementation(name="noted", version="1", profiles=profiles, virtual_time=True)
+    run = run_scenario(scenario, loop, "default")
+    assert run.difference is None, run.difference.text()
+    return noted
+
+
+NEW_NAMES = {"A": "Zoe", "B": "A", "C": "D", "D": "B", "E": "C", "F": "Guard"}
+
+
+def _renamed(text: str) -> str:
+    return re.sub(r"\b[A-F]\b", lambda name: NEW_NAMES[name[0]], text)
+
+
+@pytest.mark.parametrize("profile", MODELLED)
+def test_the_names_of_actors_do_not_matter(profile: str) -> None:
+    for number in range(40):
+        scenario = generated(
+            RandomChoices(f"{number}"), profile, frozenset(Feature), is_virtual=True
+        )
+        renamed = parse(_renamed(scenario.text()))
+        assert _calls_of(renamed) == _calls_of(scenario)
 
 
 def test_the_same_seed_makes_the_same_search() -> None:
@@ -131,7 +188,7 @@ class _Careless:
 
 def test_a_closed_descriptor_is_noticed() -> None:
     careless = Implementation(name="careless", version="1", profiles={"luahop": _Careless})
-    scenario = parse("luahop\nwire 1: pair\nA: reader on wire 1\nbegin\nset A")
+    scenario = parse("luahop\nchannel 1: pair\nA: reader on channel 1\nbegin\nset A")
     difference = run_scenario(scenario, careless, "default").difference
     assert difference is not None
     assert difference.rule == "luahop.scope.no-sockets"

@@ -1,4 +1,4 @@
-"""The play of levent: right loops play as the model says, wrong ones are told apart."""
+"""Right loops run scenarios of levent as the model says; wrong ones are told apart."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_loop_that_holds_bytes_back_plays_as_the_model_says() -> None:
 def test_a_wrong_loop_is_found_and_its_scenario_is_short(
     wrong: type[PlainEvBuf | PlainEvent],
 ) -> None:
-    seed = 1 if issubclass(wrong, PlainEvBuf) else 2  # one that finds no hang, which takes long
+    seed = 6 if issubclass(wrong, PlainEvBuf) else 2  # one that finds no hang, which takes long
     found = explore(made(of(wrong)), "default", "levent", seed, steps=10_000, reducing=5)
     assert found.difference is not None
     assert found.difference.rule in WRONG[wrong].split(), found.text()
