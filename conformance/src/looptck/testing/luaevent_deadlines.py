@@ -28,15 +28,23 @@ class Deadlines:
         self._driver = driver
         self._clock = clock
         self._deadlines: dict[str, Deadline] = {}
+        # when the callback that runs began; None between callbacks
+        self._began: float | None = None
 
     def add(
         self, name: str, fd: int | None, event: int, timeout: float, then: Callable[[], object]
     ) -> Event:
         """An event that leaves at its first timeout, when *then* is called."""
-        before = self._clock.now()
+        # A loop may read its clock once for all callbacks of a turn, as libevent
+        # does; when a timeout begins to count is a rule of its own.
+        before = self._clock.now() if self._began is None else self._began
 
         def on_timeout(_flags: int) -> int:
-            then()
+            self._began = self._clock.now()
+            try:
+                then()
+            finally:
+                self._began = None
             return self._driver.luaevent.LEAVE
 
         added = self._driver.add(name, fd, event, on_timeout, timeout=timeout)
