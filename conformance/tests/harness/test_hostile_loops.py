@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from looptck.running import runner_process as certifying
+from looptck.running.messages import ImplementationFound, Judged, Planned
 from looptck.running.runner_process import RunRequest
 
 from .conftest import HERE, RULE, Run
@@ -118,8 +119,8 @@ def test_a_loop_that_is_slow_to_begin_does_not_end_the_run(monkeypatch: pytest.M
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     request = RunRequest("hostile:slow_to_begin", rules=RULE[1:])
     monkeypatch.setattr(certifying, "_STARTUP_PATIENCE", 5.0 - request.patience)
-    kinds = [event["kind"] for event in certifying.events(request)]
-    assert kinds == ["implementation", "plan", "judgement"]
+    kinds = [type(event) for event in certifying.events(request)]
+    assert kinds == [ImplementationFound, Planned, Judged]
 
 
 def test_nothing_that_a_loop_started_is_left_running(looptck: Run) -> None:

@@ -27,7 +27,6 @@ from .. import __version__
 from ..errors import EnvironmentBrokenError, LooptckError, UsageError, next_step
 from ..profiles import PROFILES
 from ..report import junit
-from ..report.exploration import format_exploration
 from ..report.terminal import ProgressLine, cannot_print, discard, show, summary_line, terminal
 from ..results import certificate
 from ..results.output_folder import (
@@ -39,11 +38,12 @@ from ..results.output_folder import (
     folder_name,
 )
 from ..results.results_file import Results, ResultsWriter
-from ..results.verdicts import Judgement, is_certified
+from ..results.verdicts import is_certified
 from ..rules.catalogue import Catalogue, Rule, read_folder, shipped
 from ..rules.kills import killed_by
 from ..running import runner_process as certifying
 from ..running import suite_index
+from ..running.messages import Explored, ImplementationFound, Judged, Message, Planned
 from ..running.runner_process import RunRequest
 from ..subjects.implementation import installed
 from ..text import did_you_mean, one_line, printable, shown
@@ -315,7 +315,7 @@ class _Run:
         self._out = terminal()
         self._err = terminal(stderr=True)
         self._results: Results | None = None
-        self._explored: list[dict[str, Any]] = []
+        self._explored: list[Explored] = []
 
     def status(self) -> int:
         try:
@@ -343,7 +343,7 @@ class _Run:
         with ProgressLine(self._err, spec) as meter, contextlib.ExitStack() as stack:
             writer: ResultsWriter | None = None
             for event in self._events(stack):
-                if event["kind"] == "implementation":
+                if isinstance(event, ImplementationFound):
                     self._folder.clear()
                     digest = self._catalogue.digest()
                     header = printable(certifying.header(self._request, event, digest))
@@ -351,21 +351,21 @@ class _Run:
                     writer = ResultsWriter(self._folder.path / RESULTS)
                     stack.callback(self._finish, writer)
                     writer.write(header)
-                elif event["kind"] == "plan":
-                    meter.expect(event["total"])
-                elif event["kind"] == "judgement" and self._results and writer:
-                    self._results.judgements.append(Judgement.from_data(event))
-                    writer.write(event)
+                elif isinstance(event, Planned):
+                    meter.expect(event.total)
+                elif isinstance(event, Judged) and self._results and writer:
+                    self._results.judgements.append(event.judgement)
+                    writer.write({"kind": "judgement", **event.judgement.as_data()})
                     meter.advance()
-                elif event["kind"] == "exploration":
+                elif isinstance(event, Explored):
                     self._explored.append(event)
             if self._results is not None:
                 self._results.is_complete = True
         if writer is not None:
             writer.check()
 
-    def _events(self, stack: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
-        """What the runner says, made printable; *stack* ends all that it started."""
+    def _events(self, stack: contextlib.ExitStack) -> Iterator[Message]:
+        """The messages of the runner; *stack* ends all that it started."""
         descendants = Descendants()
         stack.callback(descendants.close)
         stack.enter_context(_own_temporary_folder())
@@ -382,7 +382,7 @@ class _Run:
                 ) from error
             if event is None:
                 return
-            yield printable(event)
+            yield event
 
     def _finish(self, writer: ResultsWriter) -> None:
         assert self._results is not None
@@ -418,8 +418,8 @@ class _Run:
         path = printable(str(self._folder.path / CERTIFICATE))
         self._out.print(f"  {path}", soft_wrap=True)
         for event in self._explored:
-            self._out.print(format_exploration(event), soft_wrap=True)
-        differs = any(event["difference"] for event in self._explored)
+            self._out.print(event.text(), soft_wrap=True)
+        differs = any(event.result.difference for event in self._explored)
         return 0 if is_certified(self._catalogue, results.judgements) and not differs else 1
 
 

@@ -42,7 +42,8 @@ import psutil
 from ..results.verdicts import Activity
 from ..testing import guards, trace
 from . import own_descriptors as descriptors
-from .messages import GarbledError, Receiver, Sender, new_secret
+from .channel import GarbledError, Receiver, Sender, new_secret
+from .messages import Began, MalformedError, Message, WorkDone
 
 # What has a worker print its stacks, and how long that may take, in seconds.
 _PRINT_STACKS = signal.SIGUSR2
@@ -57,29 +58,34 @@ _MOST_PATIENCES = 12
 # How often a worker from which nothing comes is looked at.
 _SAMPLES = 9
 
-Say = Callable[[dict[str, Any]], None]
-Work = Callable[["Report"], None]
+Work = Callable[["Reporter"], None]
 
 
-class Report:
+class Reporter:
     """The worker's side of the channel."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    def begin(self, what: str, after: dict[str, Any] | None = None) -> None:
-        """*what* begins now and has the whole patience for itself.
+    def begin(self, activity: str, after: Message | None = None) -> None:
+        """Tell the parent that *activity* begins, which has the whole hang timeout for itself.
 
-        *after* is said in the same breath, which wakes the parent once, not twice.
+        *after* is sent in the same write, which wakes the parent once, not twice.
         """
         if trace.recorder is not None:
             trace.recorder.forget()
-        self._sender.send(*([] if after is None else [after]), {"begin": what})
+        self._sender.send(*([] if after is None else [after]), Began(activity))
 
-    def say(self, message: dict[str, Any]) -> None:
-        """Send *message*, which must be JSON, to the parent."""
+    def send(self, message: Message) -> None:
         self._sender.send(message)
 
+
+# How a worker is described whose channel cannot be trusted.
+_FOREIGN_WRITE = "wrote to a descriptor that is not its own, over which verdicts are reported"
+_MALFORMED = (
+    "sent a report that cannot be read: the loop has changed what reports are made with, "
+    "such as a function of the json module"
+)
 
 # What a worker does when its work is done.
 _LAST_COLLECTION = "the collection of what the tests left behind"
@@ -120,8 +126,9 @@ class Worker:
     recorder: trace.Recorder
     patience: float
     receiver: Receiver
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    _garbled: bool = False
+    messages: list[Message] = field(default_factory=list)
+    # why the channel can no longer be trusted; "" while it can
+    _garbled: str = ""
     _current: str = ""
     _done: bool = False
     _since: float = field(default_factory=time.monotonic)
@@ -143,24 +150,27 @@ class Worker:
         return self._done
 
     def read(self) -> bool:
-        """Take what the channel holds; False at its end, and when somebody else wrote to it."""
+        """Take what the channel holds; False at its end, and when it cannot be trusted."""
         data = os.read(self.channel, 65536)
         try:
             for message in self.receiver.feed(data):
                 self._take(message)
         except GarbledError:
-            self._garbled = True
+            self._garbled = _FOREIGN_WRITE
+        except MalformedError:
+            self._garbled = _MALFORMED
         return bool(data) and not self._garbled
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: Message) -> None:
         self._since = time.monotonic()
-        if "begin" in message:
-            self._current = message["begin"]
-        elif "done" in message:
-            self._done = True
-        else:
-            self._current = ""
-            self.messages.append(message)
+        match message:
+            case Began(activity):
+                self._current = activity
+            case WorkDone():
+                self._done = True
+            case _:
+                self._current = ""
+                self.messages.append(message)
 
     def kill(self) -> None:
         """The process and its whole group end at once."""
@@ -175,7 +185,7 @@ class Worker:
         if self._garbled:
             self.kill()
             os.waitpid(self.pid, 0)
-            death = "wrote to a descriptor that is not its own, over which verdicts are reported"
+            death = self._garbled
         elif hung or self._done:
             # Its group, too: a grandchild may live on.
             self.kill()
@@ -288,13 +298,13 @@ def _run(
         faulthandler.enable(file=printed)
         trace.recorder = recorder
         faulthandler.register(_PRINT_STACKS, file=printed)
-        report = Report(sender)
+        reporter = Reporter(sender)
         # Nothing of the parent's is garbage here, and looking for some would copy it.
         gc.freeze()
-        work(report)
-        report.begin(_LAST_COLLECTION)
+        work(reporter)
+        reporter.begin(_LAST_COLLECTION)
         gc.collect()
-        report.say({"done": True})
+        reporter.send(WorkDone())
         status = 0
     except BaseException as error:  # the last frame of this process: it may only exit
         with contextlib.suppress(OSError):
@@ -343,12 +353,17 @@ class Pool:
     def is_idle(self) -> bool:
         return not self._running
 
+    @property
+    def running(self) -> list[Any]:
+        """The callers' names of the tasks that run now."""
+        return list(self._running.values())
+
     def start(self, name: Any, work: Work) -> None:
         worker = start(work, self._patience)
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         self._running[worker] = name
 
-    def wait(self) -> Iterator[tuple[Any, list[dict[str, Any]], WorkerExit]]:
+    def wait(self) -> Iterator[tuple[Any, list[Message], WorkerExit]]:
         """Sleep until something happens; yield (name, messages, ending) of what ended."""
         soonest = min(worker.deadline for worker in self._running)
         for key, _ in self._selector.select(max(soonest - time.monotonic(), 0)):
@@ -368,13 +383,13 @@ class Pool:
             descriptors.forget(self._selector.fileno())
         self._selector.close()
 
-    def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[dict[str, Any]], WorkerExit]:
+    def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[Message], WorkerExit]:
         self._selector.unregister(worker.channel)
         name = self._running.pop(worker)
         return name, worker.messages, worker.end(hung=hung)
 
 
-def run_one(work: Work, patience: float) -> tuple[list[dict[str, Any]], WorkerExit]:
+def run_one(work: Work, patience: float) -> tuple[list[Message], WorkerExit]:
     """Run one task to its end, in a process of its own."""
     pool = Pool(1, patience)
     try:
