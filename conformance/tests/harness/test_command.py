@@ -58,6 +58,12 @@ def test_an_odd_declaration_is_an_error_of_the_adapter(looptck: Run, name: str) 
         assert word in done.stderr
 
 
+def test_text_whose_methods_fail_is_taken_as_plain_text(looptck: Run) -> None:
+    done = looptck("certify", "odd:hostile_text", *RULE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip().startswith("odd 1 ")
+
+
 # {statement that a module consists of: how the line names it}
 AT_IMPORT = {
     "import sys; sys.exit(3)": "SystemExit: 3",
@@ -294,6 +300,16 @@ def test_text_is_made_printable_through_and_through() -> None:
         r"\x1b": [r"\udc80", [r"\u202e", 1, None]]
     }
     assert printable("tab\t line\n é 😀") == "tab\t line\n é 😀"
+    invisible = ["\u061c", "\u200b", "\u200f", "\ufeff", "\u00ad", "\U000e0041"]
+    assert [printable(each) for each in invisible] == [
+        r"\u061c",
+        r"\u200b",
+        r"\u200f",
+        r"\ufeff",
+        r"\xad",
+        r"\U000e0041",
+    ]
+    assert printable("ÄÖ ñ ж 日本 עברית") == "ÄÖ ñ ж 日本 עברית"
     assert one_line("a\n b\r\x85c") == "a b c"
     assert shown("x" * 100, 10) == "'xxxxxx..."
     assert did_you_mean("epol", ["epoll", "poll"]) == "did you mean 'epoll'? "

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from looptck.rules.catalogue import shipped
 from looptck.running import runner_process as certifying
 from looptck.running.messages import ImplementationFound, Judged, Planned
 from looptck.running.runner_process import RunRequest
@@ -26,11 +27,15 @@ CRASHES = {
     "exiting": "exited with status 7",
     "closing_every_descriptor": "the process",
     "writing_to_the_channel": "wrote to a descriptor that is not its own",
+    "replacing_json": "sent a report that cannot be read",
 }
 BREAKS = {
     "closing_at_random": "Bad file descriptor",
     "raising_system_exit": "SystemExit",
-    "raising_keyboard_interrupt": "KeyboardInterrupt",
+    "raising_keyboard_interrupt": "KeyboardInterrupt came out of the loop",
+    "raising_skip_test": "SkipTest came out of the loop: not today",
+    "skipping": "Skipped came out of the loop: not today",
+    "expecting_failure": "came out of the loop: not today",
 }
 
 
@@ -96,7 +101,14 @@ def test_a_loop_whose_close_ends_the_process_is_judged_all_the_same(looptck: Run
 
 
 @pytest.mark.parametrize(
-    "name", ["kept", "writing_rubbish", "writing_to_every_number", "leaving_a_process"]
+    "name",
+    [
+        "kept",
+        "writing_rubbish",
+        "writing_to_every_number",
+        "leaving_a_process",
+        "replacing_write",
+    ],
 )
 def test_what_a_loop_does_to_its_streams_and_children_does_not_change_the_verdict(
     looptck: Run, tmp_path: Path, name: str
@@ -119,8 +131,17 @@ def test_a_loop_that_is_slow_to_begin_does_not_end_the_run(monkeypatch: pytest.M
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     request = RunRequest("hostile:slow_to_begin", rules=RULE[1:])
     monkeypatch.setattr(certifying, "_STARTUP_PATIENCE", 5.0 - request.patience)
-    kinds = [type(event) for event in certifying.events(request)]
+    kinds = [type(event) for event in certifying.events(request, shipped())]
     assert kinds == [ImplementationFound, Planned, Judged]
+
+
+def test_a_loop_that_stops_the_runner_is_named(looptck: Run) -> None:
+    done = looptck("certify", "hostile:stopping_the_parent", *RULE)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "SIGTERM" in done.stderr
+    assert RULE[1] in done.stderr
+    assert "deselected" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_nothing_that_a_loop_started_is_left_running(looptck: Run) -> None:

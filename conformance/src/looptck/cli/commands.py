@@ -20,10 +20,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.text import Text
 
 from .. import __version__
+from .. import import_path as import_path
 from ..errors import EnvironmentBrokenError, LooptckError, UsageError, next_step
 from ..profiles import PROFILES
 from ..report import junit
@@ -36,6 +36,7 @@ from ..results.output_folder import (
     OutputFolder,
     check_writable,
     folder_name,
+    remove_empty,
 )
 from ..results.results_file import Results, ResultsWriter
 from ..results.verdicts import is_certified
@@ -45,7 +46,7 @@ from ..running import runner_process as certifying
 from ..running import suite_index
 from ..running.messages import Explored, ImplementationFound, Judged, Message, Planned
 from ..running.runner_process import RunRequest
-from ..subjects.implementation import installed
+from ..subjects.discovery import installed
 from ..text import did_you_mean, one_line, printable, shown
 from .descendants import Descendants
 from .interruption import INTERRUPTED, Interruption, Stopped
@@ -222,17 +223,21 @@ def certify(
     catalogue = _catalogue(rules_folder)
     if seed is None:
         seed = random.randrange(1_000_000)
-    rules_path = os.path.abspath(rules_folder) if rules_folder else ""
     requests = [
-        RunRequest(spec, profiles, rules, variants, jobs or 0, patience, rules_path, explore, seed)
+        RunRequest(spec, profiles, rules, variants, jobs or 0, patience, explore, seed)
         for spec in dict.fromkeys(implementations)
     ]
     _refuse_mistakes(requests, catalogue)
     if not out:
         raise UsageError("--out is empty; name a folder, or leave the option out")
     _ensure_descriptors(jobs)
-    check_writable(Path(out))
+    if import_path.working_folder() is None:
+        raise EnvironmentBrokenError(
+            "the working folder was deleted; change to a folder that exists and run again"
+        )
+    made = check_writable(Path(out))
     with contextlib.ExitStack() as stack:
+        stack.callback(remove_empty, made)
         folders: list[OutputFolder] = []
         for path in _paths(requests, Path(out)):
             folders.append(OutputFolder(path))
@@ -370,7 +375,7 @@ class _Run:
         stack.callback(descendants.close)
         stack.enter_context(_own_temporary_folder())
         stack.callback(descendants.kill)
-        events = certifying.events(self._request)
+        events = certifying.events(self._request, self._catalogue)
         stack.callback(events.close)
         while True:
             try:
@@ -504,6 +509,8 @@ def _explain(out: Console, rule: Rule, catalogue: Catalogue) -> None:
     out.print(Text(rule.id, style="bold") + Text(f"  {rule.level} ({rule.basis})"))
     out.print(rule.title + "\n")
     if out.is_terminal:
+        from rich.markdown import Markdown  # slow to import
+
         out.print(Markdown(rule.statement))
     else:
         # Paragraphs, which is all that a statement is made of, each in one line.

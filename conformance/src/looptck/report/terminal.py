@@ -188,16 +188,21 @@ def show(console: Console, results: Results, catalogue: Catalogue, *, verbose: b
     for profile in implementation["profiles"]:
         here = [j for j in ordered if j.profile == profile]
         if here:
-            console.print(_table(profile, implementation["variants"], here, catalogue))
+            _print_counts(console, profile, implementation["variants"], here, catalogue)
     if verbose:
         _show_all(console, ordered, catalogue)
     _show_failures(console, ordered, catalogue)
     _show_reasons(console, ordered)
 
 
-def _table(
-    profile: str, variants: Sequence[str], judgements: Sequence[Judgement], catalogue: Catalogue
-) -> Table:
+def _print_counts(
+    console: Console,
+    profile: str,
+    variants: Sequence[str],
+    judgements: Sequence[Judgement],
+    catalogue: Catalogue,
+) -> None:
+    """Print how many verdicts of each kind there are: a table, or a list where none fits."""
     table = Table(
         title=profile,
         title_justify="left",
@@ -209,16 +214,29 @@ def _table(
     table.add_column("kept", justify="right")
     for verdict in _COLUMNS:
         table.add_column(_HEADINGS.get(verdict, str(verdict)), justify="right")
+    lists: list[Text] = []
     for variant in variants:
         here = [j for j in judgements if j.variant == variant]
         if not here:
             continue
         judged = [j for j in here if catalogue[j.rule].level.is_judged]
         counts = Counter(j.verdict for j in here)
-        row: list[str | Text] = [variant, f"{counts[Verdict.KEPT]}/{len(judged)}"]
+        kept = f"{counts[Verdict.KEPT]}/{len(judged)}"
+        row: list[str | Text] = [variant, kept]
         row += [_count(counts[verdict], verdict) for verdict in _COLUMNS]
         table.add_row(*row, style="" if is_certified(catalogue, here) else "bold")
-    return table
+        lists += [Text(variant), Text(f"  kept: {kept}")]
+        for verdict in _COLUMNS:
+            if counts[verdict]:
+                lists.append(Text(f"  {verdict}: ").append(_count(counts[verdict], verdict)))
+    unlimited = console.options.update(width=_UNLIMITED)
+    if console.measure(table, options=unlimited).maximum <= console.width:
+        console.print(table)
+        return
+    console.print(Text(profile, "bold"))
+    for line in lists:
+        console.print(line, soft_wrap=True)
+    console.print()
 
 
 def _count(count: int, verdict: Verdict) -> Text:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 
+from ..rules.catalogue import Catalogue
 from .channel import Sender
 from .messages import Message, Progress
 
@@ -19,8 +20,10 @@ class EventStream:
 
     KEY: ClassVar[pytest.StashKey[EventStream]] = pytest.StashKey()
 
-    def __init__(self, sender: Sender | None = None) -> None:
+    def __init__(self, sender: Sender | None = None, catalogue: Catalogue | None = None) -> None:
         self._sender = sender
+        # the rules that the command line has read; None if the plugin reads them
+        self.catalogue = catalogue
         self._last_sent = 0.0
 
     @property

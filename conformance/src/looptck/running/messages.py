@@ -17,6 +17,7 @@ from types import UnionType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from ..results.verdicts import Judgement
+from ..rules.catalogue import Rule
 
 
 class MalformedError(Exception):
@@ -49,6 +50,8 @@ class RunnerOrder(Message):
     # variables for the implementation and the programs that it starts; Python
     # itself has started without them
     environment: Mapping[str, str]
+    # all rules, since reading their pages takes longer than judging one
+    rules: tuple[Rule, ...]
 
 
 # From the runner to the command line.

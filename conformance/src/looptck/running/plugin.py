@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .. import import_path as import_path
 from ..errors import CatalogueError, LooptckError, UsageError
 from ..rules import catalogue as rules
 from ..rules.markers import EVERY_VARIANT
-from . import import_path as import_path
 from . import suite_index
 
 if TYPE_CHECKING:
@@ -218,6 +218,11 @@ def under_test_of(config: pytest.Config) -> Selection:
 
 
 def _catalogue(config: pytest.Config) -> rules.Catalogue:
+    from .event_stream import EventStream
+
+    stream = config.stash[EventStream.KEY]
+    if stream.catalogue is not None:
+        return stream.catalogue
     folder = config.getoption("rules_folder")
     return rules.read_folder(Path(folder)) if folder else rules.shipped()
 

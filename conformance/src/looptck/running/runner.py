@@ -14,6 +14,7 @@ import sys
 
 def main() -> int:
     """Run the session that the order on standard input describes; returns pytest's status."""
+    from looptck.rules.catalogue import Catalogue
     from looptck.running.channel import Sender
     from looptck.running.messages import RunnerOrder, decode
 
@@ -30,7 +31,8 @@ def main() -> int:
     from looptck.running.event_stream import EventStream
 
     events = descriptors.out_of_reach(order.events_fd)
-    stream = EventStream(Sender(events, bytes.fromhex(order.secret)))
+    sender = Sender(events, bytes.fromhex(order.secret))
+    stream = EventStream(sender, Catalogue(order.rules))
     return int(pytest.main(list(order.arguments), plugins=[stream]))
 
 

@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from .. import __version__
+from .. import import_path as import_path
 from ..errors import AdapterError, EnvironmentBrokenError, LooptckError, UsageError
-from ..subjects.implementation import installed, not_installed
+from ..rules.catalogue import Catalogue
+from ..subjects.discovery import installed, not_installed
 from ..text import did_you_mean, printable, shown
-from . import import_path as import_path
 from .channel import GarbledError, Receiver, new_secret
 from .messages import (
     ImplementationFound,
@@ -61,7 +62,6 @@ class RunRequest:
     variants: tuple[str, ...] = ()
     jobs: int = 0
     patience: float = 5.0
-    rules_folder: str = ""
     # how far to search after the tests, and from where; no part of a
     # certificate, which is made of the tests alone
     explore: int = 0
@@ -100,8 +100,6 @@ class RunRequest:
         command += [f"--import-from={folder}" for folder in import_path.of_the_user()]
         command += ["--jobs", str(self.jobs), "--patience", str(self.patience)]
         command += ["--explore", str(self.explore), "--seed", str(self.seed)]
-        if self.rules_folder:
-            command += ["--rules-folder", self.rules_folder]
         for option, values in (
             ("--profile", self.profiles),
             ("--rule", self.rules),
@@ -138,7 +136,7 @@ def _is_in_folder(name: str) -> bool:
     return any(Path(each, f"{name}.py").exists() or Path(each, name).is_dir() for each in folders)
 
 
-def events(request: RunRequest) -> Generator[Message, None, None]:
+def events(request: RunRequest, catalogue: Catalogue) -> Generator[Message, None, None]:
     """Run the suite and yield what the runner says, until it is through.
 
     Raises the error that the runner reports, AdapterError if it dies or hangs
@@ -146,7 +144,8 @@ def events(request: RunRequest) -> Generator[Message, None, None]:
     """
     reading, writing = os.pipe()
     secret = new_secret()
-    order = RunnerOrder(writing, secret.hex(), tuple(request.command()), _given_back())
+    rules = tuple(catalogue.values())
+    order = RunnerOrder(writing, secret.hex(), tuple(request.command()), _given_back(), rules)
     with tempfile.TemporaryFile() as output:
         runner = subprocess.Popen(
             [sys.executable, "-P", str(files("looptck").joinpath("running", "runner.py"))],

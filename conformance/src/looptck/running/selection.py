@@ -15,7 +15,8 @@ import pytest
 from ..errors import UsageError
 from ..profiles import PROFILES
 from ..rules.catalogue import Catalogue, Rule
-from ..subjects.implementation import Implementation, file_hashes, find
+from ..subjects.discovery import file_hashes, find
+from ..subjects.implementation import Implementation
 from ..subjects.subject import Subject
 from ..text import did_you_mean
 from . import adapter_check
