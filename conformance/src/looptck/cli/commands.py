@@ -50,6 +50,7 @@ from ..subjects.discovery import installed
 from ..text import did_you_mean, one_line, printable, shown
 from .descendants import Descendants
 from .interruption import INTERRUPTED, Interruption, Stopped
+from .reference import installed_reference, places_of
 
 # A day without a sign of life is no patience, and sleeping calls of the system
 # refuse numbers that are much longer.
@@ -497,7 +498,7 @@ def rules(rules_folder: str | None, patterns: tuple[str, ...]) -> int:
 @click.argument("rule_id", metavar="RULE")
 @click.pass_obj
 def explain(rules_folder: str | None, rule_id: str) -> int:
-    """Print a rule: its statement, its source, its tests, the loops that prove it."""
+    """Print a rule: statement, source, tests, where the reference keeps it, broken loops."""
     catalogue = _catalogue(rules_folder)
     out = terminal()
     for rule in catalogue.matching([rule_id]):
@@ -533,6 +534,9 @@ def _explain(out: Console, rule: Rule, catalogue: Catalogue) -> None:
         out.print(f"  ({test.where})", soft_wrap=True)
         if test.says:
             out.print(Text(f"  {test.says}", style="dim"))
+    if (package := installed_reference()) is not None:
+        for place in places_of(rule.id, package):
+            out.print(f"\nkept in the reference at {place}", soft_wrap=True)
     for proof in killed_by(rule.id):
         out.print(Text("\nbroken loop: ", style="bold") + Text(proof.loop))
         out.print(Text(f"  {proof.bug}", style="dim"))
