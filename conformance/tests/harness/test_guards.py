@@ -54,7 +54,7 @@ def test_what_goes_on_for_ever_is_hung(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ending.unfinished == "an endless test"
 
 
-def test_a_guard_grows_with_the_patience_and_with_the_burden_of_the_machine(
+def test_a_guard_grows_with_the_patience_and_the_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(guards, "slowness", lambda: 1.0)
@@ -66,7 +66,7 @@ def test_a_guard_grows_with_the_patience_and_with_the_burden_of_the_machine(
     assert guards.guard(1.5) == 6.0
 
 
-def test_time_in_which_the_process_stood_still_does_not_use_up_a_guard(
+def test_time_in_which_the_process_stood_still_is_not_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [0.0]

@@ -52,7 +52,7 @@ def _failed_case(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", HANGS)
-def test_a_loop_that_hangs_is_called_hung_with_its_stack_and_what_it_did(
+def test_a_loop_that_hangs_is_hung_and_its_stack_is_shown(
     looptck: Run, tmp_path: Path, name: str
 ) -> None:
     done = looptck("certify", f"hostile:{name}", *RULE, "--patience", "1.5")
@@ -67,9 +67,7 @@ def test_a_loop_that_hangs_is_called_hung_with_its_stack_and_what_it_did(
 
 
 @pytest.mark.parametrize("name", CRASHES)
-def test_a_loop_that_ends_its_process_is_called_crashed_with_the_signal_or_status(
-    looptck: Run, tmp_path: Path, name: str
-) -> None:
+def test_a_loop_that_ends_its_process_has_crashed(looptck: Run, tmp_path: Path, name: str) -> None:
     done = looptck("certify", f"hostile:{name}", *RULE)
     assert done.returncode == 1, done.stderr
     assert _evidence(tmp_path)["verdict"] == "crashed"
@@ -86,16 +84,14 @@ def test_a_loop_that_raises_what_ends_programs_is_called_broken(
     assert BREAKS[name] in _failed_case(tmp_path)["message"]
 
 
-def test_a_loop_that_is_wrong_from_its_first_call_is_judged_all_the_same(
-    looptck: Run, tmp_path: Path
-) -> None:
+def test_a_loop_that_is_wrong_at_its_first_call_is_judged(looptck: Run, tmp_path: Path) -> None:
     """The judgement of the adapter, which asks it first, must let it through."""
     done = looptck("certify", "hostile:tireless", *RULE)
     assert done.returncode == 1, done.stderr
     assert _evidence(tmp_path)["verdict"] in ("broken", "hung")
 
 
-def test_a_loop_whose_close_ends_the_process_is_judged_all_the_same(looptck: Run) -> None:
+def test_a_loop_whose_close_ends_the_process_is_judged(looptck: Run) -> None:
     done = looptck("certify", "hostile:unclosable", *RULE)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -110,7 +106,7 @@ def test_a_loop_whose_close_ends_the_process_is_judged_all_the_same(looptck: Run
         "replacing_write",
     ],
 )
-def test_what_a_loop_does_to_its_streams_and_children_does_not_change_the_verdict(
+def test_streams_and_children_do_not_change_the_verdict(
     looptck: Run, tmp_path: Path, name: str
 ) -> None:
     done = looptck("certify", f"hostile:{name}", *RULE)
@@ -130,7 +126,7 @@ def test_a_loop_that_is_slow_to_begin_does_not_end_the_run(monkeypatch: pytest.M
     """The runner says of each step of the adapter's judgement that it is done."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     request = RunRequest("hostile:slow_to_begin", rules=RULE[1:])
-    monkeypatch.setattr(certifying, "_STARTUP_PATIENCE", 5.0 - request.patience)
+    monkeypatch.setattr(certifying, "_STARTUP_TIMEOUT", 5.0 - request.patience)
     kinds = [type(event) for event in certifying.events(request, shipped())]
     assert kinds == [ImplementationFound, Planned, Judged]
 

@@ -138,7 +138,7 @@ def _has_begun(process: psutil.Process) -> bool:
     return any(name.startswith("_hashlib") or "psutil" in name for name in maps)
 
 
-def test_a_terminal_gets_a_bar_and_colours_and_no_color_is_honoured(
+def test_a_terminal_gets_colours_unless_no_color_is_set(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     command = [sys.executable, "-m", "looptck", "certify", "hostile:kept", *RULE]

@@ -50,7 +50,7 @@ def test_certify_in_a_deleted_folder_is_one_line(
 
 
 @pytest.mark.parametrize("name", ["code", "select"])
-def test_a_file_hidden_by_the_library_is_told(looptck: Run, tmp_path: Path, name: str) -> None:
+def test_a_file_hidden_by_the_library_is_reported(looptck: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.py").write_text("from hostile import kept as implementation\n")
     done = looptck("certify", f"{name}:implementation", *RULE)
     assert done.returncode == 2, done.stderr

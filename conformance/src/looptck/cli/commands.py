@@ -1,6 +1,6 @@
 """The command line: `looptck certify`, `list`, `rules`, `explain`.
 
-Exit status: 0 certified (or nothing to complain of), 1 not certified, 2 wrong
+Exit status: 0 certified (or no error), 1 not certified, 2 wrong
 usage, 3 adapter or environment broken, 130 stopped by Ctrl-C (128 and the
 number of the signal, if it was another).
 """
@@ -27,7 +27,14 @@ from .. import import_path as import_path
 from ..errors import EnvironmentBrokenError, LooptckError, UsageError, next_step
 from ..profiles import PROFILES
 from ..report import junit
-from ..report.terminal import ProgressLine, cannot_print, discard, show, summary_line, terminal
+from ..report.terminal import (
+    ProgressLine,
+    cannot_print,
+    discard,
+    print_results,
+    summary_line,
+    terminal,
+)
 from ..results import certificate
 from ..results.output_folder import (
     CERTIFICATE,
@@ -409,7 +416,7 @@ class _Run:
         results = self._results
         if results is not None and results.judgements:
             self._interruption.allowed(
-                lambda: show(self._out, results, self._catalogue, verbose=self._verbose)
+                lambda: print_results(self._out, results, self._catalogue, verbose=self._verbose)
             )
 
     def _conclude(self) -> int:

@@ -141,7 +141,7 @@ class ProgressLine:
         self._name = name
         self._total = 0
         self._done = 0
-        self._said = 0
+        self._quarters_printed = 0
         self._progress: Progress | None = None
         if console.is_terminal:
             self._progress = Progress(
@@ -172,12 +172,14 @@ class ProgressLine:
         self._done += 1
         if self._progress is not None:
             self._progress.advance(self._task)
-        elif self._total and self._done * 4 // self._total > self._said:
-            self._said = self._done * 4 // self._total
+        elif self._total and self._done * 4 // self._total > self._quarters_printed:
+            self._quarters_printed = self._done * 4 // self._total
             self._console.print(f"{self._name}: {self._done} of {self._total} rules judged")
 
 
-def show(console: Console, results: Results, catalogue: Catalogue, *, verbose: bool) -> None:
+def print_results(
+    console: Console, results: Results, catalogue: Catalogue, *, verbose: bool
+) -> None:
     """Print a table for each profile, then what is not kept and why."""
     implementation = results.header["implementation"]
     time = "virtual time" if implementation["virtual_time"] else "real time"

@@ -46,10 +46,10 @@ from .messages import (
 
 # How long the runner may take to import the implementation and judge its
 # adapter, in seconds; afterwards something comes within the patience of a test.
-_STARTUP_PATIENCE = 60.0
+_STARTUP_TIMEOUT = 60.0
 
 # How long a runner that is asked to stop may take, in seconds.
-_STOP_PATIENCE = 1.0
+_STOP_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _listen(
     output: IO[bytes],
     receiver: Receiver,
 ) -> Iterator[Message]:
-    patience = _STARTUP_PATIENCE + request.patience
+    patience = _STARTUP_TIMEOUT + request.patience
     for event in _events_in(channel, patience, receiver, request.spec):
         if event is None:
             raise AdapterError(
@@ -235,7 +235,7 @@ def _stop(runner: subprocess.Popen[bytes]) -> None:
     if runner.poll() is None:
         runner.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        runner.wait(_STOP_PATIENCE)
+        runner.wait(_STOP_TIMEOUT)
     # What is left of its group, if it did not get round to ending it itself.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(runner.pid, signal.SIGKILL)

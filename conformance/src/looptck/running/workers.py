@@ -47,13 +47,13 @@ from .messages import Began, MalformedError, Message, WorkDone
 
 # What has a worker print its stacks, and how long that may take, in seconds.
 _PRINT_STACKS = signal.SIGUSR2
-_STACK_PATIENCE = 0.5
+_STACK_TIMEOUT = 0.5
 
 # How long a worker that has closed its channel may take to exit, in seconds.
-_EXIT_PATIENCE = 1.0
+_EXIT_TIMEOUT = 1.0
 
-# One test may take so many times the patience, as long as it goes on.
-_MOST_PATIENCES = 12
+# One test may take so many times the hang timeout, as long as it goes on.
+_MOST_HANG_TIMEOUTS = 12
 
 # How often a worker from which nothing comes is looked at.
 _SAMPLES = 9
@@ -124,7 +124,7 @@ class Worker:
     stacks: IO[bytes]
     output: IO[bytes]
     recorder: trace.Recorder
-    patience: float
+    hang_timeout: float
     receiver: Receiver
     messages: list[Message] = field(default_factory=list)
     # why the channel can no longer be trusted; "" while it can
@@ -135,14 +135,14 @@ class Worker:
 
     @property
     def deadline(self) -> float:
-        """When the parent's patience ends, on the monotonic clock.
+        """When the worker counts as hung, on the monotonic clock.
 
         Whatever is done puts it off, but not for ever: what goes on and on
         without an end is hung as well.
         """
-        patience = self.patience * guards.burden()
+        hang_timeout = self.hang_timeout * guards.burden()
         last = max(self._since, self.recorder.last_beat())
-        return min(last + patience, self._since + _MOST_PATIENCES * patience)
+        return min(last + hang_timeout, self._since + _MOST_HANG_TIMEOUTS * hang_timeout)
 
     @property
     def is_done(self) -> bool:
@@ -212,7 +212,7 @@ class Worker:
     def _wait_for_exit(self) -> str:
         """How the process ended, in words; it may have closed its channel and lived on."""
         pause = 0.0001  # most are gone by now, or within a fraction of a millisecond
-        while pause < _EXIT_PATIENCE:
+        while pause < _EXIT_TIMEOUT:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 return describe_status(status)
@@ -239,7 +239,7 @@ class Worker:
         """The file of stacks holds them, unless the worker no longer takes signals."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, _PRINT_STACKS)
-        size, until = 0, time.monotonic() + _STACK_PATIENCE
+        size, until = 0, time.monotonic() + _STACK_TIMEOUT
         while time.monotonic() < until:
             time.sleep(0.01)
             former, size = size, os.fstat(self.stacks.fileno()).st_size
@@ -254,10 +254,10 @@ class Worker:
         self.recorder.close()
 
 
-def start(work: Work, patience: float) -> Worker:
+def start(work: Work, hang_timeout: float) -> Worker:
     """A new process that runs *work* and ends.
 
-    It is judged hung when nothing comes from it for *patience* seconds.
+    It is judged hung when nothing comes from it for *hang_timeout* seconds.
     """
     channel, theirs = map(descriptors.out_of_reach, os.pipe())
     stacks, output = _file(), _file()
@@ -268,7 +268,7 @@ def start(work: Work, patience: float) -> Worker:
     if pid == 0:
         _run(work, Sender(theirs, secret), stacks, output, recorder)
     descriptors.release(theirs)
-    return Worker(pid, channel, stacks, output, recorder, patience, Receiver(secret))
+    return Worker(pid, channel, stacks, output, recorder, hang_timeout, Receiver(secret))
 
 
 def _file() -> IO[bytes]:
@@ -336,9 +336,9 @@ def _flush() -> None:
 class Pool:
     """Runs workers side by side and tells as each one ends."""
 
-    def __init__(self, jobs: int, patience: float) -> None:
+    def __init__(self, jobs: int, hang_timeout: float) -> None:
         self._jobs = jobs
-        self._patience = patience
+        self._hang_timeout = hang_timeout
         self._selector = selectors.DefaultSelector()
         if hasattr(self._selector, "fileno"):
             descriptors.own(self._selector.fileno())
@@ -359,7 +359,7 @@ class Pool:
         return list(self._running.values())
 
     def start(self, name: Any, work: Work) -> None:
-        worker = start(work, self._patience)
+        worker = start(work, self._hang_timeout)
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         self._running[worker] = name
 
@@ -389,9 +389,9 @@ class Pool:
         return name, worker.messages, worker.end(hung=hung)
 
 
-def run_one(work: Work, patience: float) -> tuple[list[Message], WorkerExit]:
+def run_one(work: Work, hang_timeout: float) -> tuple[list[Message], WorkerExit]:
     """Run one task to its end, in a process of its own."""
-    pool = Pool(1, patience)
+    pool = Pool(1, hang_timeout)
     try:
         pool.start(None, work)
         while True:
