@@ -41,7 +41,7 @@ def add(folders: Iterable[str]) -> None:
 
 
 def add_folder_of(module: str) -> None:
-    """What lies beside the file of *module* is found too, after everything else."""
+    """Find modules beside the file of *module* too, after all others."""
     *packages, name = module.split(".")
     for start in list(sys.path):
         folder = os.path.join(start, *packages)

@@ -1,4 +1,4 @@
-"""Whatever the command is given: one clear line, the right status, well-formed output."""
+"""Any arguments get one clear line, the right status and well-formed output."""
 
 from __future__ import annotations
 

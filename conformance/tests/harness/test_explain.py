@@ -1,4 +1,4 @@
-"""What `looptck explain` prints can be searched and copied."""
+"""The output of `looptck explain` can be searched and copied."""
 
 from __future__ import annotations
 

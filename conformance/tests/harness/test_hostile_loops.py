@@ -1,4 +1,4 @@
-"""Whatever a loop does to its process, the run goes on and says what happened."""
+"""A loop may do anything to its process: the run goes on and reports it."""
 
 from __future__ import annotations
 

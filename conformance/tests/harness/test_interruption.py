@@ -152,7 +152,7 @@ def test_a_terminal_gets_colours_unless_no_color_is_set(
 
 
 def _in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """What the command writes when its streams are a terminal."""
+    """The output of the command when its streams are a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs

@@ -438,7 +438,7 @@ class _Run:
 
 @contextlib.contextmanager
 def _own_temporary_folder() -> Iterator[None]:
-    """What the runner and its workers make in the temporary folder is gone afterwards.
+    """Give the runner a temporary folder of its own, which is removed afterwards.
 
     They may be killed at any moment, and cannot tidy up then.
     """

@@ -83,7 +83,7 @@ class Interruption:
             _replace(number, former)
 
     def allowed(self, call: Callable[[], _T]) -> _T:
-        """What *call* returns; raises Stopped if a signal came before or comes meanwhile."""
+        """Return the result of *call*; raise Stopped if a signal came before or comes meanwhile."""
         try:
             self._allowed = True
             if self._pending:

@@ -1,4 +1,4 @@
-"""What the terminal shows: progress while it lasts, tables and reasons afterwards."""
+"""Output on a terminal: progress while a run lasts, tables and reasons afterwards."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class _Outlet(io.TextIOBase):
 
 
 def discard(stream: TextIO | None = None) -> None:
-    """What is still printed to *stream* (standard output), or buffered, goes nowhere."""
+    """Discard all further and all buffered output to *stream* (standard output)."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         descriptor = (stream or sys.stdout).fileno()
         nothing = os.open(os.devnull, os.O_WRONLY)

@@ -22,7 +22,7 @@ from .messages import AdapterFailed, CallbackRan
 from .virtual_time import refuse_real_sleep
 from .workers import Reporter, run_one
 
-# What a loop of a profile must have to be asked anything at all; the lack of
+# The methods that a loop of a profile must have to be judged at all; the lack of
 # another name of the profile breaks the rule that asks for it.
 _INDISPENSABLE = {
     "luaevent": ("addevent", "loop"),

@@ -34,7 +34,7 @@ _HEARTBEAT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What the user asked to be searched."""
+    """The search that the user asked for."""
 
     steps: int
     seed: int
@@ -75,7 +75,7 @@ class Search:
 
 
 class _Work:
-    """What a worker does: one search, and then it tells of it."""
+    """Makes one search in a worker, and reports its result."""
 
     def __init__(
         self,

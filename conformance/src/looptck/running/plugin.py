@@ -205,7 +205,7 @@ def default_jobs(*, virtual: bool) -> int:
 
 
 def under_test_of(config: pytest.Config) -> Selection:
-    """What this session judges; raises UsageError where the suite runs without."""
+    """The selection that this session judges; raises UsageError if it judges nothing."""
     from .selection import Selection
 
     found = config.stash.get(Selection.KEY, None)

@@ -54,7 +54,7 @@ _STOP_TIMEOUT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the user asked to be judged."""
+    """The run that the user asked for."""
 
     spec: str
     profiles: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class RunRequest:
     seed: int = 0
 
     def arguments(self) -> dict[str, Any]:
-        """What a certificate says about how it was made."""
+        """The arguments, as a certificate records them."""
         return {
             "implementation": self.spec,
             "profiles": list(self.profiles),
@@ -236,7 +236,7 @@ def _stop(runner: subprocess.Popen[bytes]) -> None:
         runner.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         runner.wait(_STOP_TIMEOUT)
-    # What is left of its group, if it did not get round to ending it itself.
+    # The rest of its group, if the runner could not end it.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(runner.pid, signal.SIGKILL)
     runner.wait()
@@ -251,10 +251,10 @@ _OF_THE_INSTALLATION = {
     "PYTHONUSERBASE",
 }
 
-# What the implementation gets back, once Python has started without it.
+# Variables that the implementation gets back, once Python has started without them.
 _GIVEN_BACK = ("PYTHONPATH",)
 
-# What pytest, hypothesis or Python take orders from.
+# The variables that change how pytest, hypothesis or Python work.
 _ORDERS = ("HYPOTHESIS_", "PYTEST_", "PYTHON")
 
 

@@ -332,6 +332,6 @@ def _variants_of(item: pytest.Item, selection: Selection) -> tuple[str, ...]:
 
 
 def share_memory() -> None:
-    """What exists now is shared with every worker to come, and need not be copied."""
+    """Let later workers share the objects that exist now, without copying them."""
     gc.collect()
     gc.freeze()

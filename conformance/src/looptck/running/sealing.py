@@ -36,7 +36,7 @@ class Seal:
     def __init__(self, config: pytest.Config) -> None:
         self._manager = config.pluginmanager
         self.put_out: list[str] = []
-        # What deselects, or runs nothing, is for other sessions.
+        # These options run no test.
         config.option.setuponly = config.option.setupplan = False
         # {id of a test that was collected: its rule}
         self._collected: dict[str, str] = {}

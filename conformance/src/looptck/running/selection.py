@@ -1,4 +1,4 @@
-"""What is judged: an implementation, and what the user asked to judge of it.
+"""The selection: an implementation, and the rules that the user asked to judge.
 
 Finds the implementation and has its adapter judged; knows no test.
 """

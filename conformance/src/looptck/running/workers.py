@@ -45,7 +45,7 @@ from . import own_descriptors as descriptors
 from .channel import GarbledError, Receiver, Sender, new_secret
 from .messages import Began, MalformedError, Message, WorkDone
 
-# What has a worker print its stacks, and how long that may take, in seconds.
+# The signal at which a worker prints its stacks, and the seconds that this may take.
 _PRINT_STACKS = signal.SIGUSR2
 _STACK_TIMEOUT = 0.5
 
@@ -87,7 +87,7 @@ _MALFORMED = (
     "such as a function of the json module"
 )
 
-# What a worker does when its work is done.
+# The activity of a worker after its work.
 _LAST_COLLECTION = "the collection of what the tests left behind"
 
 
@@ -223,7 +223,7 @@ class Worker:
         return "closed the descriptor that it reports to"
 
     def _activity(self) -> Activity:
-        """What it does while nothing comes of it.
+        """The activity of a worker that sends nothing.
 
         A process that spins is always ready to run, even where a busy machine
         gives it little time; one that sleeps is not.
@@ -327,7 +327,7 @@ def _take_streams(output: IO[bytes]) -> None:
 
 
 def _flush() -> None:
-    """What is still buffered would be written by both processes."""
+    """Write buffered output now; after a fork both processes would write it."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()

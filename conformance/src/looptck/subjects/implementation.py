@@ -19,7 +19,7 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Implementation:
-    """What offers one or more profiles.
+    """A loop under test, which offers one or more profiles.
 
     *profiles* maps a profile's name to its factory.  An implementation that
     comes in several forms (the reference's pollers) gives *variants* instead:
