@@ -181,7 +181,7 @@ def _skip() -> None:
 
 
 def _xfail() -> None:
-    pytest.xfail("not today")
+    pytest.xfail(reason="not today")
 
 
 def _stop_the_parent() -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
+from _pytest.outcomes import Skipped, XFailed
 from _pytest.runner import runtestprotocol
 
 # The exceptions by which code tells pytest to skip a test or to expect its failure.
-OUTCOMES = (pytest.skip.Exception, pytest.xfail.Exception, unittest.SkipTest)
+OUTCOMES = (Skipped, XFailed, unittest.SkipTest)
 
 
 def run_test(item: pytest.Item, following: pytest.Item | None) -> list[pytest.TestReport]:
