@@ -6,15 +6,15 @@ from functools import partial
 
 import pytest
 
-from looptck.models.channel_state import ChannelState, Kind, Way
+from looptck.models.channel_state import ChannelState, Directions, Kind
 from looptck.models.levent_events import EventModel
 from looptck.models.violation import ViolationError
 
 ZERO = "levent.loop.howmany-zero-bounded"
 
 
-def made(way: Way = Way.READ, *, started: bool = True) -> EventModel:
-    model = EventModel("D", way, ChannelState(Kind.PAIR))
+def made(directions: Directions = Directions.READ, *, started: bool = True) -> EventModel:
+    model = EventModel("D", directions, ChannelState(Kind.PAIR))
     if started:
         model.start(by_other=False)
     return model
@@ -52,11 +52,11 @@ def test_after_a_call_it_may_be_active_and_need_not_be() -> None:
 
 
 @pytest.mark.parametrize(
-    "way, rule",
-    [(Way.READ, "levent.newevent.evtype-r"), (Way.WRITE, "levent.newevent.evtype-w")],
+    "directions, rule",
+    [(Directions.READ, "levent.newevent.evtype-r"), (Directions.WRITE, "levent.newevent.evtype-w")],
 )
-def test_it_is_not_called_when_its_file_is_not_ready(way: Way, rule: str) -> None:
-    model = made(way)
+def test_it_is_not_called_when_its_file_is_not_ready(directions: Directions, rule: str) -> None:
+    model = made(directions)
     model.channel.full = True
     model.begin_turn()
     with refuses(rule):
@@ -75,7 +75,7 @@ def test_readiness_that_another_callback_ended_may_still_be_told_in_this_pass() 
 
 
 def test_both_directions_may_be_told_in_two_calls() -> None:
-    model = made(Way.BOTH)
+    model = made(Directions.BOTH)
     model.channel.write(1)
     model.begin_turn()
     model.called(ZERO)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.models.channel_state import ChannelState, Kind, Way
+from looptck.models.channel_state import ChannelState, Directions, Kind
 from looptck.models.luaevent import Event, Flags, LuaeventModel
 from looptck.models.scenario import Answer
 from looptck.models.timing import Timing
@@ -13,8 +13,8 @@ from looptck.models.violation import ViolationError
 VIRTUAL = Timing(unit=1.0, is_virtual=True, patience=0.2, apart=0.01)
 REAL = Timing(unit=1.0, is_virtual=False, patience=float("inf"), apart=0.01)
 
-READ = Flags(Way.READ)
-WRITE = Flags(Way.WRITE)
+READ = Flags(Directions.READ)
+WRITE = Flags(Directions.WRITE)
 TIMEOUT = Flags(timeout=True)
 SAME, LEAVE = Answer("same"), Answer("leave")
 
@@ -25,11 +25,11 @@ def model() -> LuaeventModel:
 
 
 def reader(model: LuaeventModel, channel: ChannelState, timeout: float | None = None) -> Event:
-    return model.add("A", channel, Way.READ, timeout, 0, 0)
+    return model.add("A", channel, Directions.READ, timeout, 0, 0)
 
 
 def timer(model: LuaeventModel, name: str, timeout: float) -> Event:
-    return model.add(name, None, Way.NEITHER, timeout, 0, 0)
+    return model.add(name, None, Directions.NEITHER, timeout, 0, 0)
 
 
 def call(model: LuaeventModel, event: Event, flags: Flags, answer: Answer, now: float) -> None:
@@ -71,14 +71,14 @@ def test_flags_that_were_not_asked_for_are_refused(model: LuaeventModel) -> None
     event = reader(model, ChannelState(Kind.PAIR, waiting=1))
     model.enter(0)
     with refuses("luaevent.flags.only-asked"):
-        model.called(event, Flags(Way.BOTH), 0)
+        model.called(event, Flags(Directions.BOTH), 0)
 
 
 def test_readiness_that_another_callback_ended_may_still_be_told(model: LuaeventModel) -> None:
     """Both were ready when the turn began; the second is told of what is gone."""
     channel = ChannelState(Kind.PAIR, waiting=1)
     first = reader(model, channel)
-    second = model.add("B", channel, Way.READ, None, 0, 0)
+    second = model.add("B", channel, Directions.READ, None, 0, 0)
     model.enter(0)
     model.called(first, READ, 0)
     channel.read(0)
@@ -96,23 +96,25 @@ def test_a_new_event_does_not_inherit_readiness(model: LuaeventModel) -> None:
     call(model, old, READ, SAME, 0)
     model.close(old)
     channel.renew()
-    new = model.add("B", channel, Way.READ, None, 0, 0)
+    new = model.add("B", channel, Directions.READ, None, 0, 0)
     with refuses("luaevent.addevent.close-other-same-turn"):
         model.called(new, READ, 0)
 
 
 def test_both_directions_may_be_told_apart(model: LuaeventModel) -> None:
-    event = model.add("A", ChannelState(Kind.PAIR, waiting=1), Way.BOTH, None, 0, 0)
+    event = model.add("A", ChannelState(Kind.PAIR, waiting=1), Directions.BOTH, None, 0, 0)
     model.enter(0)
     for flags in (READ, WRITE) * 20:
         call(model, event, flags, SAME, 0)
 
 
-@pytest.mark.parametrize("way", [Way.NEITHER, Way.READ])
-def test_a_timeout_comes_with_or_without_the_direction(model: LuaeventModel, way: Way) -> None:
+@pytest.mark.parametrize("directions", [Directions.NEITHER, Directions.READ])
+def test_a_timeout_comes_with_or_without_the_direction(
+    model: LuaeventModel, directions: Directions
+) -> None:
     event = reader(model, ChannelState(Kind.PAIR), timeout=2)
     model.enter(0)
-    model.called(event, Flags(way, timeout=True), 2)
+    model.called(event, Flags(directions, timeout=True), 2)
 
 
 def test_a_timeout_is_not_early(model: LuaeventModel) -> None:
@@ -165,7 +167,7 @@ def test_a_timer_set_in_a_turn_may_come_after_a_later_one_of_that_turn(
     first, last = timer(model, "A", 1), timer(model, "B", 4)
     model.enter(5)
     model.called(first, TIMEOUT, 5)
-    new = model.add("N", None, Way.NEITHER, 1, 5, 5)
+    new = model.add("N", None, Directions.NEITHER, 1, 5, 5)
     model.answered(first, TIMEOUT, LEAVE, 5, 7)
     call(model, last, TIMEOUT, LEAVE, 7)
     call(model, new, TIMEOUT, LEAVE, 7)
@@ -195,7 +197,7 @@ def test_it_may_not_sleep_far_past_a_timeout(model: LuaeventModel) -> None:
 
 
 def test_nothing_ready_is_passed_over_for_ever(model: LuaeventModel) -> None:
-    busy = model.add("B", ChannelState(Kind.PAIR), Way.WRITE, None, 0, 0)
+    busy = model.add("B", ChannelState(Kind.PAIR), Directions.WRITE, None, 0, 0)
     reader(model, ChannelState(Kind.PAIR, waiting=1))
     model.enter(0)
     with refuses("luaevent.constants.ev-read"):
@@ -216,7 +218,7 @@ def test_the_loop_returns_when_nothing_is_left_and_not_before(model: LuaeventMod
 def test_a_dropped_event_may_be_called_in_this_turn_only(model: LuaeventModel) -> None:
     channel = ChannelState(Kind.PAIR, waiting=1)
     other = reader(model, channel)
-    dropped = model.add("B", channel, Way.READ, None, 0, 0)
+    dropped = model.add("B", channel, Directions.READ, None, 0, 0)
     model.enter(0)
     model.called(other, READ, 0)
     model.drop(dropped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.models.channel_state import ChannelState, Kind, Way
+from looptck.models.channel_state import ChannelState, Directions, Kind
 from looptck.models.luahop import EMPTY_POLLS, Listener, LuahopModel, Timer
 from looptck.models.timing import Timing
 from looptck.models.violation import ViolationError
@@ -37,7 +37,7 @@ def refuses(rule: str) -> pytest.RaisesExc[ViolationError]:
 
 
 def test_a_ready_listener_is_called_by_poll_alone(model: LuahopModel) -> None:
-    listener = model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Way.READ)
+    listener = model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Directions.READ)
     with refuses("luahop.listener.create"):
         model.called(listener, 0)
     model.enter(0, None)
@@ -47,14 +47,14 @@ def test_a_ready_listener_is_called_by_poll_alone(model: LuahopModel) -> None:
 
 
 def test_a_listener_that_is_not_ready_may_not_be_called(model: LuahopModel) -> None:
-    listener = model.set_listener("A", ChannelState(Kind.PAIR), Way.READ)
+    listener = model.set_listener("A", ChannelState(Kind.PAIR), Directions.READ)
     model.enter(0, None)
     with refuses("luahop.listener.not-ready"):
         model.called(listener, 0)
 
 
 def test_a_poll_does_not_serve_one_descriptor_for_ever(model: LuahopModel) -> None:
-    listener = model.set_listener("A", ChannelState(Kind.PAIR, waiting=9), Way.READ)
+    listener = model.set_listener("A", ChannelState(Kind.PAIR, waiting=9), Directions.READ)
     model.enter(0, None)
     with refuses("luahop.poll.returns"):
         for _ in range(5):
@@ -63,7 +63,7 @@ def test_a_poll_does_not_serve_one_descriptor_for_ever(model: LuahopModel) -> No
 
 def test_one_byte_is_one_call(model: LuahopModel) -> None:
     channel = ChannelState(Kind.PAIR, waiting=1)
-    listener = model.set_listener("A", channel, Way.READ)
+    listener = model.set_listener("A", channel, Directions.READ)
     model.enter(0, None)
     model.called(listener, 0)
     channel.read(0)
@@ -74,13 +74,13 @@ def test_one_byte_is_one_call(model: LuahopModel) -> None:
 
 def test_a_reused_number_inherits_nothing(model: LuahopModel) -> None:
     first, second = ChannelState(Kind.PAIR, waiting=1), ChannelState(Kind.PAIR, waiting=1)
-    running = model.set_listener("A", first, Way.READ)
-    model.set_listener("B", second, Way.READ)
+    running = model.set_listener("A", first, Directions.READ)
+    model.set_listener("B", second, Directions.READ)
     model.enter(0, None)
     model.called(running, 0)
-    model.remove_listener(second, Way.READ)
+    model.remove_listener(second, Directions.READ)
     second.renew()
-    anew = model.set_listener("B", second, Way.READ)
+    anew = model.set_listener("B", second, Directions.READ)
     model.finished(running, 0)
     with refuses("luahop.listener.fd-reuse-same-poll"):
         model.called(anew, 0)
@@ -88,11 +88,11 @@ def test_a_reused_number_inherits_nothing(model: LuahopModel) -> None:
 
 def test_a_listener_removed_in_this_poll_is_not_called(model: LuahopModel) -> None:
     channel = ChannelState(Kind.PAIR, waiting=1)
-    running = model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Way.READ)
-    other = model.set_listener("B", channel, Way.READ)
+    running = model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Directions.READ)
+    other = model.set_listener("B", channel, Directions.READ)
     model.enter(0, None)
     model.called(running, 0)
-    model.remove_listener(channel, Way.READ)
+    model.remove_listener(channel, Directions.READ)
     model.finished(running, 0)
     with refuses("luahop.listener.remove-other-ready"):
         model.called(other, 0)
@@ -100,11 +100,11 @@ def test_a_listener_removed_in_this_poll_is_not_called(model: LuahopModel) -> No
 
 def test_who_replaces_the_running_listener_is_not_called_for_the_same(model: LuahopModel) -> None:
     channel = ChannelState(Kind.PAIR, waiting=1)
-    old = model.set_listener("A", channel, Way.READ)
+    old = model.set_listener("A", channel, Directions.READ)
     model.enter(0, None)
     model.called(old, 0)
     channel.read(0)
-    new = model.set_listener("B", channel, Way.READ)
+    new = model.set_listener("B", channel, Directions.READ)
     model.finished(old, 0)
     with refuses("luahop.listener.replace-inside"):
         model.called(new, 0)
@@ -120,24 +120,24 @@ def test_who_replaces_a_ready_listener_may_be_called_for_its_readiness(
     """A loop that looks up whom to call when it calls meets the new one, though the callback
     that set it has taken what was there."""
     first, second = ChannelState(Kind.PAIR, waiting=1), ChannelState(Kind.PAIR, waiting=1)
-    running = model.set_listener("A", first, Way.READ)
-    model.set_listener("B", second, Way.READ)
+    running = model.set_listener("A", first, Directions.READ)
+    model.set_listener("B", second, Directions.READ)
     model.enter(0, None)
     model.called(running, 0)
     second.read(0)
-    new = model.set_listener("C", second, Way.READ)
+    new = model.set_listener("C", second, Directions.READ)
     model.finished(running, 0)
     call(model, new, 0)
 
 
 def test_who_is_set_again_in_its_own_call_is_not_called_for_that(model: LuahopModel) -> None:
     channel = ChannelState(Kind.PAIR, waiting=1)
-    old = model.set_listener("A", channel, Way.READ)
+    old = model.set_listener("A", channel, Directions.READ)
     model.enter(0, None)
     model.called(old, 0)
     channel.read(0)
-    model.remove_listener(channel, Way.READ)
-    new = model.set_listener("A", channel, Way.READ)
+    model.remove_listener(channel, Directions.READ)
+    new = model.set_listener("A", channel, Directions.READ)
     model.finished(old, 0)
     with refuses("luahop.listener.not-ready"):
         model.called(new, 0)
@@ -232,7 +232,7 @@ def test_after_a_stall_two_calls_are_tolerated_and_not_three(model: LuahopModel)
 
 
 def test_a_few_polls_may_return_for_nothing(model: LuahopModel) -> None:
-    model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Way.READ)
+    model.set_listener("A", ChannelState(Kind.PAIR, waiting=1), Directions.READ)
     for _ in range(EMPTY_POLLS):
         model.enter(0, None)
         model.returned(0)
@@ -259,7 +259,7 @@ def test_a_cleared_timer_may_not_run(model: LuahopModel) -> None:
 
 def test_a_loop_that_nothing_can_wake_is_stuck(model: LuahopModel) -> None:
     channel = ChannelState(Kind.PAIR)
-    model.set_listener("A", channel, Way.READ)
+    model.set_listener("A", channel, Directions.READ)
     assert model.is_stuck
     channel.write(1)
     assert not model.is_stuck

@@ -9,7 +9,7 @@ from looptck.adapters.asyncio import implementation as asyncio_loop
 from looptck.models.corpus import frozen
 from looptck.models.explore import explore
 from looptck.models.parse import parse
-from looptck.models.run import play
+from looptck.models.run import run_scenario
 from tideloop.tck import implementation as reference
 
 PROFILES = ("luaevent", "luahop")
@@ -35,7 +35,7 @@ def test_a_loop_in_real_time_can_be_played(profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_reference_plays_every_frozen_scenario(profile: str, variant: str) -> None:
     for scenario in frozen(profile):
-        played = play(scenario, reference, variant)
+        played = run_scenario(scenario, reference, variant)
         assert played.difference is None, played.difference.text()
         assert played.steps > len(scenario.steps)
 
@@ -108,7 +108,7 @@ class _Deaf:
 def test_a_loop_that_hangs_is_a_difference() -> None:
     deaf = Implementation(name="deaf", version="1", profiles={"luahop": _Deaf}, virtual_time=True)
     scenario = parse("luahop\nA: timeout 1\nbegin\nset A\npoll 1")
-    played = play(scenario, deaf, "default", patience=0.3)
+    played = run_scenario(scenario, deaf, "default", patience=0.3)
     assert played.hung
     assert played.difference is not None
     assert played.difference.expected == ("A called, 1 unit later",)
@@ -132,6 +132,6 @@ class _Careless:
 def test_a_closed_descriptor_is_noticed() -> None:
     careless = Implementation(name="careless", version="1", profiles={"luahop": _Careless})
     scenario = parse("luahop\nwire 1: pair\nA: reader on wire 1\nbegin\nset A")
-    difference = play(scenario, careless, "default").difference
+    difference = run_scenario(scenario, careless, "default").difference
     assert difference is not None
     assert difference.rule == "luahop.scope.no-sockets"

@@ -11,7 +11,7 @@ from looptck.adapters.asyncio import implementation as asyncio_loop
 from looptck.models.corpus import frozen
 from looptck.models.explore import explore
 from looptck.models.parse import parse
-from looptck.models.run import play
+from looptck.models.run import run_scenario
 from tideloop.tck import implementation as reference
 
 from . import plain_levent
@@ -56,7 +56,7 @@ def test_the_reference_plays_as_the_model_says(variant: str) -> None:
 @pytest.mark.parametrize("variant", reference.by_variant)
 def test_the_reference_plays_every_frozen_scenario(variant: str) -> None:
     for scenario in frozen("levent"):
-        played = play(scenario, reference, variant)
+        played = run_scenario(scenario, reference, variant)
         assert played.difference is None, played.difference.text()
         assert played.steps > len(scenario.steps)
 
@@ -111,7 +111,7 @@ def test_a_loop_that_ignores_high_watermarks_is_passed_over() -> None:
         "levent\nA: buffered event\nbegin\ninput of A: low 0, high 2\nstart A\n"
         "peer of A sends 5\npass until nothing moves\ntake all from A"
     )
-    difference = play(scenario, made(of(Unlimited)), "default").difference
+    difference = run_scenario(scenario, made(of(Unlimited)), "default").difference
     assert difference is not None
     assert difference.rule == "levent.buffer.read-highwater"
     assert difference.expected == ("2 bytes at most: its high watermark",)
@@ -125,7 +125,7 @@ def test_a_loop_that_hangs_is_a_difference() -> None:
             """Goes on."""
 
     scenario = parse("levent\nA: buffered event\nbegin\nstart A\nstop A\nloop until none is active")
-    played = play(scenario, made(of(Deaf)), "default", patience=0.3)
+    played = run_scenario(scenario, made(of(Deaf)), "default", patience=0.3)
     assert played.hung
     assert played.difference is not None
     assert played.difference.rule == "levent.bufevent.stop"
@@ -141,7 +141,7 @@ def test_calls_without_end_are_a_difference_that_is_told_once() -> None:
     scenario = parse(
         "levent\nA: buffered event\nbegin\nstart A\npeer of A sends 1\npass until nothing moves"
     )
-    difference = play(scenario, made(of(Restless)), "default").difference
+    difference = run_scenario(scenario, made(of(Restless)), "default").difference
     assert difference is not None
     assert difference.rule == "levent.loop.howmany-zero-bounded"
     assert "times more" in difference.text()
@@ -153,7 +153,7 @@ def test_a_difference_is_told_as_a_short_scenario() -> None:
         "levent\nA: buffered event\n    readcb: take all from A\nbegin\n"
         "input of A: low 3, high 0\nstart A\npeer of A sends 2\npass until nothing moves"
     )
-    difference = play(scenario, made(of(plain_levent.NeedsOneLess)), "default").difference
+    difference = run_scenario(scenario, made(of(plain_levent.NeedsOneLess)), "default").difference
     assert difference is not None
     assert difference.text().splitlines()[-5:] == [
         "expected one of:",

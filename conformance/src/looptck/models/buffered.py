@@ -87,7 +87,7 @@ class BufferedModel:
         """It is about to be started."""
         self.look(seen)
         if self.state is not State.STARTED:
-            self.input.forgive()
+            self.input.excuse_missing_call()
             self.output.started()
             self.input.begin_turn()
             self.output.begin_turn()
@@ -98,7 +98,7 @@ class BufferedModel:
         self.look(seen)
         self.state = State.STOPPED
         self.input.stopped()
-        self.output.forgive()
+        self.output.excuse_missing_call()
 
     def delete(self) -> None:
         """It was deleted."""

@@ -66,17 +66,17 @@ class Input:
             self.may_be_held = True
 
     def mark(self, low: int, high: int) -> None:
-        self.forgive()
+        self.excuse_missing_call()
         self.low, self.high = low, high
         self._is_disturbed = True
         self.look(self.moved)
 
     def stopped(self) -> None:
-        self.forgive()
+        self.excuse_missing_call()
         if self.level:
             self._suspect = self._rules.stop, range(self.taken, self.moved)
 
-    def forgive(self) -> None:
+    def excuse_missing_call(self) -> None:
         self._told = self.moved
 
     def called(self) -> None:
@@ -218,7 +218,7 @@ class Output:
         return self.left - self._received
 
     def started(self) -> None:
-        self.forgive()
+        self.excuse_missing_call()
         self._is_fresh = True
 
     def begin_turn(self) -> None:
@@ -236,11 +236,11 @@ class Output:
         self._was_low |= self.level <= self.low
 
     def mark(self, low: int) -> None:
-        self.forgive()
+        self.excuse_missing_call()
         self.low = low
         self._was_low |= self.level <= low
 
-    def forgive(self) -> None:
+    def excuse_missing_call(self) -> None:
         self._told = self.left
 
     def write(self, data: bytes, *, again: bool) -> None:

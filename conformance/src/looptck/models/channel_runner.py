@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from looptck.subjects.subject import Subject
 
 from .channel_state import ChannelState
-from .channels import Line
+from .channels import OpenChannel
 from .lockstep import RunEnded, Runner
 from .luaevent import LuaeventModel
 from .luahop import LuahopModel
@@ -34,16 +34,16 @@ class ChannelRunner(Runner[Scenario, M]):
     def __init__(self, scenario: Scenario, subject: Subject, patience: float) -> None:
         super().__init__(scenario, subject, patience)
         self.channels: dict[int, ChannelState] = {}
-        self.lines: dict[int, Line] = {}
+        self.open_channels: dict[int, OpenChannel] = {}
         # {number: the loop}, and its model
         self.loops: dict[int, Any] = {}
         self.models: dict[int, M] = {}
 
-    def play(self) -> None:
+    def run_steps(self) -> None:
         for number, kind in enumerate(self.scenario.channels, 1):
             self.channels[number] = ChannelState(kind)
-            self.lines[number] = Line(kind)
-        super().play()
+            self.open_channels[number] = OpenChannel(kind)
+        super().run_steps()
         self.check_end()
 
     def take(self, act: Callable[[], object]) -> None:
@@ -53,29 +53,31 @@ class ChannelRunner(Runner[Scenario, M]):
             self._check_left_alone()
             raise
 
-    def meaning(self, each: Step, inside: Any) -> Callable[[], object] | None:
+    def action_for(self, each: Step, inside: Any) -> Callable[[], object] | None:
         match each.verb, each.args:
             case "pass", (int() as length,):
                 return lambda: self.clock.advance(length * self.timing.unit)
             case verb, (name_or_number, *_) if verb in OF_PROFILE:
                 return self.act(verb, name_or_number, each.args, inside)
             case verb, args:
-                return self._act_on_wire(verb, args)
+                return self._act_on_channel(verb, args)
 
-    def _act_on_wire(self, verb: str, args: tuple[int | str, ...]) -> Callable[[], object] | None:
+    def _act_on_channel(
+        self, verb: str, args: tuple[int | str, ...]
+    ) -> Callable[[], object] | None:
         *counts, number = (int(each) for each in args)
         if number not in self.channels:
             return None
-        channel, line = self.channels[number], self.lines[number]
+        channel, opened = self.channels[number], self.open_channels[number]
         count = counts[0] if counts else 0
 
         def write() -> None:
             channel.write(count)
-            line.write(count)
+            opened.write(count)
 
         def read() -> None:
             taken = channel.read(count)
-            if (taken or channel.ended) and (got := line.read(taken)) != taken:
+            if (taken or channel.ended) and (got := opened.read(taken)) != taken:
                 self.differ(
                     ViolationError(
                         self.rule_of_data,
@@ -86,25 +88,25 @@ class ChannelRunner(Runner[Scenario, M]):
 
         def fill() -> None:
             channel.full = True
-            line.fill()
+            opened.fill()
 
         def drain() -> None:
             channel.full = False
-            line.drain()
+            opened.drain()
 
         def finish() -> None:
             channel.ended = True
-            line.finish()
+            opened.finish()
 
         def hang_up() -> None:
             channel.hang_up()
-            line.hang_up()
+            opened.hang_up()
 
         def renew() -> None:
             self.forget(channel)
             channel.renew()
-            line.renew()
-            if not line.was_closed and self.may_not_touch:
+            opened.renew()
+            if not opened.was_closed and self.may_not_touch:
                 what = f"somebody else still holds the near end of wire {number}"
                 self.differ(ViolationError(self.rule_of_descriptors, what, ["it is closed"]))
 
@@ -164,16 +166,16 @@ class ChannelRunner(Runner[Scenario, M]):
         if not self.has_differed:
             with suppress(RunEnded):
                 self._check_left_alone()
-        for line in self.lines.values():
-            line.close()
+        for opened in self.open_channels.values():
+            opened.close()
 
     def _check_left_alone(self) -> None:
         """Differ if the loop did something to what is not its own."""
-        for number, line in self.lines.items():
+        for number, opened in self.open_channels.items():
             what = ""
-            if not line.is_open():
+            if not opened.is_open():
                 what = f"the near end of wire {number} was closed by the loop"
-            elif self.may_not_touch and not line.is_untouched():
+            elif self.may_not_touch and not opened.is_untouched():
                 what = f"the flags of the near end of wire {number} were changed by the loop"
             if what:
                 self.differ(ViolationError(self.rule_of_descriptors, what, ["it stays as it was"]))
@@ -185,7 +187,7 @@ class LiveActor:
 
     name: str
     actor: Actor
-    part: Any = None
+    modelled: Any = None
     handle: Any = None
     calls: int = 0
     callback: weakref.ref[Any] | None = None

@@ -17,10 +17,10 @@ class Kind(Enum):
     PAIR = "pair"  # two connected sockets
     SOURCE = "source"  # a pipe; the near end reads
     SINK = "sink"  # a pipe; the near end writes
-    DOOR = "door"  # a listening socket; "writing" one is a client that connects
+    LISTENER = "door"  # a listening socket; "writing" one is a client that connects
 
 
-class Way(Flag):
+class Directions(Flag):
     """The directions in which a near end may be ready."""
 
     NEITHER = 0
@@ -36,11 +36,11 @@ class Way(Flag):
 class Readiness:
     """What a kernel must report of a near end, and what it may report."""
 
-    surely: Way
-    perhaps: Way
+    surely: Directions
+    perhaps: Directions
 
 
-NOT_READY = Readiness(Way.NEITHER, Way.NEITHER)
+NOT_READY = Readiness(Directions.NEITHER, Directions.NEITHER)
 
 
 @dataclass(eq=False, slots=True)
@@ -63,23 +63,23 @@ class ChannelState:
         return self.life > 0
 
     @property
-    def ways(self) -> Way:
+    def directions(self) -> Directions:
         """The directions in which a near end of this kind can be watched."""
         return {
-            Kind.PAIR: Way.BOTH,
-            Kind.SOURCE: Way.READ,
-            Kind.SINK: Way.WRITE,
-            Kind.DOOR: Way.READ,
+            Kind.PAIR: Directions.BOTH,
+            Kind.SOURCE: Directions.READ,
+            Kind.SINK: Directions.WRITE,
+            Kind.LISTENER: Directions.READ,
         }[self.kind]
 
     def can_write(self) -> bool:
-        return Way.READ in self.ways and not self.ended
+        return Directions.READ in self.directions and not self.ended
 
     def write(self, count: int) -> None:
         self.waiting += count
 
     def can_read(self) -> bool:
-        return Way.READ in self.ways
+        return Directions.READ in self.directions
 
     def read(self, count: int) -> int:
         """The near end takes *count*, or all there is if *count* is 0; how much that is."""
@@ -88,16 +88,16 @@ class ChannelState:
         return taken
 
     def can_fill(self) -> bool:
-        return Way.WRITE in self.ways and not self.gone and not self.full
+        return Directions.WRITE in self.directions and not self.gone and not self.full
 
     def can_drain(self) -> bool:
-        return Way.WRITE in self.ways and not self.gone and self.full
+        return Directions.WRITE in self.directions and not self.gone and self.full
 
     def can_finish(self) -> bool:
         return self.kind is Kind.PAIR and not self.ended
 
     def can_hang_up(self) -> bool:
-        return self.kind is not Kind.DOOR and not self.gone
+        return self.kind is not Kind.LISTENER and not self.gone
 
     def hang_up(self) -> None:
         self.ended = self.gone = True
@@ -109,12 +109,12 @@ class ChannelState:
         self.life += 1
 
     def readiness(self) -> Readiness:
-        surely = perhaps = Way.NEITHER
-        if Way.READ in self.ways and (self.waiting or self.ended):
-            surely |= Way.READ
-        if Way.WRITE in self.ways:
+        surely = perhaps = Directions.NEITHER
+        if Directions.READ in self.directions and (self.waiting or self.ended):
+            surely |= Directions.READ
+        if Directions.WRITE in self.directions:
             if self.gone:
-                perhaps |= Way.WRITE  # writing would fail at once
+                perhaps |= Directions.WRITE  # writing would fail at once
             elif not self.full:
-                surely |= Way.WRITE
+                surely |= Directions.WRITE
         return Readiness(surely, surely | perhaps)

@@ -14,7 +14,7 @@ from looptck.testing.channels import PipeEnd, drain, fill
 from .channel_state import Kind
 
 
-class Line:
+class OpenChannel:
     """A wire made of descriptors.  Its far end is non-blocking."""
 
     def __init__(self, kind: Kind) -> None:
@@ -31,7 +31,7 @@ class Line:
         self._make()
 
     def write(self, count: int) -> None:
-        if self.kind is not Kind.DOOR:
+        if self.kind is not Kind.LISTENER:
             assert self._far is not None
             self._far.send(b"x" * count)
             return
@@ -45,7 +45,7 @@ class Line:
 
         Returns how many it got.
         """
-        if self.kind is Kind.DOOR:
+        if self.kind is Kind.LISTENER:
             with socket.socket(fileno=os.dup(self.near)) as door:
                 for _ in range(count):
                     self._guests.append(door.accept()[0])
@@ -72,7 +72,7 @@ class Line:
     def renew(self) -> None:
         """Close the near end and give its number to that of a fresh line."""
         number = self.near
-        fresh = Line(self.kind)
+        fresh = OpenChannel(self.kind)
         os.close(number)
         self.was_closed = self._sees_the_end()
         self._close_all_but_near()
@@ -84,7 +84,7 @@ class Line:
 
     def _sees_the_end(self) -> bool:
         """Whether the far end notices that the near one is closed."""
-        if self.kind in (Kind.SOURCE, Kind.DOOR) or self._far is None or self._far.fileno() < 0:
+        if self.kind in (Kind.SOURCE, Kind.LISTENER) or self._far is None or self._far.fileno() < 0:
             return True
         try:
             drain(self._far)
@@ -128,14 +128,14 @@ class Line:
                 far, near = os.pipe()
                 self._far = PipeEnd(far)
                 os.set_blocking(far, False)
-            case Kind.DOOR:
+            case Kind.LISTENER:
                 self._folder = tempfile.mkdtemp(prefix="looptck")
                 door = socket.socket(socket.AF_UNIX)
                 door.bind(self._address)
                 door.listen(64)
                 near = door.detach()
         # what is handed to the loop differs in what it must leave alone
-        os.set_blocking(near, self.kind in (Kind.SOURCE, Kind.DOOR))
+        os.set_blocking(near, self.kind in (Kind.SOURCE, Kind.LISTENER))
         os.set_inheritable(near, self.kind is Kind.SOURCE)
         self.near = near
         self._identity = self._identify()

@@ -10,7 +10,7 @@ from looptck.subjects.implementation import Implementation
 
 from .generate import RandomChoices, features_of, generated
 from .parse import AnyScenario
-from .run import PATIENCE, Difference, RunResult, play
+from .run import PATIENCE, Difference, RunResult, run_scenario
 from .shrink import reduce
 
 # How long a scenario that failed may be made smaller, in seconds.
@@ -66,7 +66,7 @@ def explore(
 
     def attempt(scenario: AnyScenario, patience: float = PATIENCE) -> RunResult:
         begin(scenario)
-        return play(scenario, implementation, variant, patience=patience)
+        return run_scenario(scenario, implementation, variant, patience=patience)
 
     while taken < steps:
         dice = RandomChoices(f"{seed} {profile} {played}")

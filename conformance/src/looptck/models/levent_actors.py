@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .buffered import BufferedModel, Callback, Seen, State
 from .buffered_rules import LEVENT
-from .levent_channels import BufferedLine, Source
+from .levent_channels import BufferedChannel, ByteSource
 from .levent_scenario import LeventActor
 from .scenario import Step
 from .violation import ViolationError
@@ -28,8 +28,8 @@ _HIGH_OF_OUTPUT = {"B": 1}
 class LiveActor(ABC):
     """One event, buffered or not."""
 
-    def __init__(self, play: LeventRunner, name: str) -> None:
-        self.play = play
+    def __init__(self, runner: LeventRunner, name: str) -> None:
+        self.runner = runner
         self.name = name
         self.handle: Any = None
 
@@ -38,7 +38,7 @@ class LiveActor(ABC):
         """Make it, on *base*."""
 
     @abstractmethod
-    def meaning(self, verb: str, counts: list[int], inside: LiveActor | None) -> Act:
+    def action_for(self, verb: str, counts: list[int], inside: LiveActor | None) -> Act:
         """What to do for a step about it, *inside* a callback; None where it makes no sense."""
 
     @abstractmethod
@@ -82,7 +82,7 @@ class LiveActor(ABC):
         """Whether a call is to come for certain."""
 
     @property
-    def ends_itself(self) -> bool:
+    def surely_ends(self) -> bool:
         """Whether its next call comes for certain, and is its last one for certain."""
         return False
 
@@ -111,13 +111,13 @@ class LiveBufferedEvent(LiveActor):
 
     rules = LEVENT
 
-    def __init__(self, play: LeventRunner, name: str, actor: LeventActor) -> None:
-        super().__init__(play, name)
+    def __init__(self, runner: LeventRunner, name: str, actor: LeventActor) -> None:
+        super().__init__(runner, name)
         self._actor = actor
-        self._line = BufferedLine(is_narrow=actor.is_narrow)
+        self._channel = BufferedChannel(is_narrow=actor.is_narrow)
         self._model = BufferedModel(name, self.rules)
-        self._sends = Source(f"to {name}")
-        self._writes = Source(f"from {name}")
+        self._sends = ByteSource(f"to {name}")
+        self._writes = ByteSource(f"from {name}")
         # {callback: how often it was called}
         self._counts = dict.fromkeys(Callback, 0)
         # the callback that runs, the innermost if there are several
@@ -125,8 +125,8 @@ class LiveBufferedEvent(LiveActor):
 
     def make(self, base: Any) -> None:
         callbacks = [self._callback(each) for each in Callback]
-        number = self._line.near.fileno()
-        self.handle = self.play.ask_by(
+        number = self._channel.near.fileno()
+        self.handle = self.runner.ask_by(
             "levent.newevbuf.creates",
             f"newevbuf() for {self.name}",
             lambda: base.newevbuf(number, *callbacks),
@@ -134,9 +134,9 @@ class LiveBufferedEvent(LiveActor):
 
     # ---- steps
 
-    def meaning(self, verb: str, counts: list[int], _inside: LiveActor | None) -> Act:
+    def action_for(self, verb: str, counts: list[int], _inside: LiveActor | None) -> Act:
         if verb in ("send", "send line", "receive", "receive all", "end", "leave"):
-            return self._meaning_for_peer(verb, counts)
+            return self._action_for_peer(verb, counts)
         model, handle = self._model, self.handle
         if model.state is State.DELETED:
             return None
@@ -159,7 +159,7 @@ class LiveBufferedEvent(LiveActor):
                 return lambda: self._mark_output(*counts)
         return None
 
-    def _meaning_for_peer(self, verb: str, counts: list[int]) -> Act:
+    def _action_for_peer(self, verb: str, counts: list[int]) -> Act:
         model = self._model
         match verb:
             case "send" if not model.ended:
@@ -168,7 +168,7 @@ class LiveBufferedEvent(LiveActor):
                 return lambda: self._send(self._sends.take(counts[0]) + b"\n")
             case "receive" | "receive all" if not model.gone:
                 count = counts[0] if counts else None
-                return lambda: self._tell(model.peer_received, self._line.receive(count))
+                return lambda: self._tell(model.peer_received, self._channel.receive(count))
             case "end" if not model.ended:
                 return self._end
             case "leave" if not model.gone:
@@ -176,15 +176,15 @@ class LiveBufferedEvent(LiveActor):
         return None
 
     def _send(self, data: bytes) -> None:
-        self._model.peer_sent(self._line.send(data))
+        self._model.peer_sent(self._channel.send(data))
 
     def _end(self) -> None:
-        self._line.end()
+        self._channel.end()
         self._model.peer_ended()
 
     def _hang_up(self) -> None:
         self._tell(self._model.look, self._seen())
-        self._line.hang_up()
+        self._channel.hang_up()
         self._model.peer_closed()
 
     def _start(self) -> None:
@@ -199,7 +199,7 @@ class LiveBufferedEvent(LiveActor):
         """It is not active: that this is no error is not promised."""
         with suppress(Exception):
             self.handle.stop()
-        self.play.tell(self.look)
+        self.runner.tell(self.look)
 
     def _delete(self) -> None:
         self._ask(self.rules.delete, "delete()", self.handle.delete)
@@ -217,10 +217,10 @@ class LiveBufferedEvent(LiveActor):
     def _readline(self) -> None:
         before = self._seen()
         rule = self.rules.readline
-        line = self._ask(rule, "readline()", self.handle.readline)
-        if line is not None:
-            line = self._bytes(rule, "readline()", line)
-        self._tell(self._model.readline, line, before, self._seen())
+        channel = self._ask(rule, "readline()", self.handle.readline)
+        if channel is not None:
+            channel = self._bytes(rule, "readline()", channel)
+        self._tell(self._model.readline, channel, before, self._seen())
 
     def _write(self, count: int) -> None:
         data = self._writes.take(count)
@@ -286,16 +286,16 @@ class LiveBufferedEvent(LiveActor):
 
     def close_own(self) -> None:
         self.handle = None
-        self._line.close()
+        self._channel.close()
 
     def _callback(self, callback: Callback) -> Callable[..., None]:
         def called(*_arguments: object) -> None:
-            with self.play.calling(f"{callback.value} of {self.name}"):
+            with self.runner.calling(f"{callback.value} of {self.name}"):
                 former, self._inside = self._inside, callback
-                self.play.look()
+                self.runner.look()
                 self._model.called(callback, self._seen())
                 for each in self._next_call(callback):
-                    self.play.do(each, self)
+                    self.runner.do(each, self)
                 self._model.finished(callback, self._seen())
                 self._inside = former
 
@@ -308,16 +308,16 @@ class LiveBufferedEvent(LiveActor):
     # ---- inside
 
     def _seen(self) -> Seen:
-        return self._line.seen()
+        return self._channel.seen()
 
     def _ask(self, rule: str, what: str, call: Callable[[], Any]) -> Any:
-        return self.play.ask_by(rule, f"{self.name}.{what}", call)
+        return self.runner.ask_by(rule, f"{self.name}.{what}", call)
 
     def _tell(self, tell: Callable[..., object], *args: Any) -> None:
-        self.play.tell(tell, *args)
+        self.runner.tell(tell, *args)
 
     def _bytes(self, rule: str, what: str, data: object) -> bytes:
         if not isinstance(data, bytes | bytearray | memoryview):
             happened = f"{self.name}.{what} returned {data!r}"
-            self.play.differ(ViolationError(rule, happened, ["bytes"]))
+            self.runner.differ(ViolationError(rule, happened, ["bytes"]))
         return bytes(data)

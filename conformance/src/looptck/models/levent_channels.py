@@ -20,7 +20,7 @@ _NARROW = 2048
 _NO_BREAKS = bytes(0 if byte < 16 else ord(" ") if byte < 32 else byte for byte in range(256))
 
 
-class Source:
+class ByteSource:
     """Bytes that do not repeat, without line breaks; the same for the same seed."""
 
     def __init__(self, seed: str) -> None:
@@ -30,7 +30,7 @@ class Source:
         return self._random.randbytes(count).translate(_NO_BREAKS)
 
 
-class BufferedLine:
+class BufferedChannel:
     """A connected pair of sockets: the file of a buffered event, and its peer."""
 
     def __init__(self, *, is_narrow: bool) -> None:

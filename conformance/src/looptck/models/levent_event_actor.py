@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from looptck.testing.channels import PipeEnd, fill
 
-from .channel_state import ChannelState, Kind, Way
+from .channel_state import ChannelState, Directions, Kind
 from .levent_actors import Act, LiveActor
-from .levent_channels import BufferedLine, Source
+from .levent_channels import BufferedChannel, ByteSource
 from .levent_events import Active, EventModel
 from .levent_scenario import EVENT, LeventActor
 from .scenario import Step
@@ -19,30 +19,30 @@ from .violation import ViolationError
 if TYPE_CHECKING:
     from .levent_runner import LeventRunner
 
-_EVTYPES = {Way.READ: "r", Way.WRITE: "w", Way.BOTH: "rw"}
+_EVTYPES = {Directions.READ: "r", Directions.WRITE: "w", Directions.BOTH: "rw"}
 
 # What a callback may do before it stops its event, so that it is called for certain.
 _HARMLESS = ("take", "take all", "send", "receive all")
 
 
-class EventLine:
+class EventChannel:
     """A file that events are about, as it is and as the model knows it."""
 
     def __init__(self, name: str) -> None:
         self.channel = ChannelState(Kind.PAIR)
         self.users: list[EventModel] = []
-        self._line = BufferedLine(is_narrow=False)
-        self._sends = Source(f"to {name}")
+        self._channel = BufferedChannel(is_narrow=False)
+        self._sends = ByteSource(f"to {name}")
 
     @property
     def number(self) -> int:
-        return self._line.near.fileno()
+        return self._channel.near.fileno()
 
-    def meaning(self, verb: str, counts: list[int]) -> Act:
+    def action_for(self, verb: str, counts: list[int]) -> Act:
         channel = self.channel
         match verb:
             case "send" | "send line" if channel.can_write():
-                return lambda: channel.write(len(self._line.send(self._sends.take(counts[0]))))
+                return lambda: channel.write(len(self._channel.send(self._sends.take(counts[0]))))
             case "receive all" if channel.can_drain():
                 return self._drain
             case "end" if channel.can_finish():
@@ -56,51 +56,55 @@ class EventLine:
         return None
 
     def _drain(self) -> None:
-        self._line.receive(None)
+        self._channel.receive(None)
         self.channel.full = False
 
     def _finish(self) -> None:
-        self._line.end()
+        self._channel.end()
         self.channel.ended = True
 
     def _hang_up(self) -> None:
-        self._line.hang_up()
+        self._channel.hang_up()
         self.channel.hang_up()
 
     def _take(self, count: int) -> None:
         taken = self.channel.read(count)
         with suppress(BlockingIOError, ConnectionResetError):
-            self._line.near.recv(taken or 1)
+            self._channel.near.recv(taken or 1)
 
     def _stuff(self) -> None:
         fill(PipeEnd(self.number))
         self.channel.full = True
 
     def close(self) -> None:
-        self._line.close()
+        self._channel.close()
 
 
 class LiveEvent(LiveActor):
     """An event."""
 
-    def __init__(self, play: LeventRunner, name: str, actor: LeventActor, line: EventLine) -> None:
-        super().__init__(play, name)
+    def __init__(
+        self, runner: LeventRunner, name: str, actor: LeventActor, channel: EventChannel
+    ) -> None:
+        super().__init__(runner, name)
         self._actor = actor
-        self._line = line
-        self._model = EventModel(name, actor.way, line.channel)
-        line.users.append(self._model)
+        self._channel = channel
+        self._model = EventModel(name, actor.directions, channel.channel)
+        channel.users.append(self._model)
         self._count = 0
 
     def make(self, base: Any) -> None:
-        self.handle = self.play.ask_by(
+        self.handle = self.runner.ask_by(
             "levent.newevent.creates",
             f"newevent() for {self.name}",
-            lambda: base.newevent(self._line.number, self._called, _EVTYPES[self._actor.way]),
+            lambda: base.newevent(
+                self._channel.number, self._called, _EVTYPES[self._actor.directions]
+            ),
         )
 
     # ---- steps
 
-    def meaning(self, verb: str, counts: list[int], inside: LiveActor | None) -> Act:
+    def action_for(self, verb: str, counts: list[int], inside: LiveActor | None) -> Act:
         if self._model.active is Active.DELETED and verb in ("start", "stop"):
             return lambda: self._check_invalid(verb)
         match verb:
@@ -110,7 +114,7 @@ class LiveEvent(LiveActor):
                 return self._stop
             case "delete" if self._model.active is not Active.DELETED:
                 return self._delete
-        return self._line.meaning(verb, counts)
+        return self._channel.action_for(verb, counts)
 
     def _start(self, inside: LiveActor | None) -> None:
         self._ask("levent.event.start", "start()", self.handle.start)
@@ -131,7 +135,7 @@ class LiveEvent(LiveActor):
         except Exception:
             return
         what = f"{self.name}.{verb}() did not raise, although it is deleted"
-        self.play.differ(ViolationError("levent.event.delete-invalid", what, ["it raises"]))
+        self.runner.differ(ViolationError("levent.event.delete-invalid", what, ["it raises"]))
 
     # ---- the loop
 
@@ -142,7 +146,7 @@ class LiveEvent(LiveActor):
         self._model.begin_turn()
 
     def end_turn(self, *, is_served: bool) -> None:
-        same_file = any(each.calls for each in self._line.users)
+        same_file = any(each.calls for each in self._channel.users)
         self._model.end_turn(is_served=is_served and not same_file)
 
     def settled(self) -> None:
@@ -169,10 +173,10 @@ class LiveEvent(LiveActor):
         return self._model.is_due
 
     @property
-    def ends_itself(self) -> bool:
+    def surely_ends(self) -> bool:
         """Whether its next call comes for certain, and is its last one for certain."""
         do = self._actor.call(EVENT, self._count + 1)
-        if not self.must_be_called or not do or len(self._line.users) > 1:
+        if not self.must_be_called or not do or len(self._channel.users) > 1:
             return False
         *others, last = do
         is_own = all(each.args[-1] == self.name or self.name in each.args for each in do)
@@ -185,22 +189,22 @@ class LiveEvent(LiveActor):
 
     def close_own(self) -> None:
         self.handle = None
-        self._line.close()
+        self._channel.close()
 
     def _called(self, *arguments: object) -> None:
-        with self.play.calling(f"{self.name} called"):
-            self.play.look()
-            self._model.called(self.play.rule_of_end)
-            if arguments != (self._line.number,):
+        with self.runner.calling(f"{self.name} called"):
+            self.runner.look()
+            self._model.called(self.runner.rule_of_end)
+            if arguments != (self._channel.number,):
                 what = f"{self.name} called with {len(arguments)} arguments, or another file"
                 raise ViolationError("levent.newevent.callback-arg", what, ["the file alone"])
             for each in self._next_call():
-                self.play.do(each, self)
-            self.play.look()
+                self.runner.do(each, self)
+            self.runner.look()
 
     def _next_call(self) -> tuple[Step, ...]:
         self._count += 1
         return self._actor.call(EVENT, self._count)
 
     def _ask(self, rule: str, what: str, call: Callable[[], Any]) -> Any:
-        return self.play.ask_by(rule, f"{self.name}.{what}", call)
+        return self.runner.ask_by(rule, f"{self.name}.{what}", call)

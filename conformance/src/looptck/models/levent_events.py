@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from .channel_state import ChannelState, Way
+from .channel_state import ChannelState, Directions
 from .violation import ViolationError
 
 # After so many passes in which a ready event was passed over, it is left out (3).
@@ -43,25 +43,25 @@ _AT_REST = {
 }
 
 _BY_WAY = {
-    Way.READ: "levent.newevent.evtype-r",
-    Way.WRITE: "levent.newevent.evtype-w",
-    Way.BOTH: "levent.newevent.evtype-rw",
+    Directions.READ: "levent.newevent.evtype-r",
+    Directions.WRITE: "levent.newevent.evtype-w",
+    Directions.BOTH: "levent.newevent.evtype-rw",
 }
 
 
 class EventModel:
     """One event."""
 
-    def __init__(self, name: str, way: Way, channel: ChannelState) -> None:
+    def __init__(self, name: str, directions: Directions, channel: ChannelState) -> None:
         self.name = name
-        self.way = way
+        self.directions = directions
         self.channel = channel
         self.active = Active.NEW
         # calls in this call of `loop`, and those that had to come, ever
         self.calls = 0
         self.calls_due = 0
         # what it was ready for at some moment of this call of `loop` (2)
-        self._ready = Way.NEITHER
+        self._ready = Directions.NEITHER
         # it was active and ready all the time since that began
         self._is_steady = False
         # passes in a row in which it was passed over
@@ -71,7 +71,7 @@ class EventModel:
     @property
     def is_ready(self) -> bool:
         """For certain."""
-        return bool(self.channel.readiness().surely & self.way)
+        return bool(self.channel.readiness().surely & self.directions)
 
     @property
     def is_due(self) -> bool:
@@ -85,7 +85,7 @@ class EventModel:
 
     @property
     def may_call(self) -> bool:
-        perhaps = self.channel.readiness().perhaps & self.way
+        perhaps = self.channel.readiness().perhaps & self.directions
         return not self.rule_if_loop_waits and bool(perhaps | self._ready)
 
     # ---- what is asked of it
@@ -109,12 +109,12 @@ class EventModel:
 
     def begin_turn(self) -> None:
         self.calls = 0
-        self._ready = Way.NEITHER
+        self._ready = Directions.NEITHER
         self._is_steady = self.is_due
         self.look()
 
     def look(self) -> None:
-        self._ready |= self.channel.readiness().perhaps & self.way
+        self._ready |= self.channel.readiness().perhaps & self.directions
         self._is_steady &= self.is_due
 
     def called(self, rule_of_end: str) -> None:
@@ -130,9 +130,9 @@ class EventModel:
                 ["it is not called"],
             )
         if not self._ready:
-            what = f"{what}, although its file is not ready to {self.way.words()}"
-            raise ViolationError(_BY_WAY[self.way], what, ["it is not called"])
-        most = 2 if self._ready is Way.BOTH else 1
+            what = f"{what}, although its file is not ready to {self.directions.words()}"
+            raise ViolationError(_BY_WAY[self.directions], what, ["it is not called"])
+        most = 2 if self._ready is Directions.BOTH else 1
         if self.calls >= most:
             what = f"{what} more than {'once' if most == 1 else 'twice'} before loop returned"
             raise ViolationError(rule_of_end, what, ["loop returns"])
@@ -156,6 +156,8 @@ class EventModel:
         """What would be wrong if nothing came any more."""
         if not self.is_due:
             return None
-        rule = "levent.event.start" if self._was_started_before else _BY_WAY[self.way]
-        what = f"{self.name} was not called, although its file is ready to {self.way.words()}"
+        rule = "levent.event.start" if self._was_started_before else _BY_WAY[self.directions]
+        what = (
+            f"{self.name} was not called, although its file is ready to {self.directions.words()}"
+        )
         return ViolationError(rule, what, [f"{self.name} called"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .buffered import Callback
-from .channel_state import Way
+from .channel_state import Directions
 from .choices import Choices, Feature
 from .levent_scenario import EVENT, LeventActor, LeventScenario
 from .scenario import Call, Step, step
@@ -64,11 +64,11 @@ class LeventGenerator:
 
     def _end(self, name: str) -> list[Step]:
         """How it comes to its end: as it is, or with the end of what its peer sends."""
-        ways = [[], [step("settle")]]
+        directions = [[], [step("settle")]]
         if Feature.END in self._features:
-            ways += [[step("end", name), step("settle")]]
-            ways += [[step("receive all", name), step("leave", name), step("settle")]]
-        return self.pick(ways)
+            directions += [[step("end", name), step("settle")]]
+            directions += [[step("receive all", name), step("leave", name), step("settle")]]
+        return self.pick(directions)
 
     # ---- actors
 
@@ -90,14 +90,14 @@ class LeventGenerator:
         return []
 
     def _event(self, name: str, inner: list[_Choice]) -> LeventActor:
-        ways = [Way.READ, Way.READ]
-        ways += [Way.WRITE] * (Feature.EVENT_WRITE in self._features)
-        ways += [Way.BOTH] * (Feature.EVENT_BOTH in self._features)
+        directions = [Directions.READ, Directions.READ]
+        directions += [Directions.WRITE] * (Feature.EVENT_WRITE in self._features)
+        directions += [Directions.BOTH] * (Feature.EVENT_BOTH in self._features)
         line = ""
         if Feature.SAME_FILE in self._features and not self.number(0, 3):
             line = self.pick(self._events)
         calls = [(EVENT, self._event_call(name, inner)) for _ in range(self.number(0, 4))]
-        return LeventActor(self.pick(ways), "" if line == name else line, calls=tuple(calls))
+        return LeventActor(self.pick(directions), "" if line == name else line, calls=tuple(calls))
 
     def _event_call(self, name: str, inner: list[_Choice]) -> Call:
         """More often than not it takes what came, and says whether it goes on."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVarTuple
 from looptck.subjects.subject import Subject
 
 from .levent_actors import LiveActor, LiveBufferedEvent
-from .levent_event_actor import EventLine, LiveEvent
+from .levent_event_actor import EventChannel, LiveEvent
 from .levent_scenario import LeventActor, LeventScenario
 from .lockstep import MOST_CALLS, Runner
 from .scenario import Step
@@ -30,74 +30,74 @@ _MORE = 3
 _WAITS = "levent.loop.howmany-positive"
 
 
-class Stage:
+class BaseState:
     """All that is on one base, as the model of what a call of `loop` may do."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, LiveActor] = {}
+        self.actors: dict[str, LiveActor] = {}
 
     def returned(self, now: float) -> None:
         """What is demanded of a call of `loop` depends on how it was called."""
 
     def may_happen(self) -> list[str]:
         """The outcomes that are allowed now, for people."""
-        return [*(call for each in self.parts.values() for call in each.may_call), "loop returns"]
+        return [*(call for each in self.actors.values() for call in each.may_call), "loop returns"]
 
 
-class LeventRunner(Runner[LeventScenario, Stage]):
+class LeventRunner(Runner[LeventScenario, BaseState]):
     rule_of_return = "levent.loop.howmany-zero"
     rule_of_end = "levent.loop.howmany-zero-bounded"
 
     def __init__(self, scenario: LeventScenario, subject: Subject, patience: float) -> None:
         super().__init__(scenario, subject, patience)
-        self._stage = Stage()
+        self._state = BaseState()
         # {whose it is: a file that events are about}
-        self._lines: dict[str, EventLine] = {}
+        self._channels: dict[str, EventChannel] = {}
         self._base: Any = None
         self._still_for = 0.0 if self.timing.is_virtual else _STILL_FOR
 
     @property
-    def _parts(self) -> list[LiveActor]:
-        return list(self._stage.parts.values())
+    def _actors(self) -> list[LiveActor]:
+        return list(self._state.actors.values())
 
-    def play(self) -> None:
+    def run_steps(self) -> None:
         self._base = self.ask("newbase()", self.entry.newbase, "levent.newbase")
         for name, actor in self.scenario.actors.items():
-            part = self._stage.parts[name] = self._part(name, actor)
-            part.make(self._base)
-        super().play()
+            live = self._state.actors[name] = self._make_actor(name, actor)
+            live.make(self._base)
+        super().run_steps()
 
-    def _part(self, name: str, actor: LeventActor) -> LiveActor:
+    def _make_actor(self, name: str, actor: LeventActor) -> LiveActor:
         if actor.is_buffered:
             return LiveBufferedEvent(self, name, actor)
         owner = actor.line or name
-        if owner not in self._lines:
-            self._lines[owner] = EventLine(owner)
-        return LiveEvent(self, name, actor, self._lines[owner])
+        if owner not in self._channels:
+            self._channels[owner] = EventChannel(owner)
+        return LiveEvent(self, name, actor, self._channels[owner])
 
     # ---- steps
 
-    def meaning(self, each: Step, inside: Any) -> Callable[[], object] | None:
+    def action_for(self, each: Step, inside: Any) -> Callable[[], object] | None:
         if not each.args:
-            return None if inside is not None else self._meaning_for_loop(each.verb)
+            return None if inside is not None else self._action_for_loop(each.verb)
         names = [arg for arg in each.args if isinstance(arg, str)]
-        part = self._stage.parts.get(names[0]) if names else None
-        if part is None:
+        live = self._state.actors.get(names[0]) if names else None
+        if live is None:
             return None
         counts = [arg for arg in each.args if isinstance(arg, int)]
-        return part.meaning(each.verb, counts, inside)
+        return live.action_for(each.verb, counts, inside)
 
-    def _meaning_for_loop(self, verb: str) -> Callable[[], object] | None:
+    def _action_for_loop(self, verb: str) -> Callable[[], object] | None:
         match verb:
             case "turn":
                 return lambda: self._enter("pass", self._turn)
             case "settle":
                 return self._settle
-            case "wait" if any(part.must_be_called for part in self._parts):
+            case "wait" if any(live.must_be_called for live in self._actors):
                 return self._wait
-            case "run" if all(rules := [part.rule_if_loop_waits for part in self._parts]):
+            case "run" if all(rules := [live.rule_if_loop_waits for live in self._actors]):
                 return lambda: self._enter("loop()", lambda: self._base.loop(), max(rules))
-            case "run" if all(part.rule_if_loop_waits or part.ends_itself for part in self._parts):
+            case "run" if all(live.rule_if_loop_waits or live.surely_ends for live in self._actors):
                 return self._run_to_the_end
         return None
 
@@ -105,14 +105,14 @@ class LeventRunner(Runner[LeventScenario, Stage]):
         rule = "levent.loop.nil"
         self._begin_turn()
         self._enter("loop()", lambda: self._base.loop(), rule)
-        if left := [part.name for part in self._parts if part.is_active]:
+        if left := [live.name for live in self._actors if live.is_active]:
             what = f"loop() returned, although {left[0]} is active"
             self.differ(ViolationError(rule, what, [f"{left[0]} called"]))
 
     def _settle(self) -> None:
         self._enter("passes", self._pass_until_still)
-        for part in self._parts:
-            self.tell(part.settled)
+        for live in self._actors:
+            self.tell(live.settled)
 
     def _pass_until_still(self) -> None:
         """Pass after pass until nothing moves and nothing is to come, or has come for too long."""
@@ -120,12 +120,12 @@ class LeventRunner(Runner[LeventScenario, Stage]):
         still, since = 0, time.monotonic()
         while not self.has_failed:
             self._turn()
-            moved: list[object] = [part.moved for part in self._parts]
+            moved: list[object] = [live.moved for live in self._actors]
             if moved != last:
                 last, still, since = moved, 0, time.monotonic()
                 continue
             still += 1
-            if still >= _MORE and not any(part.missing_call() for part in self._parts):
+            if still >= _MORE and not any(live.missing_call() for live in self._actors):
                 return
             if still >= _STILL and time.monotonic() - since >= self._still_for:
                 return
@@ -135,12 +135,12 @@ class LeventRunner(Runner[LeventScenario, Stage]):
         self._base.loop(0)
         if not self.has_failed:
             is_served = self.calls > 0
-            for part in self._parts:
-                self.tell(lambda part: part.end_turn(is_served=is_served), part)
+            for live in self._actors:
+                self.tell(lambda live: live.end_turn(is_served=is_served), live)
 
     def rule_when_hung(self) -> str:
         """By what it does not call, where it waits for that and called nobody."""
-        missing = [owed for part in self._parts if (owed := part.missing_call()) is not None]
+        missing = [owed for live in self._actors if (owed := live.missing_call()) is not None]
         waits = self.rule_of_end == _WAITS and not self.calls
         return missing[0].rule if waits and missing else self.rule_of_return
 
@@ -150,23 +150,23 @@ class LeventRunner(Runner[LeventScenario, Stage]):
         self._enter("loop(1)", lambda: self._base.loop(1), _WAITS)
         self.rule_of_end = former
         # what counts as an event of a buffered one is open
-        if not self.calls and all(isinstance(part, LiveEvent) for part in self._parts):
+        if not self.calls and all(isinstance(live, LiveEvent) for live in self._actors):
             what = "loop(1) returned before an event was called"
-            self.differ(ViolationError(_WAITS, what, self._stage.may_happen()[:-1]))
+            self.differ(ViolationError(_WAITS, what, self._state.may_happen()[:-1]))
 
     def _begin_turn(self) -> None:
         # one for each byte, at most, and what is repeated
         self.calls = 0
-        self.most_calls = MOST_CALLS + sum(part.size for part in self._parts)
-        for part in self._parts:
-            self.tell(part.begin_turn)
+        self.most_calls = MOST_CALLS + sum(live.size for live in self._actors)
+        for live in self._actors:
+            self.tell(live.begin_turn)
 
     # ---- for the parts
 
     def look(self) -> None:
         """Tell every model how things look.  Raises RefusedError."""
-        for part in self._parts:
-            part.look()
+        for live in self._actors:
+            live.look()
 
     def tell(self, tell: Callable[[*Ts], object], *args: *Ts) -> None:
         """Tell a model; differ if it refuses."""
@@ -184,7 +184,7 @@ class LeventRunner(Runner[LeventScenario, Stage]):
 
     def _enter(self, what: str, call: Callable[[], Any], rule: str = "") -> None:
         with self._broken_by(rule or self.rule_of_return):
-            self.enter(self._stage, what, call)
+            self.enter(self._state, what, call)
         self.tell(self.look)
 
     @contextmanager
@@ -195,10 +195,10 @@ class LeventRunner(Runner[LeventScenario, Stage]):
         self.rule_of_return = former  # only if it came back
 
     def close_subject(self) -> None:
-        for part in self._parts:
-            part.close_subject()
+        for live in self._actors:
+            live.close_subject()
         self._base = None
 
     def close_own(self) -> None:
-        for part in self._parts:
-            part.close_own()
+        for live in self._actors:
+            live.close_own()

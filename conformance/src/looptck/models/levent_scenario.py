@@ -31,14 +31,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from .channel_state import Way
+from .channel_state import Directions
 from .scenario import Call, NotAScenarioError, Step, read_call, read_step, split_at_begin
 from .story import Story
 
 # The one callback of an event that is not buffered.
 EVENT = "call"
 
-_WAYS = {way.words(): way for way in (Way.READ, Way.WRITE, Way.BOTH)}
+_DIRECTIONS = {
+    directions.words(): directions
+    for directions in (Directions.READ, Directions.WRITE, Directions.BOTH)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class LeventActor:
     """One event, and what its callbacks do."""
 
     # what it waits for; a buffered event has no choice
-    way: Way = Way.NEITHER
+    directions: Directions = Directions.NEITHER
     # whose line it shares; its own if that is empty
     line: str = ""
     is_narrow: bool = False
@@ -55,7 +58,7 @@ class LeventActor:
 
     @property
     def is_buffered(self) -> bool:
-        return self.way is Way.NEITHER
+        return self.directions is Directions.NEITHER
 
     def call(self, callback: str, count: int) -> tuple[Step, ...]:
         """What the *count*-th call of *callback* does, counted from 1."""
@@ -70,7 +73,7 @@ class LeventActor:
         if self.is_buffered:
             return "buffered event" + (" on a narrow line" if self.is_narrow else "")
         line = f" on the line of {self.line}" if self.line else ""
-        return f"event for {self.way.words()}{line}"
+        return f"event for {self.directions.words()}{line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> LeventSc
             made[last] = LeventActor(is_narrow=match[2] is not None)
         elif match := _EVENT.fullmatch(line):
             last = match[1]
-            made[last] = LeventActor(_WAYS[match[2]], match[3] or "")
+            made[last] = LeventActor(_DIRECTIONS[match[2]], match[3] or "")
         else:
             raise NotAScenarioError(f"{line!r} is neither an event nor a call")
     steps = tuple(read_step(line) for line in after)

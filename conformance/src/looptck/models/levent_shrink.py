@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
-from .channel_state import Way
+from .channel_state import Directions
 from .levent_scenario import LeventActor, LeventScenario
 from .scenario import Call, Step
 
@@ -53,8 +53,8 @@ def _without_actor(scenario: LeventScenario, name: str) -> LeventScenario:
 def _simpler(actor: LeventActor) -> Iterator[LeventActor]:
     if actor.line:
         yield replace(actor, line="")
-    if actor.way is Way.BOTH:
-        yield replace(actor, way=Way.READ)
+    if actor.directions is Directions.BOTH:
+        yield replace(actor, directions=Directions.READ)
     if actor.is_narrow:
         yield replace(actor, is_narrow=False)
     calls = actor.calls

@@ -64,12 +64,12 @@ class Difference:
     timeline: tuple[tuple[float, int, str], ...]
 
     def text(self) -> str:
-        lines = ["the scenario:", *indented(self.scenario.text().splitlines())]
-        lines += ["", "what happened (time in units):"]
-        lines += self._moments()
-        lines += ["", "expected one of:", *indented(self.expected)]
-        lines += ["happened:", f"    {self.happened}", f"rule: {self.rule}"]
-        return "\n".join(lines)
+        open_channels = ["the scenario:", *indented(self.scenario.text().splitlines())]
+        open_channels += ["", "what happened (time in units):"]
+        open_channels += self._moments()
+        open_channels += ["", "expected one of:", *indented(self.expected)]
+        open_channels += ["happened:", f"    {self.happened}", f"rule: {self.rule}"]
+        return "\n".join(open_channels)
 
     def _moments(self) -> Iterator[str]:
         """The time line, with what comes again and again told once."""
@@ -82,8 +82,8 @@ class Difference:
                 yield f"  {times[-1]:7.2f}  {'  ' * depth}... and {more} times more"
 
 
-def indented(lines: list[str] | tuple[str, ...]) -> list[str]:
-    return [f"    {line}" for line in lines]
+def indented(open_channels: list[str] | tuple[str, ...]) -> list[str]:
+    return [f"    {opened}" for opened in open_channels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Runner(ABC, Generic[S, M]):
         hung = False
         try:
             with alarm(guards.guard(self._patience)):
-                self.play()
+                self.run_steps()
         except RunEnded:
             pass
         except HangDetected:
@@ -165,13 +165,13 @@ class Runner(ABC, Generic[S, M]):
             raise self._fault
         return RunResult(self._steps, self._difference, hung)
 
-    def play(self) -> None:
+    def run_steps(self) -> None:
         for each in self.scenario.steps:
             self.do(each)
 
     def do(self, each: Step, inside: Any = None) -> None:
         """Take a step, if it makes sense where it stands."""
-        act = self.meaning(each, inside)
+        act = self.action_for(each, inside)
         if act is not None:
             self._steps += 1
             self.note(each.text())
@@ -182,7 +182,7 @@ class Runner(ABC, Generic[S, M]):
     # ---- for the profiles
 
     @abstractmethod
-    def meaning(self, each: Step, inside: Any) -> Callable[[], object] | None:
+    def action_for(self, each: Step, inside: Any) -> Callable[[], object] | None:
         """What to do for a step, inside the callback of somebody; None where it makes no sense."""
 
     def rule_when_hung(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from .channel_state import Kind, Way
+from .channel_state import Directions, Kind
 from .choices import Choices, Feature
 from .scenario import Actor, Answer, Call, Role, Scenario, Step, step
 
@@ -17,7 +17,7 @@ _NAMES = ("A", "B", "C", "D", "E")
 _Choice = tuple[int, Callable[[], list[Step]]]
 
 
-class _Author(ABC):
+class _LoopGenerator(ABC):
     """What both profiles have in common."""
 
     # how an actor comes on stage
@@ -29,7 +29,7 @@ class _Author(ABC):
         # in units
         self.longest = 5 if is_virtual else 3
         self.rounds = self.number(1, 4 if is_virtual else 2)
-        kinds = [Kind.PAIR] * 6 + [Kind.SOURCE] * 2 + [Kind.SINK, Kind.DOOR]
+        kinds = [Kind.PAIR] * 6 + [Kind.SOURCE] * 2 + [Kind.SINK, Kind.LISTENER]
         self.channels = [self.pick(kinds) for _ in range(self.pick([1, 1, 2, 2, 3]))]
         self.names = list(_NAMES[: self.pick([1, 2, 2, 3, 3, 4, 5] if is_virtual else [1, 2, 3])])
         self.is_crowded = self.number(0, 2) == 0
@@ -38,10 +38,10 @@ class _Author(ABC):
         self.has_two_loops = Feature.TWO_LOOPS in features and self.number(0, 4) == 0
         # {actor: what it is}, and {actor: the wire that it is on, if it is on any}
         self.roles = {name: self.role() for name in self.names}
-        on_wire = [name for name, role in self.roles.items() if role not in _TIMERS]
+        on_channel = [name for name, role in self.roles.items() if role not in _TIMERS]
         self.homes = {
             name: self.channel() if self.number(0, 2) == 0 else at % len(self.channels) + 1
-            for at, name in enumerate(on_wire)
+            for at, name in enumerate(on_channel)
         }
 
     @abstractmethod
@@ -97,7 +97,7 @@ class _Author(ABC):
     def length(self) -> int:
         return self.only_length or self.number(1, self.longest)
 
-    def on_wires(self) -> list[_Choice]:
+    def channel_choices(self) -> list[_Choice]:
         one, few, channel = self.one, self.few, self.channel
         choices: list[_Choice] = [
             (4, one("write", few, channel)),
@@ -140,7 +140,7 @@ class _Author(ABC):
         return self.pick([*[1] * 12, 2, 2, 3, 16])
 
 
-class LuaeventGenerator(_Author):
+class LuaeventGenerator(_LoopGenerator):
     """Writes for luaevent: events, timers, and the running of loops."""
 
     enters = "add"
@@ -150,7 +150,7 @@ class LuaeventGenerator(_Author):
 
     def _part_events(self) -> None:
         """Where two events cannot share a descriptor, each has its own."""
-        if Feature.SAME_WIRE not in self.features:
+        if Feature.SAME_CHANNEL not in self.features:
             self.homes = {name: at for at, name in enumerate(self.homes, 1)}
             self.channels += [Kind.PAIR] * (len(self.homes) - len(self.channels))
 
@@ -176,7 +176,7 @@ class LuaeventGenerator(_Author):
             choices += [(1, self.one("close base", lambda: 1))]
         if Feature.NESTED in self.features and Feature.TWO_LOOPS in self.features:
             choices += [(1, self.one("loop guarded", lambda: self.number(1, 2)))]
-        return self.swarm(self.on_wires(), choices)
+        return self.swarm(self.channel_choices(), choices)
 
     def _outer(self, inner: list[_Choice]) -> list[_Choice]:
         return [*inner, (5, self.one("add", self.name))]
@@ -191,7 +191,7 @@ class LuaeventGenerator(_Author):
         flags = ["same", "same", "same", "leave"]
         if Feature.CHANGE in self.features and self.channels[channel - 1] is Kind.PAIR:
             flags += ["read", "write", "read", "write"]
-            flags += ["read and write"] * 2 if Feature.BOTH_WAYS in self.features else []
+            flags += ["read and write"] * 2 if Feature.BOTH_DIRECTIONS in self.features else []
         calls = self.calls(lambda: self._call(inner, flags, channel))
         timeout = after if self.number(0, 1) else None
         return Actor(Role.EVENT, channel, self._way(channel), timeout, loop, calls=calls)
@@ -202,15 +202,15 @@ class LuaeventGenerator(_Author):
             timeout = self.length()
         return Call(self.does(inner, channel), Answer(self.pick(flags), timeout), self.times())
 
-    def _way(self, channel: int) -> Way:
+    def _way(self, channel: int) -> Directions:
         kind = self.channels[channel - 1]
         if kind is not Kind.PAIR:
-            return Way.WRITE if kind is Kind.SINK else Way.READ
-        both = [Way.BOTH] * 2 if Feature.BOTH_WAYS in self.features else []
-        return self.pick([Way.READ, Way.READ, Way.WRITE, *both])
+            return Directions.WRITE if kind is Kind.SINK else Directions.READ
+        both = [Directions.BOTH] * 2 if Feature.BOTH_DIRECTIONS in self.features else []
+        return self.pick([Directions.READ, Directions.READ, Directions.WRITE, *both])
 
 
-class LuahopGenerator(_Author):
+class LuahopGenerator(_LoopGenerator):
     """Writes for luahop: listeners, timeouts, intervals, and polls."""
 
     enters = "set"
@@ -252,7 +252,7 @@ class LuahopGenerator(_Author):
         if timers:
             choices.append((3, self.one("clear", lambda: self.pick(timers))))
             choices.append((2, lambda: self._successor(timers)))
-        return self.swarm(self.on_wires(), choices)
+        return self.swarm(self.channel_choices(), choices)
 
     def _actor(self, name: str, inner: list[_Choice]) -> Actor:
         loop = self.loop()
@@ -272,9 +272,9 @@ class LuahopGenerator(_Author):
         kind = self.channels[channel - 1]
         if kind is not Kind.PAIR:
             role = Role.WRITER if kind is Kind.SINK else Role.READER
-        way = Way.READ if role is Role.READER else Way.WRITE
+        directions = Directions.READ if role is Role.READER else Directions.WRITE
         calls = self.calls(lambda: self._call(inner, channel))
-        return Actor(role, channel, way, None, loop, calls=calls)
+        return Actor(role, channel, directions, None, loop, calls=calls)
 
     def _call(self, inner: list[_Choice], channel: int) -> Call:
         return Call(self.does(inner, channel), None, self.times())

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
-from .channel_state import NOT_READY, ChannelState, Kind, Readiness, Way
+from .channel_state import NOT_READY, ChannelState, Directions, Kind, Readiness
 from .scenario import Answer
 from .timing import RESOLUTION, Timing, units
 from .violation import ViolationError
@@ -69,12 +69,12 @@ class Gone(Enum):
 class Flags:
     """What a callback was given: directions, EV_TIMEOUT, and whatever else."""
 
-    way: Way = Way.NEITHER
+    directions: Directions = Directions.NEITHER
     timeout: bool = False
     strange: bool = False
 
     def words(self) -> str:
-        said = [self.way.words()] if self.way else []
+        said = [self.directions.words()] if self.directions else []
         said += ["TIMEOUT"] if self.timeout else []
         said += ["flags that it cannot get"] if self.strange else []
         return " and ".join(said) or "no flags"
@@ -86,7 +86,7 @@ class Event:
 
     name: str
     channel: ChannelState | None
-    way: Way
+    directions: Directions
     timeout: float | None
     # when its timeout may, and must, be due; inf if never
     earliest: float = inf
@@ -101,13 +101,13 @@ class Event:
     # its timeout was armed after this boundary
     armed: int = 0
     # {direction: the boundary after its last call for it}, and for timeouts
-    served: dict[Way, int] = field(default_factory=dict)
+    served: dict[Directions, int] = field(default_factory=dict)
     timed: int = 0
     # {direction: the turn since which it is ready and not served}
-    ready_since: dict[Way, int] = field(default_factory=dict)
+    ready_since: dict[Directions, int] = field(default_factory=dict)
     due_since: int | None = None
     # {direction that an answer gave up: the rule by which it stays away}
-    given_up: dict[Way, str] = field(default_factory=dict)
+    given_up: dict[Directions, str] = field(default_factory=dict)
     has_changed: bool = False
     calls: int = 0
 
@@ -127,8 +127,8 @@ class Event:
         now = self.channel.readiness()
         surely = now.surely
         if self.channel.kind is Kind.SINK and self.channel.gone:
-            surely |= Way.WRITE  # a pipe whose reader is gone: the rule names it
-        return Readiness(surely & self.way, now.perhaps & self.way)
+            surely |= Directions.WRITE  # a pipe whose reader is gone: the rule names it
+        return Readiness(surely & self.directions, now.perhaps & self.directions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +164,13 @@ class LuaeventModel:
         self,
         name: str,
         channel: ChannelState | None,
-        way: Way,
+        directions: Directions,
         timeout: float | None,
         before: float,
         after: float,
     ) -> Event:
         """An event was added between the times *before* and *after*."""
-        event = Event(name, channel, way, timeout, added=self._number, armed=self._number)
+        event = Event(name, channel, directions, timeout, added=self._number, armed=self._number)
         if timeout is not None:
             event.earliest, event.latest = before + timeout, after + timeout
         self._events.append(event)
@@ -226,10 +226,10 @@ class LuaeventModel:
         if event.gone is not None:
             raise self._no(event.gone.rule, f"{what}, although {event.gone.says}")
         self._check_wait(now)
-        if flags.strange or not (flags.way or flags.timeout):
+        if flags.strange or not (flags.directions or flags.timeout):
             raise self._no("luaevent.callback.input", what)
-        if flags.way & ~event.way:
-            extra = flags.way & ~event.way
+        if flags.directions & ~event.directions:
+            extra = flags.directions & ~event.directions
             raise self._no(
                 event.given_up.get(extra, "luaevent.flags.only-asked"),
                 f"{what}, although it is not registered for {extra.words()}",
@@ -237,7 +237,7 @@ class LuaeventModel:
         if flags.timeout:
             self._check_timeout(event, what, now)
         else:
-            self._check_ready(event, flags.way, what)
+            self._check_ready(event, flags.directions, what)
         self._check_dropped(event, what)
         self._check_starved(event)
         event.calls += 1
@@ -251,9 +251,9 @@ class LuaeventModel:
         self._number += 1  # what follows is after this call
         if flags.timeout:
             event.timed = self._number
-        for way in flags.way:
-            event.served[way] = self._number
-            event.ready_since.pop(way, None)
+        for directions in flags.directions:
+            event.served[directions] = self._number
+            event.ready_since.pop(directions, None)
         event.due_since = None
         if event.gone is None:
             self._take(event, flags, answer, began, now)
@@ -263,12 +263,12 @@ class LuaeventModel:
         if answer.flags == "leave":
             event.gone = Gone.LEFT
             return
-        if answer.way is not None:
-            rule = f"luaevent.callback.output-{'narrow' if event.way is Way.BOTH else 'change'}"
-            for way in event.way & ~answer.way:
-                event.given_up[way] = rule
-            event.has_changed |= answer.way is not event.way
-            event.way = answer.way
+        if answer.directions is not None:
+            rule = f"luaevent.callback.output-{'narrow' if event.directions is Directions.BOTH else 'change'}"
+            for directions in event.directions & ~answer.directions:
+                event.given_up[directions] = rule
+            event.has_changed |= answer.directions is not event.directions
+            event.directions = answer.directions
             event.ready_since.clear()
         length = event.timeout
         if answer.timeout is not None and answer.timeout * self._timing.unit != event.timeout:
@@ -364,11 +364,11 @@ class LuaeventModel:
         ready = {event: event.readiness() for event in self._live()}
         self._boundaries.append(Boundary(self._number, now, ready))
         for event, readiness in ready.items():
-            for way in Way.BOTH:
-                if readiness.surely & way and event.fading is None:
-                    event.ready_since.setdefault(way, self._turns)
+            for directions in Directions.BOTH:
+                if readiness.surely & directions and event.fading is None:
+                    event.ready_since.setdefault(directions, self._turns)
                 else:
-                    event.ready_since.pop(way, None)
+                    event.ready_since.pop(directions, None)
             if event.latest <= now and event.due_since is None and event.fading is None:
                 event.due_since = self._turns
 
@@ -380,9 +380,9 @@ class LuaeventModel:
             return
         for event, ready in last.ready.items():
             if slept > self._timing.patience and ready.surely and event.is_needed:
-                way = next(iter(ready.surely))
+                directions = next(iter(ready.surely))
                 raise self._no(
-                    _missed(event, way),
+                    _missed(event, directions),
                     f"it waited {units(slept, self._timing)} although {event.name} "
                     f"was ready to {ready.surely.words()}",
                 )
@@ -428,22 +428,24 @@ class LuaeventModel:
             if boundary.number >= self._window and event in boundary.ready
         )
 
-    def _check_ready(self, event: Event, way: Way, what: str) -> None:
+    def _check_ready(self, event: Event, directions: Directions, what: str) -> None:
         """1: at some boundary that counts, the flags held."""
-        own = max((event.served.get(each, 0) for each in way), default=0)
+        own = max((event.served.get(each, 0) for each in directions), default=0)
         self._see_turn(own)
         looked = [
             boundary
             for boundary in self._boundaries
             if boundary.number >= max(own, self._window) and event in boundary.ready
         ]
-        if not any(way & boundary.ready[event].perhaps == way for boundary in looked):
-            rule = f"luaevent.constants.{'ev-read' if Way.READ in way else 'ev-write'}"
+        if not any(directions & boundary.ready[event].perhaps == directions for boundary in looked):
+            rule = (
+                f"luaevent.constants.{'ev-read' if Directions.READ in directions else 'ev-write'}"
+            )
             if event.added >= self._window and event.channel is not None and event.channel.renewed:
                 rule = "luaevent.addevent.close-other-same-turn"
             raise self._no(
                 rule,
-                f"{what}, although it is not ready to {way.words()}",
+                f"{what}, although it is not ready to {directions.words()}",
             )
 
     def _check_dropped(self, event: Event, what: str) -> None:
@@ -456,12 +458,12 @@ class LuaeventModel:
         for event in self._live():
             if event is served or not event.is_needed:
                 continue
-            for way, since in event.ready_since.items():
+            for directions, since in event.ready_since.items():
                 if self._turns - since > _STARVED:
                     raise self._no(
-                        _missed(event, way),
+                        _missed(event, directions),
                         f"{served.name} called again, although {event.name} is ready to "
-                        f"{way.words()} and was passed over in {self._turns - since} turns",
+                        f"{directions.words()} and was passed over in {self._turns - since} turns",
                     )
             if event.due_since is not None and self._turns - event.due_since > _STARVED:
                 raise self._no(
@@ -479,10 +481,14 @@ class LuaeventModel:
             self._seen_at = self._number
 
 
-def _missed(event: Event, way: Way) -> str:
+def _missed(event: Event, directions: Directions) -> str:
     if event.calls:
         return "luaevent.loop.level"
-    return "luaevent.constants.ev-read" if way is Way.READ else "luaevent.constants.ev-write"
+    return (
+        "luaevent.constants.ev-read"
+        if directions is Directions.READ
+        else "luaevent.constants.ev-write"
+    )
 
 
 def _row(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from looptck.subjects.subject import Subject
 
 from .channel_runner import MOST_TIMES, ChannelRunner, LiveActor
-from .channel_state import ChannelState, Way
+from .channel_state import ChannelState, Directions
 from .lockstep import RunEnded
 from .luaevent import Flags, LuaeventModel
 from .scenario import Actor, Answer, Role, Scenario
@@ -31,12 +31,12 @@ _WITH_A_METHOD = ("A", "D")
 class _Only:
     """Holds a callback that nobody but the loop refers to."""
 
-    def __init__(self, called: Callable[[LiveActor, Any], Any], cast: LiveActor) -> None:
+    def __init__(self, called: Callable[[LiveActor, Any], Any], live: LiveActor) -> None:
         self._called = called
-        self._cast = cast
+        self._live = live
 
     def callback(self, flags: Any) -> Any:
-        return self._called(self._cast, flags)
+        return self._called(self._live, flags)
 
 
 class LuaeventRunner(ChannelRunner[LuaeventModel]):
@@ -48,7 +48,7 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
     def __init__(self, scenario: Scenario, subject: Subject, patience: float) -> None:
         super().__init__(scenario, subject, patience)
         # {name: who played it last}
-        self._cast: dict[str, LiveActor] = {}
+        self._live: dict[str, LiveActor] = {}
         self._all: list[LiveActor] = []
         self._guards: dict[int, LiveActor] = {}
 
@@ -62,14 +62,14 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
             actor = self.scenario.actors.get(subject)
             if actor is None:
                 return None
-            cast = self._cast.get(subject)
+            live = self._live.get(subject)
             if verb == "add":
                 return (lambda: self._add(subject, actor)) if self._can_add(subject) else None
-            if cast is None or cast.handle is None:
+            if live is None or live.handle is None:
                 return None
             if verb == "close":
-                return lambda: self._close(cast)
-            return lambda: self._drop(cast)
+                return lambda: self._close(live)
+            return lambda: self._drop(live)
         if verb == "close base":
             return (lambda: self._close_base(subject)) if self._can_close_base(subject) else None
         model = self.models.get(subject)
@@ -81,12 +81,12 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
 
     def _can_add(self, name: str) -> bool:
         actor = self.scenario.actors[name]
-        cast = self._cast.get(name)
-        if cast is not None and cast.part.gone is None:
+        live = self._live.get(name)
+        if live is not None and live.modelled.gone is None:
             return False
         if actor.channel and actor.channel not in self.channels:
             return False
-        if actor.channel and actor.way & ~self.channels[actor.channel].ways:
+        if actor.channel and actor.directions & ~self.channels[actor.channel].directions:
             return False
         model = self.models.get(actor.loop)
         if model is not None and model.is_closed:
@@ -95,41 +95,41 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
 
     def _add(self, name: str, actor: Actor) -> LiveActor:
         base, model = self.loop(actor.loop), self.models[actor.loop]
-        cast = LiveActor(name, actor)
-        callback = self._callback(cast)
+        live = LiveActor(name, actor)
+        callback = self._callback(live)
         timeout = None if actor.after is None else actor.after * self.timing.unit
         channel = self.channels.get(actor.channel)
-        fd = None if channel is None else self.lines[actor.channel].near
-        flags = self._number_of(actor.way) if channel else self.entry.EV_TIMEOUT
+        fd = None if channel is None else self.open_channels[actor.channel].near
+        flags = self._number_of(actor.directions) if channel else self.entry.EV_TIMEOUT
         left_out = timeout is None and name not in _WITH_ALL_ARGUMENTS
         arguments = (fd, flags, callback) if left_out else (fd, flags, callback, timeout)
         before = self.now()
-        cast.handle = self.ask(
+        live.handle = self.ask(
             f"addevent for {name}", lambda: base.addevent(*arguments), "luaevent.addevent.adds"
         )
-        cast.part = model.add(name, channel, actor.way, timeout, before, self.now())
-        self._cast[name] = cast
-        self._all.append(cast)
-        return cast
+        live.modelled = model.add(name, channel, actor.directions, timeout, before, self.now())
+        self._live[name] = live
+        self._all.append(live)
+        return live
 
-    def _close(self, cast: LiveActor) -> None:
-        rule = "close-idempotent" if cast.part.gone else "close-erases"
-        self.ask(f"{cast.name}.close()", lambda: cast.handle.close(), f"luaevent.addevent.{rule}")
-        self.models[cast.actor.loop].close(cast.part)
+    def _close(self, live: LiveActor) -> None:
+        rule = "close-idempotent" if live.modelled.gone else "close-erases"
+        self.ask(f"{live.name}.close()", lambda: live.handle.close(), f"luaevent.addevent.{rule}")
+        self.models[live.actor.loop].close(live.modelled)
 
-    def _drop(self, cast: LiveActor) -> None:
-        cast.handle = None
-        self.models[cast.actor.loop].drop(cast.part)
+    def _drop(self, live: LiveActor) -> None:
+        live.handle = None
+        self.models[live.actor.loop].drop(live.modelled)
         self._collect()
 
     def _collect(self) -> None:
         """Collect what was dropped, should a cycle still hold it, and tell the models."""
-        dropped = [each for each in self._all if each.handle is None and each.part.gone is None]
+        dropped = [each for each in self._all if each.handle is None and each.modelled.gone is None]
         if any(each.is_held for each in dropped):
             gc.collect()
         for each in dropped:
             if not each.is_held:
-                self.models[each.actor.loop].collected(each.part)
+                self.models[each.actor.loop].collected(each.modelled)
 
     def _can_close_base(self, number: int) -> bool:
         return number in self.loops and not self.models[number].is_closed
@@ -176,12 +176,12 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
             actor = Actor(Role.TIMER, after=_GUARD_UNITS, loop=number)
             self._guards[number] = self._add(_GUARD, actor)
 
-    def _guard_struck(self, cast: LiveActor) -> Answer:
+    def _guard_struck(self, live: LiveActor) -> Answer:
         """The second time it ends everything."""
-        if cast.calls < 2:
+        if live.calls < 2:
             return Answer("same")
         for each in self._all:
-            if each.actor.loop == cast.actor.loop and each is not cast and each.handle is not None:
+            if each.actor.loop == live.actor.loop and each is not live and each.handle is not None:
                 self._close(each)
         return Answer("leave")
 
@@ -190,68 +190,68 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         model, guard = self.models[number], self._guards.get(number)
         if model.is_stuck:
             self._set_guard(number)
-        elif guard is not None and model.live == [guard.part]:
+        elif guard is not None and model.live == [guard.modelled]:
             self._close(guard)
             del self._guards[number]
 
     # ---- callbacks
 
-    def _callback(self, cast: LiveActor) -> Callable[[Any], Any]:
+    def _callback(self, live: LiveActor) -> Callable[[Any], Any]:
         """A function, or a method of an object that only the loop knows."""
-        if cast.name in _WITH_A_METHOD:
-            only = _Only(self._called, cast)
-            cast.callback = weakref.ref(only)
+        if live.name in _WITH_A_METHOD:
+            only = _Only(self._called, live)
+            live.callback = weakref.ref(only)
             return only.callback
 
         def callback(flags: Any) -> Any:
-            return self._called(cast, flags)
+            return self._called(live, flags)
 
-        cast.callback = weakref.ref(callback)
+        live.callback = weakref.ref(callback)
         return callback
 
-    def _called(self, cast: LiveActor, number: Any) -> Any:
+    def _called(self, live: LiveActor, number: Any) -> Any:
         flags = self._flags_of(number)
-        with self.calling(f"{cast.name} called with {flags.words()}"):
-            if cast.part is None:
+        with self.calling(f"{live.name} called with {flags.words()}"):
+            if live.modelled is None:
                 raise ViolationError(
-                    "luaevent.addevent.adds", f"{cast.name} called by addevent", ["it returns"]
+                    "luaevent.addevent.adds", f"{live.name} called by addevent", ["it returns"]
                 )
-            model = self.models[cast.actor.loop]
+            model = self.models[live.actor.loop]
             began = self.now()
-            model.called(cast.part, flags, began)
+            model.called(live.modelled, flags, began)
             self._collect()
-            answer = self._perform(cast)
-            registered: Way = cast.part.way
-            model.answered(cast.part, flags, answer, began, self.now())
-            if cast.name != _GUARD:
-                self._see_to_guard(cast.actor.loop)
+            answer = self._perform(live)
+            registered: Directions = live.modelled.directions
+            model.answered(live.modelled, flags, answer, began, self.now())
+            if live.name != _GUARD:
+                self._see_to_guard(live.actor.loop)
             self.note(answer.text())
-            return self._as_value(cast, answer, registered)
+            return self._as_value(live, answer, registered)
 
-    def _perform(self, cast: LiveActor) -> Answer:
-        call = cast.next_call()
-        if cast.name == _GUARD:
-            return self._guard_struck(cast)
+    def _perform(self, live: LiveActor) -> Answer:
+        call = live.next_call()
+        if live.name == _GUARD:
+            return self._guard_struck(live)
         for each in call.do:
-            self.do(each, cast)
+            self.do(each, live)
         return call.answer or Answer()
 
-    def _as_value(self, cast: LiveActor, answer: Answer, registered: Way) -> Any:
+    def _as_value(self, live: LiveActor, answer: Answer, registered: Directions) -> Any:
         """What the callback returns: flags, or flags and a timeout."""
         if answer.flags == "leave":
             flags = self.entry.LEAVE
-        elif not cast.actor.channel:
+        elif not live.actor.channel:
             flags = self.entry.EV_TIMEOUT
         else:
-            flags = self._number_of(answer.way or registered)
+            flags = self._number_of(answer.directions or registered)
         if answer.timeout is not None:
             return flags, answer.timeout * self.timing.unit
         # both are ways to give no timeout
-        return (flags, None) if cast.name in _WITH_ALL_ARGUMENTS else flags
+        return (flags, None) if live.name in _WITH_ALL_ARGUMENTS else flags
 
-    def _number_of(self, way: Way) -> int:
-        read = self.entry.EV_READ if Way.READ in way else 0
-        write = self.entry.EV_WRITE if Way.WRITE in way else 0
+    def _number_of(self, directions: Directions) -> int:
+        read = self.entry.EV_READ if Directions.READ in directions else 0
+        write = self.entry.EV_WRITE if Directions.WRITE in directions else 0
         number: int = read | write
         return number
 
@@ -259,25 +259,26 @@ class LuaeventRunner(ChannelRunner[LuaeventModel]):
         entry = self.entry
         if not isinstance(number, int):
             return Flags(strange=True)
-        way = Way.READ if number & entry.EV_READ else Way.NEITHER
-        way |= Way.WRITE if number & entry.EV_WRITE else Way.NEITHER
+        directions = Directions.READ if number & entry.EV_READ else Directions.NEITHER
+        directions |= Directions.WRITE if number & entry.EV_WRITE else Directions.NEITHER
         known = entry.EV_READ | entry.EV_WRITE | entry.EV_TIMEOUT
-        return Flags(way, bool(number & entry.EV_TIMEOUT), bool(number & ~known))
+        return Flags(directions, bool(number & entry.EV_TIMEOUT), bool(number & ~known))
 
     # ---- ends
 
     def can_forget(self, channel: ChannelState) -> bool:
         return not any(
-            each.part.channel is channel and each.part.fading is not None for each in self._all
+            each.modelled.channel is channel and each.modelled.fading is not None
+            for each in self._all
         )
 
     def forget(self, channel: ChannelState) -> None:
         for each in self._all:
-            if each.part.channel is channel and each.part.gone is None:
+            if each.modelled.channel is channel and each.modelled.gone is None:
                 self._close(each)
 
     def check_end(self) -> None:
-        over = [each for each in self._all if each.part.gone is not None]
+        over = [each for each in self._all if each.modelled.gone is not None]
         if not any(each.is_held for each in over):
             return
         gc.collect()

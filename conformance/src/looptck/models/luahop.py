@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import floor, inf
 
-from .channel_state import ChannelState, Readiness, Way
+from .channel_state import ChannelState, Directions, Readiness
 from .timing import RESOLUTION, Timing, units
 from .violation import ViolationError
 
@@ -52,7 +52,7 @@ class Listener:
 
     name: str
     channel: ChannelState
-    way: Way
+    directions: Directions
     gone: str = ""
     rule_if_called: str = "luahop.listener.remove"
     # the poll in which it was set, or -1 if it was between two
@@ -72,7 +72,7 @@ class Listener:
 
     def readiness(self) -> Readiness:
         now = self.channel.readiness()
-        return Readiness(now.surely & self.way, now.perhaps & self.way)
+        return Readiness(now.surely & self.directions, now.perhaps & self.directions)
 
 
 @dataclass(eq=False, slots=True)
@@ -119,13 +119,13 @@ class LuahopModel:
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
         # {(wire, direction): who listens}
-        self._listeners: dict[tuple[ChannelState, Way], Listener] = {}
+        self._listeners: dict[tuple[ChannelState, Directions], Listener] = {}
         self._timers: list[Timer] = []
         self.is_polling = False
         self._inside: Listener | Timer | None = None
         self._boundaries: list[Boundary] = []
         # {(wire, life, direction): the boundary after the last call for it}
-        self._told: dict[tuple[ChannelState, int, Way], int] = {}
+        self._told: dict[tuple[ChannelState, int, Directions], int] = {}
         self._number = 0
         self._poll = 0
         self._limit = inf
@@ -139,11 +139,15 @@ class LuahopModel:
 
     # ---- what is asked of the loop
 
-    def set_listener(self, name: str, channel: ChannelState, way: Way) -> Listener:
+    def set_listener(self, name: str, channel: ChannelState, directions: Directions) -> Listener:
         listener = Listener(
-            name, channel, way, set_in=self._poll if self.is_polling else -1, life=channel.life
+            name,
+            channel,
+            directions,
+            set_in=self._poll if self.is_polling else -1,
+            life=channel.life,
         )
-        former = self._listeners.get((channel, way))
+        former = self._listeners.get((channel, directions))
         if former is not None:
             former.gone = f"{name} was set in its place"
             former.rule_if_called = "luahop.listener.replace"
@@ -151,15 +155,15 @@ class LuahopModel:
             if former.called_in == self._poll and self.is_polling:
                 listener.follows = True
                 former.rule_if_called = "luahop.listener.replace-inside"
-        self._listeners[channel, way] = listener
+        self._listeners[channel, directions] = listener
         return listener
 
-    def listens(self, channel: ChannelState, way: Way) -> bool:
+    def listens(self, channel: ChannelState, directions: Directions) -> bool:
         """Whether there is a listener to remove."""
-        return (channel, way) in self._listeners
+        return (channel, directions) in self._listeners
 
-    def remove_listener(self, channel: ChannelState, way: Way) -> None:
-        listener = self._listeners.pop((channel, way), None)
+    def remove_listener(self, channel: ChannelState, directions: Directions) -> None:
+        listener = self._listeners.pop((channel, directions), None)
         if listener is None:
             return
         listener.gone = "it is removed"
@@ -246,7 +250,7 @@ class LuahopModel:
         self._inside = None
         if isinstance(whose, Listener):
             whose.ready_since = None
-            self._told[whose.channel, whose.life, whose.way] = self._number + 1
+            self._told[whose.channel, whose.life, whose.directions] = self._number + 1
         elif whose.is_interval and not whose.gone:
             self._arm_again(whose, now)
         self._bound(now)
@@ -366,7 +370,7 @@ class LuahopModel:
                     raise self._no(
                         _missed(listener),
                         f"it waited {units(slept, self._timing)} although the wire of "
-                        f"{listener.name} was ready to {listener.way.words()}",
+                        f"{listener.name} was ready to {listener.directions.words()}",
                     )
         for timer in self._live():
             if timer.armed_in == self._poll:
@@ -391,13 +395,13 @@ class LuahopModel:
         if listener.called_in == self._poll and listener.called_often >= _MOST_IN_ONE_POLL:
             raise self._no("luahop.poll.returns", f"{what} again and again in one poll")
         file = listener.channel, listener.life
-        told = self._told.get((*file, listener.way), 0)
+        told = self._told.get((*file, listener.directions), 0)
         looked = [
             boundary.files[file]
             for boundary in self._boundaries
             if boundary.number >= told and file in boundary.files
         ]
-        if not any(listener.way in ready.perhaps for ready in looked):
+        if not any(listener.directions in ready.perhaps for ready in looked):
             rule = "read" if listener.called_in == self._poll else "not-ready"
             if listener.follows and listener.set_in == self._poll:
                 rule = "replace-inside"
@@ -405,7 +409,7 @@ class LuahopModel:
                 rule = "fd-reuse-same-poll"
             raise self._no(
                 f"luahop.listener.{rule}",
-                f"{what}, although its wire is not ready to {listener.way.words()}",
+                f"{what}, although its wire is not ready to {listener.directions.words()}",
             )
 
     def _check_due(self, timer: Timer, what: str, now: float) -> None:
@@ -461,4 +465,8 @@ def _points(passed: float, length: float) -> int:
 def _missed(listener: Listener) -> str:
     if listener.calls:
         return "luahop.listener.level-triggered"
-    return "luahop.listener.read" if listener.way is Way.READ else "luahop.listener.write"
+    return (
+        "luahop.listener.read"
+        if listener.directions is Directions.READ
+        else "luahop.listener.write"
+    )

@@ -13,13 +13,13 @@ from typing import Any
 from looptck.subjects.subject import Subject
 
 from .channel_runner import MOST_TIMES, ChannelRunner, LiveActor
-from .channel_state import ChannelState, Way
+from .channel_state import ChannelState, Directions
 from .lockstep import Refused
 from .luahop import EMPTY_POLLS, Listener, LuahopModel, Timer
 from .scenario import Actor, Role, Scenario
 from .violation import ViolationError
 
-_MASKS = {Way.READ: "r", Way.WRITE: "w"}
+_MASKS = {Directions.READ: "r", Directions.WRITE: "w"}
 
 
 # How long polls may return for nothing while there is work, in seconds of the
@@ -33,12 +33,12 @@ _WITH_A_CALLBACK_OF_THEIR_OWN = ("B", "D")
 class _Only:
     """Holds a callback that nobody but the loop refers to."""
 
-    def __init__(self, called: Callable[[LiveActor], None], cast: LiveActor) -> None:
+    def __init__(self, called: Callable[[LiveActor], None], live: LiveActor) -> None:
         self._called = called
-        self._cast = cast
+        self._live = live
 
     def callback(self) -> None:
-        self._called(self._cast)
+        self._called(self._live)
 
 
 class LuahopRunner(ChannelRunner[LuahopModel]):
@@ -50,7 +50,7 @@ class LuahopRunner(ChannelRunner[LuahopModel]):
 
     def __init__(self, scenario: Scenario, subject: Subject, patience: float) -> None:
         super().__init__(scenario, subject, patience)
-        self._cast: dict[str, LiveActor] = {}
+        self._live: dict[str, LiveActor] = {}
         self._times: dict[str, int] = {}
         self._all: list[LiveActor] = []
         # {name: who has one callback for all times, and that callback}
@@ -79,93 +79,96 @@ class LuahopRunner(ChannelRunner[LuahopModel]):
         if actor is None or actor.role in (Role.EVENT, Role.TIMER):
             return None
         if actor.channel:
-            if actor.channel not in self.channels or actor.way & ~self.channels[actor.channel].ways:
+            if (
+                actor.channel not in self.channels
+                or actor.directions & ~self.channels[actor.channel].directions
+            ):
                 return None
             if verb == "set":
                 return (lambda: self._listen(name, actor)) if self._may(name) else None
             return (lambda: self._remove(actor)) if verb == "remove" else None
         if verb == "set":
             return (lambda: self._time(name, actor)) if self._may(name) else None
-        if verb == "clear" and name in self._cast:
-            return lambda: self._clear(self._cast[name])
+        if verb == "clear" and name in self._live:
+            return lambda: self._clear(self._live[name])
         return None
 
     def _may(self, name: str) -> bool:
         return self._times.get(name, 0) < 2 * MOST_TIMES
 
-    def _on_stage(self, name: str, actor: Actor) -> LiveActor:
+    def _new_live_actor(self, name: str, actor: Actor) -> LiveActor:
         self._times[name] = self._times.get(name, 0) + 1
         return LiveActor(name, actor)
 
     def _listen(self, name: str, actor: Actor) -> None:
         hop, model = self.loop(actor.loop), self.models[actor.loop]
-        cast, callback = self._listening(name, actor)
-        fd, mask = self.lines[actor.channel].near, _MASKS[actor.way]
+        live, callback = self._listener_for(name, actor)
+        fd, mask = self.open_channels[actor.channel].near, _MASKS[actor.directions]
         self.ask(
             f"set_listener for {name}",
             lambda: hop.set_listener(fd, mask, callback),
             "luahop.listener.create",
         )
-        cast.part = model.set_listener(name, self.channels[actor.channel], actor.way)
-        self._cast[name] = cast
+        live.modelled = model.set_listener(name, self.channels[actor.channel], actor.directions)
+        self._live[name] = live
 
-    def _listening(self, name: str, actor: Actor) -> tuple[LiveActor, Callable[[], None]]:
+    def _listener_for(self, name: str, actor: Actor) -> tuple[LiveActor, Callable[[], None]]:
         """Who listens, and the callback: some use one for all their times on stage.
 
         The others use a method of an object that only the loop knows.
         """
-        if name in self._own and self._own[name][0].part.gone:
+        if name in self._own and self._own[name][0].modelled.gone:
             self._times[name] += 1
             return self._own[name]
-        cast = self._on_stage(name, actor)
-        self._all.append(cast)
+        live = self._new_live_actor(name, actor)
+        self._all.append(live)
         if name in _WITH_A_CALLBACK_OF_THEIR_OWN:
-            return self._own.setdefault(name, (cast, self._callback(cast)))
-        only = _Only(self._called, cast)
-        cast.callback = weakref.ref(only)
-        return cast, only.callback
+            return self._own.setdefault(name, (live, self._callback(live)))
+        only = _Only(self._called, live)
+        live.callback = weakref.ref(only)
+        return live, only.callback
 
     def _remove(self, actor: Actor) -> None:
-        self._stop_listening(actor.loop, actor.channel, actor.way)
+        self._stop_listening(actor.loop, actor.channel, actor.directions)
 
-    def _stop_listening(self, number: int, channel: int, way: Way) -> None:
+    def _stop_listening(self, number: int, channel: int, directions: Directions) -> None:
         hop, model = self.loop(number), self.models[number]
-        fd = self.lines[channel].near
-        if not model.listens(self.channels[channel], way):
+        fd = self.open_channels[channel].near
+        if not model.listens(self.channels[channel], directions):
             with suppress(Exception):  # it may raise, or do nothing
-                hop.remove_listener(fd, _MASKS[way])
+                hop.remove_listener(fd, _MASKS[directions])
             return
         self.ask(
             "remove_listener",
-            lambda: hop.remove_listener(fd, _MASKS[way]),
+            lambda: hop.remove_listener(fd, _MASKS[directions]),
             "luahop.listener.remove",
         )
-        model.remove_listener(self.channels[channel], way)
+        model.remove_listener(self.channels[channel], directions)
 
     def _time(self, name: str, actor: Actor) -> None:
         hop, model = self.loop(actor.loop), self.models[actor.loop]
-        cast = self._on_stage(name, actor)
+        live = self._new_live_actor(name, actor)
         assert actor.after is not None
         duration = self._duration(actor.after, in_seconds=actor.in_seconds)
         is_interval = actor.role is Role.INTERVAL
         verb = "set_interval" if is_interval else "set_timeout"
-        callback = self._callback(cast)
+        callback = self._callback(live)
         before = self.now()
-        cast.handle = self.ask(
+        live.handle = self.ask(
             f"setting {name}", lambda: getattr(hop, verb)(duration, callback), "luahop.timer.handle"
         )
         length = actor.after * self.timing.unit
-        cast.part = model.set_timer(name, length, before, self.now(), is_interval=is_interval)
-        self._cast[name] = cast
+        live.modelled = model.set_timer(name, length, before, self.now(), is_interval=is_interval)
+        self._live[name] = live
 
-    def _clear(self, cast: LiveActor) -> None:
-        if cast.part.is_cleared:
+    def _clear(self, live: LiveActor) -> None:
+        if live.modelled.is_cleared:
             with suppress(Exception):  # it may raise, or do nothing
-                self.entry.clear_timer(cast.handle)
+                self.entry.clear_timer(live.handle)
             return
-        rule = f"luahop.timer.clear-{'twice' if cast.part.gone else 'timeout'}"
-        self.ask(f"clear_timer of {cast.name}", lambda: self.entry.clear_timer(cast.handle), rule)
-        self.models[cast.actor.loop].clear_timer(cast.part)
+        rule = f"luahop.timer.clear-{'twice' if live.modelled.gone else 'timeout'}"
+        self.ask(f"clear_timer of {live.name}", lambda: self.entry.clear_timer(live.handle), rule)
+        self.models[live.actor.loop].clear_timer(live.modelled)
 
     def _duration(self, after: int, *, in_seconds: bool) -> dict[str, int]:
         milliseconds = round(after * self.timing.unit * 1000)
@@ -201,32 +204,32 @@ class LuahopRunner(ChannelRunner[LuahopModel]):
             model.is_polling = False  # timeouts are the complete library's
             self.note("refuses a timeout")
 
-    def _callback(self, cast: LiveActor) -> Callable[[], None]:
+    def _callback(self, live: LiveActor) -> Callable[[], None]:
         def callback() -> None:
-            self._called(cast)
+            self._called(live)
 
         return callback
 
-    def _called(self, cast: LiveActor) -> None:
-        with self.calling(f"{cast.name} called"):
-            part: Listener | Timer | None = cast.part
-            if part is None:
+    def _called(self, live: LiveActor) -> None:
+        with self.calling(f"{live.name} called"):
+            modelled: Listener | Timer | None = live.modelled
+            if modelled is None:
                 raise ViolationError(
                     "luahop.timer.only-in-poll",
-                    f"{cast.name} called by the function that set it",
+                    f"{live.name} called by the function that set it",
                     ["it returns"],
                 )
             if threading.get_ident() != self._thread:
                 raise ViolationError(
                     "luahop.poll.dispatch-before-return",
-                    f"{cast.name} called in another thread",
+                    f"{live.name} called in another thread",
                     ["it runs in the thread of poll()"],
                 )
-            model = self.models[cast.actor.loop]
-            model.called(part, self.now())
-            for each in cast.next_call().do:
-                self.do(each, cast)
-            model.finished(part, self.now())
+            model = self.models[live.actor.loop]
+            model.called(modelled, self.now())
+            for each in live.next_call().do:
+                self.do(each, live)
+            model.finished(modelled, self.now())
 
     def can_forget(self, channel: ChannelState) -> bool:
         return True
@@ -234,12 +237,12 @@ class LuahopRunner(ChannelRunner[LuahopModel]):
     def forget(self, channel: ChannelState) -> None:
         number = next(number for number, each in self.channels.items() if each is channel)
         for loop in self.loops:
-            for way in channel.ways:
-                self._stop_listening(loop, number, way)
+            for directions in channel.directions:
+                self._stop_listening(loop, number, directions)
 
     def check_end(self) -> None:
         for each in self._all:
-            if not each.is_held or not self.models[each.actor.loop].must_be_released(each.part):
+            if not each.is_held or not self.models[each.actor.loop].must_be_released(each.modelled):
                 continue
             gc.collect()
             if each.is_held:
@@ -252,4 +255,4 @@ class LuahopRunner(ChannelRunner[LuahopModel]):
             if callable(close):
                 with suppress(Exception):
                     close()
-        self._cast.clear()
+        self._live.clear()

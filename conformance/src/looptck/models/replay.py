@@ -9,7 +9,7 @@ from looptck.subjects.subject import Subject
 
 from .corpus import frozen, name_of_test
 from .parse import AnyScenario
-from .run import play_on
+from .run import run_scenario_on
 
 
 def replays(profile: str) -> dict[str, Callable[[Subject], None]]:
@@ -20,7 +20,7 @@ def replays(profile: str) -> dict[str, Callable[[Subject], None]]:
 def _replay(scenario: AnyScenario) -> Callable[[Subject], None]:
     @rule(scenario.rule)
     def replay(subject: Subject) -> None:
-        difference = play_on(scenario, subject).difference
+        difference = run_scenario_on(scenario, subject).difference
         # a difference by another rule is that rule's affair
         if difference is not None and difference.rule == scenario.rule:
             raise AssertionError(f"{difference.happened}\n{difference.text()}")

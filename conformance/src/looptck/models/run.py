@@ -15,14 +15,14 @@ from .luahop_runner import LuahopRunner
 from .parse import AnyScenario
 
 # {profile: who plays it}
-_PLAYS: dict[str, Callable[[Any, Subject, float], Runner[Any, Any]]] = {
+_RUNNERS: dict[str, Callable[[Any, Subject, float], Runner[Any, Any]]] = {
     "luaevent": LuaeventRunner,
     "luahop": LuahopRunner,
     "levent": LeventRunner,
 }
 
 
-def play(
+def run_scenario(
     scenario: AnyScenario,
     implementation: Implementation,
     variant: str,
@@ -30,12 +30,14 @@ def play(
     patience: float = PATIENCE,
 ) -> RunResult:
     """Play *scenario* once, on a fresh loop."""
-    return play_on(scenario, Subject(implementation, variant), patience=patience)
+    return run_scenario_on(scenario, Subject(implementation, variant), patience=patience)
 
 
-def play_on(scenario: AnyScenario, subject: Subject, *, patience: float = PATIENCE) -> RunResult:
+def run_scenario_on(
+    scenario: AnyScenario, subject: Subject, *, patience: float = PATIENCE
+) -> RunResult:
     """Play *scenario* once, on a fresh loop from *bench*."""
-    return _PLAYS[scenario.profile](scenario, subject, patience).run()
+    return _RUNNERS[scenario.profile](scenario, subject, patience).run()
 
 
 __all__ = ["PATIENCE", "Difference", "RunResult", "play", "play_on"]

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from .channel_state import Kind, Way
+from .channel_state import Directions, Kind
 from .story import Story
 
 
@@ -139,9 +139,13 @@ class Answer:
     timeout: int | None = None
 
     @property
-    def way(self) -> Way | None:
+    def directions(self) -> Directions | None:
         """The directions that are asked for, or None for same and leave."""
-        return {"read": Way.READ, "write": Way.WRITE, "read and write": Way.BOTH}.get(self.flags)
+        return {
+            "read": Directions.READ,
+            "write": Directions.WRITE,
+            "read and write": Directions.BOTH,
+        }.get(self.flags)
 
     def text(self) -> str:
         said = f"answer {self.flags}"
@@ -173,7 +177,7 @@ class Actor:
     role: Role
     # 0 for those without a wire
     channel: int = 0
-    way: Way = Way.NEITHER
+    directions: Directions = Directions.NEITHER
     # timeout, delay or period in units; None for none
     after: int | None = None
     # which base or loop it belongs to
@@ -195,7 +199,7 @@ class Actor:
         if self.channel:
             said += f" on wire {self.channel}"
         if self.role is Role.EVENT:
-            said += f" for {self.way.words()}"
+            said += f" for {self.directions.words()}"
             said += "" if self.after is None else f", timeout {self.after}"
         elif self.after is not None:
             said += f" {self.after}"
@@ -240,7 +244,10 @@ _ACTOR = re.compile(
 )
 _CALL = re.compile(r"    (?:(?P<times>\d+) calls|call): (?P<said>.*)")
 _ANSWER = re.compile(r"answer (same|leave|read and write|read|write)(?:, timeout (\d+))?")
-_WAYS = {way.words(): way for way in (Way.READ, Way.WRITE, Way.BOTH)}
+_DIRECTIONS = {
+    directions.words(): directions
+    for directions in (Directions.READ, Directions.WRITE, Directions.BOTH)
+}
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -279,7 +286,7 @@ def parse(text: str, *, id: str = "", rule: str = "", why: str = "") -> Scenario
         name: Actor(
             actor.role,
             actor.channel,
-            actor.way,
+            actor.directions,
             actor.after,
             actor.loop,
             actor.in_seconds,
@@ -301,13 +308,13 @@ def split_at_begin(lines: list[str]) -> tuple[list[str], list[str]]:
 
 def _actor(match: re.Match[str]) -> Actor:
     role = Role(match["role"])
-    way = _WAYS[match["way"]] if match["way"] else Way.NEITHER
+    directions = _DIRECTIONS[match["way"]] if match["way"] else Directions.NEITHER
     if role in (Role.READER, Role.WRITER):
-        way = Way.READ if role is Role.READER else Way.WRITE
+        directions = Directions.READ if role is Role.READER else Directions.WRITE
     return Actor(
         role=role,
         channel=int(match["wire"] or 0),
-        way=way,
+        directions=directions,
         after=None if match["after"] is None else int(match["after"]),
         loop=int(match["loop"] or 1),
         in_seconds=match["seconds"] is not None,

@@ -34,17 +34,17 @@ def _smaller(scenario: AnyScenario) -> Iterator[AnyScenario]:
     """Scenarios that are a little simpler, the greatest steps first."""
     if isinstance(scenario, LeventScenario):
         return smaller_levent(scenario)
-    return _smaller_wired(scenario)
+    return _smaller_channels(scenario)
 
 
-def _smaller_wired(scenario: Scenario) -> Iterator[Scenario]:
+def _smaller_channels(scenario: Scenario) -> Iterator[Scenario]:
     for steps in _without_one(scenario.steps):
         yield replace(scenario, steps=steps)
     for name in reversed(list(scenario.actors)):
         yield _without_actor(scenario, name)
     for number in range(len(scenario.channels), 0, -1):
         if not _uses(scenario, number):
-            yield _without_wire(scenario, number)
+            yield _without_channel(scenario, number)
     for name, actor in scenario.actors.items():
         for simpler in _simpler(actor):
             yield replace(scenario, actors={**scenario.actors, name: simpler})
@@ -88,7 +88,7 @@ def _uses(scenario: Scenario, channel: int) -> bool:
     return any(channel in _wires_of(each) for each in (*scenario.steps, *inner))
 
 
-def _without_wire(scenario: Scenario, number: int) -> Scenario:
+def _without_channel(scenario: Scenario, number: int) -> Scenario:
     """The same without a wire that nobody uses; the later ones are renumbered."""
 
     def renumbered(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -122,10 +122,10 @@ def terminal(*, stderr: bool = False) -> Console:
         width = max(int(columns), _NARROWEST)
     elif not stream.isatty():
         width = _UNLIMITED
-    outlet = _Outlet(stream, is_dispensable=stderr)
+    sender = _Outlet(stream, is_dispensable=stderr)
     # Names are text: neither `[red]` nor `:sleeping:` in one means anything.
     return Console(
-        file=cast("IO[str]", outlet), width=width, highlight=False, markup=False, emoji=False
+        file=cast("IO[str]", sender), width=width, highlight=False, markup=False, emoji=False
     )
 
 

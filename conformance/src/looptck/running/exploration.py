@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from ..models.explore import explore
 from ..models.parse import AnyScenario, parse
-from ..models.run import play
+from ..models.run import run_scenario
 from ..models.shrink import reduce
 from ..subjects.implementation import Implementation
 from .messages import CallbackRan, Explored, Message, Progress, SearchResult
@@ -126,7 +126,7 @@ def _interrupted(implementation: Implementation, variant: str, ending: WorkerExi
     def ends_so(smaller: AnyScenario) -> bool:
         def once(reporter: Reporter) -> None:
             reporter.begin(smaller.text())
-            play(smaller, implementation, variant)
+            run_scenario(smaller, implementation, variant)
             reporter.send(CallbackRan())
 
         _, again = run_one(once, _SHORT_PATIENCE)

@@ -19,10 +19,10 @@ def alarms(handler: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        no_more_alarms()
+        stop_alarms()
         signal.signal(signal.SIGALRM, before)
 
 
-def no_more_alarms() -> None:
+def stop_alarms() -> None:
     """For a handler that has seen enough."""
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -8,9 +8,10 @@ with another number, so a test goes by `OwnedBufferEvent.left`.
 
 from __future__ import annotations
 
-from .buffer_channels import make_room, narrow_pair, pattern, receive, room_of_a_stuffed_way
-from .bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script, flags_in
+from .buffer_channels import make_room, narrow_channel, receive, room_of_filled_channel
+from .bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script, flags_argument
 from .channels import Channels, fill
+from .payload import payload
 
 # What the peer takes at a time: not more than one portion of what filled the way.
 _LITTLE = 512
@@ -19,76 +20,79 @@ _LITTLE = 512
 class BlockedWriter:
     """A bufferevent with a stuffed way, and the levels at which write was called."""
 
-    def __init__(self, turns: BufferEventDriver, channels: Channels) -> None:
-        self._turns = turns
-        self._room = room_of_a_stuffed_way(channels)
-        self.near, self.far = narrow_pair(channels)
-        self._stuffing = 0
+    def __init__(self, driver: BufferEventDriver, channels: Channels) -> None:
+        self._driver = driver
+        self._room = room_of_filled_channel(channels)
+        self.near, self.far = narrow_channel(channels)
+        self._filling = 0
         # what the peer got of what was added
         self.got = bytearray()
         self.added = 0
         # since something was added
-        self.called_at: list[int] = []
+        self.call_levels: list[int] = []
         self.told: list[int] = []
-        self.held = turns.keep(
-            turns.luaevent.bufferevent.new(
-                turns.base,
+        self.held = driver.keep(
+            driver.luaevent.bufferevent.new(
+                driver.base,
                 self.near.fileno(),
-                turns.callback(lambda *_: None),
-                turns.callback(self._on_write),
-                turns.callback(lambda *_: None),
+                driver.callback(lambda *_: None),
+                driver.callback(self._on_write),
+                driver.callback(lambda *_: None),
             )
         )
 
     def add(self, leaving: int) -> Script:
         """Let a first call go by; then add what one send takes and *leaving* more."""
-        yield from self._turns.quiet()
-        self._stuffing += fill(self.near)
-        self.called_at.clear()
+        yield from self._driver.run_idle()
+        self._filling += fill(self.near)
+        self.call_levels.clear()
         self.told.clear()
         self.added = self._room + leaving
-        self.held.output.add(pattern(self.added))
-        yield from self._turns.quiet(5)
+        self.held.output.add(payload(self.added))
+        yield from self._driver.run_idle(5)
 
-    def give_way(self) -> Script:
+    def let_one_send_through(self) -> Script:
         """The peer makes room for one send; turns go by until nothing moves."""
         make_room(self.near, lambda: self._take(_LITTLE))
-        yield from self._turns.quiet()
+        yield from self._driver.run_idle()
 
     def finish(self) -> Script:
         """The peer takes everything."""
-        yield from self._turns.until(self._has_all)
-        yield from self._turns.quiet()
+        yield from self._driver.until(self._has_all)
+        yield from self._driver.run_idle()
 
     def _has_all(self) -> bool:
         if self._take(1 << 20):
-            self._turns.moved()
+            self._driver.note_progress()
         return len(self.got) >= self.added
 
     def _take(self, size: int) -> int:
         data = receive(self.far, size)
-        mere = min(self._stuffing, len(data))
-        self._stuffing -= mere
+        mere = min(self._filling, len(data))
+        self._filling -= mere
         self.got += data[mere:]
         return len(data)
 
     def _on_write(self, *arguments: object) -> None:
-        self.called_at.append(self.held.left)
-        self.told.append(flags_in(arguments))
+        self.call_levels.append(self.held.output_length)
+        self.told.append(flags_argument(arguments))
 
 
-def judge_low(held: OwnedBufferEvent, low: int, called_at: list[int], moved: int) -> None:
+def assert_low_watermark(
+    held: OwnedBufferEvent, low: int, call_levels: list[int], note_progress: int
+) -> None:
     """Raises AssertionError unless write was called as a low watermark of *low* asks for.
 
     *moved* bytes were sent since it could first be called.
     """
-    above = [level for level in called_at if level > low]
+    above = [level for level in call_levels if level > low]
     assert not above, (
         f"write was called with {above[0]} bytes left in the output; the low watermark is {low}"
     )
-    left = held.left
+    left = held.output_length
     below = left < low or not left
-    assert called_at or not below or not moved, (
-        f"{moved} bytes were sent and {left} are left in the output; the low watermark is {low}, "
+    assert call_levels or not below or not note_progress, (
+        f"{note_progress} bytes were sent and {left} are left in the output; the low watermark "
+        f"is {low}, "
         "and write was not called"
     )

@@ -63,7 +63,7 @@ class ReceivingBuffer:
 
     def __init__(
         self,
-        rounds: LeventDriver,
+        driver: LeventDriver,
         ends: tuple[socket.socket, socket.socket],
         read: Act | None = None,
         write: Act | None = None,
@@ -75,8 +75,8 @@ class ReceivingBuffer:
         _widen(*ends)
         self.sent = bytearray()
         self.taken = bytearray()
-        self._rounds = rounds
-        self.evbuf = rounds.evbuf(self.near.fileno(), read, write, error, name=name)
+        self._driver = driver
+        self.evbuf = driver.evbuf(self.near.fileno(), read, write, error, name=name)
 
     def send(self, size: int) -> None:
         """The peer sends the next *size* bytes of the pattern; the kernel must have room."""
@@ -94,13 +94,13 @@ class ReceivingBuffer:
         self.taken += got
         return got
 
-    def take_whatever(self) -> bytes:
+    def take_all(self) -> bytes:
         """Take all there is, however little one `read` gives of it; what that was.
 
         Nothing is read from an input that must be empty.
         """
         before = len(self.taken)
-        while self.level > 0 and self.take():
+        while self.input_length > 0 and self.take():
             pass
         return bytes(self.taken[before:])
 
@@ -110,19 +110,19 @@ class ReceivingBuffer:
         return unread(self.near)
 
     @property
-    def level(self) -> int:
+    def input_length(self) -> int:
         """How many bytes the loop has and the program has not."""
         return len(self.sent) - self.waiting - len(self.taken)
 
-    def arrive(self) -> None:
+    def run_until_received(self) -> None:
         """Pass after pass until all that was sent is in the input."""
-        self.pour(lambda: None)
+        self.run_while_receiving(lambda: None)
         assert not self.waiting, (
             f"{self.waiting} bytes still wait in the file of a started buffered event"
         )
-        self._rounds.quiet(_AFTER)
+        self._driver.run_idle(_AFTER)
 
-    def pour(self, between: Callable[[], object]) -> None:
+    def run_while_receiving(self, between: Callable[[], object]) -> None:
         """Pass after pass as long as bytes arrive, with *between* after each pass.
 
         Ends when nothing waits, or nothing came in for as long as patience
@@ -134,7 +134,7 @@ class ReceivingBuffer:
                 between()
                 return self.waiting != before
 
-            if not self._rounds.until(moved):
+            if not self._driver.until(moved):
                 return
 
 
@@ -152,28 +152,28 @@ class SendingBuffer:
     The way between them is narrow, and can be stuffed, so that nothing leaves.
     """
 
-    def __init__(self, rounds: LeventDriver, channels: Channels, write: Act | None = None) -> None:
-        self.near, self.far = narrow_pair(channels)
+    def __init__(self, driver: LeventDriver, channels: Channels, write: Act | None = None) -> None:
+        self.near, self.far = narrow_channel(channels)
         self.written = bytearray()
         self.received = bytearray()
         # levels at the calls of writecb, since `start`
-        self.called_at: list[int] = []
-        self._stuffing = 0
-        self._rounds = rounds
+        self.call_levels: list[int] = []
+        self._filling = 0
+        self._driver = driver
         self._act = write
         self._started = False
-        self.evbuf = rounds.evbuf(self.near.fileno(), None, self._on_write)
+        self.evbuf = driver.evbuf(self.near.fileno(), None, self._on_write)
 
     def _on_write(self, *_arguments: object) -> None:
         if self._started:
-            self.called_at.append(self.level)
+            self.call_levels.append(self.output_length)
             if self._act is not None:
                 self._act()
 
     def start(self) -> None:
         """Start, and let the first call of `writecb` go by, which a loop may make or not."""
         self.evbuf.start()
-        self._rounds.quiet()
+        self._driver.run_idle()
         self._started = True
 
     def write(self, size: int) -> None:
@@ -183,34 +183,34 @@ class SendingBuffer:
         self.evbuf.write(data)
 
     @property
-    def level(self) -> int:
+    def output_length(self) -> int:
         """How many bytes were written and have not left."""
-        left = len(self.received) + unread(self.far) - self._stuffing
+        left = len(self.received) + unread(self.far) - self._filling
         return len(self.written) - left
 
-    def told(self, before: int = 0, *, draining: bool = False) -> bool:
+    def was_called(self, before: int = 0, *, draining: bool = False) -> bool:
         """Whether `writecb` is called more than *before* times in the next passes.
 
         The peer takes nothing meanwhile, or everything.
         """
 
-        def is_told() -> bool:
+        def is_called() -> bool:
             if draining:
                 self.drain()
-            return len(self.called_at) > before
+            return len(self.call_levels) > before
 
-        return self._rounds.until(is_told)
+        return self._driver.until(is_called)
 
-    def stuff(self) -> None:
+    def fill(self) -> None:
         """Fill the way, before anything was written."""
         assert not self.written, "a way is stuffed before it is used"
-        self._stuffing += fill(self.near)
+        self._filling += fill(self.near)
 
     def drain(self, size: int = 1 << 20) -> int:
         """The peer takes up to *size* bytes; how many it took."""
         got = receive(self.far, size)
-        mere = min(self._stuffing, len(got))
-        self._stuffing -= mere
+        mere = min(self._filling, len(got))
+        self._filling -= mere
         self.received += got[mere:]
         return len(got)
 
@@ -225,23 +225,23 @@ class SendingBuffer:
         the others are not waited for.
         """
         for _ in range(_ENOUGH_PASSES):
-            if len(self.received) >= len(self.written) or not self._rounds.until(self.drain):
+            if len(self.received) >= len(self.written) or not self._driver.until(self.drain):
                 same(self.received, self.written, "what the peer got")
                 return True
         same(self.received, self.written[: len(self.received)], "what the peer has got so far")
         return False
 
 
-def narrow_pair(channels: Channels) -> tuple[socket.socket, socket.socket]:
+def narrow_channel(channels: Channels) -> tuple[socket.socket, socket.socket]:
     """Two connected sockets; what the first sends is held up early."""
     near, far = channels.pair()
     near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _NARROW)
     return near, far
 
 
-def room_of_a_stuffed_way(channels: Channels) -> int:
-    """How much one send takes after `stuff` and `make_room`, tried out on a way of its own."""
-    near, far = narrow_pair(channels)
+def room_of_filled_channel(channels: Channels) -> int:
+    """How much one send takes after `fill` and `make_room`, tried out on a way of its own."""
+    near, far = narrow_channel(channels)
     fill(near)
     make_room(near, lambda: len(receive(far, _NARROW // 16)))
     return near.send(bytes(1 << 20))
@@ -269,7 +269,7 @@ def receive(end: End, size: int) -> bytes:
     return b"".join(chunks)
 
 
-def gather(end: End, came: bytearray) -> int:
+def receive_into(end: End, came: bytearray) -> int:
     """Add to *came* all that can be read from *end* without waiting; how much that is."""
     got = receive(end, 1 << 20)
     came += got

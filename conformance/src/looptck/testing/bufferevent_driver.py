@@ -62,7 +62,7 @@ class OwnedBufferEvent:
         # what was taken from the input so far
         self.taken = bytearray()
         self._both = both
-        self._wire = channel
+        self._channel = channel
 
     def __getattr__(self, name: str) -> Any:
         """A function of the bufferevent."""
@@ -79,12 +79,12 @@ class OwnedBufferEvent:
         return buffer
 
     @property
-    def level(self) -> int:
+    def input_length(self) -> int:
         """How many bytes are in the input."""
         return self.input.length()
 
     @property
-    def left(self) -> int:
+    def output_length(self) -> int:
         """How many bytes are in the output."""
         return self.output.length()
 
@@ -98,7 +98,7 @@ class OwnedBufferEvent:
         """Whether *argument* is the object that `new` returned."""
         return argument is unwrap(self.made)
 
-    def end(self) -> None:
+    def close_all(self) -> None:
         """Nothing is enabled any more, and nothing is held.
 
         A loop that holds it all the same is given an end of the stream to let go of.
@@ -107,8 +107,8 @@ class OwnedBufferEvent:
             self.made.disable(self._both)
         self.drop()
         with suppress(Exception):
-            if isinstance(self._wire, socket.socket):
-                self._wire.shutdown(socket.SHUT_RDWR)
+            if isinstance(self._channel, socket.socket):
+                self._channel.shutdown(socket.SHUT_RDWR)
 
     def drop(self) -> None:
         self.made = None
@@ -146,7 +146,7 @@ class BufferEventDriver:
 
     def bufferevent(
         self,
-        end: End,
+        close_all: End,
         read: Act | None = None,
         write: Act | None = None,
         error: Act | None = None,
@@ -156,7 +156,7 @@ class BufferEventDriver:
     ) -> OwnedBufferEvent:
         """A new bufferevent with three callbacks, each of which notes its calls."""
         prefix = f"{name} " if name else ""
-        held = OwnedBufferEvent(None, self.both, end)
+        held = OwnedBufferEvent(None, self.both, close_all)
 
         def on_read(*_arguments: Any) -> None:
             self.trace(f"{prefix}read")
@@ -169,8 +169,8 @@ class BufferEventDriver:
                 write(held)
 
         def on_error(*arguments: Any) -> None:
-            what = flags_in(arguments)
-            self.trace(f"{prefix}error {said(self.luaevent, what)}")
+            what = flags_argument(arguments)
+            self.trace(f"{prefix}error {error_flag_names(self.luaevent, what)}")
             self.errors.append(what)
             if error is not None:
                 error(held)
@@ -178,7 +178,7 @@ class BufferEventDriver:
         self._held.append(held)
         held.made = self.luaevent.bufferevent.new(
             self.base if base is None else base,
-            end.fileno(),
+            close_all.fileno(),
             self.callback(on_read),
             self.callback(on_write),
             self.callback(on_error),
@@ -215,17 +215,17 @@ class BufferEventDriver:
         """How often *entry* is in the trace."""
         return self.trace.count(entry)
 
-    def reported(self, *what: int) -> int:
+    def count_errors(self, *what: int) -> int:
         """How many of the reports of the error callbacks have all these flags."""
         return sum(all(told & flag for flag in what) for told in self.errors)
 
-    def moved(self) -> None:
+    def note_progress(self) -> None:
         """For a script: something moved, and patience begins anew."""
         self._moves += 1
 
     # ---- the script
 
-    def play(self, script: Callable[[], Script]) -> None:
+    def run_script(self, script: Callable[[], Script]) -> None:
         """Go through *script*, whose first part comes before the loop; raises what it raises."""
         self._script = script()
         self._set(self._advance())
@@ -234,15 +234,15 @@ class BufferEventDriver:
                 self.base.loop()
         except Exception:
             if self._error is None:
-                self.end()
+                self.close_all()
                 raise
         if self._error is not None:
             raise self._error
         if not self._over:
-            self.end()
+            self.close_all()
             raise AssertionError("loop() returned although an event was registered still")
 
-    def quiet(self, turns: int = _QUIET) -> Script:
+    def run_idle(self, turns: int = _QUIET) -> Script:
         """So many turns, in which whatever must not happen has every chance to."""
         for _ in range(turns):
             yield None
@@ -260,7 +260,7 @@ class BufferEventDriver:
             turns += 1
         return True
 
-    def in_time(self, condition: Callable[[], object], within: float = _LATE) -> Steps:
+    def within_time(self, condition: Callable[[], object], within: float = _LATE) -> Steps:
         """Look again and again, with time between, until *condition* holds; whether it did."""
         for _ in range(math.ceil(guards.guard(within) / _LOOK)):
             if condition():
@@ -268,11 +268,11 @@ class BufferEventDriver:
             yield _LOOK
         return bool(condition())
 
-    def end(self) -> None:
+    def close_all(self) -> None:
         """Let go of everything: `loop()` returns."""
         self._over = True
         for held in self._held:
-            held.end()
+            held.close_all()
         for event in self._events:
             with suppress(Exception):
                 event.close()
@@ -286,7 +286,7 @@ class BufferEventDriver:
             if self._script is not None:
                 return next(self._script)
         except StopIteration:
-            self.end()
+            self.close_all()
         except Exception as error:
             self._fail(error)
         return None
@@ -318,15 +318,15 @@ class BufferEventDriver:
     def _fail(self, error: Exception) -> None:
         if self._error is None:
             self._error = error
-        self.end()
+        self.close_all()
 
 
-def flags_in(arguments: tuple[Any, ...]) -> int:
+def flags_argument(arguments: tuple[Any, ...]) -> int:
     """The flags among what a callback got."""
     return next((each for each in arguments if isinstance(each, int)), 0)
 
 
-def said(luaevent: LuaeventExtended, what: int) -> str:
+def error_flag_names(luaevent: LuaeventExtended, what: int) -> str:
     """The EVBUFFER_* flags in *what*, by their names."""
     names = [name for name in _WHAT if what & getattr(luaevent, f"EVBUFFER_{name}")]
     return " ".join(names) or "nothing"

@@ -48,14 +48,14 @@ class MutualCancel:
 
     def __init__(
         self,
-        rounds: LeventDriver,
+        driver: LeventDriver,
         channels: Channels,
         verb: Verb,
         evtypes: list[str],
         *,
         one_file: bool,
     ) -> None:
-        self.rounds = rounds
+        self.driver = driver
         self.verb = verb
         # what an event does when it is called, before it ends itself; it gets its own name
         self.others: Callable[[str], object] = self.end_others
@@ -70,7 +70,7 @@ class MutualCancel:
         self.events: dict[str, Event] = {}
         for at, (switch, evtype) in enumerate(zip(switches, evtypes, strict=True)):
             name = f"event {at}"
-            self.events[name] = rounds.event(
+            self.events[name] = driver.event(
                 name, switch.number, evtype, lambda *_, n=name: self._called(n)
             )
 
@@ -83,13 +83,13 @@ class MutualCancel:
 
     def expect_one_call(self, howmany: int | None, pause: int) -> None:
         """They wait for *pause* passes, then all are ready; the first to be called is the last."""
-        trace = self.rounds.trace
+        trace = self.driver.trace
         for event in self.events.values():
             event.start()
-        self.rounds.quiet(pause)
+        self.driver.run_idle(pause)
         self.ready()
-        run(self.rounds, howmany)
-        self.rounds.quiet()
+        run(self.driver, howmany)
+        self.driver.run_idle()
         assert len(trace) == 1, (
             f"of {len(self.events)} events that were ready at once the first one "
             f"{_PARTICIPLES[self.verb]} the others; called were {', '.join(trace) or 'none'}"
@@ -121,36 +121,36 @@ class IndependentCancel:
     """
 
     def __init__(
-        self, rounds: LeventDriver, channels: Channels, evtypes: str, *, past: str, files: str
+        self, driver: LeventDriver, channels: Channels, evtypes: str, *, past: str, files: str
     ) -> None:
         first, second = evtypes.split()
-        self.rounds = rounds
+        self.driver = driver
         self.past = past
         self.files = files
         self.switch = ReadinessToggle(channels, second)
         file = self.switch if files == "one file" else ReadinessToggle(channels, first)
-        self.ended = rounds.event("ended", file.number, first, lambda *_: self.ended.stop())
-        self.other = rounds.event("other", self.switch.number, second, lambda *_: self.other.stop())
+        self.ended = driver.event("ended", file.number, first, lambda *_: self.ended.stop())
+        self.other = driver.event("other", self.switch.number, second, lambda *_: self.other.stop())
         self.other.start()
         if past != "new":
             self.ended.start()
         if past == "stopped":
             self.ended.stop()
-        rounds.quiet(3)
+        driver.run_idle(3)
 
-    def expect_only_the_other(self, done: str) -> None:
+    def expect_only_other(self, done: str) -> None:
         """The file of `other` becomes ready some passes after `ended` was *done*."""
-        self.rounds.quiet(3)
+        self.driver.run_idle(3)
         self.switch.on()
-        assert self.rounds.until_count("other"), (
+        assert self.driver.until_count("other"), (
             f"an active event was silent after another one of {self.files}, which was "
             f"{self.past}, was {done}"
         )
-        assert self.rounds.trace == ["other"], f"an event that was {done} was called"
+        assert self.driver.trace == ["other"], f"an event that was {done} was called"
 
 
 def paced(
-    rounds: LeventDriver, channels: Channels, script: dict[int, Callable[[], object]]
+    driver: LeventDriver, channels: Channels, script: dict[int, Callable[[], object]]
 ) -> Event:
     """A started event that is called again and again, as often as *script* goes, and then stops.
 
@@ -169,6 +169,6 @@ def paced(
         else:
             pacer.stop()
 
-    pacer = rounds.event("pace", switch.number, "r", lambda *_: on_pace())
+    pacer = driver.event("pace", switch.number, "r", lambda *_: on_pace())
     pacer.start()
     return pacer

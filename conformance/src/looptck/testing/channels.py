@@ -173,7 +173,7 @@ def drain(end: End) -> bytes:
     return b"".join(chunks)
 
 
-def at_zero(channels: Channels, end: socket.socket) -> int:
+def as_descriptor_zero(channels: Channels, end: socket.socket) -> int:
     """Have descriptor 0 stand for *end* until the end of the test."""
     saved = os.dup(0)
 

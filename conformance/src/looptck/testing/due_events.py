@@ -28,15 +28,15 @@ any_kind = pytest.mark.parametrize("kind", KINDS)
 
 @dataclass(frozen=True, slots=True)
 class DueEvent:
-    """What to register, and how `looptck.testing.flag_names.told` tells of the call."""
+    """What to register, and how `looptck.testing.flag_names.flag_text` tells of the call."""
 
     fd: int | None
     event: int
     timeout: float | None
-    told: str
+    flag_text: str
 
 
-def occasion(luaevent: Luaevent, channels: Channels, kind: str) -> DueEvent:
+def due_event(luaevent: Luaevent, channels: Channels, kind: str) -> DueEvent:
     """The data stays unread and the room stays, so that the call comes again and again."""
     if kind == "a timer":
         return DueEvent(None, luaevent.EV_TIMEOUT, SHORT, "timeout")
@@ -55,7 +55,7 @@ def occasion(luaevent: Luaevent, channels: Channels, kind: str) -> DueEvent:
     return DueEvent(fd, luaevent.EV_WRITE, SHORT, "timeout")
 
 
-def idle(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | None, int]:
+def idle_arguments(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | None, int]:
     """A descriptor on which nothing happens, or None, and the flags to wait for."""
     if kind == "timer":
         return None, luaevent.EV_TIMEOUT

@@ -16,7 +16,7 @@ KINDS = ("ready reader", "ready writer", "silent reader", "silent writer", "time
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def wanted(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | None, int]:
+def event_arguments(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | None, int]:
     """The descriptor and the flags for an event of that kind."""
     if kind == "timer":
         return None, luaevent.EV_TIMEOUT
@@ -28,12 +28,12 @@ def wanted(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | Non
     return near.fileno(), luaevent.EV_READ if "reader" in kind else luaevent.EV_WRITE
 
 
-def served(kind: str) -> str:
+def first_call(kind: str) -> str:
     """What the first call of such an event tells."""
     return {"ready reader": "read", "ready writer": "write"}.get(kind, "timeout")
 
 
-def short(kind: str) -> float | None:
+def short_timeout(kind: str) -> float | None:
     """A short timeout, in seconds, for those events that nothing else would call.
 
     The others get none: where readiness and a timeout meet in one turn,

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from looptck.profiles.luaevent import Luaevent
 
 
-def told(luaevent: Luaevent, flags: int) -> str:
+def flag_text(luaevent: Luaevent, flags: int) -> str:
     """The occasion of a call in a word: "timeout", "read", "write" or "read+write".
 
     A timeout may bring the directions that were waited for; they say nothing
@@ -24,7 +24,7 @@ def told(luaevent: Luaevent, flags: int) -> str:
     return "+".join(parts) or "nothing"
 
 
-def unasked(luaevent: Luaevent, flags: int, asked: int) -> str:
+def unexpected_directions(luaevent: Luaevent, flags: int, asked: int) -> str:
     """The directions in *flags* that *asked* does not contain, in words; "" if there are none."""
     extra = flags & ~asked & (luaevent.EV_READ | luaevent.EV_WRITE)
-    return told(luaevent, extra & ~luaevent.EV_TIMEOUT) if extra else ""
+    return flag_text(luaevent, extra & ~luaevent.EV_TIMEOUT) if extra else ""

@@ -116,7 +116,7 @@ class LeventDriver:
             )
         self._runaway_at = min(self._runaway_at, now + _RUNAWAY)
 
-    def once(self, howmany: int | None = 0) -> None:
+    def run_once(self, howmany: int | None = 0) -> None:
         """Call `loop(howmany)`, and raise what a callback raised."""
         self._calls, self._runaway_at = 0, math.inf
         try:
@@ -134,7 +134,7 @@ class LeventDriver:
         while not condition():
             if guard.is_over and passes >= _PASSES:
                 return False
-            self.once()
+            self.run_once()
             passes += 1
         return True
 
@@ -142,16 +142,16 @@ class LeventDriver:
         """Pass after pass until *entry* is *count* times in the trace."""
         return self.until(lambda: self.count(entry) >= count)
 
-    def quiet(self, passes: int = _QUIET) -> None:
+    def run_idle(self, passes: int = _QUIET) -> None:
         """So many passes, in which whatever must not happen has every chance to."""
         for _ in range(passes):
-            self.once()
+            self.run_once()
 
     def count(self, entry: str) -> int:
         """How often *entry* is in the trace."""
         return self.trace.count(entry)
 
-    def end(self) -> None:
+    def stop_all(self) -> None:
         """Stop whatever was made here."""
         for made in self._kept:
             with suppress(Exception):
@@ -159,4 +159,4 @@ class LeventDriver:
 
     def _fail(self, error: BaseException) -> None:
         self._error = error
-        self.end()
+        self.stop_all()

@@ -28,8 +28,8 @@ _SHOWN = 20
 class Deadlines:
     """Adds events to *stage* and knows in which order their timeouts have to come."""
 
-    def __init__(self, stage: LuaeventDriver, clock: Clock) -> None:
-        self._stage = stage
+    def __init__(self, driver: LuaeventDriver, clock: Clock) -> None:
+        self._driver = driver
         self._clock = clock
         # {name: (the earliest that its deadline can be, the latest)}
         self._spans: dict[str, tuple[float, float]] = {}
@@ -42,9 +42,9 @@ class Deadlines:
 
         def on_timeout(_flags: int) -> int:
             then()
-            return self._stage.luaevent.LEAVE
+            return self._driver.luaevent.LEAVE
 
-        added = self._stage.add(name, fd, event, on_timeout, timeout=timeout)
+        added = self._driver.add(name, fd, event, on_timeout, timeout=timeout)
         self._spans[name] = (before + timeout, self._clock.now() + timeout)
         return added
 
@@ -52,20 +52,20 @@ class Deadlines:
         """Close *event*, called *name*: its timeout is not to come."""
         event.close()
         del self._spans[name]
-        self._stage.gone(name)
+        self._driver.stop_expecting(name)
 
     def timer(self, name: str, timeout: float, then: Callable[[], object] = lambda: None) -> Event:
         """A timer that leaves at its first timeout, when *then* is called."""
-        return self.add(name, None, self._stage.luaevent.EV_TIMEOUT, timeout, then)
+        return self.add(name, None, self._driver.luaevent.EV_TIMEOUT, timeout, then)
 
-    def went(self) -> None:
+    def assert_in_order(self) -> None:
         """Raises AssertionError unless each timeout came, once, and in the order of deadlines."""
-        order = [call.removesuffix(" timeout") for call in self._stage.trace]
+        order = [call.removesuffix(" timeout") for call in self._driver.trace]
         row = ", ".join(order[:_SHOWN]) or "none"
         due = sorted(self._spans)
         assert sorted(order) == due, (
             f"the timeouts of {', '.join(due[:_SHOWN])} were due; called were {row}"
-            f"{self._stage.excuse}"
+            f"{self._driver.timeout_note}"
         )
         for at, first in enumerate(order):
             for second in order[at + 1 :]:

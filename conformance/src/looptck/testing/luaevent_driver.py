@@ -16,7 +16,7 @@ from looptck.profiles.descriptors import Descriptor
 from looptck.profiles.luaevent import Answer, Base, Event, Luaevent
 
 from . import guards
-from .flag_names import told
+from .flag_names import flag_text
 from .situations import Situation, luaevent_in
 from .trace import Trace
 
@@ -128,7 +128,8 @@ class LuaeventDriver:
         return callback
 
     def expect(self, name: str) -> None:
-        """Something called *name* is to come: `loop()` is not ended before `gone(name)`."""
+        """Something called *name* is to come: `loop()` is not ended before "
+        "`stop_expecting(name)`."""
         self._live.add(name)
 
     @property
@@ -136,14 +137,14 @@ class LuaeventDriver:
         """Whether an event has neither left nor been ended."""
         return bool(self._live)
 
-    def gone(self, name: str) -> None:
+    def stop_expecting(self, name: str) -> None:
         """The event *name* is over; the stage waits for it no longer."""
         self._live.discard(name)
         if not self._live and self._guard is not None:
             with suppress(Exception):
                 self._guard.close()
 
-    def end(self) -> None:
+    def close_all(self) -> None:
         """Close every event: `loop()` returns."""
         self._live.clear()
         self._over = True
@@ -183,15 +184,16 @@ class LuaeventDriver:
         if self._error is not None:
             raise self._error
 
-    def went(self, *expected: str) -> None:
+    def assert_calls(self, *expected: str) -> None:
         """Raises AssertionError unless exactly the *expected* calls came, in that order."""
         if tuple(self.trace) != expected:
             raise AssertionError(
-                f"expected the calls {_row(expected)}; there came {_row(self.trace)}{self.excuse}"
+                f"expected the calls {_row(expected)}; there came "
+                f"{_row(self.trace)}{self.timeout_note}"
             )
 
     @property
-    def excuse(self) -> str:
+    def timeout_note(self) -> str:
         """For a message: that the stage had to end the loop."""
         return ", and then nothing more until the test ended the loop" if self.overran else ""
 
@@ -200,19 +202,19 @@ class LuaeventDriver:
         return self.trace.count(entry)
 
     def _called(self, name: str, flags: int, reply: Reply) -> Answer:
-        self.trace(f"{name} {told(self.luaevent, flags)}")
+        self.trace(f"{name} {flag_text(self.luaevent, flags)}")
         if len(self.trace) > self._most:
             raise AssertionError(f"the calls do not end: {_row(self.trace[:6])}, ...")
         answer = reply(flags) if callable(reply) else reply
         first = answer[0] if isinstance(answer, tuple) else answer
         if first == self.luaevent.LEAVE:
-            self.gone(name)
+            self.stop_expecting(name)
         return answer
 
     def _fail(self, error: Exception) -> None:
         if self._error is None:
             self._error = error
-        self.end()
+        self.close_all()
 
     def _set_guard(self, rounds: int, silent: int) -> None:
         """The end comes after *rounds* in which something was called, or *silent* without."""
@@ -224,7 +226,7 @@ class LuaeventDriver:
                 self._set_guard(rounds - 1, silent - 1)
             elif self._live:
                 self.overran = True
-                self.end()
+                self.close_all()
             return self.luaevent.LEAVE
 
         # a loop without timers has no guard, and may hang where one is needed

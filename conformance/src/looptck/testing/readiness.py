@@ -60,28 +60,28 @@ class ReadinessToggle:
             fill(self.near)
 
 
-def run(rounds: LeventDriver, howmany: int | None) -> None:
+def run(driver: LeventDriver, howmany: int | None) -> None:
     """Call the loop once with that *howmany*; with 0, until something was called."""
     if howmany == 0:
-        rounds.until(lambda: rounds.trace)
+        driver.until(lambda: driver.trace)
     else:
-        rounds.once(howmany)
+        driver.run_once(howmany)
 
 
-def act_in(situation: Situation, rounds: LeventDriver, channels: Channels, act: Act) -> None:
+def act_in(situation: Situation, driver: LeventDriver, channels: Channels, act: Act) -> None:
     """Do *act* in that situation of the base; passing on is left to the test.
 
     The trace is empty afterwards but for what *act* brought about.
     """
     if situation is not Situation.FRESH:
-        opener = rounds.event(
+        opener = driver.event(
             "opener",
             channels.pair()[0].fileno(),
             "w",
             lambda *_: (opener.stop(), act() if situation is Situation.INSIDE else None),
         )
         opener.start()
-        assert rounds.until_count("opener"), "an event for a writable file was not called"
-        rounds.trace.remove("opener")
+        assert driver.until_count("opener"), "an event for a writable file was not called"
+        driver.trace.remove("opener")
     if situation is not Situation.INSIDE:
         act()

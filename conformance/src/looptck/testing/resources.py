@@ -64,7 +64,7 @@ class ResourceSnapshot:
             wakeup_fd=_wakeup_fd(),
         )
 
-    def more_than(self, before: ResourceSnapshot) -> list[str]:
+    def added_since(self, before: ResourceSnapshot) -> list[str]:
         """In plain words, what is here and was not there *before*."""
         found = [
             f"descriptor {number} ({kind})"
@@ -90,7 +90,7 @@ def left_since(before: ResourceSnapshot) -> list[str]:
     """What is left that was not there *before*, once threads had time to end."""
     settling = Guard(_SETTLING)
     while True:
-        left = ResourceSnapshot.take().more_than(before)
+        left = ResourceSnapshot.take().added_since(before)
         if not left or settling.is_over:
             return left
         time.sleep(0.005)

@@ -11,7 +11,7 @@ from .channels import Channels
 _PATIENCE = 5_000
 
 
-def urgent_wire(channels: Channels) -> tuple[socket.socket, socket.socket] | None:
+def urgent_channel(channels: Channels) -> tuple[socket.socket, socket.socket] | None:
     """Two ends of a TCP connection; an urgent byte from the second has reached the first.
 
     None where the system puts urgent bytes in line with the others, so that a read returns them.

@@ -22,6 +22,6 @@ class TimeoutSequence:
         self._calls = 0
         self._stopwatch.restart()
 
-    def over(self) -> None:
+    def assert_not_early(self) -> None:
         self._calls += 1
         assert_not_early(self._stopwatch.elapsed(), self._calls * self._timeout)

@@ -11,8 +11,8 @@ from looptck.testing.levent_driver import LeventDriver
 
 
 @pytest.fixture
-def rounds(levent: Levent) -> Iterator[LeventDriver]:
+def driver(levent: Levent) -> Iterator[LeventDriver]:
     """A fresh base, driven pass by pass; what was made on it is stopped after the test."""
     made = LeventDriver(levent)
     yield made
-    made.end()
+    made.stop_all()

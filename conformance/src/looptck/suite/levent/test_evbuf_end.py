@@ -8,15 +8,16 @@ from collections.abc import Callable
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import ReceivingBuffer, pattern, same
+from looptck.testing.buffer_channels import ReceivingBuffer
 from looptck.testing.channels import Channels, fill
 from looptck.testing.levent_driver import LeventDriver
+from looptck.testing.payload import assert_same, payload
 
-WIRES: dict[str, Callable[[Channels], tuple[socket.socket, socket.socket]]] = {
+CHANNELS: dict[str, Callable[[Channels], tuple[socket.socket, socket.socket]]] = {
     "socket pair": lambda channels: channels.pair(),
     "TCP": lambda channels: channels.tcp_pair(),
 }
-every_wire = pytest.mark.parametrize("channel", WIRES)
+every_channel = pytest.mark.parametrize("channel", CHANNELS)
 
 ENDS: dict[str, Callable[[socket.socket], None]] = {
     "close": lambda far: far.close(),
@@ -30,7 +31,7 @@ class Reader(ReceivingBuffer):
 
     def __init__(
         self,
-        rounds: LeventDriver,
+        driver: LeventDriver,
         ends: tuple[socket.socket, socket.socket],
         *,
         low: int = 0,
@@ -42,7 +43,7 @@ class Reader(ReceivingBuffer):
     ) -> None:
         # errorcb may be called for the output, long before the end
         on_error = None if output_fails else self._end
-        super().__init__(rounds, ends, self._read, None, on_error, name=name)
+        super().__init__(driver, ends, self._read, None, on_error, name=name)
         self._most = most
         self._then = then
         # how much the program had, and how much was there besides, when the end was told
@@ -51,7 +52,7 @@ class Reader(ReceivingBuffer):
 
     def _read(self, *_arguments: object) -> None:
         if self._most is None:
-            self.take_whatever()
+            self.take_all()
         else:
             self.take(self._most)
         if self._then is not None:
@@ -60,16 +61,16 @@ class Reader(ReceivingBuffer):
     def _end(self, *_arguments: object) -> None:
         if self.at_end is None:
             had = len(self.taken)
-            self.at_end = had, len(self.take_whatever())
+            self.at_end = had, len(self.take_all())
 
-    def finish(self, rounds: LeventDriver) -> None:
+    def finish(self, driver: LeventDriver) -> None:
         """Until all has come that was sent; and nothing comes after that."""
-        self.pour(lambda: None)
-        rounds.quiet()  # the end is met before the rest is taken
-        rounds.until(lambda: len(self.taken) + len(self.take_whatever()) >= len(self.sent))
-        rounds.quiet(5)
-        self.take_whatever()
-        same(self.taken, self.sent, "what arrived before the end of the file")
+        self.run_while_receiving(lambda: None)
+        driver.run_idle()  # the end is met before the rest is taken
+        driver.until(lambda: len(self.taken) + len(self.take_all()) >= len(self.sent))
+        driver.run_idle(5)
+        self.take_all()
+        assert_same(self.sent, self.taken, "what arrived before the end of the file")
         if self.at_end is not None:
             there = sum(self.at_end)
             assert there == len(self.sent), (
@@ -79,19 +80,19 @@ class Reader(ReceivingBuffer):
 
 
 @rule("levent.newevbuf.data-before-eof")
-@every_wire
+@every_channel
 @every_end
 @pytest.mark.parametrize("size", [1, 2, 100, 16384, 65536, 100_000])
 def test_everything_that_was_sent_arrives_before_the_end(
-    rounds: LeventDriver, channels: Channels, channel: str, end: str, size: int
+    driver: LeventDriver, channels: Channels, channel: str, end: str, size: int
 ) -> None:
     """Data and end are there before the loop first looks."""
-    reader = Reader(rounds, WIRES[channel](channels))
+    reader = Reader(driver, CHANNELS[channel](channels))
     reader.send(size)
     ENDS[end](reader.far)
     reader.evbuf.start()
-    reader.finish(rounds)
-    called = [entry for entry in rounds.trace if entry != "write"]
+    reader.finish(driver)
+    called = [entry for entry in driver.trace if entry != "write"]
     assert called[:1] == ["read"], (
         f"{size} bytes and the end of the file were there; readcb was to come first, and "
         f"{called[0] if called else 'nothing'} came"
@@ -102,19 +103,19 @@ def test_everything_that_was_sent_arrives_before_the_end(
 @every_end
 @pytest.mark.parametrize("size", [0, 1, 5, 5000])
 def test_the_last_bytes_arrive_with_the_end(
-    rounds: LeventDriver, channels: Channels, end: str, size: int
+    driver: LeventDriver, channels: Channels, end: str, size: int
 ) -> None:
     """Some have arrived, and the last ones come together with the end."""
-    reader = Reader(rounds, channels.pair())
+    reader = Reader(driver, channels.pair())
     reader.evbuf.start()
     reader.send(100)
-    reader.arrive()
-    before = rounds.count("read")
+    reader.run_until_received()
+    before = driver.count("read")
     if size:
         reader.send(size)
     ENDS[end](reader.far)
-    reader.finish(rounds)
-    assert not size or rounds.count("read") > before, (
+    reader.finish(driver)
+    assert not size or driver.count("read") > before, (
         f"the last {size} bytes, with the end of the file behind them, were not told by readcb"
     )
 
@@ -123,20 +124,20 @@ def test_the_last_bytes_arrive_with_the_end(
 @every_end
 @pytest.mark.parametrize("portions", [1, 4])
 def test_what_nobody_took_is_there_after_the_end(
-    rounds: LeventDriver, channels: Channels, end: str, portions: int
+    driver: LeventDriver, channels: Channels, end: str, portions: int
 ) -> None:
     """The callbacks take nothing; everything is read when all is over."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.start()
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.start()
     for _ in range(portions - 1):
-        inlet.send(50_000)
-        inlet.arrive()
-    inlet.send(50_000)
-    ENDS[end](inlet.far)
-    inlet.pour(lambda: None)
-    rounds.quiet()
-    inlet.take_whatever()
-    same(inlet.taken, inlet.sent, "what is in the input after the end of the file")
+        receiver.send(50_000)
+        receiver.run_until_received()
+    receiver.send(50_000)
+    ENDS[end](receiver.far)
+    receiver.run_while_receiving(lambda: None)
+    driver.run_idle()
+    receiver.take_all()
+    assert_same(receiver.sent, receiver.taken, "what is in the input after the end of the file")
 
 
 @rule("levent.newevbuf.data-before-eof")
@@ -144,184 +145,186 @@ def test_what_nobody_took_is_there_after_the_end(
 @pytest.mark.parametrize("low", [4, 10, 1000])
 @pytest.mark.parametrize("rest", ["1", "low - 1"])
 def test_what_is_below_the_low_watermark_at_the_end_can_be_read(
-    rounds: LeventDriver, channels: Channels, end: str, low: int, rest: str
+    driver: LeventDriver, channels: Channels, end: str, low: int, rest: str
 ) -> None:
     """One full portion is told and taken, and a part of another one is left for the end."""
-    reader = Reader(rounds, channels.pair(), low=low)
+    reader = Reader(driver, channels.pair(), low=low)
     reader.evbuf.start()
     reader.send(low)
-    reader.arrive()
+    reader.run_until_received()
     reader.send(1 if rest == "1" else low - 1)
     ENDS[end](reader.far)
-    reader.finish(rounds)
+    reader.finish(driver)
 
 
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("low, high", [(0, 1), (1, 1), (0, 7), (7, 7), (7, 8), (10, 16), (16, 16)])
 def test_nothing_is_lost_at_the_high_watermark(
-    rounds: LeventDriver, channels: Channels, low: int, high: int
+    driver: LeventDriver, channels: Channels, low: int, high: int
 ) -> None:
     """A few portions at once, each taken in its call, a part of one, and the end."""
-    reader = Reader(rounds, channels.pair(), low=low, high=high)
+    reader = Reader(driver, channels.pair(), low=low, high=high)
     reader.evbuf.start()
     reader.send(5 * high + high // 2)
     reader.far.close()
-    reader.finish(rounds)
+    reader.finish(driver)
 
 
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("low, high", [(0, 4096), (4096, 4096), (1, 16384), (4000, 70_000)])
 def test_a_lot_passes_through_a_high_watermark(
-    rounds: LeventDriver, channels: Channels, low: int, high: int
+    driver: LeventDriver, channels: Channels, low: int, high: int
 ) -> None:
     """More than the loop takes at once, with the end behind it."""
-    reader = Reader(rounds, channels.pair(), low=low, high=high)
+    reader = Reader(driver, channels.pair(), low=low, high=high)
     reader.send(100_000)
     reader.far.close()
     reader.evbuf.start()
-    reader.finish(rounds)
+    reader.finish(driver)
 
 
 @rule("levent.newevbuf.data-before-eof")
 def test_what_comes_one_byte_at_a_time_passes_through_a_high_watermark(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """Each byte when the one before it has arrived, so that the input is never more than full."""
-    reader = Reader(rounds, channels.pair(), low=3, high=3)
+    reader = Reader(driver, channels.pair(), low=3, high=3)
     reader.evbuf.start()
     for _ in range(10):
         reader.send(1)
-        reader.arrive()
+        reader.run_until_received()
     reader.far.close()
-    reader.finish(rounds)
+    reader.finish(driver)
 
 
 class _Pauser(ReceivingBuffer):
     """Stops in each call as long as it pauses, and takes everything in each call after that."""
 
-    def __init__(self, rounds: LeventDriver, ends: tuple[socket.socket, socket.socket]) -> None:
-        super().__init__(rounds, ends, self._read)
+    def __init__(self, driver: LeventDriver, ends: tuple[socket.socket, socket.socket]) -> None:
+        super().__init__(driver, ends, self._read)
         self.pauses = True
 
     def _read(self, *_arguments: object) -> None:
         if self.pauses:
             self.evbuf.stop()
         else:
-            self.take_whatever()
+            self.take_all()
 
 
 @rule("levent.newevbuf.data-before-eof")
 def test_an_input_that_is_drained_outside_of_calls_fills_again(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """It may be full when it is stopped; all of it is taken before the next start."""
-    inlet = _Pauser(rounds, channels.pair())
-    inlet.evbuf.set_read_watermarks(0, 10)
-    inlet.evbuf.start()
-    inlet.send(95)
-    inlet.far.close()
+    receiver = _Pauser(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(0, 10)
+    receiver.evbuf.start()
+    receiver.send(95)
+    receiver.far.close()
     for _ in range(6):
-        rounds.quiet(3)
-        inlet.take_whatever()
-        inlet.evbuf.start()
-    inlet.pauses = False
-    inlet.pour(lambda: None)
-    rounds.quiet(5)
-    inlet.take_whatever()
-    same(inlet.taken, inlet.sent, "what arrived in an input that was drained again and again")
+        driver.run_idle(3)
+        receiver.take_all()
+        receiver.evbuf.start()
+    receiver.pauses = False
+    receiver.run_while_receiving(lambda: None)
+    driver.run_idle(5)
+    receiver.take_all()
+    assert_same(
+        receiver.sent, receiver.taken, "what arrived in an input that was drained again and again"
+    )
 
 
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("high", [0, 10])
 def test_a_high_watermark_that_is_lifted_lets_the_rest_in(
-    rounds: LeventDriver, channels: Channels, high: int
+    driver: LeventDriver, channels: Channels, high: int
 ) -> None:
     """A hundred bytes and a watermark of 5; then of 10, or none, and what is there is taken."""
-    inlet = _Pauser(rounds, channels.pair())
-    inlet.evbuf.set_read_watermarks(0, 5)
-    inlet.send(100)
-    inlet.far.close()
-    inlet.evbuf.start()
-    assert rounds.until_count("read"), "100 bytes waited in the file, and readcb did not run"
-    inlet.evbuf.set_read_watermarks(0, high)
-    inlet.pauses = False
-    inlet.take_whatever()
-    inlet.evbuf.start()
-    inlet.pour(lambda: None)
-    rounds.quiet(5)
-    inlet.take_whatever()
-    same(inlet.taken, inlet.sent, "what arrived after the high watermark was lifted")
+    receiver = _Pauser(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(0, 5)
+    receiver.send(100)
+    receiver.far.close()
+    receiver.evbuf.start()
+    assert driver.until_count("read"), "100 bytes waited in the file, and readcb did not run"
+    receiver.evbuf.set_read_watermarks(0, high)
+    receiver.pauses = False
+    receiver.take_all()
+    receiver.evbuf.start()
+    receiver.run_while_receiving(lambda: None)
+    driver.run_idle(5)
+    receiver.take_all()
+    assert_same(receiver.sent, receiver.taken, "what arrived after the high watermark was lifted")
 
 
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("high", [1, 5, 4096])
 def test_a_full_input_is_no_end_of_the_file(
-    rounds: LeventDriver, channels: Channels, high: int
+    driver: LeventDriver, channels: Channels, high: int
 ) -> None:
     """It stays full for a while: a loop that calls again has it emptied at the fourth call."""
     calls: list[int] = []
 
     def read(*_arguments: object) -> None:
-        calls.append(inlet.level)
+        calls.append(receiver.input_length)
         if len(calls) > 3:
-            inlet.take_whatever()
+            receiver.take_all()
 
-    inlet = ReceivingBuffer(rounds, channels.pair(), read)
-    inlet.evbuf.set_read_watermarks(0, high)
-    inlet.evbuf.start()
-    inlet.send(high * 3)
-    rounds.quiet()
-    assert not rounds.count("error"), (
+    receiver = ReceivingBuffer(driver, channels.pair(), read)
+    receiver.evbuf.set_read_watermarks(0, high)
+    receiver.evbuf.start()
+    receiver.send(high * 3)
+    driver.run_idle()
+    assert not driver.count("error"), (
         f"errorcb ran; the file has not ended, but its input may be full: its high watermark is "
         f"{high}"
     )
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_many_small_pieces_are_one_row_of_bytes(rounds: LeventDriver, channels: Channels) -> None:
+def test_many_small_pieces_are_one_row_of_bytes(driver: LeventDriver, channels: Channels) -> None:
     """Sent one by one while the loop runs, and taken now and then, now some, now all."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.start()
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.start()
     for number in range(300):
-        inlet.send(1 + number % 13)
+        receiver.send(1 + number % 13)
         if number % 3 == 0:
-            rounds.once()
+            driver.run_once()
         if number % 7 == 0:
-            inlet.take(1 + number % 11)
-    inlet.far.close()
-    inlet.pour(lambda: None)
-    rounds.quiet()
-    inlet.take_whatever()
-    same(inlet.taken, inlet.sent, "what arrived in 300 pieces")
+            receiver.take(1 + number % 11)
+    receiver.far.close()
+    receiver.run_while_receiving(lambda: None)
+    driver.run_idle()
+    receiver.take_all()
+    assert_same(receiver.sent, receiver.taken, "what arrived in 300 pieces")
 
 
 @rule("levent.newevbuf.data-before-eof")
 def test_a_portion_a_call_leaves_the_rest_for_later(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """Each call takes ten bytes, however many there are; what is left is read at the end."""
-    reader = Reader(rounds, channels.pair(), most=10)
+    reader = Reader(driver, channels.pair(), most=10)
     reader.evbuf.start()
     for _ in range(20):
         reader.send(25)
-        rounds.once()
+        driver.run_once()
     reader.far.close()
-    reader.finish(rounds)
+    reader.finish(driver)
 
 
 @rule("levent.newevbuf.data-before-eof")
 def test_the_input_goes_on_while_the_peer_takes_nothing(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """The way to the peer is full and output waits; what the peer sent and its end arrive."""
-    reader = Reader(rounds, channels.pair())
+    reader = Reader(driver, channels.pair())
     reader.evbuf.start()
     fill(reader.near)
-    reader.evbuf.write(pattern(1000))
-    rounds.quiet(5)
+    reader.evbuf.write(payload(1000))
+    driver.run_idle(5)
     reader.send(5000)
     reader.far.shutdown(socket.SHUT_WR)
-    reader.finish(rounds)
+    reader.finish(driver)
 
 
 @rule("levent.newevbuf.data-before-eof")
@@ -329,7 +332,7 @@ def test_the_input_goes_on_while_the_peer_takes_nothing(
 @pytest.mark.parametrize("size, high", [(100, 0), (5000, 1000), (100_000, 0), (100_000, 4096)])
 @pytest.mark.parametrize("written", ["at first", "when some has arrived", "in each call"])
 def test_what_was_sent_arrives_though_output_fails(
-    rounds: LeventDriver, channels: Channels, end: str, size: int, high: int, written: str
+    driver: LeventDriver, channels: Channels, end: str, size: int, high: int, written: str
 ) -> None:
     """The peer takes nothing any more, so that the output meets an error; the input meets none."""
 
@@ -338,7 +341,7 @@ def test_what_was_sent_arrives_though_output_fails(
             reader.evbuf.write(b"nobody reads this")
 
     reader = Reader(
-        rounds,
+        driver,
         channels.pair(),
         high=high,
         then=write if written == "in each call" else None,
@@ -350,23 +353,23 @@ def test_what_was_sent_arrives_though_output_fails(
     ENDS[end](reader.far)
     reader.evbuf.start()
     if written == "when some has arrived":
-        rounds.until(lambda: reader.level)
+        driver.until(lambda: reader.input_length)
     if written != "in each call":
         write()
-    reader.finish(rounds)
+    reader.finish(driver)
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_the_end_of_one_file_touches_no_other(rounds: LeventDriver, channels: Channels) -> None:
+def test_the_end_of_one_file_touches_no_other(driver: LeventDriver, channels: Channels) -> None:
     """Three connections end one after the other; the bytes of each are its own."""
-    readers = [Reader(rounds, channels.pair(), name=str(number)) for number in range(3)]
+    readers = [Reader(driver, channels.pair(), name=str(number)) for number in range(3)]
     for number, reader in enumerate(readers):
-        reader.sent += pattern(100, number * 1000)
-        reader.far.send(pattern(100, number * 1000))
+        reader.sent += payload(100, number * 1000)
+        reader.far.send(payload(100, number * 1000))
         reader.evbuf.start()
     for number, reader in enumerate(readers):
-        rounds.once()
-        reader.far.send(pattern(50, number * 1000 + 100))
-        reader.sent += pattern(50, number * 1000 + 100)
+        driver.run_once()
+        reader.far.send(payload(50, number * 1000 + 100))
+        reader.sent += payload(50, number * 1000 + 100)
         reader.far.close()
-        reader.finish(rounds)
+        reader.finish(driver)

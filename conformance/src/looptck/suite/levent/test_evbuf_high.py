@@ -17,8 +17,8 @@ _MANY = 30
 class _Patient(ReceivingBuffer):
     """Takes nothing in its calls, and stops if they have no end."""
 
-    def __init__(self, rounds: LeventDriver, channels: Channels, low: int, high: int) -> None:
-        super().__init__(rounds, channels.pair(), self._read)
+    def __init__(self, driver: LeventDriver, channels: Channels, low: int, high: int) -> None:
+        super().__init__(driver, channels.pair(), self._read)
         self.calls = 0
         self.evbuf.set_read_watermarks(low, high)
 
@@ -35,10 +35,10 @@ class _Patient(ReceivingBuffer):
             self.evbuf.start()
 
 
-def _started(rounds: LeventDriver, channels: Channels, low: int, high: int) -> _Patient:
-    inlet = _Patient(rounds, channels, low, high)
-    inlet.evbuf.start()
-    return inlet
+def _started(driver: LeventDriver, channels: Channels, low: int, high: int) -> _Patient:
+    receiver = _Patient(driver, channels, low, high)
+    receiver.evbuf.start()
+    return receiver
 
 
 def _calls(count: int) -> str:
@@ -50,100 +50,100 @@ def _calls(count: int) -> str:
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [1, 4, 9, 10, 11])
 def test_how_much_is_taken_in(
-    rounds: LeventDriver, channels: Channels, observe: Observation, high: int
+    driver: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
     """Ten bytes come at once and nobody takes any."""
-    inlet = _started(rounds, channels, 0, high)
-    inlet.send(10)
-    rounds.quiet()
-    observe(f"{inlet.level} bytes in the input", of=f"10 sent, high {high}")
+    receiver = _started(driver, channels, 0, high)
+    receiver.send(10)
+    driver.run_idle()
+    observe(f"{receiver.input_length} bytes in the input", of=f"10 sent, high {high}")
 
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [4096, 65536])
 def test_how_much_is_taken_in_of_a_lot(
-    rounds: LeventDriver, channels: Channels, observe: Observation, high: int
+    driver: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
     """A hundred thousand bytes, in as many passes as the loop wants."""
-    inlet = _started(rounds, channels, 0, high)
-    inlet.send(100_000)
-    inlet.pour(lambda: None)
-    rounds.quiet()
-    level = inlet.level
+    receiver = _started(driver, channels, 0, high)
+    receiver.send(100_000)
+    receiver.run_while_receiving(lambda: None)
+    driver.run_idle()
+    level = receiver.input_length
     said = "all" if level == 100_000 else "more than high" if level > high else "high at most"
     observe(said, of=f"100000 sent, high {high}")
 
 
 @rule("levent.buffer.read-highwater")
 def test_calls_at_the_high_watermark(
-    rounds: LeventDriver, channels: Channels, observe: Observation
+    driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """Once the input is full, nothing can arrive in it; a call is for what lies there."""
-    inlet = _started(rounds, channels, 0, 4)
-    inlet.send(10)
-    rounds.quiet(2 * _MANY)
-    observe(_calls(inlet.calls), of="10 sent, high 4, calls")
+    receiver = _started(driver, channels, 0, 4)
+    receiver.send(10)
+    driver.run_idle(2 * _MANY)
+    observe(_calls(receiver.calls), of="10 sent, high 4, calls")
 
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("size", [1, 3, 4])
 def test_when_reading_goes_on(
-    rounds: LeventDriver, channels: Channels, observe: Observation, size: int
+    driver: LeventDriver, channels: Channels, observe: Observation, size: int
 ) -> None:
     """Ten bytes were sent, the input is limited to four, and so many are taken of it."""
-    inlet = _started(rounds, channels, 0, 4)
-    inlet.send(10)
-    rounds.quiet()
-    inlet.take(size)
-    inlet.go_on()
-    rounds.quiet()
-    observe(f"{inlet.waiting} bytes wait on", of=f"{size} of 4 taken, 6 waiting")
-    observe(_calls(inlet.calls), of=f"{size} of 4 taken, calls")
+    receiver = _started(driver, channels, 0, 4)
+    receiver.send(10)
+    driver.run_idle()
+    receiver.take(size)
+    receiver.go_on()
+    driver.run_idle()
+    observe(f"{receiver.waiting} bytes wait on", of=f"{size} of 4 taken, 6 waiting")
+    observe(_calls(receiver.calls), of=f"{size} of 4 taken, calls")
 
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [0, 3, 4, 20])
 def test_a_high_watermark_that_changes(
-    rounds: LeventDriver, channels: Channels, observe: Observation, high: int
+    driver: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
     """At first four; ten bytes were sent."""
-    inlet = _started(rounds, channels, 0, 4)
-    inlet.send(10)
-    rounds.quiet()
-    inlet.evbuf.set_read_watermarks(0, high)
-    inlet.go_on()
-    rounds.quiet()
-    observe(f"{inlet.level} bytes in the input", of=f"10 sent, high 4 and then {high}")
+    receiver = _started(driver, channels, 0, 4)
+    receiver.send(10)
+    driver.run_idle()
+    receiver.evbuf.set_read_watermarks(0, high)
+    receiver.go_on()
+    driver.run_idle()
+    observe(f"{receiver.input_length} bytes in the input", of=f"10 sent, high 4 and then {high}")
 
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("low, high", [(4, 4), (5, 4), (10, 4)])
 def test_a_low_watermark_that_is_not_below_the_high_one(
-    rounds: LeventDriver, channels: Channels, observe: Observation, low: int, high: int
+    driver: LeventDriver, channels: Channels, observe: Observation, low: int, high: int
 ) -> None:
     """Whoever waits for more than there may be waits for ever, unless a loop knows better."""
     situation = f"low {low}, high {high}, 12 sent"
     try:
-        inlet = _Patient(rounds, channels, low, high)
+        receiver = _Patient(driver, channels, low, high)
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of=situation)
         return
-    inlet.evbuf.start()
-    inlet.send(12)
-    rounds.quiet()
-    told = "called" if inlet.calls else "not called"
-    observe(f"{told}, {inlet.level} bytes in the input", of=situation)
+    receiver.evbuf.start()
+    receiver.send(12)
+    driver.run_idle()
+    told = "called" if receiver.calls else "not called"
+    observe(f"{told}, {receiver.input_length} bytes in the input", of=situation)
 
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("marks", [(-1, 0), (0, -1), (1.5, 0), ("1", 0), (None, None)], ids=str)
 def test_odd_watermarks(
-    rounds: LeventDriver, channels: Channels, observe: Observation, marks: tuple[int, int]
+    driver: LeventDriver, channels: Channels, observe: Observation, marks: tuple[int, int]
 ) -> None:
     """Numbers that count no bytes."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
+    receiver = ReceivingBuffer(driver, channels.pair())
     try:
-        inlet.evbuf.set_read_watermarks(*marks)
+        receiver.evbuf.set_read_watermarks(*marks)
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of=f"watermarks {marks}")
     else:

@@ -12,8 +12,8 @@ import pytest
 
 from looptck.profiles.levent import EvBuf, Levent
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import pattern
 from looptck.testing.channels import Channels, fill
+from looptck.testing.payload import payload
 from looptck.testing.resources import ResourceSnapshot, alive, left_since
 
 
@@ -51,7 +51,7 @@ def _bring(evbuf: EvBuf, near: Any, far: Any, state: str) -> None:
     """The state in which it is to be dropped; its input is not empty."""
     if state == "output waits":
         fill(near)
-        evbuf.write(pattern(1000))
+        evbuf.write(payload(1000))
     elif state == "the file ended":
         far.shutdown(socket.SHUT_WR)
 

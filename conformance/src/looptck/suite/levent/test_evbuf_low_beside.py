@@ -17,14 +17,14 @@ from looptck.testing.levent_driver import LeventDriver
 _PATIENCE = 1.0
 
 
-def _run(rounds: LeventDriver, channels: Channels) -> None:
-    """One `loop()`, which a callback of the test ends by `rounds.end`, or this one in the end."""
+def _run(driver: LeventDriver, channels: Channels) -> None:
+    """One `loop()`, which a callback of the test ends by `driver.end`, or this one in the end."""
     near, far = channels.pair()
-    rounds.event("too late", near.fileno(), "r", lambda *_: rounds.end()).start()
+    driver.event("too late", near.fileno(), "r", lambda *_: driver.stop_all()).start()
     timer = threading.Timer(guard(_PATIENCE), lambda: far.send(b"!"))
     timer.start()
     try:
-        rounds.once(None)
+        driver.run_once(None)
     finally:
         timer.cancel()
         timer.join()
@@ -34,84 +34,84 @@ def _run(rounds: LeventDriver, channels: Channels) -> None:
 @pytest.mark.parametrize("number", [2, 3, 10])
 @pytest.mark.parametrize("low", [0, 5])
 def test_each_of_those_that_are_ready_at_once_is_told(
-    rounds: LeventDriver, channels: Channels, number: int, low: int
+    driver: LeventDriver, channels: Channels, number: int, low: int
 ) -> None:
     """All have what they wait for when the pass begins; twice."""
-    inlets = [ReceivingBuffer(rounds, channels.pair(), name=str(at)) for at in range(number)]
-    for inlet in inlets:
-        inlet.evbuf.set_read_watermarks(low, 0)
-        inlet.evbuf.start()
+    receivers = [ReceivingBuffer(driver, channels.pair(), name=str(at)) for at in range(number)]
+    for receiver in receivers:
+        receiver.evbuf.set_read_watermarks(low, 0)
+        receiver.evbuf.start()
     for _ in range(2):
-        before = [rounds.count(f"{at} read") for at in range(number)]
-        for inlet in inlets:
-            inlet.send(5)
+        before = [driver.count(f"{at} read") for at in range(number)]
+        for receiver in receivers:
+            receiver.send(5)
         for at in range(number):
-            assert rounds.until_count(f"{at} read", before[at] + 1), (
+            assert driver.until_count(f"{at} read", before[at] + 1), (
                 f"{number} buffered events got 5 bytes each, and the readcb of number {at + 1} did "
                 f"not run; its low watermark is {low}"
             )
-        rounds.quiet(5)
+        driver.run_idle(5)
 
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("full", [False, True], ids=["that can leave", "that cannot leave"])
 def test_input_is_told_while_there_is_output(
-    rounds: LeventDriver, channels: Channels, full: bool
+    driver: LeventDriver, channels: Channels, full: bool
 ) -> None:
     """Some is written before each arrival."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.set_read_watermarks(5, 0)
-    inlet.evbuf.start()
-    rounds.quiet(5)
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(5, 0)
+    receiver.evbuf.start()
+    driver.run_idle(5)
     if full:
-        fill(inlet.near)
+        fill(receiver.near)
     for _ in range(3):
-        before = rounds.count("read")
-        inlet.evbuf.write(b"output")
-        inlet.send(5)
-        assert rounds.until_count("read", before + 1), (
+        before = driver.count("read")
+        receiver.evbuf.write(b"output")
+        receiver.send(5)
+        assert driver.until_count("read", before + 1), (
             "readcb did not run at 5 bytes, its low watermark, while there was output"
         )
-        rounds.quiet(5)
+        driver.run_idle(5)
 
 
 @rule("levent.buffer.read-lowwater")
-def test_lines_that_were_taken_do_not_count(rounds: LeventDriver, channels: Channels) -> None:
+def test_lines_that_were_taken_do_not_count(driver: LeventDriver, channels: Channels) -> None:
     """A line, and then the rest; of ten bytes that are waited for, nine come again."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.set_read_watermarks(10, 0)
-    inlet.evbuf.start()
-    inlet.send_bytes(b"12345678\n0")
-    assert rounds.until_count("read"), "readcb did not run at 10 bytes, its low watermark"
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(10, 0)
+    receiver.evbuf.start()
+    receiver.send_bytes(b"12345678\n0")
+    assert driver.until_count("read"), "readcb did not run at 10 bytes, its low watermark"
     with suppress(Exception):  # that is for the rules of readline
-        inlet.evbuf.readline()
-    inlet.evbuf.read()
-    rounds.quiet(5)
-    before = rounds.count("read")
-    inlet.send_bytes(b"123456789")
-    inlet.arrive()
-    assert rounds.count("read") == before, (
+        receiver.evbuf.readline()
+    receiver.evbuf.read()
+    driver.run_idle(5)
+    before = driver.count("read")
+    receiver.send_bytes(b"123456789")
+    receiver.run_until_received()
+    assert driver.count("read") == before, (
         "readcb ran at 9 bytes, when a line and the rest had been taken; the low watermark is 10"
     )
-    inlet.send_bytes(b"0")
-    assert rounds.until_count("read", before + 1), "readcb did not run at 10 bytes"
+    receiver.send_bytes(b"0")
+    assert driver.until_count("read", before + 1), "readcb did not run at 10 bytes"
 
 
 @rule("levent.buffer.read-lowwater")
-def test_what_arrived_before_a_stop_counts(rounds: LeventDriver, channels: Channels) -> None:
+def test_what_arrived_before_a_stop_counts(driver: LeventDriver, channels: Channels) -> None:
     """Nine of ten come before it, and the last one after the start."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.set_read_watermarks(10, 0)
-    inlet.evbuf.start()
-    inlet.send(9)
-    inlet.arrive()
-    inlet.evbuf.stop()
-    rounds.quiet(5)
-    inlet.evbuf.start()
-    rounds.quiet()
-    assert not rounds.count("read"), "readcb ran at 9 bytes; its low watermark is 10"
-    inlet.send(1)
-    assert rounds.until_count("read"), (
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(10, 0)
+    receiver.evbuf.start()
+    receiver.send(9)
+    receiver.run_until_received()
+    receiver.evbuf.stop()
+    driver.run_idle(5)
+    receiver.evbuf.start()
+    driver.run_idle()
+    assert not driver.count("read"), "readcb ran at 9 bytes; its low watermark is 10"
+    receiver.send(1)
+    assert driver.until_count("read"), (
         "readcb did not run at 10 bytes, its low watermark; 9 of them came before a stop"
     )
 
@@ -119,26 +119,28 @@ def test_what_arrived_before_a_stop_counts(rounds: LeventDriver, channels: Chann
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", [0, 1, 10])
 def test_every_arrival_is_told_in_a_loop_that_waits(
-    rounds: LeventDriver, channels: Channels, low: int
+    driver: LeventDriver, channels: Channels, low: int
 ) -> None:
     """One loop(); each call takes everything and lets the peer send the next portion."""
     portions = 6
 
     def read(*_arguments: object) -> None:
-        assert inlet.level >= low, f"readcb ran at {inlet.level} bytes; its low watermark is {low}"
-        if not inlet.take_whatever():
+        assert receiver.input_length >= low, (
+            f"readcb ran at {receiver.input_length} bytes; its low watermark is {low}"
+        )
+        if not receiver.take_all():
             return
-        if len(inlet.sent) < portions * 10:
-            inlet.send(10)
-        elif len(inlet.taken) == len(inlet.sent):
-            rounds.end()
+        if len(receiver.sent) < portions * 10:
+            receiver.send(10)
+        elif len(receiver.taken) == len(receiver.sent):
+            driver.stop_all()
 
-    inlet = ReceivingBuffer(rounds, channels.pair(), read)
-    inlet.evbuf.set_read_watermarks(low, 0)
-    inlet.evbuf.start()
-    inlet.send(10)
-    _run(rounds, channels)
-    assert not rounds.count("too late"), (
+    receiver = ReceivingBuffer(driver, channels.pair(), read)
+    receiver.evbuf.set_read_watermarks(low, 0)
+    receiver.evbuf.start()
+    receiver.send(10)
+    _run(driver, channels)
+    assert not driver.count("too late"), (
         f"10 bytes came in the middle of each call, {portions} times in one loop(), and after "
-        f"{rounds.count('read')} calls readcb did not run again; its low watermark is {low}"
+        f"{driver.count('read')} calls readcb did not run again; its low watermark is {low}"
     )

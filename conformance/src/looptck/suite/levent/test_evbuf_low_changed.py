@@ -14,25 +14,25 @@ from looptck.testing.observation import Observation
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("there", [1, 5, 9])
 def test_a_low_watermark_that_was_raised_counts_for_the_next_arrival(
-    rounds: LeventDriver, channels: Channels, there: int
+    driver: LeventDriver, channels: Channels, there: int
 ) -> None:
     """Some bytes were told at a watermark of 1; of ten the last one is missing then."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.set_read_watermarks(1, 0)
-    inlet.evbuf.start()
-    inlet.send(there)
-    assert rounds.until_count("read"), f"readcb did not run at {there} bytes; it waits for 1"
-    inlet.arrive()
-    inlet.evbuf.set_read_watermarks(10, 0)
-    before = rounds.count("read")
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(1, 0)
+    receiver.evbuf.start()
+    receiver.send(there)
+    assert driver.until_count("read"), f"readcb did not run at {there} bytes; it waits for 1"
+    receiver.run_until_received()
+    receiver.evbuf.set_read_watermarks(10, 0)
+    before = driver.count("read")
     for level in range(there + 1, 10):
-        inlet.send(1)
-        inlet.arrive()
-        assert rounds.count("read") == before, (
+        receiver.send(1)
+        receiver.run_until_received()
+        assert driver.count("read") == before, (
             f"readcb ran at {level} bytes after the low watermark was raised from 1 to 10"
         )
-    inlet.send(1)
-    assert rounds.until_count("read", before + 1), (
+    receiver.send(1)
+    assert driver.until_count("read", before + 1), (
         "readcb did not run at 10 bytes after the low watermark was raised to 10"
     )
 
@@ -40,27 +40,27 @@ def test_a_low_watermark_that_was_raised_counts_for_the_next_arrival(
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", [0, 1, 5, 6])
 def test_a_low_watermark_that_was_lowered_counts_for_the_next_arrival(
-    rounds: LeventDriver, channels: Channels, low: int
+    driver: LeventDriver, channels: Channels, low: int
 ) -> None:
     """Five bytes are there, and ten were waited for; the sixth is enough, and nobody takes any."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.set_read_watermarks(10, 0)
-    inlet.evbuf.start()
-    inlet.send(5)
-    inlet.arrive()
-    assert not rounds.count("read"), "readcb ran at 5 bytes; the low watermark is 10"
-    inlet.evbuf.set_read_watermarks(low, 0)
-    rounds.quiet()
-    before = rounds.count("read")
-    inlet.send(1)
-    assert rounds.until_count("read", before + 1), (
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(10, 0)
+    receiver.evbuf.start()
+    receiver.send(5)
+    receiver.run_until_received()
+    assert not driver.count("read"), "readcb ran at 5 bytes; the low watermark is 10"
+    receiver.evbuf.set_read_watermarks(low, 0)
+    driver.run_idle()
+    before = driver.count("read")
+    receiver.send(1)
+    assert driver.until_count("read", before + 1), (
         f"readcb did not run at 6 bytes after the low watermark was lowered from 10 to {low}"
     )
 
 
 @rule("levent.buffer.read-lowwater")
 def test_a_low_watermark_set_in_a_call_counts_for_the_next_one(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """Each call takes everything and asks for a byte more, as a reader of records does."""
     wanted = 1
@@ -68,16 +68,16 @@ def test_a_low_watermark_set_in_a_call_counts_for_the_next_one(
 
     def read(*_arguments: object) -> None:
         nonlocal wanted
-        got.append(len(inlet.take()))
+        got.append(len(receiver.take()))
         wanted += 1
-        inlet.evbuf.set_read_watermarks(wanted, 0)
+        receiver.evbuf.set_read_watermarks(wanted, 0)
 
-    inlet = ReceivingBuffer(rounds, channels.pair(), read)
-    inlet.evbuf.set_read_watermarks(1, 0)
-    inlet.evbuf.start()
+    receiver = ReceivingBuffer(driver, channels.pair(), read)
+    receiver.evbuf.set_read_watermarks(1, 0)
+    receiver.evbuf.start()
     for _ in range(1 + 2 + 3 + 4 + 5):
-        inlet.send(1)
-        inlet.arrive()
+        receiver.send(1)
+        receiver.run_until_received()
     assert got == [1, 2, 3, 4, 5], (
         f"15 bytes came one at a time, and each call set the low watermark to one more than "
         f"before; the calls had {got} bytes, not 1, 2, 3, 4, 5"
@@ -86,46 +86,46 @@ def test_a_low_watermark_set_in_a_call_counts_for_the_next_one(
 
 @rule("levent.buffer.read-lowwater-no-data")
 def test_calls_for_what_lies_there(
-    rounds: LeventDriver, channels: Channels, observe: Observation
+    driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """How often is seen in so many passes that "in each pass" cannot be mistaken for "once"."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.set_read_watermarks(4, 0)
-    inlet.evbuf.start()
-    inlet.send(10)
-    inlet.arrive()
-    _observe(rounds, observe, "10 bytes left in the input")
-    inlet.take(2)
-    _observe(rounds, observe, "2 of 10 taken")
-    inlet.evbuf.set_read_watermarks(20, 0)
-    _observe(rounds, observe, "low raised above what is there")
-    inlet.evbuf.set_read_watermarks(8, 0)
-    _observe(rounds, observe, "low lowered to what is there")
-    inlet.evbuf.stop()
-    inlet.evbuf.start()
-    _observe(rounds, observe, "stopped and started")
-    inlet.take()
-    inlet.evbuf.set_read_watermarks(0, 0)
-    _observe(rounds, observe, "low 0 and nothing there")
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(4, 0)
+    receiver.evbuf.start()
+    receiver.send(10)
+    receiver.run_until_received()
+    _observe(driver, observe, "10 bytes left in the input")
+    receiver.take(2)
+    _observe(driver, observe, "2 of 10 taken")
+    receiver.evbuf.set_read_watermarks(20, 0)
+    _observe(driver, observe, "low raised above what is there")
+    receiver.evbuf.set_read_watermarks(8, 0)
+    _observe(driver, observe, "low lowered to what is there")
+    receiver.evbuf.stop()
+    receiver.evbuf.start()
+    _observe(driver, observe, "stopped and started")
+    receiver.take()
+    receiver.evbuf.set_read_watermarks(0, 0)
+    _observe(driver, observe, "low 0 and nothing there")
 
 
 @rule("levent.buffer.read-lowwater-no-data")
 def test_a_call_that_takes_some(
-    rounds: LeventDriver, channels: Channels, observe: Observation
+    driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """Ten bytes at once, and a call takes two, while there are two."""
-    inlet = ReceivingBuffer(rounds, channels.pair(), lambda *_: inlet.take(2))
-    inlet.evbuf.start()
-    inlet.send(10)
-    inlet.arrive()
-    calls = "one call" if rounds.count("read") == 1 else "until all is taken"
-    if inlet.level and rounds.count("read") > 1:
+    receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: receiver.take(2))
+    receiver.evbuf.start()
+    receiver.send(10)
+    receiver.run_until_received()
+    calls = "one call" if driver.count("read") == 1 else "until all is taken"
+    if receiver.input_length and driver.count("read") > 1:
         calls = "some calls"
     observe(calls, of="each call takes 2 of 10")
 
 
-def _observe(rounds: LeventDriver, observe: Observation, situation: str) -> None:
-    before = rounds.count("read")
-    rounds.quiet(20)
-    calls = rounds.count("read") - before
+def _observe(driver: LeventDriver, observe: Observation, situation: str) -> None:
+    before = driver.count("read")
+    driver.run_idle(20)
+    calls = driver.count("read") - before
     observe({0: "no call", 1: "one call"}.get(calls, "called again and again"), of=situation)

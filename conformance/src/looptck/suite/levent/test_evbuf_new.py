@@ -23,70 +23,70 @@ class Line:
 
 
 @rule("levent.newevbuf.creates")
-def test_both_buffers_of_a_new_one_are_empty(rounds: LeventDriver, channels: Channels) -> None:
+def test_both_buffers_of_a_new_one_are_empty(driver: LeventDriver, channels: Channels) -> None:
     """The first that is read is the first that was sent; the peer gets nothing.
 
     Nothing is read from an empty input: what that does is for other rules.
     """
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.start()
-    rounds.quiet()
-    assert not receive(inlet.far, 100), "the peer got bytes that nobody wrote"
-    inlet.send_bytes(b"sent")
-    inlet.arrive()
-    got = inlet.take()
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.start()
+    driver.run_idle()
+    assert not receive(receiver.far, 100), "the peer got bytes that nobody wrote"
+    receiver.send_bytes(b"sent")
+    receiver.run_until_received()
+    got = receiver.take()
     assert got == b"sent"[: len(got)], f"b'sent' was sent to a new one, and read() gave {got!r}"
-    assert not receive(inlet.far, 100), "the peer got bytes that nobody wrote"
+    assert not receive(receiver.far, 100), "the peer got bytes that nobody wrote"
 
 
 @rule("levent.newevbuf.creates")
-def test_each_call_makes_another_one(rounds: LeventDriver, channels: Channels) -> None:
+def test_each_call_makes_another_one(driver: LeventDriver, channels: Channels) -> None:
     """The same callbacks for all; nothing else tells them apart but their files."""
     files = [channels.pair()[0].fileno() for _ in range(3)]
-    made = [rounds.base.newevbuf(file, print, print, print) for file in files]
+    made = [driver.base.newevbuf(file, print, print, print) for file in files]
     assert len({id(unwrap(each)) for each in made}) == len(made), (
         "newevbuf() returned the same buffered event twice"
     )
 
 
 @rule("levent.newevbuf.creates")
-def test_each_serves_its_own_file(rounds: LeventDriver, channels: Channels) -> None:
+def test_each_serves_its_own_file(driver: LeventDriver, channels: Channels) -> None:
     """Three of them; each has a letter that its peer sends, and one that its peer gets."""
-    inlets = [ReceivingBuffer(rounds, channels.pair(), name=str(number)) for number in range(3)]
-    for inlet, letter in zip(inlets, b"abc", strict=True):
-        inlet.evbuf.start()
-        inlet.send_bytes(bytes([letter]) * 20)
-    rounds.quiet()
-    for inlet, letter in zip(inlets, b"abc", strict=True):
-        inlet.take_whatever()
-        got, sent = bytes(inlet.taken), bytes([letter])
+    receivers = [ReceivingBuffer(driver, channels.pair(), name=str(number)) for number in range(3)]
+    for receiver, letter in zip(receivers, b"abc", strict=True):
+        receiver.evbuf.start()
+        receiver.send_bytes(bytes([letter]) * 20)
+    driver.run_idle()
+    for receiver, letter in zip(receivers, b"abc", strict=True):
+        receiver.take_all()
+        got, sent = bytes(receiver.taken), bytes([letter])
         assert set(got) <= set(sent), f"{got!r} was read; its peer sent {sent!r} only"
-    for inlet, letter in zip(inlets, b"ABC", strict=True):
-        inlet.evbuf.write(bytes([letter]) * 20)
-    rounds.quiet()
-    for inlet, letter in zip(inlets, b"ABC", strict=True):
-        came, sent = receive(inlet.far, 100), bytes([letter])
+    for receiver, letter in zip(receivers, b"ABC", strict=True):
+        receiver.evbuf.write(bytes([letter]) * 20)
+    driver.run_idle()
+    for receiver, letter in zip(receivers, b"ABC", strict=True):
+        came, sent = receive(receiver.far, 100), bytes([letter])
         assert set(came) <= set(sent), f"the peer got {came!r}; only {sent!r} was written for it"
 
 
 @rule("levent.newevbuf.creates")
-def test_each_calls_its_own_callbacks(rounds: LeventDriver, channels: Channels) -> None:
+def test_each_calls_its_own_callbacks(driver: LeventDriver, channels: Channels) -> None:
     """Something comes for one of three, and something leaves from it; then for the next.
 
     A loop may call writecb in each pass while an output is empty, so that of
     those that have nothing to do only readcb and errorcb must be quiet.
     """
-    inlets = [ReceivingBuffer(rounds, channels.pair(), name=str(number)) for number in range(3)]
-    for inlet in inlets:
-        inlet.evbuf.start()
-    rounds.quiet()
-    for number, inlet in enumerate(inlets):
-        before = len(rounds.trace)
-        inlet.send(10)
-        inlet.evbuf.write(b"output")
-        rounds.quiet()
-        inlet.take()
-        calls = rounds.trace[before:]
+    receivers = [ReceivingBuffer(driver, channels.pair(), name=str(number)) for number in range(3)]
+    for receiver in receivers:
+        receiver.evbuf.start()
+    driver.run_idle()
+    for number, receiver in enumerate(receivers):
+        before = len(driver.trace)
+        receiver.send(10)
+        receiver.evbuf.write(b"output")
+        driver.run_idle()
+        receiver.take()
+        calls = driver.trace[before:]
         foreign = [
             entry for entry in calls if entry[0] != str(number) and not entry.endswith("write")
         ]
@@ -101,91 +101,91 @@ def test_each_calls_its_own_callbacks(rounds: LeventDriver, channels: Channels) 
 
 @rule("levent.newevbuf.creates")
 def test_the_number_of_a_file_that_was_closed_brings_nothing_back(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """Bytes were in both buffers when the first one was stopped and its file closed."""
-    old = ReceivingBuffer(rounds, channels.pair(), name="old")
+    old = ReceivingBuffer(driver, channels.pair(), name="old")
     old.evbuf.start()
     old.send_bytes(b"not taken")
-    old.arrive()
+    old.run_until_received()
     fill(old.near)
     old.evbuf.write(b"not sent")
-    rounds.quiet()
+    driver.run_idle()
     number = old.near.fileno()
     old.evbuf.stop()
     old.near.close()
     old.far.close()
-    before = len(rounds.trace)
-    new = ReceivingBuffer(rounds, channels.pair_at(number), name="new")
+    before = len(driver.trace)
+    new = ReceivingBuffer(driver, channels.pair_at(number), name="new")
     new.evbuf.start()
-    rounds.quiet()
+    driver.run_idle()
     came = receive(new.far, 100)
     assert not came, f"the peer of a new file got {came!r}, of one that had its number"
     new.send_bytes(b"new")
-    rounds.quiet()
-    got = new.take_whatever()
+    driver.run_idle()
+    got = new.take_all()
     assert got == b"new"[: len(got)], (
         f"read() of a new buffered event gave {got!r}; b'new' was sent to it, and the rest to one "
         "that had its number"
     )
-    stale = [entry for entry in rounds.trace[before:] if entry.startswith("old")]
+    stale = [entry for entry in driver.trace[before:] if entry.startswith("old")]
     assert not stale, f"{stale[0]} was called: a stopped one, whose number is another file's now"
 
 
 @rule("levent.newevbuf.creates")
 def test_the_first_callback_is_for_data_and_the_second_for_room(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """Nothing is sent while something is written; whether each is called is for other rules."""
-    outlet = SendingBuffer(rounds, channels)
-    outlet.start()
-    outlet.write(10)
-    rounds.quiet()
-    assert not rounds.count("read"), "the first callback ran, and no byte had been sent"
-    assert not rounds.count("error"), "the third callback ran, and there was no error"
-    outlet.far.send(b"data")
-    rounds.quiet()
-    assert not rounds.count("error"), "the third callback ran, and there was no error"
+    sender = SendingBuffer(driver, channels)
+    sender.start()
+    sender.write(10)
+    driver.run_idle()
+    assert not driver.count("read"), "the first callback ran, and no byte had been sent"
+    assert not driver.count("error"), "the third callback ran, and there was no error"
+    sender.far.send(b"data")
+    driver.run_idle()
+    assert not driver.count("error"), "the third callback ran, and there was no error"
 
 
 @rule("levent.newevbuf.creates")
 def test_an_object_of_a_type_with_an_accessor_is_a_file(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """The accessor is the only one who knows the number."""
-    rounds.levent.setfdaccessor(Line, lambda line: line.number)
+    driver.levent.setfdaccessor(Line, lambda line: line.number)
     near, far = channels.pair()
-    evbuf = rounds.evbuf(Line(near.fileno()))
+    evbuf = driver.evbuf(Line(near.fileno()))
     evbuf.start()
     far.send(b"hello")
-    rounds.quiet()
+    driver.run_idle()
     assert evbuf.read(), "what was sent to a file that is an object did not arrive"
     evbuf.write(b"hello to you")
-    rounds.quiet()
+    driver.run_idle()
     assert receive(far, 100), "what was written to a file that is an object did not leave"
 
 
 @rule("levent.newevbuf.creates")
-def test_two_objects_of_a_type_are_two_files(rounds: LeventDriver, channels: Channels) -> None:
+def test_two_objects_of_a_type_are_two_files(driver: LeventDriver, channels: Channels) -> None:
     """The accessor is asked about each of them."""
-    rounds.levent.setfdaccessor(Line, lambda line: line.number)
+    driver.levent.setfdaccessor(Line, lambda line: line.number)
     pairs = [channels.pair() for _ in range(2)]
-    made = [rounds.evbuf(Line(near.fileno()), name=str(at)) for at, (near, _) in enumerate(pairs)]
+    made = [driver.evbuf(Line(near.fileno()), name=str(at)) for at, (near, _) in enumerate(pairs)]
     for evbuf in made:
         evbuf.start()
     for at, evbuf in enumerate(made):
         pairs[at][1].send(b"hello")
-        rounds.quiet()
+        driver.run_idle()
         assert evbuf.read(), (
             f"what was sent to object number {at + 1} of a type did not arrive in its buffer"
         )
 
 
 @rule("levent.newevbuf.creates")
-def test_an_object_of_a_type_without_an_accessor_is_refused(rounds: LeventDriver) -> None:
+def test_an_object_of_a_type_without_an_accessor_is_refused(driver: LeventDriver) -> None:
     """By newevbuf, or at the latest by start; it must not pass for some descriptor."""
     unknown = type("Unknown", (), {})()
-    assert error_of(lambda: rounds.evbuf(unknown).start()), (
+    assert error_of(lambda: driver.evbuf(unknown).start()), (
         "newevbuf() took an object of a type that setfdaccessor() was never told of"
     )
 
@@ -193,42 +193,42 @@ def test_an_object_of_a_type_without_an_accessor_is_refused(rounds: LeventDriver
 @rule("levent.newevbuf.callbacks-optional")
 @pytest.mark.parametrize("missing", ["readcb", "writecb", "errorcb", "all", "left out", "trailing"])
 def test_missing_callbacks(
-    rounds: LeventDriver, channels: Channels, observe: Observation, missing: str
+    driver: LeventDriver, channels: Channels, observe: Observation, missing: str
 ) -> None:
     """What is there is called; what is not is not missed, as far as can be seen."""
     near, far = channels.pair()
     names = ("readcb", "writecb", "errorcb")
     callbacks = [
-        None if missing in (name, "all") else rounds.callback(name.removesuffix("cb"))
+        None if missing in (name, "all") else driver.callback(name.removesuffix("cb"))
         for name in names
     ]
     if missing in ("left out", "trailing"):
         del callbacks[0 if missing == "left out" else 1 :]
     try:
-        evbuf = rounds.keep(rounds.base.newevbuf(near.fileno(), *callbacks))
+        evbuf = driver.keep(driver.base.newevbuf(near.fileno(), *callbacks))
         evbuf.start()
-        rounds.once()
-        before = len(rounds.trace)
+        driver.run_once()
+        before = len(driver.trace)
         far.send(b"data")
-        rounds.quiet()
+        driver.run_idle()
         evbuf.write(b"data")
-        rounds.quiet()
+        driver.run_idle()
         far.close()
-        rounds.quiet()
+        driver.run_idle()
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of=missing)
         return
-    observe(", ".join(sorted(set(rounds.trace[before:]))) or "nothing is called", of=missing)
+    observe(", ".join(sorted(set(driver.trace[before:]))) or "nothing is called", of=missing)
 
 
 @rule("levent.newevbuf.callbacks-optional")
 @pytest.mark.parametrize("wrong", [5, "read", ()], ids=str)
 def test_callbacks_that_cannot_be_called(
-    rounds: LeventDriver, channels: Channels, observe: Observation, wrong: object
+    driver: LeventDriver, channels: Channels, observe: Observation, wrong: object
 ) -> None:
     near, _ = channels.pair()
     try:
-        rounds.base.newevbuf(near.fileno(), wrong, None, None)  # type: ignore[arg-type]  # that is the point
+        driver.base.newevbuf(near.fileno(), wrong, None, None)  # type: ignore[arg-type]  # that is the point
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of=repr(wrong))
     else:
@@ -238,13 +238,13 @@ def test_callbacks_that_cannot_be_called(
 @rule("levent.newevbuf.callback-args")
 @pytest.mark.parametrize("file", ["a descriptor", "an object"])
 def test_what_callbacks_are_given(
-    rounds: LeventDriver, channels: Channels, observe: Observation, file: str
+    driver: LeventDriver, channels: Channels, observe: Observation, file: str
 ) -> None:
     """Data comes, output leaves, and the file ends."""
     near, far = channels.pair()
     # far above every flag that a callback might be given
     number = channels.numbered(near, 700).fileno()
-    rounds.levent.setfdaccessor(Line, lambda line: line.number)
+    driver.levent.setfdaccessor(Line, lambda line: line.number)
     subject: object = number if file == "a descriptor" else Line(number)
 
     def saying(name: str) -> Act:
@@ -255,14 +255,14 @@ def test_what_callbacks_are_given(
         return act
 
     given: dict[str, str] = {}
-    evbuf = rounds.evbuf(subject, saying("readcb"), saying("writecb"), saying("errorcb"))
+    evbuf = driver.evbuf(subject, saying("readcb"), saying("writecb"), saying("errorcb"))
     evbuf.start()
     far.send(b"data")
-    rounds.quiet()
+    driver.run_idle()
     evbuf.write(b"data")
-    rounds.quiet()
+    driver.run_idle()
     far.close()
-    rounds.quiet()
+    driver.run_idle()
     for name in ("readcb", "writecb", "errorcb"):
         observe(given.get(name, "not called"), of=f"{name} of {file}")
 

@@ -17,7 +17,7 @@ from looptck.testing.observation import Observation
 @rule("levent.bufevent.delete")
 @pytest.mark.parametrize("where", ["readcb", "writecb", "errorcb"])
 def test_calls_after_a_delete_in_a_callback(
-    rounds: LeventDriver, channels: Channels, observe: Observation, where: str
+    driver: LeventDriver, channels: Channels, observe: Observation, where: str
 ) -> None:
     """Data, the end of the file and room come at once."""
     called: list[str] = []
@@ -26,27 +26,27 @@ def test_calls_after_a_delete_in_a_callback(
         called.append(name)
         if armed and name == where:
             try:
-                inlet.evbuf.delete()
+                receiver.evbuf.delete()
             except Exception as error:  # a loop may refuse in any way
                 observe.raised(error, of=f"delete in {where}")
             called.append("delete")
 
     armed = False
-    inlet = ReceivingBuffer(
-        rounds,
+    receiver = ReceivingBuffer(
+        driver,
         channels.pair(),
         lambda *_: act("readcb"),
         lambda *_: act("writecb"),
         lambda *_: act("errorcb"),
     )
-    inlet.evbuf.start()
-    rounds.quiet()
+    receiver.evbuf.start()
+    driver.run_idle()
     armed = True
-    inlet.send(10)
-    inlet.evbuf.write(b"output")
-    rounds.once()
-    inlet.far.close()
-    rounds.quiet()
+    receiver.send(10)
+    receiver.evbuf.write(b"output")
+    driver.run_once()
+    receiver.far.close()
+    driver.run_idle()
     if "delete" not in called:
         said = "it is not called"
     else:
@@ -57,25 +57,25 @@ def test_calls_after_a_delete_in_a_callback(
 
 @rule("levent.bufevent.delete")
 def test_a_delete_by_another_one(
-    rounds: LeventDriver, channels: Channels, observe: Observation
+    driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """Data is there for both; whoever is called first deletes the other."""
     called: list[int] = []
 
     def act(at: int) -> None:
         if not called:
-            inlets[1 - at].evbuf.delete()
+            receivers[1 - at].evbuf.delete()
         called.append(at)
 
-    inlets = [
-        ReceivingBuffer(rounds, channels.pair(), lambda *_, at=at: act(at), name=str(at))
+    receivers = [
+        ReceivingBuffer(driver, channels.pair(), lambda *_, at=at: act(at), name=str(at))
         for at in range(2)
     ]
-    for inlet in inlets:
-        inlet.evbuf.start()
-        inlet.send(10)
+    for receiver in receivers:
+        receiver.evbuf.start()
+        receiver.send(10)
     try:
-        rounds.quiet()
+        driver.run_idle()
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of="deleted by another one")
         return
@@ -84,32 +84,32 @@ def test_a_delete_by_another_one(
 
 @rule("levent.bufevent.delete")
 def test_output_that_waits_when_it_is_deleted(
-    rounds: LeventDriver, channels: Channels, observe: Observation
+    driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """The peer takes what was before it, and sees what comes."""
-    outlet = SendingBuffer(rounds, channels)
-    outlet.start()
-    outlet.stuff()
-    outlet.write(100)
-    rounds.quiet()
+    sender = SendingBuffer(driver, channels)
+    sender.start()
+    sender.fill()
+    sender.write(100)
+    driver.run_idle()
     try:
-        outlet.evbuf.delete()
+        sender.evbuf.delete()
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of="delete")
         return
     for _ in range(4):
-        outlet.drain()
-        rounds.quiet(10)
-    observe("leaves" if outlet.received else "is dropped", of="output that waits")
-    observe("open" if _is_open(outlet) else "closed", of="the file afterwards")
+        sender.drain()
+        driver.run_idle(10)
+    observe("leaves" if sender.received else "is dropped", of="output that waits")
+    observe("open" if _is_open(sender) else "closed", of="the file afterwards")
 
 
-def _is_open(outlet: SendingBuffer) -> bool:
+def _is_open(sender: SendingBuffer) -> bool:
     try:
-        outlet.near.send(b"x")
+        sender.near.send(b"x")
     except OSError:
         return False
-    return bool(receive(outlet.far, 10))
+    return bool(receive(sender.far, 10))
 
 
 USES: dict[str, Callable[[EvBuf], object]] = {
@@ -127,21 +127,21 @@ USES: dict[str, Callable[[EvBuf], object]] = {
 @rule("levent.bufevent.delete")
 @pytest.mark.parametrize("use", USES)
 def test_use_after_a_delete(
-    rounds: LeventDriver, channels: Channels, observe: Observation, use: str
+    driver: LeventDriver, channels: Channels, observe: Observation, use: str
 ) -> None:
     """Its input holds ten bytes when it is deleted."""
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.start()
-    inlet.send(10)
-    inlet.arrive()
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.start()
+    receiver.send(10)
+    receiver.run_until_received()
     try:
-        inlet.evbuf.delete()
+        receiver.evbuf.delete()
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of="delete")
         return
     try:
-        USES[use](inlet.evbuf)
-        rounds.quiet(5)
+        USES[use](receiver.evbuf)
+        driver.run_idle(5)
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of=f"{use} after delete")
     else:

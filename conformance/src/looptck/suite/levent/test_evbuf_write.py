@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import (
-    ReceivingBuffer,
-    SendingBuffer,
-    gather,
-    pattern,
-    receive,
-    same,
-)
+from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive, receive_into
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.observation import Observation
+from looptck.testing.payload import assert_same, payload
 
 SIZES = [1, 2, 1000, 8128, 16383, 16384, 16385, 65536, 65537, 100_000]
 
@@ -24,17 +18,17 @@ SIZES = [1, 2, 1000, 8128, 16383, 16384, 16385, 65536, 65537, 100_000]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("stuffed", [False, True], ids=["room", "no room"])
 def test_one_piece_leaves_completely(
-    rounds: LeventDriver, channels: Channels, size: int, stuffed: bool
+    driver: LeventDriver, channels: Channels, size: int, stuffed: bool
 ) -> None:
     """The peer takes what has come, pass after pass."""
-    outlet = SendingBuffer(rounds, channels)
-    outlet.start()
+    sender = SendingBuffer(driver, channels)
+    sender.start()
     if stuffed:
-        outlet.stuff()
-    outlet.write(size)
-    if outlet.finish():
-        rounds.quiet(5)
-        assert not outlet.drain(), "the peer got more than was written"
+        sender.fill()
+    sender.write(size)
+    if sender.finish():
+        driver.run_idle(5)
+        assert not sender.drain(), "the peer got more than was written"
 
 
 @rule("levent.bufevent.write")
@@ -53,190 +47,194 @@ def test_one_piece_leaves_completely(
 )
 @pytest.mark.parametrize("passes", [0, 1], ids=["at once", "a pass between"])
 def test_pieces_leave_in_the_order_in_which_they_were_written(
-    rounds: LeventDriver, channels: Channels, sizes: list[int], passes: int
+    driver: LeventDriver, channels: Channels, sizes: list[int], passes: int
 ) -> None:
     """The way is narrow and at first full, so that all kinds of rests are left."""
-    outlet = SendingBuffer(rounds, channels)
-    outlet.start()
-    outlet.stuff()
+    sender = SendingBuffer(driver, channels)
+    sender.start()
+    sender.fill()
     for size in sizes:
-        outlet.write(size)
-        rounds.quiet(passes)
+        sender.write(size)
+        driver.run_idle(passes)
         if passes:
-            outlet.drain(size + 700)
-    outlet.finish()
+            sender.drain(size + 700)
+    sender.finish()
 
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("step", [1, 100, 3000, 50_000])
-def test_a_slow_peer_gets_everything(rounds: LeventDriver, channels: Channels, step: int) -> None:
+def test_a_slow_peer_gets_everything(driver: LeventDriver, channels: Channels, step: int) -> None:
     """It takes a little between passes, and so does the kernel."""
     size = max(200 * step, 20_000) if step < 3000 else 300_000
-    outlet = SendingBuffer(rounds, channels)
-    outlet.start()
-    outlet.write(size)
+    sender = SendingBuffer(driver, channels)
+    sender.start()
+    sender.write(size)
     for _ in range(200):
-        outlet.drain(step)
-        rounds.once()
-    outlet.finish()
+        sender.drain(step)
+        driver.run_once()
+    sender.finish()
 
 
 @rule("levent.bufevent.write")
 def test_write_returns_though_the_peer_takes_nothing(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """More than a megabyte, into a way that is full; later the peer takes it."""
-    outlet = SendingBuffer(rounds, channels)
-    outlet.start()
-    outlet.stuff()
+    sender = SendingBuffer(driver, channels)
+    sender.start()
+    sender.fill()
     for _ in range(4):
-        outlet.write(300_000)
-    rounds.quiet(5)
-    assert outlet.level == 1_200_000, (
-        f"{1_200_000 - outlet.level} bytes left into a way that was full"
+        sender.write(300_000)
+    driver.run_idle(5)
+    assert sender.output_length == 1_200_000, (
+        f"{1_200_000 - sender.output_length} bytes left into a way that was full"
     )
-    outlet.finish()
+    sender.finish()
 
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("high", [0, 10, 5000])
 def test_no_watermark_keeps_output_from_leaving(
-    rounds: LeventDriver, channels: Channels, high: int
+    driver: LeventDriver, channels: Channels, high: int
 ) -> None:
     """A high one of the output limits nothing, and a low one is for writecb alone."""
-    outlet = SendingBuffer(rounds, channels)
-    outlet.evbuf.set_write_watermarks(min(high, 100), high)
-    outlet.start()
+    sender = SendingBuffer(driver, channels)
+    sender.evbuf.set_write_watermarks(min(high, 100), high)
+    sender.start()
     for size in (1, high + 1, 20_000, 1):
-        outlet.write(size)
-        outlet.finish()
+        sender.write(size)
+        sender.finish()
 
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("passes", [0, 100])
 def test_output_leaves_however_long_the_loop_was_idle(
-    rounds: LeventDriver, channels: Channels, passes: int
+    driver: LeventDriver, channels: Channels, passes: int
 ) -> None:
     """Several times, with all of it gone and nothing to do between."""
-    outlet = SendingBuffer(rounds, channels)
-    outlet.start()
+    sender = SendingBuffer(driver, channels)
+    sender.start()
     for _ in range(4):
-        rounds.quiet(passes)
-        outlet.write(1000)
-        outlet.finish()
+        driver.run_idle(passes)
+        sender.write(1000)
+        sender.finish()
 
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("times", [1, 3])
-def test_what_readcb_writes_leaves(rounds: LeventDriver, channels: Channels, times: int) -> None:
+def test_what_readcb_writes_leaves(driver: LeventDriver, channels: Channels, times: int) -> None:
     """An echo: what comes back is what was sent, piece by piece."""
 
     def echo(*_arguments: object) -> None:
-        data = inlet.take_whatever()
+        data = receiver.take_all()
         for at in range(times):
-            inlet.evbuf.write(data[len(data) * at // times : len(data) * (at + 1) // times])
+            receiver.evbuf.write(data[len(data) * at // times : len(data) * (at + 1) // times])
 
-    inlet = ReceivingBuffer(rounds, channels.pair(), echo)
-    inlet.evbuf.start()
+    receiver = ReceivingBuffer(driver, channels.pair(), echo)
+    receiver.evbuf.start()
     came = bytearray()
     for size in (3, 100, 9, 20_000, 3):
-        inlet.send(size)
-        while len(came) < len(inlet.sent) and rounds.until(lambda: gather(inlet.far, came)):
+        receiver.send(size)
+        while len(came) < len(receiver.sent) and driver.until(
+            lambda: receive_into(receiver.far, came)
+        ):
             pass
-        same(came, inlet.sent, "what an echo in readcb sent back")
+        assert_same(receiver.sent, came, "what an echo in readcb sent back")
 
 
 @rule("levent.bufevent.write")
-def test_output_leaves_while_input_arrives(rounds: LeventDriver, channels: Channels) -> None:
+def test_output_leaves_while_input_arrives(driver: LeventDriver, channels: Channels) -> None:
     """A lot goes both ways at the same time."""
-    inlet = ReceivingBuffer(rounds, channels.pair(), lambda *_: inlet.take_whatever())
-    inlet.evbuf.start()
+    receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: receiver.take_all())
+    receiver.evbuf.start()
     outlet_bytes = bytes(range(256)) * 200
-    inlet.evbuf.write(outlet_bytes)
+    receiver.evbuf.write(outlet_bytes)
     came = bytearray()
     for _ in range(50):
-        inlet.send(1000)
-        rounds.once()
-        came += receive(inlet.far, 4000)
-    while len(came) < len(outlet_bytes) and rounds.until(lambda: gather(inlet.far, came)):
+        receiver.send(1000)
+        driver.run_once()
+        came += receive(receiver.far, 4000)
+    while len(came) < len(outlet_bytes) and driver.until(lambda: receive_into(receiver.far, came)):
         pass
-    same(came, outlet_bytes, "what the peer got while it sent")
+    assert_same(outlet_bytes, came, "what the peer got while it sent")
 
 
 @rule("levent.bufevent.write")
-def test_output_leaves_though_the_input_is_full(rounds: LeventDriver, channels: Channels) -> None:
+def test_output_leaves_though_the_input_is_full(driver: LeventDriver, channels: Channels) -> None:
     """A loop that calls again has its input emptied at the fourth call; others leave it full."""
     calls: list[int] = []
 
     def read(*_arguments: object) -> None:
-        calls.append(inlet.level)
+        calls.append(receiver.input_length)
         if len(calls) > 3:
-            inlet.take_whatever()
+            receiver.take_all()
 
-    inlet = ReceivingBuffer(rounds, channels.pair(), read)
-    inlet.evbuf.set_read_watermarks(0, 5)
-    inlet.evbuf.start()
-    inlet.send(20)
-    rounds.quiet(5)
-    inlet.evbuf.write(pattern(1000))
+    receiver = ReceivingBuffer(driver, channels.pair(), read)
+    receiver.evbuf.set_read_watermarks(0, 5)
+    receiver.evbuf.start()
+    receiver.send(20)
+    driver.run_idle(5)
+    receiver.evbuf.write(payload(1000))
     came = bytearray()
-    while len(came) < 1000 and rounds.until(lambda: gather(inlet.far, came)):
+    while len(came) < 1000 and driver.until(lambda: receive_into(receiver.far, came)):
         pass
-    same(came, pattern(1000), "what the peer got while the input was at its high watermark of 5")
+    assert_same(
+        payload(1000), came, "what the peer got while the input was at its high watermark of 5"
+    )
 
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("passes", [0, 1])
 def test_each_peer_gets_what_was_written_for_it(
-    rounds: LeventDriver, channels: Channels, passes: int
+    driver: LeventDriver, channels: Channels, passes: int
 ) -> None:
     """Three at a time, in turns; the way to the first one is full at first."""
-    outlets = [SendingBuffer(rounds, channels) for _ in range(3)]
-    for outlet in outlets:
-        outlet.start()
-    outlets[0].stuff()
+    senders = [SendingBuffer(driver, channels) for _ in range(3)]
+    for sender in senders:
+        sender.start()
+    senders[0].fill()
     for size in (10, 3000, 1, 20_000):
-        for number, outlet in enumerate(outlets):
-            outlet.write(size + number)
-            rounds.quiet(passes)
-    for outlet in reversed(outlets):
-        outlet.finish()
+        for number, sender in enumerate(senders):
+            sender.write(size + number)
+            driver.run_idle(passes)
+    for sender in reversed(senders):
+        sender.finish()
 
 
 @rule("levent.bufevent.write")
 def test_what_the_callback_of_another_one_writes_leaves(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """What arrives at one is written to the other, as a proxy does."""
     source = ReceivingBuffer(
-        rounds, channels.pair(), lambda *_: outlet.evbuf.write(source.take_whatever())
+        driver, channels.pair(), lambda *_: sender.evbuf.write(source.take_all())
     )
-    outlet = ReceivingBuffer(rounds, channels.pair(), name="outlet")
+    sender = ReceivingBuffer(driver, channels.pair(), name="outlet")
     source.evbuf.start()
-    outlet.evbuf.start()
+    sender.evbuf.start()
     came = bytearray()
     for size in (3, 1000, 50_000, 1):
         source.send(size)
-        while len(came) < len(source.sent) and rounds.until(lambda: gather(outlet.far, came)):
+        while len(came) < len(source.sent) and driver.until(lambda: receive_into(sender.far, came)):
             pass
-        same(came, source.sent, "what one got and wrote to another one")
+        assert_same(source.sent, came, "what one got and wrote to another one")
 
 
 @rule("levent.bufevent.write-inactive")
 def test_what_is_written_before_the_start(
-    rounds: LeventDriver, channels: Channels, observe: Observation
+    driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     near, far = channels.pair()
-    evbuf = rounds.evbuf(near.fileno())
+    evbuf = driver.evbuf(near.fileno())
     try:
         evbuf.write(b"early")
     except Exception as error:  # a loop may refuse in any way
         observe.raised(error, of="write before start")
         return
-    rounds.quiet()
+    driver.run_idle()
     early = receive(far, 100)
     evbuf.start()
-    rounds.quiet()
+    driver.run_idle()
     late = receive(far, 100)
     said = "leaves before the start" if early else "leaves after the start" if late else "is lost"
     observe(said, of="write before start")
@@ -249,11 +247,11 @@ def test_what_is_written_before_the_start(
     ids=lambda data: type(data).__name__,
 )
 def test_odd_data(
-    rounds: LeventDriver, channels: Channels, observe: Observation, data: bytes
+    driver: LeventDriver, channels: Channels, observe: Observation, data: bytes
 ) -> None:
     """Something is written before and after it."""
     near, far = channels.pair()
-    evbuf = rounds.evbuf(near.fileno())
+    evbuf = driver.evbuf(near.fileno())
     evbuf.start()
     evbuf.write(b"<")
     of = "no bytes" if data == b"" else type(data).__name__
@@ -263,5 +261,5 @@ def test_odd_data(
         observe.raised(error, of=of)
         return
     evbuf.write(b">")
-    rounds.quiet()
+    driver.run_idle()
     observe(f"the peer gets {receive(far, 100)!r}", of=of)

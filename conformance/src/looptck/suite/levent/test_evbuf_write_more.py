@@ -11,36 +11,36 @@ from looptck.testing.levent_driver import LeventDriver
 
 
 def _writer(
-    rounds: LeventDriver, channels: Channels, sizes: list[int], low: int = 0
+    driver: LeventDriver, channels: Channels, sizes: list[int], low: int = 0
 ) -> SendingBuffer:
     """Writes the first of *sizes* outside, and one more in each call; it is started."""
     left = sizes[1:]
 
     def more() -> None:
         if left:
-            outlet.write(left.pop(0))
+            sender.write(left.pop(0))
 
-    outlet = SendingBuffer(rounds, channels, more)
-    outlet.evbuf.set_write_watermarks(low, 0)
-    outlet.start()
-    outlet.write(sizes[0])
-    return outlet
+    sender = SendingBuffer(driver, channels, more)
+    sender.evbuf.set_write_watermarks(low, 0)
+    sender.start()
+    sender.write(sizes[0])
+    return sender
 
 
-def _all_leaves(rounds: LeventDriver, outlet: SendingBuffer, sizes: list[int]) -> None:
+def _all_leaves(driver: LeventDriver, sender: SendingBuffer, sizes: list[int]) -> None:
     """Until everything was written, and has come in the order in which it was."""
     total = sum(sizes)
-    while len(outlet.received) < total and rounds.until(outlet.drain):
+    while len(sender.received) < total and driver.until(sender.drain):
         pass
-    assert len(outlet.written) == total, (
+    assert len(sender.written) == total, (
         f"of {len(sizes)} pieces, the first written outside and the next in each writecb, "
-        f"{len(outlet.written)} of {total} bytes were written: writecb did not run again for what "
+        f"{len(sender.written)} of {total} bytes were written: writecb did not run again for what "
         "it wrote itself"
     )
-    outlet.finish()
-    before = len(outlet.called_at)
-    assert outlet.told(), "writecb never ran"
-    assert outlet.called_at[-1] == 0 or outlet.told(before), (
+    sender.finish()
+    before = len(sender.call_levels)
+    assert sender.was_called(), "writecb never ran"
+    assert sender.call_levels[-1] == 0 or sender.was_called(before), (
         "writecb did not run when the last that it wrote had left"
     )
 
@@ -53,24 +53,24 @@ def _all_leaves(rounds: LeventDriver, outlet: SendingBuffer, sizes: list[int]) -
 )
 @pytest.mark.parametrize("low", [0, 1, 100, 50_000])
 def test_what_writecb_writes_leaves_and_brings_another_call(
-    rounds: LeventDriver, channels: Channels, sizes: list[int], low: int
+    driver: LeventDriver, channels: Channels, sizes: list[int], low: int
 ) -> None:
     """Small and large pieces; some are more than the file takes at once."""
-    outlet = _writer(rounds, channels, sizes, low)
-    _all_leaves(rounds, outlet, sizes)
+    sender = _writer(driver, channels, sizes, low)
+    _all_leaves(driver, sender, sizes)
 
 
 @rule("levent.buffer.write-more-in-cb")
-def test_a_long_row_of_pieces_is_written_in_calls(rounds: LeventDriver, channels: Channels) -> None:
+def test_a_long_row_of_pieces_is_written_in_calls(driver: LeventDriver, channels: Channels) -> None:
     """Three hundred, each when the one before it has left."""
     sizes = [1 + number % 50 for number in range(300)]
-    outlet = _writer(rounds, channels, sizes)
-    _all_leaves(rounds, outlet, sizes)
+    sender = _writer(driver, channels, sizes)
+    _all_leaves(driver, sender, sizes)
 
 
 @rule("levent.buffer.write-more-in-cb")
 def test_several_pieces_written_in_one_call_leave_in_order(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """Three in each of ten calls, larger and larger."""
     rest = list(range(10))
@@ -80,35 +80,35 @@ def test_several_pieces_written_in_one_call_leave_in_order(
             number = rest.pop(0)
             for size in (1, 10 + number, 300 * number):
                 if size:
-                    outlet.write(size)
+                    sender.write(size)
 
-    outlet = SendingBuffer(rounds, channels, more)
-    outlet.start()
-    outlet.write(5)
-    while rest and rounds.until(outlet.drain):
+    sender = SendingBuffer(driver, channels, more)
+    sender.start()
+    sender.write(5)
+    while rest and driver.until(sender.drain):
         pass
     assert not rest, f"writecb did not run again {len(rest)} times, for what it wrote itself"
-    outlet.finish()
+    sender.finish()
 
 
 @rule("levent.buffer.write-more-in-cb")
 def test_writecb_is_called_again_when_it_wrote_after_a_pause(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """It writes nothing in its first call; later it is given something to do again."""
     turns: list[int] = []
 
     def more() -> None:
-        turns.append(outlet.level)
+        turns.append(sender.output_length)
         if len(turns) % 3:
-            outlet.write(10)
+            sender.write(10)
 
-    outlet = SendingBuffer(rounds, channels, more)
-    outlet.start()
+    sender = SendingBuffer(driver, channels, more)
+    sender.start()
     for before in (0, 3, 6, 9):
-        outlet.write(10)
-        assert outlet.told(before + 2, draining=True), (
+        sender.write(10)
+        assert sender.was_called(before + 2, draining=True), (
             "writecb was to write twice after each pause; it did not run again after the first "
             f"{len(turns)} calls"
         )
-    outlet.finish()
+    sender.finish()

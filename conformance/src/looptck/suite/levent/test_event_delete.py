@@ -32,7 +32,7 @@ every_past = pytest.mark.parametrize(
 )
 
 
-def _with_past(past: str, rounds: LeventDriver, event: Event) -> None:
+def _with_past(past: str, driver: LeventDriver, event: Event) -> None:
     """Do with *event*, whose file is ready, what is said; the trace is empty afterwards."""
     if past == "new":
         return
@@ -40,8 +40,8 @@ def _with_past(past: str, rounds: LeventDriver, event: Event) -> None:
     if past == "started twice":
         event.start()
     if past == "called":
-        assert rounds.until_count("event"), "a started event was not called"
-        rounds.trace.clear()
+        assert driver.until_count("event"), "a started event was not called"
+        driver.trace.clear()
     if past == "stopped":
         event.stop()
 
@@ -51,19 +51,19 @@ def _with_past(past: str, rounds: LeventDriver, event: Event) -> None:
 @every_evtype
 @every_past
 def test_a_deleted_event_is_never_called(
-    rounds: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
+    driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
 ) -> None:
     """Its file is ready in every pass, and the program keeps the object."""
     switch = ReadinessToggle(channels, evtype, on=True)
-    event = rounds.event("event", switch.number, evtype)
+    event = driver.event("event", switch.number, evtype)
 
     def act() -> None:
-        _with_past(past if situation is not Situation.INSIDE else "active", rounds, event)
+        _with_past(past if situation is not Situation.INSIDE else "active", driver, event)
         event.delete()
 
-    act_in(situation, rounds, channels, act)
-    rounds.quiet()
-    assert not rounds.trace, f"an event that was {past} was deleted, and is called"
+    act_in(situation, driver, channels, act)
+    driver.run_idle()
+    assert not driver.trace, f"an event that was {past} was deleted, and is called"
     assert switch.is_open, "delete has closed the file of its event"
 
 
@@ -72,23 +72,23 @@ def test_a_deleted_event_is_never_called(
 @every_howmany
 @pytest.mark.parametrize("calls", [1, 3])
 def test_an_event_deleted_in_its_own_callback_is_not_called_again(
-    rounds: LeventDriver, channels: Channels, evtype: str, howmany: int | None, calls: int
+    driver: LeventDriver, channels: Channels, evtype: str, howmany: int | None, calls: int
 ) -> None:
     """Its file stays ready; `loop()` returns, since nothing else is active."""
     switch = ReadinessToggle(channels, evtype, on=True)
 
     def act() -> None:
-        if rounds.count("event") < calls:
+        if driver.count("event") < calls:
             event.start()
         else:
             event.delete()
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: act())
+    event = driver.event("event", switch.number, evtype, lambda *_: act())
     event.start()
-    run(rounds, howmany)
-    rounds.quiet()
-    assert rounds.trace == ["event"] * calls, (
-        f"an event whose callback deletes it in call {calls} was called {len(rounds.trace)} times"
+    run(driver, howmany)
+    driver.run_idle()
+    assert driver.trace == ["event"] * calls, (
+        f"an event whose callback deletes it in call {calls} was called {len(driver.trace)} times"
     )
 
 
@@ -97,7 +97,7 @@ def test_an_event_deleted_in_its_own_callback_is_not_called_again(
 @every_howmany
 @pytest.mark.parametrize("pause", [0, 3])
 def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     evtypes: list[str],
     one_file: bool,
@@ -105,7 +105,7 @@ def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
     pause: int,
 ) -> None:
     """Whichever comes first deletes the others, so one call is right in any order."""
-    rivals = MutualCancel(rounds, channels, "delete", evtypes, one_file=one_file)
+    rivals = MutualCancel(driver, channels, "delete", evtypes, one_file=one_file)
     rivals.expect_one_call(howmany, pause)
 
 
@@ -115,7 +115,7 @@ def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
 @pytest.mark.parametrize("past", ["active", "stopped", "new"])
 @on_one_file_or_two
 def test_deleting_an_event_leaves_the_others_as_they_are(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     situation: Situation,
     evtypes: str,
@@ -123,9 +123,9 @@ def test_deleting_an_event_leaves_the_others_as_they_are(
     files: str,
 ) -> None:
     """The other one has been waiting for some passes, and its file is ready only afterwards."""
-    pair = IndependentCancel(rounds, channels, evtypes, past=past, files=files)
-    act_in(situation, rounds, channels, pair.ended.delete)
-    pair.expect_only_the_other("deleted")
+    pair = IndependentCancel(driver, channels, evtypes, past=past, files=files)
+    act_in(situation, driver, channels, pair.ended.delete)
+    pair.expect_only_other("deleted")
 
 
 @rule("levent.event.delete")
@@ -133,7 +133,7 @@ def test_deleting_an_event_leaves_the_others_as_they_are(
 @every_past
 @pytest.mark.parametrize("deleted_in", ["its own callback", "another's callback", "no callback"])
 def test_loop_does_not_wait_for_a_deleted_event(
-    rounds: LeventDriver, channels: Channels, evtype: str, past: str, deleted_in: str
+    driver: LeventDriver, channels: Channels, evtype: str, past: str, deleted_in: str
 ) -> None:
     """Nothing else is active in the end: loop() returns, or never."""
     switch = ReadinessToggle(channels, evtype, on=True)
@@ -145,16 +145,16 @@ def test_loop_does_not_wait_for_a_deleted_event(
             switch.off()
             event.start()
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: act())
-    _with_past(past, rounds, event) if deleted_in != "its own callback" else event.start()
+    event = driver.event("event", switch.number, evtype, lambda *_: act())
+    _with_past(past, driver, event) if deleted_in != "its own callback" else event.start()
     if deleted_in == "no callback":
         event.delete()
     elif deleted_in == "another's callback":
-        paced(rounds, channels, {1: switch.off, 4: event.delete})
-    rounds.trace("loop() begins")
-    rounds.once(None)
-    rounds.trace("loop() returned")
-    calls = rounds.count("event")
+        paced(driver, channels, {1: switch.off, 4: event.delete})
+    driver.trace("loop() begins")
+    driver.run_once(None)
+    driver.trace("loop() returned")
+    calls = driver.count("event")
     most = {"its own callback": 1, "no callback": 0}.get(deleted_in, 2)
     assert calls <= most, f"an event that was deleted in {deleted_in} was called {calls} times"
 
@@ -163,23 +163,23 @@ def test_loop_does_not_wait_for_a_deleted_event(
 @either_evtype
 @pytest.mark.parametrize("past", ["active", "stopped", "new"])
 def test_loop_does_not_return_too_early_after_a_delete(
-    rounds: LeventDriver, channels: Channels, evtype: str, past: str
+    driver: LeventDriver, channels: Channels, evtype: str, past: str
 ) -> None:
     """Another event waits to the last; a count that went down too often ends the loop before."""
     switch = ReadinessToggle(channels, evtype)
-    last = rounds.event("last", switch.number, evtype, lambda *_: last.stop())
+    last = driver.event("last", switch.number, evtype, lambda *_: last.stop())
     last.start()
     victims = []
     for _ in range(3):
-        victim = rounds.event("victim", ReadinessToggle(channels).number, "r")
+        victim = driver.event("victim", ReadinessToggle(channels).number, "r")
         if past != "new":
             victim.start()
         if past == "stopped":
             victim.stop()
         victims.append(victim)
-    paced(rounds, channels, {1: lambda: [victim.delete() for victim in victims], 3: switch.on})
-    rounds.once(None)
-    assert rounds.trace == ["pace", "pace", "pace", "last"], (
+    paced(driver, channels, {1: lambda: [victim.delete() for victim in victims], 3: switch.on})
+    driver.run_once(None)
+    assert driver.trace == ["pace", "pace", "pace", "last"], (
         f"loop() was to serve an event that waited, after others that were {past} were deleted; "
-        f"instead the calls were {', '.join(rounds.trace)}"
+        f"instead the calls were {', '.join(driver.trace)}"
     )

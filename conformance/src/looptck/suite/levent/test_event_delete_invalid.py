@@ -18,7 +18,7 @@ every_past = pytest.mark.parametrize("past", PASTS)
 every_verb = pytest.mark.parametrize("verb", ["start", "stop"])
 
 
-def _deleted(rounds: LeventDriver, number: int, evtype: str, past: str) -> Event:
+def _deleted(driver: LeventDriver, number: int, evtype: str, past: str) -> Event:
     """A deleted event for a file that is ready; the trace is empty."""
 
     def act() -> None:
@@ -27,7 +27,7 @@ def _deleted(rounds: LeventDriver, number: int, evtype: str, past: str) -> Event
         else:
             event.stop()
 
-    event = rounds.event("deleted", number, evtype, lambda *_: act())
+    event = driver.event("deleted", number, evtype, lambda *_: act())
     if past != "new":
         event.start()
     if past == "started twice":
@@ -35,8 +35,8 @@ def _deleted(rounds: LeventDriver, number: int, evtype: str, past: str) -> Event
     if past == "stopped":
         event.stop()
     if past in ("called", "in its own callback"):
-        assert rounds.until_count("deleted"), "a started event was not called"
-        rounds.trace.clear()
+        assert driver.until_count("deleted"), "a started event was not called"
+        driver.trace.clear()
     if past != "in its own callback":
         event.delete()
     return event
@@ -55,7 +55,7 @@ def _assert_refused(event: Event, verb: str, what: str) -> None:
 @pytest.mark.parametrize("passes", [0, 3])
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_deleted_event_refuses_to_be_started_and_stopped(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     evtype: str,
     past: str,
@@ -65,14 +65,14 @@ def test_a_deleted_event_refuses_to_be_started_and_stopped(
 ) -> None:
     """Its file is ready, so that an event that came to life again is called."""
     switch = ReadinessToggle(channels, evtype, on=True)
-    event = _deleted(rounds, switch.number, evtype, past)
-    rounds.quiet(passes)
+    event = _deleted(driver, switch.number, evtype, past)
+    driver.run_idle(passes)
     for _ in range(times):
         _assert_refused(event, verb, past)
-    rounds.quiet()
-    assert not rounds.trace, f"{verb}() of a deleted event raised, and yet the event was called"
-    rounds.once(None)
-    assert not rounds.trace, f"{verb}() of a deleted event raised, and yet the event was called"
+    driver.run_idle()
+    assert not driver.trace, f"{verb}() of a deleted event raised, and yet the event was called"
+    driver.run_once(None)
+    assert not driver.trace, f"{verb}() of a deleted event raised, and yet the event was called"
 
 
 @rule("levent.event.delete-invalid")
@@ -80,7 +80,7 @@ def test_a_deleted_event_refuses_to_be_started_and_stopped(
 @pytest.mark.parametrize("verbs", ["start", "stop", "delete start", "delete stop", "stop start"])
 @every_howmany
 def test_an_event_deleted_in_its_own_callback_refuses_there_already(
-    rounds: LeventDriver, channels: Channels, evtype: str, verbs: str, howmany: int | None
+    driver: LeventDriver, channels: Channels, evtype: str, verbs: str, howmany: int | None
 ) -> None:
     """What a loop does after the callback does not bring it back."""
     switch = ReadinessToggle(channels, evtype, on=True)
@@ -93,14 +93,14 @@ def test_an_event_deleted_in_its_own_callback_refuses_there_already(
             error_of(getattr(event, verb))
         refused.append(error_of(getattr(event, last)) is not None)
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: act())
+    event = driver.event("event", switch.number, evtype, lambda *_: act())
     event.start()
-    run(rounds, howmany)
-    rounds.quiet()
+    run(driver, howmany)
+    driver.run_idle()
     assert refused[:1] == [True], (
         f"{last}() in a callback that had deleted its event went through as if it were valid"
     )
-    assert rounds.trace == ["event"], "an event was called again after it had deleted itself"
+    assert driver.trace == ["event"], "an event was called again after it had deleted itself"
 
 
 @rule("levent.event.delete-invalid")
@@ -109,7 +109,7 @@ def test_an_event_deleted_in_its_own_callback_refuses_there_already(
 @every_howmany
 @pytest.mark.parametrize("one_file", [True, False])
 def test_an_event_deleted_while_it_was_ready_refuses(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     evtype: str,
     verb: str,
@@ -117,7 +117,7 @@ def test_an_event_deleted_while_it_was_ready_refuses(
     one_file: bool,
 ) -> None:
     """Whichever of two comes first deletes the other, and then tries it."""
-    rivals = MutualCancel(rounds, channels, "delete", [evtype, evtype], one_file=one_file)
+    rivals = MutualCancel(driver, channels, "delete", [evtype, evtype], one_file=one_file)
     refused: list[bool] = []
 
     def try_other(name: str) -> None:
@@ -126,12 +126,12 @@ def test_an_event_deleted_while_it_was_ready_refuses(
 
     rivals.then = try_other
     rivals.ready()
-    run(rounds, howmany)
-    rounds.quiet()
+    run(driver, howmany)
+    driver.run_idle()
     assert refused[:1] == [True], (
         f"{verb}() of an event that was deleted while it was ready went through as if it were valid"
     )
-    assert len(rounds.trace) == 1, "a deleted event was called"
+    assert len(driver.trace) == 1, "a deleted event was called"
 
 
 @rule("levent.event.delete-invalid")
@@ -141,7 +141,7 @@ def test_an_event_deleted_while_it_was_ready_refuses(
 @pytest.mark.parametrize("files", ["one file", "two files"])
 @pytest.mark.parametrize("made", ["before", "after"])
 def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     evtype: str,
     past: str,
@@ -157,28 +157,28 @@ def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
     def make() -> None:
         for at in range(3):
             name = f"other {at}"
-            others[name] = rounds.event(
+            others[name] = driver.event(
                 name, shared.number, evtype, lambda *_, n=name: others[n].stop()
             )
 
     if made == "before":
         make()
-    event = _deleted(rounds, deleted_file.number, evtype, past)
+    event = _deleted(driver, deleted_file.number, evtype, past)
     deleted_file.off()
     if made == "after":
         make()
     for other in others.values():
         other.start()
-    rounds.quiet(3)
+    driver.run_idle(3)
     error_of(getattr(event, verb))
     error_of(getattr(event, verb))
-    rounds.quiet(3)
-    assert not rounds.trace, "an event was called although its file was not ready"
+    driver.run_idle(3)
+    assert not driver.trace, "an event was called although its file was not ready"
     shared.on()
-    rounds.until(lambda: set(others) <= set(rounds.trace))
-    assert set(rounds.trace) == set(others), (
+    driver.until(lambda: set(others) <= set(driver.trace))
+    assert set(driver.trace) == set(others), (
         f"after {verb}() of a deleted event three others were to be called; "
-        f"called were {', '.join(sorted(set(rounds.trace))) or 'none'}"
+        f"called were {', '.join(sorted(set(driver.trace))) or 'none'}"
     )
 
 
@@ -186,24 +186,24 @@ def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
 @either_evtype
 @every_past
 def test_deleting_an_event_twice_changes_nothing(
-    rounds: LeventDriver, channels: Channels, evtype: str, past: str
+    driver: LeventDriver, channels: Channels, evtype: str, past: str
 ) -> None:
     """It may raise; loop() neither waits for the event nor forgets another."""
     switch, other = (
         ReadinessToggle(channels, evtype, on=True),
         ReadinessToggle(channels, evtype, on=True),
     )
-    last = rounds.event("last", other.number, evtype, lambda *_: last.stop())
-    event = _deleted(rounds, switch.number, evtype, past)
+    last = driver.event("last", other.number, evtype, lambda *_: last.stop())
+    event = _deleted(driver, switch.number, evtype, past)
     for _ in range(3):
         error_of(event.delete)
     last.start()
     for _ in range(3):
         error_of(event.delete)
-    rounds.once(None)
-    assert rounds.trace == ["last"], (
+    driver.run_once(None)
+    assert driver.trace == ["last"], (
         f"an event was deleted again and again, and another was to be called; the calls were "
-        f"{', '.join(rounds.trace) or 'none'}"
+        f"{', '.join(driver.trace) or 'none'}"
     )
     _assert_refused(event, "start", f"{past}, several times")
 
@@ -213,20 +213,20 @@ def test_deleting_an_event_twice_changes_nothing(
 @every_past
 @every_verb
 def test_a_deleted_event_does_not_stand_for_one_made_after_it(
-    rounds: LeventDriver, channels: Channels, evtype: str, past: str, verb: str
+    driver: LeventDriver, channels: Channels, evtype: str, past: str, verb: str
 ) -> None:
     """Three are made after it, for files that are ready: two are new, the last one is active."""
-    event = _deleted(rounds, ReadinessToggle(channels, evtype, on=True).number, evtype, past)
+    event = _deleted(driver, ReadinessToggle(channels, evtype, on=True).number, evtype, past)
     made: list[Event] = []
     for at in range(3):
         number = ReadinessToggle(channels, evtype, on=True).number
-        made.append(rounds.event(f"new {at}", number, evtype, lambda *_, n=at: made[n].stop()))
+        made.append(driver.event(f"new {at}", number, evtype, lambda *_, n=at: made[n].stop()))
     made[2].start()
     for _ in range(3):
         _assert_refused(event, verb, past)
-    rounds.until_count("new 2")
-    rounds.quiet(3)
-    assert rounds.trace == ["new 2"], (
+    driver.until_count("new 2")
+    driver.run_idle(3)
+    assert driver.trace == ["new 2"], (
         f"{verb}() of a deleted event; of three that were made after it one was active, and "
-        f"called were {', '.join(rounds.trace) or 'none'}"
+        f"called were {', '.join(driver.trace) or 'none'}"
     )

@@ -30,9 +30,9 @@ class CallCountingProxy:
     """An event whose callback nobody holds but the loop; *act* gets the event."""
 
     def __init__(
-        self, rounds: LeventDriver, number: int, evtype: str, act: Callable[[Event], object]
+        self, driver: LeventDriver, number: int, evtype: str, act: Callable[[Event], object]
     ) -> None:
-        self.calls = calls = rounds.trace
+        self.calls = calls = driver.trace
         held: list[Event] = []
 
         def callback(*_: Any) -> None:
@@ -40,7 +40,7 @@ class CallCountingProxy:
             act(held[0])
 
         self.callback = weakref.ref(callback)
-        self.event = rounds.keep(rounds.base.newevent(number, callback, evtype))
+        self.event = driver.keep(driver.base.newevent(number, callback, evtype))
         held.append(self.event)
 
     def check(self, what: str) -> None:
@@ -57,24 +57,24 @@ class CallCountingProxy:
 )
 @pytest.mark.parametrize("passes", [0, 5])
 def test_the_callback_of_a_deleted_event_is_let_go(
-    rounds: LeventDriver, channels: Channels, evtype: str, past: str, passes: int
+    driver: LeventDriver, channels: Channels, evtype: str, past: str, passes: int
 ) -> None:
     """The program keeps the event object, so that nothing but delete can have freed it."""
     switch = ReadinessToggle(channels, evtype, on=past != "silent")
-    watched = CallCountingProxy(rounds, switch.number, evtype, lambda event: event.start())
+    watched = CallCountingProxy(driver, switch.number, evtype, lambda event: event.start())
     event = watched.event
     if past != "new":
         event.start()
     if past == "started twice":
         event.start()
     if past in ("called", "silent", "restarted"):
-        rounds.quiet(3)
+        driver.run_idle(3)
     if past in ("stopped", "restarted"):
         event.stop()
     if past == "restarted":
         event.start()
     event.delete()
-    rounds.quiet(passes)
+    driver.run_idle(passes)
     watched.check(f"that was {past}")
 
 
@@ -82,14 +82,14 @@ def test_the_callback_of_a_deleted_event_is_let_go(
 @every_evtype
 @every_howmany
 def test_the_callback_of_an_event_that_deletes_itself_is_let_go(
-    rounds: LeventDriver, channels: Channels, evtype: str, howmany: int | None
+    driver: LeventDriver, channels: Channels, evtype: str, howmany: int | None
 ) -> None:
     """Once the callback is over, and a pass more."""
     switch = ReadinessToggle(channels, evtype, on=True)
-    watched = CallCountingProxy(rounds, switch.number, evtype, lambda event: event.delete())
+    watched = CallCountingProxy(driver, switch.number, evtype, lambda event: event.delete())
     watched.event.start()
-    run(rounds, howmany)
-    rounds.quiet(3)
+    run(driver, howmany)
+    driver.run_idle(3)
     watched.check("in its own callback")
 
 
@@ -97,7 +97,7 @@ def test_the_callback_of_an_event_that_deletes_itself_is_let_go(
 @every_evtype
 @pytest.mark.parametrize("count", [2, 5])
 def test_the_callback_of_an_event_deleted_while_it_is_ready_is_let_go(
-    rounds: LeventDriver, channels: Channels, evtype: str, count: int
+    driver: LeventDriver, channels: Channels, evtype: str, count: int
 ) -> None:
     """Whichever comes first deletes all the others; then all have deleted themselves."""
     crowd: list[CallCountingProxy] = []
@@ -110,12 +110,12 @@ def test_the_callback_of_an_event_deleted_while_it_is_ready_is_let_go(
 
     for _ in range(count):
         switch = ReadinessToggle(channels, evtype, on=True)
-        crowd.append(CallCountingProxy(rounds, switch.number, evtype, act))
+        crowd.append(CallCountingProxy(driver, switch.number, evtype, act))
     for each in crowd:
         each.event.start()
-    rounds.until(lambda: rounds.trace)
-    rounds.quiet(3)
-    assert len(rounds.trace) == 1, "a deleted event was called"
+    driver.until(lambda: driver.trace)
+    driver.run_idle(3)
+    assert len(driver.trace) == 1, "a deleted event was called"
     for each in crowd:
         each.check("while it was ready")
 
@@ -127,7 +127,7 @@ def test_the_callback_of_an_event_deleted_while_it_is_ready_is_let_go(
 @pytest.mark.parametrize("file", ["the same file", "another file"])
 @pytest.mark.parametrize("ready", [True, False])
 def test_the_number_of_a_deleted_event_is_free_for_another(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     situation: Situation,
     evtype: str,
@@ -143,9 +143,9 @@ def test_the_number_of_a_deleted_event_is_free_for_another(
         assert not deleted, "a deleted event was called"
         event.start()
 
-    event = rounds.event("old", old.number, evtype, lambda *_: go_on())
+    event = driver.event("old", old.number, evtype, lambda *_: go_on())
     event.start()
-    rounds.quiet(3)
+    driver.run_idle(3)
     switch = old if file == "the same file" else ReadinessToggle(channels, new)
 
     def act() -> None:
@@ -155,48 +155,48 @@ def test_the_number_of_a_deleted_event_is_free_for_another(
             os.dup2(switch.number, old.number)
         else:
             old.off()
-        fresh = rounds.event("new", old.number, new, lambda *_: fresh.stop())
+        fresh = driver.event("new", old.number, new, lambda *_: fresh.stop())
         fresh.start()
 
-    act_in(situation, rounds, channels, act)
+    act_in(situation, driver, channels, act)
     if file == "another file":
-        rounds.quiet(3)
-        assert not rounds.count("new"), (
+        driver.run_idle(3)
+        assert not driver.count("new"), (
             "a number passed from a deleted event to another file; an event there was called "
             "although that file was not ready"
         )
     switch.on(new)
-    assert rounds.until_count("new"), (
+    assert driver.until_count("new"), (
         "an event was deleted; another on its number is silent although its file is ready"
     )
-    rounds.quiet(3)
+    driver.run_idle(3)
 
 
 @rule("levent.event.delete")
 @pytest.mark.parametrize("howmany", [0, 1])
 def test_what_is_new_on_the_number_of_an_event_deleted_while_ready_waits_for_its_own_file(
-    rounds: LeventDriver, channels: Channels, howmany: int
+    driver: LeventDriver, channels: Channels, howmany: int
 ) -> None:
     """Whichever of two comes first gives the number of the other to a silent file."""
-    rivals = MutualCancel(rounds, channels, "delete", ["r", "r"], one_file=False)
+    rivals = MutualCancel(driver, channels, "delete", ["r", "r"], one_file=False)
     silent = ReadinessToggle(channels)
 
     def replace(name: str) -> None:
         number = rivals.switches[1 - list(rivals.events).index(name)].number
         os.dup2(silent.number, number)
-        fresh = rounds.event("new", number, "r", lambda *_: fresh.stop())
+        fresh = driver.event("new", number, "r", lambda *_: fresh.stop())
         fresh.start()
 
     rivals.then = replace
     rivals.ready()
-    run(rounds, howmany)
-    rounds.quiet()
-    assert len(rounds.trace) == 1, (
+    run(driver, howmany)
+    driver.run_idle()
+    assert len(driver.trace) == 1, (
         "an event was deleted while its file was ready; its number went to a silent file, and an "
-        f"event there. Called were {', '.join(rounds.trace)}"
+        f"event there. Called were {', '.join(driver.trace)}"
     )
     silent.on()
-    assert rounds.until_count("new"), "an event on the number of a deleted one is silent"
+    assert driver.until_count("new"), "an event on the number of a deleted one is silent"
 
 
 @rule("levent.event.delete")
@@ -204,17 +204,17 @@ def test_what_is_new_on_the_number_of_an_event_deleted_while_ready_waits_for_its
 @either_evtype
 @pytest.mark.parametrize("past", ["new", "active", "called"])
 def test_the_file_of_a_deleted_event_stays_open(
-    rounds: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
+    driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
 ) -> None:
     """Bytes go both ways afterwards, so that a file that is open but dead shows as well."""
     switch = ReadinessToggle(channels, evtype, on=True)
-    event = rounds.event("event", switch.number, evtype)
+    event = driver.event("event", switch.number, evtype)
     if past != "new":
         event.start()
     if past == "called":
-        assert rounds.until_count("event"), "a started event was not called"
-    act_in(situation, rounds, channels, event.delete)
-    rounds.quiet(3)
+        assert driver.until_count("event"), "a started event was not called"
+    act_in(situation, driver, channels, event.delete)
+    driver.run_idle(3)
     switch.off()
     try:
         switch.far.recv(1 << 20)

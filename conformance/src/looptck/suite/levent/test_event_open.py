@@ -19,12 +19,12 @@ class Mistake(Exception):  # noqa: N818  it is no error of anybody's but the tes
     """What the callbacks here raise."""
 
 
-def _passes(rounds: LeventDriver, count: int = _PASSES) -> tuple[int, str]:
+def _passes(driver: LeventDriver, count: int = _PASSES) -> tuple[int, str]:
     """Make so many passes; how many of them raised, and what the last one did."""
     raised, name = 0, ""
     for _ in range(count):
         try:
-            rounds.base.loop(0)
+            driver.base.loop(0)
         except Exception as error:
             raised, name = raised + 1, type(error).__name__
     return raised, name
@@ -34,7 +34,7 @@ def _passes(rounds: LeventDriver, count: int = _PASSES) -> tuple[int, str]:
 @pytest.mark.parametrize("evtype", ["r", "w"])
 @pytest.mark.parametrize("closed", ["never open", "closed before newevent", "closed before start"])
 def test_where_a_descriptor_that_is_not_open_is_noticed(
-    rounds: LeventDriver, channels: Channels, observe: Observation, evtype: str, closed: str
+    driver: LeventDriver, channels: Channels, observe: Observation, evtype: str, closed: str
 ) -> None:
     """Nobody else opens a file meanwhile that could take the number, but perhaps the loop."""
     near, _ = channels.pair()
@@ -44,7 +44,7 @@ def test_where_a_descriptor_that_is_not_open_is_noticed(
         high.close()
     of = f'"{evtype}", {closed}'
     try:
-        event = rounds.event("event", number, evtype)
+        event = driver.event("event", number, evtype)
     except Exception as error:
         observe.raised(error, of=f"newevent, {of}")
         return
@@ -55,38 +55,38 @@ def test_where_a_descriptor_that_is_not_open_is_noticed(
     except Exception as error:
         observe.raised(error, of=f"start, {of}")
         return
-    raised, name = _passes(rounds)
-    said = f"raises {name}" if raised else "called" if rounds.trace else "nothing"
+    raised, name = _passes(driver)
+    said = f"raises {name}" if raised else "called" if driver.trace else "nothing"
     observe(said, of=f"loop, {of}")
 
 
 @rule("levent.event.gc")
 @pytest.mark.parametrize("state", ["started", "called before", "inactive"])
 def test_whether_an_event_that_nobody_references_is_called(
-    rounds: LeventDriver, channels: Channels, observe: Observation, state: str
+    driver: LeventDriver, channels: Channels, observe: Observation, state: str
 ) -> None:
     """Its callback does not know it, so that no circle keeps it."""
     switch = ReadinessToggle(channels, on=state == "called before")
-    held: list[Event] = [rounds.base.newevent(switch.number, rounds.callback("event"), "r")]
+    held: list[Event] = [driver.base.newevent(switch.number, driver.callback("event"), "r")]
     if state != "inactive":
         held[0].start()
-    _passes(rounds)
+    _passes(driver)
     switch.off()
     if state == "called before":
         held[0].start()
-    rounds.trace.clear()
+    driver.trace.clear()
     held.clear()
     collect()
     switch.on()
-    raised, name = _passes(rounds)
-    said = f"loop raises {name}" if raised else "called" if rounds.trace else "not called"
+    raised, name = _passes(driver)
+    said = f"loop raises {name}" if raised else "called" if driver.trace else "not called"
     observe(said, of=state)
 
 
 @rule("levent.event.error")
 @pytest.mark.parametrize("howmany", [0, 1, None])
 def test_what_loop_does_when_a_callback_raises(
-    rounds: LeventDriver, channels: Channels, observe: Observation, howmany: int | None
+    driver: LeventDriver, channels: Channels, observe: Observation, howmany: int | None
 ) -> None:
     """The event has stopped itself, so that every `loop` can return."""
     switch, other = ReadinessToggle(channels, on=True), ReadinessToggle(channels, on=True)
@@ -96,26 +96,26 @@ def test_what_loop_does_when_a_callback_raises(
         switch.off()
         raise Mistake
 
-    event = rounds.base.newevent(switch.number, lambda *_: raise_it(), "r")
-    rounds.keep(event).start()
+    event = driver.base.newevent(switch.number, lambda *_: raise_it(), "r")
+    driver.keep(event).start()
     of = f"loop({'' if howmany is None else howmany})"
     try:
         for _ in range(_PASSES if howmany == 0 else 1):
-            rounds.base.loop(howmany)
+            driver.base.loop(howmany)
     except Exception as error:
         observe.raised(error, of=of)
     else:
         observe("goes on", of=of)
-    last = rounds.event("last", other.number, "r", lambda *_: last.stop())
+    last = driver.event("last", other.number, "r", lambda *_: last.stop())
     last.start()
-    raised, _ = _passes(rounds)
-    served = "is served" if rounds.count("last") else "is silent"
+    raised, _ = _passes(driver)
+    served = "is served" if driver.count("last") else "is silent"
     observe(f"{served}{', and loop raises' if raised else ''}", of=f"another event after {of}")
 
 
 @rule("levent.event.error")
 def test_what_becomes_of_an_event_that_always_raises(
-    rounds: LeventDriver, channels: Channels, observe: Observation
+    driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """Thousands of errors, one in each pass, beside an event that does its work."""
     switch, other = ReadinessToggle(channels, on=True), ReadinessToggle(channels, on=True)
@@ -130,12 +130,12 @@ def test_what_becomes_of_an_event_that_always_raises(
             event.start()
         raise Mistake
 
-    event = rounds.base.newevent(switch.number, lambda *_: raise_it(), "r")
-    rounds.keep(event).start()
-    last = rounds.event("last", other.number, "r", lambda *_: last.stop())
-    raised, _ = _passes(rounds, 5000)
+    event = driver.base.newevent(switch.number, lambda *_: raise_it(), "r")
+    driver.keep(event).start()
+    last = driver.event("last", other.number, "r", lambda *_: last.stop())
+    raised, _ = _passes(driver, 5000)
     said = "raised each time" if raised == calls else "raised sometimes" if raised else "swallowed"
     observe(f"{said}, of {'many' if calls > 1000 else 'few'} calls", of="5000 passes")
     last.start()
-    _passes(rounds)
-    observe("served" if rounds.count("last") else "silent", of="another event after 5000 passes")
+    _passes(driver)
+    observe("served" if driver.count("last") else "silent", of="another event after 5000 passes")

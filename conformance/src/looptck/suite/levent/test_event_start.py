@@ -20,26 +20,26 @@ PASTS = ("new", "stopped", "stopped as a new one", "stopped twice", "called", "c
 every_past = pytest.mark.parametrize("past", PASTS)
 
 
-def _taking(rounds: LeventDriver, switch: ReadinessToggle, evtype: str) -> Event:
+def _taking(driver: LeventDriver, switch: ReadinessToggle, evtype: str) -> Event:
     """A new event, whose callback takes what there is and stops the event."""
 
     def take() -> None:
         switch.off()
         event.stop()
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    event = driver.event("event", switch.number, evtype, lambda *_: take())
     return event
 
 
-def _with_past(past: str, rounds: LeventDriver, switch: ReadinessToggle, event: Event) -> None:
+def _with_past(past: str, driver: LeventDriver, switch: ReadinessToggle, event: Event) -> None:
     """Do with *event*, which is new, what is said; its file is silent then, the trace empty."""
     if past != "new" and past != "stopped as a new one":
         event.start()
     if "called" in past:
         switch.on()
-        assert rounds.until_count("event"), "a started event was not called"
-        rounds.quiet(3)
-        rounds.trace.clear()
+        assert driver.until_count("event"), "a started event was not called"
+        driver.run_idle(3)
+        driver.trace.clear()
     if "stopped" in past:
         event.stop()
     if past == "stopped twice":
@@ -52,7 +52,7 @@ def _with_past(past: str, rounds: LeventDriver, switch: ReadinessToggle, event: 
 @every_past
 @pytest.mark.parametrize("ready", ["before start", "after start"])
 def test_a_started_event_is_called(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     situation: Situation,
     evtype: str,
@@ -61,21 +61,21 @@ def test_a_started_event_is_called(
 ) -> None:
     """Its callback takes what there is, so that each call needs a reason of its own."""
     switch = ReadinessToggle(channels, evtype)
-    event = _taking(rounds, switch, evtype)
-    _with_past(past, rounds, switch, event)
+    event = _taking(driver, switch, evtype)
+    _with_past(past, driver, switch, event)
 
     def start() -> None:
         if ready == "before start":
             switch.on()
         event.start()
 
-    act_in(situation, rounds, channels, start)
+    act_in(situation, driver, channels, start)
     if ready == "after start":
-        rounds.quiet(3)
+        driver.run_idle(3)
         switch.on()
-    assert rounds.until_count("event"), f"an event that was {past} was started and is not called"
-    rounds.quiet(5)
-    assert rounds.trace == ["event"], "an event was called again after it had stopped itself"
+    assert driver.until_count("event"), f"an event that was {past} was started and is not called"
+    driver.run_idle(5)
+    assert driver.trace == ["event"], "an event was called again after it had stopped itself"
 
 
 # What a callback may do to be called again.
@@ -92,29 +92,29 @@ AGAIN: dict[str, Callable[[Event], object]] = {
 @pytest.mark.parametrize("again", AGAIN)
 @every_howmany
 def test_an_event_that_starts_itself_in_its_callback_is_called_again(
-    rounds: LeventDriver, channels: Channels, evtype: str, again: str, howmany: int | None
+    driver: LeventDriver, channels: Channels, evtype: str, again: str, howmany: int | None
 ) -> None:
     """Its file is ready all the time; the fifth call is the last, and ends the loop."""
     switch = ReadinessToggle(channels, evtype, on=True)
 
     def go_on() -> None:
-        if rounds.count("event") < 5:
+        if driver.count("event") < 5:
             AGAIN[again](event)
         else:
             event.stop()
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: go_on())
+    event = driver.event("event", switch.number, evtype, lambda *_: go_on())
     event.start()
     if howmany is None:
-        rounds.once(None)
+        driver.run_once(None)
     elif howmany:
         for _ in range(5):
-            rounds.once(howmany)
+            driver.run_once(howmany)
     else:
-        rounds.until_count("event", 5)
-    assert rounds.count("event") == 5, (
+        driver.until_count("event", 5)
+    assert driver.count("event") == 5, (
         f"an event whose callback goes on by {again} is to be called until it stops, in the fifth "
-        f"call; with loop({howmany}) there were {rounds.count('event')}"
+        f"call; with loop({howmany}) there were {driver.count('event')}"
     )
 
 
@@ -123,7 +123,7 @@ def test_an_event_that_starts_itself_in_its_callback_is_called_again(
 @pytest.mark.parametrize("starts", [2, 3])
 @pytest.mark.parametrize("where", ["before loop", "between passes", "its callback", "another's"])
 def test_an_event_started_more_than_once_is_called_once_for_each_arrival(
-    rounds: LeventDriver, channels: Channels, evtype: str, starts: int, where: str
+    driver: LeventDriver, channels: Channels, evtype: str, starts: int, where: str
 ) -> None:
     """Its callback takes what there is, and starts the event as often again."""
     switch, other = ReadinessToggle(channels, evtype), ReadinessToggle(channels)
@@ -136,29 +136,29 @@ def test_an_event_started_more_than_once_is_called_once_for_each_arrival(
         switch.off()
         start(starts if where == "its callback" else 1)
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    event = driver.event("event", switch.number, evtype, lambda *_: take())
 
     def on_starter() -> None:
         starter.stop()
         start(starts)
 
-    starter = rounds.event("starter", other.number, "r", lambda *_: on_starter())
+    starter = driver.event("starter", other.number, "r", lambda *_: on_starter())
     start(starts if where == "before loop" else 1)
     if where == "another's":
         starter.start()
         other.on()
-    rounds.quiet(3)
+    driver.run_idle(3)
     if where == "between passes":
         start(starts)
     for arrivals in range(1, 5):
         switch.on()
-        assert rounds.until_count("event", arrivals), (
+        assert driver.until_count("event", arrivals), (
             f"an event that was started {starts} times is silent when its file is ready for the "
             f"{arrivals}. time"
         )
-        rounds.quiet(5)
-        assert rounds.count("event") == arrivals, (
-            f"an event that was started {starts} times was called {rounds.count('event')} times "
+        driver.run_idle(5)
+        assert driver.count("event") == arrivals, (
+            f"an event that was started {starts} times was called {driver.count('event')} times "
             f"for {arrivals} arrivals; its callback took each"
         )
 
@@ -169,7 +169,7 @@ def test_an_event_started_more_than_once_is_called_once_for_each_arrival(
 @pytest.mark.parametrize("starts", [1, 2])
 @pytest.mark.parametrize("stopped", [False, True])
 def test_an_event_that_another_callback_starts_is_called(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     evtype: str,
     howmany: int | None,
@@ -178,7 +178,7 @@ def test_an_event_that_another_callback_starts_is_called(
 ) -> None:
     """Its file is ready long before, and its callback is the last thing that happens."""
     switch, opener = ReadinessToggle(channels, evtype, on=True), ReadinessToggle(channels, on=True)
-    event = rounds.event("event", switch.number, evtype, lambda *_: event.stop())
+    event = driver.event("event", switch.number, evtype, lambda *_: event.stop())
 
     def start() -> None:
         starter.stop()
@@ -188,18 +188,18 @@ def test_an_event_that_another_callback_starts_is_called(
         for _ in range(starts):
             event.start()
 
-    starter = rounds.event("starter", opener.number, "r", lambda *_: start())
+    starter = driver.event("starter", opener.number, "r", lambda *_: start())
     starter.start()
     if howmany == 0:
-        rounds.until_count("event")
+        driver.until_count("event")
     else:
-        rounds.once(howmany)
-        if howmany and not rounds.count("event"):
-            rounds.once(howmany)
-    rounds.quiet(3)
-    assert rounds.trace == ["starter", "event"], (
+        driver.run_once(howmany)
+        if howmany and not driver.count("event"):
+            driver.run_once(howmany)
+    driver.run_idle(3)
+    assert driver.trace == ["starter", "event"], (
         f"an event that another's callback started was to be called once, after that; the calls "
-        f"were {', '.join(rounds.trace)}"
+        f"were {', '.join(driver.trace)}"
     )
 
 
@@ -209,12 +209,12 @@ def test_an_event_that_another_callback_starts_is_called(
 @pytest.mark.parametrize("where", ["before loop", "in a callback"])
 @pytest.mark.parametrize("starts", [1, 2])
 def test_loop_does_not_return_before_a_started_event_was_called(
-    rounds: LeventDriver, channels: Channels, evtype: str, past: str, where: str, starts: int
+    driver: LeventDriver, channels: Channels, evtype: str, past: str, where: str, starts: int
 ) -> None:
     """Another event runs three times and stops before it: then only this one is active."""
     switch = ReadinessToggle(channels, evtype)
-    event = _taking(rounds, switch, evtype)
-    _with_past(past, rounds, switch, event)
+    event = _taking(driver, switch, evtype)
+    _with_past(past, driver, switch, event)
 
     def start() -> None:
         for _ in range(starts):
@@ -223,15 +223,15 @@ def test_loop_does_not_return_before_a_started_event_was_called(
     script: dict[int, Callable[[], object]] = {3: switch.on}
     if where == "in a callback":
         script[1] = start
-    paced(rounds, channels, script)
+    paced(driver, channels, script)
     if where == "before loop":
         start()
-    rounds.trace("loop() begins")
-    rounds.once(None)
-    rounds.trace("loop() returned")
-    assert rounds.trace == ["loop() begins", "pace", "pace", "pace", "event", "loop() returned"], (
+    driver.trace("loop() begins")
+    driver.run_once(None)
+    driver.trace("loop() returned")
+    assert driver.trace == ["loop() begins", "pace", "pace", "pace", "event", "loop() returned"], (
         f"loop() returned before an event that was {past} and then started was called: "
-        f"{', '.join(rounds.trace)}"
+        f"{', '.join(driver.trace)}"
     )
 
 
@@ -239,7 +239,7 @@ def test_loop_does_not_return_before_a_started_event_was_called(
 @either_evtype
 @pytest.mark.parametrize("where", ["before loop", "between passes", "in its callback"])
 def test_an_event_is_served_after_many_starts_and_stops(
-    rounds: LeventDriver, channels: Channels, evtype: str, where: str
+    driver: LeventDriver, channels: Channels, evtype: str, where: str
 ) -> None:
     """The last of them is a start, and counts."""
     switch = ReadinessToggle(channels, evtype)
@@ -257,21 +257,21 @@ def test_an_event_is_served_after_many_starts_and_stops(
         else:
             event.start()
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: take())
+    event = driver.event("event", switch.number, evtype, lambda *_: take())
     if where == "before loop":
         turn_about()
     else:
         event.start()
-        rounds.quiet(2)
+        driver.run_idle(2)
     if where == "between passes":
         turn_about()
     for arrivals in (1, 2, 3):
         switch.on()
-        assert rounds.until_count("event", arrivals), (
+        assert driver.until_count("event", arrivals), (
             "an event that was started and stopped many times, and started last, is silent"
         )
-        rounds.quiet(5)
-        assert rounds.count("event") == arrivals, (
+        driver.run_idle(5)
+        assert driver.count("event") == arrivals, (
             "an event that was started and stopped many times was called more than once for an "
             "arrival"
         )
@@ -281,24 +281,24 @@ def test_an_event_is_served_after_many_starts_and_stops(
 @pytest.mark.parametrize("evtypes", ["r r", "w w", "r w", "w r", "rw r", "w rw"])
 @pytest.mark.parametrize("where", ["before loop", "between passes", "in a callback"])
 def test_starting_an_event_leaves_another_of_its_file_active(
-    rounds: LeventDriver, channels: Channels, evtypes: str, where: str
+    driver: LeventDriver, channels: Channels, evtypes: str, where: str
 ) -> None:
     """The other one was started first; both stop when they are called, and both are ready."""
     first, second = evtypes.split()
     switch = ReadinessToggle(channels, "".join(sorted(set(first + second))))
-    other = rounds.event("other", switch.number, first, lambda *_: other.stop())
-    event = rounds.event("event", switch.number, second, lambda *_: event.stop())
+    other = driver.event("other", switch.number, first, lambda *_: other.stop())
+    event = driver.event("event", switch.number, second, lambda *_: event.stop())
     other.start()
     if where != "before loop":
-        rounds.quiet(3)
+        driver.run_idle(3)
     if where == "in a callback":
-        act_in(Situation.INSIDE, rounds, channels, lambda *_: event.start())
+        act_in(Situation.INSIDE, driver, channels, lambda *_: event.start())
     else:
         event.start()
-    rounds.quiet(3)
+    driver.run_idle(3)
     switch.on()
-    rounds.until(lambda: len(set(rounds.trace)) == 2)
-    assert sorted(rounds.trace) == ["event", "other"], (
+    driver.until(lambda: len(set(driver.trace)) == 2)
+    assert sorted(driver.trace) == ["event", "other"], (
         f'an event for "{second}" was started {where} while one for "{first}" of the same file '
-        f"was active; when it was ready, {', '.join(rounds.trace) or 'neither'} was called"
+        f"was active; when it was ready, {', '.join(driver.trace) or 'neither'} was called"
     )

@@ -46,7 +46,7 @@ every_stop = pytest.mark.parametrize("stop", STOPS)
 @every_stop
 @pytest.mark.parametrize("ready", ["before", "after"])
 def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     situation: Situation,
     evtype: str,
@@ -55,7 +55,7 @@ def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
 ) -> None:
     """Its file is ready in every pass; the start at the end shows that nothing else was amiss."""
     switch = ReadinessToggle(channels, evtype)
-    event = rounds.event("event", switch.number, evtype, lambda *_: event.stop())
+    event = driver.event("event", switch.number, evtype, lambda *_: event.stop())
 
     def act() -> None:
         if ready == "before":
@@ -65,11 +65,11 @@ def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
         if ready == "after":
             switch.on()
 
-    act_in(situation, rounds, channels, act)
-    rounds.quiet()
-    assert not rounds.trace, f"an event was started, then stopped by {stop}, and is called"
+    act_in(situation, driver, channels, act)
+    driver.run_idle()
+    assert not driver.trace, f"an event was started, then stopped by {stop}, and is called"
     event.start()
-    assert rounds.until_count("event"), "an event that was stopped and started again is silent"
+    assert driver.until_count("event"), "an event that was stopped and started again is silent"
 
 
 @rule("levent.event.stop")
@@ -77,27 +77,27 @@ def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
 @every_stop
 @pytest.mark.parametrize("known", ["called before", "silent before"])
 def test_an_event_stopped_between_passes_is_silent_until_it_is_started(
-    rounds: LeventDriver, channels: Channels, evtype: str, stop: str, known: str
+    driver: LeventDriver, channels: Channels, evtype: str, stop: str, known: str
 ) -> None:
     """The kernel has been told of it; each time it is started it is called again."""
     switch = ReadinessToggle(channels, evtype, on=known == "called before")
-    event = rounds.event("event", switch.number, evtype, lambda *_: event.start())
+    event = driver.event("event", switch.number, evtype, lambda *_: event.start())
     event.start()
     for _ in range(3):
         if known == "called before":
-            assert rounds.until_count("event"), "a started event was not called"
+            assert driver.until_count("event"), "a started event was not called"
         else:
-            rounds.quiet(3)
+            driver.run_idle(3)
         STOPS[stop](event)
         switch.on()
-        rounds.trace.clear()
-        rounds.quiet()
-        assert not rounds.trace, (
+        driver.trace.clear()
+        driver.run_idle()
+        assert not driver.trace, (
             f"an event was stopped by {stop}, between two passes, and is called"
         )
         event.start()
-        assert rounds.until_count("event"), "an event that was stopped and started again is silent"
-        rounds.trace.clear()
+        assert driver.until_count("event"), "an event that was stopped and started again is silent"
+        driver.trace.clear()
 
 
 @rule("levent.event.stop")
@@ -105,20 +105,20 @@ def test_an_event_stopped_between_passes_is_silent_until_it_is_started(
 @every_stop
 @every_howmany
 def test_an_event_stopped_in_its_own_callback_is_not_called_again(
-    rounds: LeventDriver, channels: Channels, evtype: str, stop: str, howmany: int | None
+    driver: LeventDriver, channels: Channels, evtype: str, stop: str, howmany: int | None
 ) -> None:
     """Its file stays ready; `loop()` returns, since nothing else is active."""
     switch = ReadinessToggle(channels, evtype, on=True)
-    event = rounds.event("event", switch.number, evtype, lambda *_: STOPS[stop](event))
+    event = driver.event("event", switch.number, evtype, lambda *_: STOPS[stop](event))
     event.start()
-    run(rounds, howmany)
-    rounds.quiet()
-    assert rounds.trace == ["event"], (
+    run(driver, howmany)
+    driver.run_idle()
+    assert driver.trace == ["event"], (
         f"an event whose callback stops it by {stop} is to be called once; "
-        f"it was called {len(rounds.trace)} times"
+        f"it was called {len(driver.trace)} times"
     )
     event.start()
-    assert rounds.until_count("event", 2), "an event that was stopped and started again is silent"
+    assert driver.until_count("event", 2), "an event that was stopped and started again is silent"
 
 
 @rule("levent.event.stop")
@@ -126,7 +126,7 @@ def test_an_event_stopped_in_its_own_callback_is_not_called_again(
 @every_howmany
 @pytest.mark.parametrize("pause", [0, 3])
 def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     evtypes: list[str],
     one_file: bool,
@@ -134,45 +134,45 @@ def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
     pause: int,
 ) -> None:
     """Whichever comes first stops the others, so one call is right in any order."""
-    rivals = MutualCancel(rounds, channels, "stop", evtypes, one_file=one_file)
+    rivals = MutualCancel(driver, channels, "stop", evtypes, one_file=one_file)
     rivals.expect_one_call(howmany, pause)
     for name, event in rivals.events.items():
-        rounds.trace.clear()
+        driver.trace.clear()
         event.start()
-        assert rounds.until_count(name), f"{name} was stopped, then started again, and is silent"
+        assert driver.until_count(name), f"{name} was stopped, then started again, and is silent"
 
 
 @rule("levent.event.stop")
 @crowds
 @every_howmany
 def test_an_event_stopped_and_started_by_another_that_was_ready_with_it_is_called_once(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     evtypes: list[str],
     one_file: bool,
     howmany: int | None,
 ) -> None:
     """Whichever comes first does it to all others; each one stops itself when it is called."""
-    rivals = MutualCancel(rounds, channels, "stop", evtypes, one_file=one_file)
+    rivals = MutualCancel(driver, channels, "stop", evtypes, one_file=one_file)
 
     def start_others(name: str) -> None:
-        if len(rounds.trace) == 1:
+        if len(driver.trace) == 1:
             for other, event in rivals.events.items():
                 if other != name:
                     event.start()
 
     def only_the_first_stops(name: str) -> None:
-        if len(rounds.trace) == 1:
+        if len(driver.trace) == 1:
             rivals.end_others(name)
 
     rivals.others, rivals.then = only_the_first_stops, start_others
     rivals.ready()
-    run(rounds, howmany)
-    rounds.until(lambda: len(rounds.trace) >= len(evtypes))
-    rounds.quiet()
-    assert sorted(rounds.trace) == sorted(rivals.events), (
+    run(driver, howmany)
+    driver.until(lambda: len(driver.trace) >= len(evtypes))
+    driver.run_idle()
+    assert sorted(driver.trace) == sorted(rivals.events), (
         f"of {len(evtypes)} events that were ready at once the first one stopped and started the "
-        f"others, so that each was to be called once; called were {', '.join(rounds.trace)}"
+        f"others, so that each was to be called once; called were {', '.join(driver.trace)}"
     )
 
 
@@ -183,7 +183,7 @@ def test_an_event_stopped_and_started_by_another_that_was_ready_with_it_is_calle
 @pytest.mark.parametrize("stops", [1, 2])
 @on_one_file_or_two
 def test_stopping_an_event_leaves_the_others_as_they_are(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     situation: Situation,
     evtypes: str,
@@ -192,14 +192,14 @@ def test_stopping_an_event_leaves_the_others_as_they_are(
     files: str,
 ) -> None:
     """The other one has been waiting for some passes, and its file is ready only afterwards."""
-    pair = IndependentCancel(rounds, channels, evtypes, past=past, files=files)
+    pair = IndependentCancel(driver, channels, evtypes, past=past, files=files)
 
     def act() -> None:
         for _ in range(stops):
             pair.ended.stop()
 
-    act_in(situation, rounds, channels, act)
-    pair.expect_only_the_other(f"stopped {stops} times")
+    act_in(situation, driver, channels, act)
+    pair.expect_only_other(f"stopped {stops} times")
 
 
 @rule("levent.event.stop")
@@ -207,7 +207,7 @@ def test_stopping_an_event_leaves_the_others_as_they_are(
 @every_stop
 @pytest.mark.parametrize("past", ["silent", "called"])
 def test_loop_returns_when_its_last_event_was_stopped_by_another(
-    rounds: LeventDriver, channels: Channels, evtype: str, stop: str, past: str
+    driver: LeventDriver, channels: Channels, evtype: str, stop: str, past: str
 ) -> None:
     """The other one stops itself after it: then loop() returns at once, or never."""
     switch = ReadinessToggle(channels, evtype, on=past == "called")
@@ -216,13 +216,13 @@ def test_loop_returns_when_its_last_event_was_stopped_by_another(
         event.start()
         switch.off()
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: act())
+    event = driver.event("event", switch.number, evtype, lambda *_: act())
     event.start()
-    paced(rounds, channels, {4: lambda: STOPS[stop](event)})
-    rounds.once(None)
+    paced(driver, channels, {4: lambda: STOPS[stop](event)})
+    driver.run_once(None)
     calls = ["event"] if past == "called" else []
-    assert sorted(rounds.trace) == [*calls, *["pace"] * 4], (
-        f"before its last event was stopped by {stop}, loop() called {', '.join(rounds.trace)}"
+    assert sorted(driver.trace) == [*calls, *["pace"] * 4], (
+        f"before its last event was stopped by {stop}, loop() called {', '.join(driver.trace)}"
     )
 
 
@@ -230,13 +230,13 @@ def test_loop_returns_when_its_last_event_was_stopped_by_another(
 @either_evtype
 @pytest.mark.parametrize("situation", ["before loop", "in a callback"])
 def test_loop_returns_at_once_if_every_event_was_stopped(
-    rounds: LeventDriver, channels: Channels, evtype: str, situation: str
+    driver: LeventDriver, channels: Channels, evtype: str, situation: str
 ) -> None:
     """Some were called before, one never, one was started twice, and all files are ready."""
     events = []
     for at in range(4):
         switch = ReadinessToggle(channels, evtype, on=True)
-        event = rounds.event(f"event {at}", switch.number, evtype)
+        event = driver.event(f"event {at}", switch.number, evtype)
         if at:
             event.start()
         events.append(event)
@@ -245,12 +245,12 @@ def test_loop_returns_at_once_if_every_event_was_stopped(
         for each in events:
             each.stop()
     else:
-        paced(rounds, channels, {1: lambda: [each.stop() for each in events]})
-        rounds.until_count("pace")
-    rounds.trace.clear()
-    rounds.once(None)
-    assert not [call for call in rounds.trace if call != "pace"], (
-        f"loop() called {rounds.trace[0]} although every event was stopped"
+        paced(driver, channels, {1: lambda: [each.stop() for each in events]})
+        driver.until_count("pace")
+    driver.trace.clear()
+    driver.run_once(None)
+    assert not [call for call in driver.trace if call != "pace"], (
+        f"loop() called {driver.trace[0]} although every event was stopped"
     )
 
 
@@ -259,13 +259,13 @@ def test_loop_returns_at_once_if_every_event_was_stopped(
 @pytest.mark.parametrize("stopped", ["active", "active, twice", "stopped", "new", "itself, twice"])
 @pytest.mark.parametrize("times", [1, 5])
 def test_loop_does_not_return_too_early_after_a_stop(
-    rounds: LeventDriver, channels: Channels, evtype: str, stopped: str, times: int
+    driver: LeventDriver, channels: Channels, evtype: str, stopped: str, times: int
 ) -> None:
     """Another event waits to the last; a count that went down too often ends the loop before."""
     switch, silent = ReadinessToggle(channels, evtype), ReadinessToggle(channels)
-    last = rounds.event("last", switch.number, evtype, lambda *_: last.stop())
+    last = driver.event("last", switch.number, evtype, lambda *_: last.stop())
     last.start()
-    victim = rounds.event("victim", silent.number, "r", lambda *_: victim.stop())
+    victim = driver.event("victim", silent.number, "r", lambda *_: victim.stop())
     if stopped != "new":
         victim.start()
     if stopped == "stopped":
@@ -277,9 +277,9 @@ def test_loop_does_not_return_too_early_after_a_stop(
             if stopped == "itself, twice":
                 pacer.stop()
 
-    pacer = paced(rounds, channels, {1: act, 3: switch.on})
-    rounds.once(None)
-    assert rounds.trace == ["pace", "pace", "pace", "last"], (
+    pacer = paced(driver, channels, {1: act, 3: switch.on})
+    driver.run_once(None)
+    assert driver.trace == ["pace", "pace", "pace", "last"], (
         "loop() was to serve an event that waited, after others were stopped; instead the calls "
-        f"were {', '.join(rounds.trace)}"
+        f"were {', '.join(driver.trace)}"
     )

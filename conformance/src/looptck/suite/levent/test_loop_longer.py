@@ -18,82 +18,82 @@ from looptck.testing.readiness import ReadinessToggle, either_evtype
 _LONG = 0.3
 
 
-def _loop(rounds: LeventDriver, howmany: int | None = None) -> None:
+def _loop(driver: LeventDriver, howmany: int | None = None) -> None:
     with must_return("loop()" if howmany is None else f"loop({howmany})"):
-        rounds.once(howmany)
+        driver.run_once(howmany)
 
 
-def _stopping(rounds: LeventDriver, name: str, switch: ReadinessToggle) -> Event:
+def _stopping(driver: LeventDriver, name: str, switch: ReadinessToggle) -> Event:
     """A started event that stops itself when it is called."""
-    event = rounds.event(name, switch.number, switch.evtype, lambda *_: event.stop())
+    event = driver.event(name, switch.number, switch.evtype, lambda *_: event.stop())
     event.start()
     return event
 
 
 def _is_waited_for(
-    rounds: LeventDriver, channels: Channels, evtype: str, howmany: int | None
+    driver: LeventDriver, channels: Channels, evtype: str, howmany: int | None
 ) -> None:
     """Nothing is ready for long; then one event is, and is called."""
     switch = ReadinessToggle(channels, evtype)
-    _stopping(rounds, "event", switch)
+    _stopping(driver, "event", switch)
 
     def make_ready() -> None:
-        rounds.trace("ready")
+        driver.trace("ready")
         switch.on()
 
     with run_beside(make_ready, after=_LONG):
-        _loop(rounds, howmany)
-    assert rounds.trace == ["ready", "event"], (
+        _loop(driver, howmany)
+    assert driver.trace == ["ready", "event"], (
         f"an event was active, and ready after {_LONG} s; loop({howmany}) returned after "
-        f"{', '.join(rounds.trace) or 'nothing'}"
+        f"{', '.join(driver.trace) or 'nothing'}"
     )
 
 
 @rule("levent.loop.nil")
 @either_evtype
 def test_loop_waits_through_a_long_silence(
-    rounds: LeventDriver, channels: Channels, evtype: str
+    driver: LeventDriver, channels: Channels, evtype: str
 ) -> None:
     """A loop that takes a while without anything for the end returns before."""
-    _is_waited_for(rounds, channels, evtype, None)
+    _is_waited_for(driver, channels, evtype, None)
 
 
 @rule("levent.event.start")
 @either_evtype
 def test_loop_waits_for_a_started_event_that_is_silent_for_long(
-    rounds: LeventDriver, channels: Channels, evtype: str
+    driver: LeventDriver, channels: Channels, evtype: str
 ) -> None:
     """It is the only one, and nothing else can keep the loop."""
-    _is_waited_for(rounds, channels, evtype, None)
+    _is_waited_for(driver, channels, evtype, None)
 
 
 @rule("levent.loop.howmany-positive")
 @either_evtype
 def test_loop_1_waits_through_a_long_silence(
-    rounds: LeventDriver, channels: Channels, evtype: str
+    driver: LeventDriver, channels: Channels, evtype: str
 ) -> None:
     """A loop that waits for some time at most returns before."""
-    _is_waited_for(rounds, channels, evtype, 1)
+    _is_waited_for(driver, channels, evtype, 1)
 
 
 @rule("levent.loop.nil")
 @either_evtype
-def test_loop_serves_many_calls(rounds: LeventDriver, channels: Channels, evtype: str) -> None:
+def test_loop_serves_many_calls(driver: LeventDriver, channels: Channels, evtype: str) -> None:
     """Its file stays ready; a loop that bounds its passes returns too early."""
     many = 150
     switch = ReadinessToggle(channels, evtype, on=True)
 
     def go_on() -> None:
-        if rounds.count("event") < many:
+        if driver.count("event") < many:
             event.start()
         else:
             event.stop()
 
-    event = rounds.event("event", switch.number, evtype, lambda *_: go_on())
+    event = driver.event("event", switch.number, evtype, lambda *_: go_on())
     event.start()
-    _loop(rounds)
-    assert rounds.count("event") == many, (
-        f"an event was active up to its {many}. call; loop() returned after {rounds.count('event')}"
+    _loop(driver)
+    assert driver.count("event") == many, (
+        f"an event was active up to its {many}. call; loop() returned after {driver.count('event')}"
     )
 
 
@@ -101,20 +101,20 @@ def test_loop_serves_many_calls(rounds: LeventDriver, channels: Channels, evtype
 @pytest.mark.parametrize("before", [[0], [1], [7], [0, 1, 0]], ids=str)
 @pytest.mark.parametrize("idle", [False, True], ids=["served", "with nothing to do"])
 def test_loop_is_the_same_after_loops_with_a_howmany(
-    rounds: LeventDriver, channels: Channels, before: list[int], idle: bool
+    driver: LeventDriver, channels: Channels, before: list[int], idle: bool
 ) -> None:
     """What was said to an earlier loop is not remembered; the event waits for another thread."""
     for howmany in before:
         if not idle:
-            _stopping(rounds, f"loop({howmany})", ReadinessToggle(channels, on=True))
+            _stopping(driver, f"loop({howmany})", ReadinessToggle(channels, on=True))
         if howmany == 0 or not idle:
-            _loop(rounds, howmany)
-    rounds.trace.clear()
+            _loop(driver, howmany)
+    driver.trace.clear()
     switch = ReadinessToggle(channels)
-    _stopping(rounds, "event", switch)
+    _stopping(driver, "event", switch)
     with run_beside(switch.on):
-        _loop(rounds)
-    assert rounds.trace == ["event"], (
+        _loop(driver)
+    assert driver.trace == ["event"], (
         f"after loops with howmany {', '.join(map(str, before))} loop() was to wait for an event, "
         "and returned before it"
     )
@@ -124,7 +124,7 @@ def test_loop_is_the_same_after_loops_with_a_howmany(
 @pytest.mark.parametrize("howmany", [None, 0, 1])
 @either_evtype
 def test_loop_serves_events_after_a_callback_has_raised(
-    rounds: LeventDriver, channels: Channels, howmany: int | None, evtype: str
+    driver: LeventDriver, channels: Channels, howmany: int | None, evtype: str
 ) -> None:
     """Whether loop raised or went on is open; the one that raised has stopped before."""
 
@@ -132,19 +132,19 @@ def test_loop_serves_events_after_a_callback_has_raised(
         bad.stop()
         raise RuntimeError("on purpose")
 
-    bad = rounds.keep(
-        rounds.base.newevent(
+    bad = driver.keep(
+        driver.base.newevent(
             ReadinessToggle(channels, evtype, on=True).number, lambda *_: fail(), evtype
         )
     )
     bad.start()
     with suppress(RuntimeError):
-        _loop(rounds, howmany)
+        _loop(driver, howmany)
     switch = ReadinessToggle(channels, evtype)
-    _stopping(rounds, "event", switch)
+    _stopping(driver, "event", switch)
     with run_beside(switch.on):
-        _loop(rounds)
-    assert rounds.trace == ["event"], (
+        _loop(driver)
+    assert driver.trace == ["event"], (
         f"a callback raised in loop({howmany}); after it loop() was to wait for another event, "
         "and returned before it"
     )
@@ -156,7 +156,7 @@ def _own(_served: ReadinessToggle, channels: Channels) -> tuple[int, Callable[[]
     return near.fileno(), lambda: far.send(b"x")
 
 
-def _served(served: ReadinessToggle, _wires: Channels) -> tuple[int, Callable[[], object]]:
+def _served(served: ReadinessToggle, _channels: Channels) -> tuple[int, Callable[[], object]]:
     """The file that the callback is called for."""
     return served.number, served.on
 
@@ -178,7 +178,7 @@ _FILES = {"its own file": _own, "the served file": _served, "a reused number": _
 @pytest.mark.parametrize("ended_by", ["stop", "delete"])
 @pytest.mark.parametrize("ready", ["at once", "later"])
 def test_an_event_made_in_a_callback_may_take_over_its_file(
-    rounds: LeventDriver, channels: Channels, file: str, ended_by: str, ready: str
+    driver: LeventDriver, channels: Channels, file: str, ended_by: str, ready: str
 ) -> None:
     """The event that is called ends itself first; the new one is the only one then."""
     served = ReadinessToggle(channels, on=True)
@@ -188,19 +188,19 @@ def test_an_event_made_in_a_callback_may_take_over_its_file(
         served.off()
         getattr(first, ended_by)()
         number, make_ready = _FILES[file](served, channels)
-        event = rounds.event("new", number, "r", lambda *_: event.stop())
+        event = driver.event("new", number, "r", lambda *_: event.stop())
         event.start()
         kept.append(make_ready)
         if ready == "at once":
             make_ready()
 
-    first = rounds.event("first", served.number, "r", lambda *_: take_over())
+    first = driver.event("first", served.number, "r", lambda *_: take_over())
     first.start()
     with run_beside(*[lambda: kept[0]()] if ready == "later" else []):
-        _loop(rounds)
-    assert rounds.trace == ["first", "new"], (
+        _loop(driver)
+    assert driver.trace == ["first", "new"], (
         f"a callback ended its own event by {ended_by} and started a new one for {file}, ready "
-        f"{ready}; loop() called {', '.join(rounds.trace) or 'nothing'}, and returned"
+        f"{ready}; loop() called {', '.join(driver.trace) or 'nothing'}, and returned"
     )
 
 
@@ -208,7 +208,7 @@ def test_an_event_made_in_a_callback_may_take_over_its_file(
 @pytest.mark.parametrize("many", [2, 3, 10])
 @pytest.mark.parametrize("ready", ["at once", "one after the other"])
 def test_all_events_started_in_one_callback_are_served(
-    rounds: LeventDriver, channels: Channels, many: int, ready: str
+    driver: LeventDriver, channels: Channels, many: int, ready: str
 ) -> None:
     """One callback makes them all, and stops itself; each one's call makes the next one ready."""
     names = [f"new {at}" for at in range(many)]
@@ -225,7 +225,7 @@ def test_all_events_started_in_one_callback_are_served(
         for name, switch in switches.items():
             made: list[Event] = []
             made.append(
-                rounds.event(name, switch.number, "r", lambda *_, made=made: on_new(made[0]))
+                driver.event(name, switch.number, "r", lambda *_, made=made: on_new(made[0]))
             )
             made[0].start()
             if ready == "at once":
@@ -233,14 +233,14 @@ def test_all_events_started_in_one_callback_are_served(
         if ready != "at once":
             switches[next(turn)].on()
 
-    opener = rounds.event(
+    opener = driver.event(
         "opener", ReadinessToggle(channels, on=True).number, "r", lambda *_: make_all()
     )
     opener.start()
-    _loop(rounds)
-    assert sorted(rounds.trace) == sorted([*names, "opener"]), (
+    _loop(driver)
+    assert sorted(driver.trace) == sorted([*names, "opener"]), (
         f"a callback started {many} events; loop() called "
-        f"{', '.join(rounds.trace) or 'nothing'}, and returned"
+        f"{', '.join(driver.trace) or 'nothing'}, and returned"
     )
 
 
@@ -249,28 +249,28 @@ def test_all_events_started_in_one_callback_are_served(
 @pytest.mark.parametrize("ended_by", ["stop", "delete"])
 @pytest.mark.parametrize("passes", [0, 3])
 def test_an_event_started_for_a_number_that_was_another_files_is_called(
-    rounds: LeventDriver, channels: Channels, evtype: str, ended_by: str, passes: int
+    driver: LeventDriver, channels: Channels, evtype: str, ended_by: str, passes: int
 ) -> None:
     """The one before was ended, its file closed, and the number given to another file."""
     near, far = channels.pair()
     for _ in range(2):
-        old = rounds.event("old", near.fileno(), evtype, lambda *_: None)
+        old = driver.event("old", near.fileno(), evtype, lambda *_: None)
         fill(near)
         old.start()
-        rounds.quiet(3)
+        driver.run_idle(3)
         old.stop()
         if ended_by == "delete":
             old.delete()
         number = near.fileno()
         near.close()
-        rounds.quiet(passes)
+        driver.run_idle(passes)
         near, far = channels.pair_at(number)
     fill(near)
-    event = rounds.event("event", near.fileno(), evtype, lambda *_: event.stop())
+    event = driver.event("event", near.fileno(), evtype, lambda *_: event.stop())
     event.start()
-    rounds.quiet(3)
+    driver.run_idle(3)
     far.send(b"x") if evtype == "r" else drain(far)
-    assert rounds.until_count("event"), (
+    assert driver.until_count("event"), (
         "an event was started for a number that was another file's before, and is not called"
     )
-    assert rounds.trace == ["event"], "an event was called whose file was closed, after its stop"
+    assert driver.trace == ["event"], "an event was called whose file was closed, after its stop"

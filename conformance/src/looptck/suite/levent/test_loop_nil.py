@@ -21,12 +21,12 @@ from looptck.testing.stopwatch import Stopwatch, assert_prompt
 both_forms = pytest.mark.parametrize("form", ["loop()", "loop(None)"])
 
 
-def _loop(rounds: LeventDriver, form: str) -> None:
+def _loop(driver: LeventDriver, form: str) -> None:
     with must_return(form):
         if form == "loop()":
-            rounds.base.loop()
+            driver.base.loop()
         else:
-            rounds.once(None)
+            driver.run_once(None)
 
 
 # What another thread waits for comes at once, or never, in seconds.
@@ -34,7 +34,7 @@ _SOON = 1.0
 
 
 def _reader(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     name: str,
     end: End,
     *,
@@ -47,46 +47,46 @@ def _reader(
         drain(end)
         if served is not None:
             served.set()
-        if rounds.count(name) < calls:
+        if driver.count(name) < calls:
             event.start()
         else:
             event.stop()
 
-    event = rounds.event(name, end.fileno(), "r", on_read)
+    event = driver.event(name, end.fileno(), "r", on_read)
     return event
 
 
-def _ready(rounds: LeventDriver, channels: Channels) -> Event:
+def _ready(driver: LeventDriver, channels: Channels) -> Event:
     """An event with data, not started."""
     near, far = channels.pipe()
     far.send(b"x")
-    return _reader(rounds, "event", near)
+    return _reader(driver, "event", near)
 
 
-def _none(_rounds: LeventDriver, _wires: Channels) -> None:
+def _none(_driver: LeventDriver, _channels: Channels) -> None:
     """No event at all."""
 
 
-def _made(rounds: LeventDriver, channels: Channels) -> None:
-    _ready(rounds, channels)
+def _made(driver: LeventDriver, channels: Channels) -> None:
+    _ready(driver, channels)
 
 
-def _stopped(rounds: LeventDriver, channels: Channels) -> None:
-    event = _ready(rounds, channels)
+def _stopped(driver: LeventDriver, channels: Channels) -> None:
+    event = _ready(driver, channels)
     event.start()
     event.stop()
 
 
-def _deleted(rounds: LeventDriver, channels: Channels) -> None:
-    for event in (_ready(rounds, channels), _ready(rounds, channels)):
+def _deleted(driver: LeventDriver, channels: Channels) -> None:
+    for event in (_ready(driver, channels), _ready(driver, channels)):
         event.start()
         event.delete()
 
 
-def _served(rounds: LeventDriver, channels: Channels) -> None:
-    _ready(rounds, channels).start()
-    assert rounds.until_count("event"), "an event that was ready was never called by loop(0)"
-    rounds.trace.clear()
+def _served(driver: LeventDriver, channels: Channels) -> None:
+    _ready(driver, channels).start()
+    assert driver.until_count("event"), "an event that was ready was never called by loop(0)"
+    driver.trace.clear()
 
 
 _NONE_ACTIVE: dict[str, Callable[[LeventDriver, Channels], None]] = {
@@ -102,24 +102,24 @@ _NONE_ACTIVE: dict[str, Callable[[LeventDriver, Channels], None]] = {
 @pytest.mark.parametrize("past", _NONE_ACTIVE)
 @both_forms
 def test_loop_returns_at_once_when_no_event_is_active(
-    rounds: LeventDriver, channels: Channels, clock: Clock, past: str, form: str
+    driver: LeventDriver, channels: Channels, clock: Clock, past: str, form: str
 ) -> None:
     """Their files have data: a loop that takes one of them for active serves it, or waits."""
-    _NONE_ACTIVE[past](rounds, channels)
+    _NONE_ACTIVE[past](driver, channels)
 
     def lateness() -> float:
         since, began = Stopwatch(clock), time.monotonic()
-        _loop(rounds, form)
+        _loop(driver, form)
         return max(since.elapsed(), time.monotonic() - began)
 
     assert_prompt(lateness, 0.05)
-    assert not rounds.trace, f"{form} called an event that was not active: {past}"
+    assert not driver.trace, f"{form} called an event that was not active: {past}"
 
 
 @rule("levent.loop.nil")
 @both_forms
 def test_loop_serves_an_event_again_and_again_until_it_stops(
-    rounds: LeventDriver, channels: Channels, form: str
+    driver: LeventDriver, channels: Channels, form: str
 ) -> None:
     """Each call reads its byte and sends the next one; the last one of five stops."""
     near, far = channels.pipe()
@@ -127,17 +127,17 @@ def test_loop_serves_an_event_again_and_again_until_it_stops(
     def on_read(*_: object) -> None:
         drain(near)
         far.send(b"x")
-        if rounds.count("event") < 5:
+        if driver.count("event") < 5:
             event.start()
         else:
             event.stop()
 
-    event = rounds.event("event", near.fileno(), "r", on_read)
+    event = driver.event("event", near.fileno(), "r", on_read)
     event.start()
     far.send(b"x")
-    _loop(rounds, form)
-    assert rounds.count("event") == 5, (
-        f"an event was active up to its fifth call; {form} returned after {rounds.count('event')}"
+    _loop(driver, form)
+    assert driver.count("event") == 5, (
+        f"an event was active up to its fifth call; {form} returned after {driver.count('event')}"
     )
 
 
@@ -145,7 +145,7 @@ def test_loop_serves_an_event_again_and_again_until_it_stops(
 @both_forms
 @pytest.mark.parametrize("attempt", [1, 2, 3])
 def test_loop_waits_for_an_event_that_is_silent_for_long(
-    rounds: LeventDriver, channels: Channels, form: str, attempt: int
+    driver: LeventDriver, channels: Channels, form: str, attempt: int
 ) -> None:
     """Another thread sends, twice; three attempts, as a slow machine may hide an early return."""
     near, far = channels.pipe()
@@ -153,7 +153,7 @@ def test_loop_waits_for_an_event_that_is_silent_for_long(
     served = threading.Event()
 
     def send() -> None:
-        rounds.trace("sent")
+        driver.trace("sent")
         far.send(b"x")
 
     def send_again() -> None:
@@ -161,12 +161,12 @@ def test_loop_waits_for_an_event_that_is_silent_for_long(
         served.wait(_SOON)
         send()
 
-    _reader(rounds, "event", near, calls=2, served=served).start()
+    _reader(driver, "event", near, calls=2, served=served).start()
     with run_beside(send, send_again):
-        _loop(rounds, form)
-    assert rounds.trace == ["sent", "event", "sent", "event"], (
+        _loop(driver, form)
+    assert driver.trace == ["sent", "event", "sent", "event"], (
         f"{form} with an event that is active up to its second call: "
-        f"{', '.join(rounds.trace) or 'nothing'}, and then it returned"
+        f"{', '.join(driver.trace) or 'nothing'}, and then it returned"
     )
 
 
@@ -174,7 +174,7 @@ def test_loop_waits_for_an_event_that_is_silent_for_long(
 @both_forms
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_loop_waits_for_the_last_of_several_events(
-    rounds: LeventDriver, channels: Channels, form: str, first: int
+    driver: LeventDriver, channels: Channels, form: str, first: int
 ) -> None:
     """Three events: one is ready at once, the others later, each after the one before ended."""
     names = ["a", "b", "c"]
@@ -182,7 +182,7 @@ def test_loop_waits_for_the_last_of_several_events(
     pairs = {name: channels.pipe() for name in names}
     served = {name: threading.Event() for name in names}
     for name in names:
-        _reader(rounds, name, pairs[name][0], served=served[name]).start()
+        _reader(driver, name, pairs[name][0], served=served[name]).start()
     pairs[order[0]][1].send(b"x")
 
     def send(name: str, former: str) -> None:
@@ -191,9 +191,9 @@ def test_loop_waits_for_the_last_of_several_events(
 
     senders = [partial(send, name, former) for former, name in pairwise(order)]
     with run_beside(*senders):
-        _loop(rounds, form)
-    assert rounds.trace == order, (
-        f"{form} returned after {', '.join(rounds.trace) or 'nothing'}; "
+        _loop(driver, form)
+    assert driver.trace == order, (
+        f"{form} returned after {', '.join(driver.trace) or 'nothing'}; "
         f"three events were active, due in the order {', '.join(order)}"
     )
 
@@ -203,12 +203,12 @@ def test_loop_waits_for_the_last_of_several_events(
 @pytest.mark.parametrize("end", ["stop", "delete"])
 @pytest.mark.parametrize("whose", ["its own", "another one's", "both"])
 def test_loop_returns_when_a_callback_ends_the_last_event(
-    rounds: LeventDriver, channels: Channels, form: str, end: str, whose: str
+    driver: LeventDriver, channels: Channels, form: str, end: str, whose: str
 ) -> None:
     """What another one ends is silent, so that only its end can let the loop return."""
     near, far = channels.pipe()
     silent, _ = channels.pipe()
-    other = rounds.event("other", silent.fileno(), "r")
+    other = driver.event("other", silent.fileno(), "r")
     if whose != "its own":
         other.start()
 
@@ -219,19 +219,19 @@ def test_loop_returns_when_a_callback_ends_the_last_event(
             getattr(other, end)()
         getattr(event, end)()
 
-    event = rounds.event("event", near.fileno(), "r", on_read)
+    event = driver.event("event", near.fileno(), "r", on_read)
     event.start()
     far.send(b"x")
-    _loop(rounds, form)
-    assert rounds.trace == ["event"], (
-        f"the first call ended what was active; called were {', '.join(rounds.trace) or 'none'}"
+    _loop(driver, form)
+    assert driver.trace == ["event"], (
+        f"the first call ended what was active; called were {', '.join(driver.trace) or 'none'}"
     )
 
 
 @rule("levent.loop.nil")
 @pytest.mark.parametrize("times", [2, 5])
 def test_loop_serves_as_before_when_it_is_called_again(
-    rounds: LeventDriver, channels: Channels, times: int
+    driver: LeventDriver, channels: Channels, times: int
 ) -> None:
     """The same event is started again for each loop, and a loop without any comes in between."""
     near, far = channels.pipe()
@@ -240,14 +240,14 @@ def test_loop_serves_as_before_when_it_is_called_again(
         drain(near)
         event.stop()
 
-    event = rounds.event("event", near.fileno(), "r", on_read)
+    event = driver.event("event", near.fileno(), "r", on_read)
     for _ in range(times):
         event.start()
         with run_beside(lambda: far.send(b"x")):
-            _loop(rounds, "loop()")
-        _loop(rounds, "loop()")
-    assert rounds.trace == ["event"] * times, (
-        f"{times} loops with one call each; there came {len(rounds.trace)}"
+            _loop(driver, "loop()")
+        _loop(driver, "loop()")
+    assert driver.trace == ["event"] * times, (
+        f"{times} loops with one call each; there came {len(driver.trace)}"
     )
 
 
@@ -259,27 +259,27 @@ _SOURCES = ["ready", "later, by a callback", "later, by another thread"]
 @pytest.mark.parametrize("data", _SOURCES)
 @pytest.mark.parametrize("beside", ["nothing", "a silent event"])
 def test_an_event_started_in_a_callback_is_served(
-    rounds: LeventDriver, channels: Channels, made: str, data: str, beside: str
+    driver: LeventDriver, channels: Channels, made: str, data: str, beside: str
 ) -> None:
     """With nothing beside it, the one that starts it has stopped, or stops at its next call."""
     near, far = channels.pipe()
     fresh, sender = channels.pipe()
     quiet, _ = channels.pipe()
-    silent = rounds.event("silent", quiet.fileno(), "r")
+    silent = driver.event("silent", quiet.fileno(), "r")
 
     def on_fresh(*_: object) -> None:
         new[0].stop()
         silent.stop()
 
     def make() -> Event:
-        return rounds.event("new", fresh.fileno(), "r", on_fresh)
+        return driver.event("new", fresh.fileno(), "r", on_fresh)
 
     new = [make()] if made == "before" else []
 
     def on_read(*_: object) -> None:
-        if data == "ready" or rounds.count("starter") == 2:
+        if data == "ready" or driver.count("starter") == 2:
             sender.send(b"x")
-        if rounds.count("starter") == 1:
+        if driver.count("starter") == 1:
             new[:] = new or [make()]
             new[0].start()
             if data == "later, by a callback":
@@ -288,24 +288,24 @@ def test_an_event_started_in_a_callback_is_served(
                 return
         starter.stop()
 
-    starter = rounds.event("starter", near.fileno(), "r", on_read)
+    starter = driver.event("starter", near.fileno(), "r", on_read)
     starter.start()
     if beside != "nothing":
         silent.start()
     far.send(b"x")
     acts = [lambda: sender.send(b"x")] if data == "later, by another thread" else []
     with run_beside(*acts):
-        _loop(rounds, "loop()")
-    assert rounds.trace[-1:] == ["new"], (
+        _loop(driver, "loop()")
+    assert driver.trace[-1:] == ["new"], (
         f"an event was started in a callback, its data came {data}; "
-        f"loop() called {', '.join(rounds.trace) or 'nothing'}, and returned"
+        f"loop() called {', '.join(driver.trace) or 'nothing'}, and returned"
     )
 
 
 @rule("levent.loop.add-in-callback")
 @pytest.mark.parametrize("stops", ["before", "after"])
 def test_each_callback_may_start_the_next_event(
-    rounds: LeventDriver, channels: Channels, stops: str
+    driver: LeventDriver, channels: Channels, stops: str
 ) -> None:
     """Six in a row; each stops before it has started the next one, or after."""
     names = [f"event {each}" for each in range(6)]
@@ -321,12 +321,12 @@ def test_each_callback_may_start_the_next_event(
                 add(at + 1)
             event.stop()
 
-        event = rounds.event(names[at], pairs[at][0].fileno(), "r", on_read)
+        event = driver.event(names[at], pairs[at][0].fileno(), "r", on_read)
         event.start()
 
     add(0)
-    _loop(rounds, "loop()")
-    assert rounds.trace == names, (
+    _loop(driver, "loop()")
+    assert driver.trace == names, (
         f"each of {len(names)} callbacks started the next event; "
-        f"loop() called {', '.join(rounds.trace) or 'nothing'}, and returned"
+        f"loop() called {', '.join(driver.trace) or 'nothing'}, and returned"
     )

@@ -43,18 +43,18 @@ def _in_a_process(act: Callable[[], str]) -> str:
     return said.partition(">")[0] if said else "ends the process"
 
 
-def _reader(rounds: LeventDriver, channels: Channels, name: str, *, calls: int = 1) -> None:
+def _reader(driver: LeventDriver, channels: Channels, name: str, *, calls: int = 1) -> None:
     """A started event that is always ready, and stops at its last call."""
     near, far = channels.pair()
     far.send(b"x")
 
     def on_read(*_: object) -> None:
-        if rounds.count(name) < calls:
+        if driver.count(name) < calls:
             event.start()
         else:
             event.stop()
 
-    event = rounds.event(name, near.fileno(), "r", on_read)
+    event = driver.event(name, near.fileno(), "r", on_read)
     event.start()
 
 
@@ -69,14 +69,14 @@ def test_observe_how_many_of_three_ready_events_are_served(
     """No call is made when all three were served, as that one might wait."""
 
     def act() -> str:
-        rounds = LeventDriver(levent)
+        driver = LeventDriver(levent)
         for each in range(3):
-            _reader(rounds, channels, f"event {each}")
+            _reader(driver, channels, f"event {each}")
         served: list[str] = []
-        while len(set(rounds.trace)) < 3 and len(served) < 9:
-            before = len(rounds.trace)
-            rounds.once(1)
-            served.append(str(len(rounds.trace) - before))
+        while len(set(driver.trace)) < 3 and len(served) < 9:
+            before = len(driver.trace)
+            driver.run_once(1)
+            served.append(str(len(driver.trace) - before))
         return ", then ".join(served)
 
     observe(_in_a_process(act), of="three ready")
@@ -91,28 +91,28 @@ def test_observe_waiting_for_an_event_that_nobody_can_make(
     """The stopped event has data, so that a loop that looks at it anyway shows."""
 
     def act() -> str:
-        rounds = LeventDriver(levent)
+        driver = LeventDriver(levent)
         if past != "no event":
             near, far = channels.pair()
             far.send(b"x")
-            event = rounds.event("event", near.fileno(), "r")
+            event = driver.event("event", near.fileno(), "r")
             event.start()
             event.stop()
-        rounds.once(howmany)
-        return "returns" if not rounds.trace else "calls the event"
+        driver.run_once(howmany)
+        return "returns" if not driver.trace else "calls the event"
 
     observe(_in_a_process(act), of=f"loop({howmany}), {past}")
 
 
 def _told(levent: Levent, channels: Channels, howmany: Any) -> str:
     """What `loop` does with *howmany*, an event being ready three times and one silent."""
-    rounds = LeventDriver(levent)
-    _reader(rounds, channels, "event", calls=3)
+    driver = LeventDriver(levent)
+    _reader(driver, channels, "event", calls=3)
     try:
-        _loop(rounds.base, howmany)
+        _loop(driver.base, howmany)
     except Exception as error:
-        return f"raises {type(error).__name__}, {len(rounds.trace)} calls"
-    return f"{len(rounds.trace)} calls"
+        return f"raises {type(error).__name__}, {len(driver.trace)} calls"
+    return f"{len(driver.trace)} calls"
 
 
 @rule("levent.loop.howmany-negative")
@@ -154,10 +154,10 @@ def test_observe_what_loop_returns(
     """Numbers, truth values, texts and None are told; of anything else its type."""
 
     def act() -> str:
-        rounds = LeventDriver(levent)
+        driver = LeventDriver(levent)
         if events != "nothing":
-            _reader(rounds, channels, "event")
-        returned = _loop(rounds.base, howmany)
+            _reader(driver, channels, "event")
+        returned = _loop(driver.base, howmany)
         plain = returned is None or isinstance(returned, bool | int | str)
         return repr(returned) if plain else f"an object: {type(returned).__name__}"
 
@@ -172,7 +172,7 @@ def test_observe_loop_in_a_callback_of_its_own_base(
     """The outer event has stopped; another one is ready, and a third gets ready afterwards."""
 
     def act() -> str:
-        rounds = LeventDriver(levent)
+        driver = LeventDriver(levent)
         near, far = channels.pair()
         late, sender = channels.pair()
         far.send(b"x")
@@ -181,25 +181,25 @@ def test_observe_loop_in_a_callback_of_its_own_base(
         def on_read(*_: object) -> None:
             drain(near)
             outer.stop()
-            _reader(rounds, channels, "inner")
+            _reader(driver, channels, "inner")
             try:
-                _loop(rounds.base, inner)
+                _loop(driver.base, inner)
             except Exception as error:
                 told.append(f"the inner call raises {type(error).__name__}")
             else:
-                served = "serves" if rounds.count("inner") else "does not serve"
+                served = "serves" if driver.count("inner") else "does not serve"
                 told.append(f"the inner call {served} what is ready")
             sender.send(b"x")
             last.start()
 
-        outer = rounds.event("outer", near.fileno(), "r", on_read)
-        last = rounds.event("last", late.fileno(), "r", lambda *_: last.stop())
+        outer = driver.event("outer", near.fileno(), "r", on_read)
+        last = driver.event("last", late.fileno(), "r", lambda *_: last.stop())
         outer.start()
         try:
-            rounds.once(None)
+            driver.run_once(None)
         except Exception as error:
             told.append(f"the outer loop raises {type(error).__name__}")
-        going_on = "goes on" if rounds.count("last") else "does not go on"
+        going_on = "goes on" if driver.count("last") else "does not go on"
         return f"{', '.join(told)}, the outer loop {going_on}"
 
     observe(_in_a_process(act), of=f"loop({inner})")

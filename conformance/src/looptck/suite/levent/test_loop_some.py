@@ -13,36 +13,36 @@ from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.must_return import must_return, run_beside
 
 
-def _loop(rounds: LeventDriver, howmany: int = 1) -> None:
+def _loop(driver: LeventDriver, howmany: int = 1) -> None:
     with must_return(f"loop({howmany})"):
-        rounds.once(howmany)
+        driver.run_once(howmany)
 
 
-def _silent(rounds: LeventDriver, channels: Channels) -> None:
+def _silent(driver: LeventDriver, channels: Channels) -> None:
     """An active event for which nothing comes."""
-    rounds.event("silent", channels.pipe()[0].fileno(), "r").start()
+    driver.event("silent", channels.pipe()[0].fileno(), "r").start()
 
 
-def _always_ready(rounds: LeventDriver, channels: Channels) -> None:
+def _always_ready(driver: LeventDriver, channels: Channels) -> None:
     """An active event whose data is never read, and which starts itself again."""
     near, far = channels.pipe()
     far.send(b"x")
-    event = rounds.event("event", near.fileno(), "r", lambda *_: event.start())
+    event = driver.event("event", near.fileno(), "r", lambda *_: event.start())
     event.start()
 
 
-def _serves_one_call(rounds: LeventDriver, channels: Channels, howmany: int) -> None:
-    _always_ready(rounds, channels)
-    _silent(rounds, channels)
+def _serves_one_call(driver: LeventDriver, channels: Channels, howmany: int) -> None:
+    _always_ready(driver, channels)
+    _silent(driver, channels)
     for calls in range(1, 4):
-        _loop(rounds, howmany)
-        assert rounds.trace == ["event"] * calls, (
+        _loop(driver, howmany)
+        assert driver.trace == ["event"] * calls, (
             f"one event is ready all the time; after {calls} times loop({howmany}) "
-            f"it was called {len(rounds.trace)} times"
+            f"it was called {len(driver.trace)} times"
         )
 
 
-def _waits(rounds: LeventDriver, channels: Channels, howmany: int) -> None:
+def _waits(driver: LeventDriver, channels: Channels, howmany: int) -> None:
     near, far = channels.pipe()
 
     def on_read(*_: object) -> None:
@@ -50,58 +50,58 @@ def _waits(rounds: LeventDriver, channels: Channels, howmany: int) -> None:
         event.start()
 
     def send() -> None:
-        rounds.trace("sent")
+        driver.trace("sent")
         far.send(b"x")
 
-    event = rounds.event("event", near.fileno(), "r", on_read)
+    event = driver.event("event", near.fileno(), "r", on_read)
     event.start()
-    _silent(rounds, channels)
+    _silent(driver, channels)
     for _ in range(3):
-        rounds.trace.clear()
+        driver.trace.clear()
         with run_beside(send):
-            _loop(rounds, howmany)
-        assert rounds.trace == ["sent", "event"], (
+            _loop(driver, howmany)
+        assert driver.trace == ["sent", "event"], (
             f"nothing was ready when loop({howmany}) was called; it returned after "
-            f"{', '.join(rounds.trace) or 'nothing'}"
+            f"{', '.join(driver.trace) or 'nothing'}"
         )
 
 
 @rule("levent.loop.howmany-positive")
 def test_loop_1_calls_an_event_that_is_ready_once_and_returns(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """It stays ready and active, and beside it one is silent: nothing else ends the loop."""
-    _serves_one_call(rounds, channels, 1)
+    _serves_one_call(driver, channels, 1)
 
 
 @rule("levent.loop.howmany-positive")
-def test_loop_1_waits_for_the_next_event(rounds: LeventDriver, channels: Channels) -> None:
+def test_loop_1_waits_for_the_next_event(driver: LeventDriver, channels: Channels) -> None:
     """Three times, so that a machine that is slow to call the loop cannot hide an early return."""
-    _waits(rounds, channels, 1)
+    _waits(driver, channels, 1)
 
 
 @rule("levent.loop.howmany-positive")
 @pytest.mark.parametrize("ready", [2, 3, 8])
 @pytest.mark.parametrize("beside", ["nothing", "a silent event"])
 def test_loop_1_serves_each_of_several_events_in_the_end(
-    rounds: LeventDriver, channels: Channels, ready: int, beside: str
+    driver: LeventDriver, channels: Channels, ready: int, beside: str
 ) -> None:
     """One or all may be served by each call, which is made only while some are left."""
     if beside != "nothing":
-        _silent(rounds, channels)
+        _silent(driver, channels)
 
     def add(name: str) -> None:
         near, far = channels.pipe()
         far.send(b"x")
-        event = rounds.event(name, near.fileno(), "r", lambda *_: event.stop())
+        event = driver.event(name, near.fileno(), "r", lambda *_: event.stop())
         event.start()
 
     names = {f"event {each}" for each in range(ready)}
     for name in sorted(names):
         add(name)
-    while served := names - set(rounds.trace):
-        _loop(rounds)
-        assert names - set(rounds.trace) < served, (
+    while served := names - set(driver.trace):
+        _loop(driver)
+        assert names - set(driver.trace) < served, (
             f"{len(served)} events were ready, and loop(1) returned without calling one of them"
         )
 
@@ -130,28 +130,28 @@ _INACTIVE: dict[str, Callable[[Event], None]] = {
 @rule("levent.loop.howmany-positive")
 @pytest.mark.parametrize("past", _INACTIVE)
 def test_loop_1_waits_although_an_inactive_event_is_ready(
-    rounds: LeventDriver, channels: Channels, past: str
+    driver: LeventDriver, channels: Channels, past: str
 ) -> None:
     """A loop that was waked up for it has served nothing, and has to go on waiting."""
     near, far = channels.pipe()
     far.send(b"x")
-    inactive = rounds.event("inactive", near.fileno(), "r")
+    inactive = driver.event("inactive", near.fileno(), "r")
     _INACTIVE[past](inactive)
-    _waits(rounds, channels, 1)
+    _waits(driver, channels, 1)
 
 
 @rule("levent.loop.howmany-positive")
 def test_loop_1_waits_again_after_its_event_was_served_and_stopped(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """What the stopped one left unread is no event for the next call."""
     near, far = channels.pipe()
     far.send(b"x")
-    event = rounds.event("stopped", near.fileno(), "r", lambda *_: event.stop())
+    event = driver.event("stopped", near.fileno(), "r", lambda *_: event.stop())
     event.start()
-    _loop(rounds)
-    assert rounds.trace == ["stopped"], "loop(1) did not call the one event that was ready"
-    _waits(rounds, channels, 1)
+    _loop(driver)
+    assert driver.trace == ["stopped"], "loop(1) did not call the one event that was ready"
+    _waits(driver, channels, 1)
 
 
 more_than_one = pytest.mark.parametrize("howmany", [2, 5, 1000])
@@ -160,36 +160,36 @@ more_than_one = pytest.mark.parametrize("howmany", [2, 5, 1000])
 @rule("levent.loop.howmany-not-a-count")
 @more_than_one
 def test_loop_n_calls_an_event_that_is_ready_once_and_returns(
-    rounds: LeventDriver, channels: Channels, howmany: int
+    driver: LeventDriver, channels: Channels, howmany: int
 ) -> None:
     """It stays ready, and could be called as often as that."""
-    _serves_one_call(rounds, channels, howmany)
+    _serves_one_call(driver, channels, howmany)
 
 
 @rule("levent.loop.howmany-not-a-count")
 @more_than_one
 def test_loop_n_waits_for_one_event_and_not_for_more(
-    rounds: LeventDriver, channels: Channels, howmany: int
+    driver: LeventDriver, channels: Channels, howmany: int
 ) -> None:
     """One arrival is all that comes, and the event stays active."""
-    _waits(rounds, channels, howmany)
+    _waits(driver, channels, howmany)
 
 
 @rule("levent.loop.howmany-not-a-count")
 @pytest.mark.parametrize("howmany, ready", [(2, 1), (5, 2), (5, 4), (2, 5)])
 def test_loop_n_returns_with_fewer_events_or_more(
-    rounds: LeventDriver, channels: Channels, howmany: int, ready: int
+    driver: LeventDriver, channels: Channels, howmany: int, ready: int
 ) -> None:
     """Each is ready once and stops; a silent one keeps a loop waiting that wants to count on."""
-    _silent(rounds, channels)
+    _silent(driver, channels)
 
     def add(name: str) -> None:
         near, far = channels.pipe()
         far.send(b"x")
-        event = rounds.event(name, near.fileno(), "r", lambda *_: event.stop())
+        event = driver.event(name, near.fileno(), "r", lambda *_: event.stop())
         event.start()
 
     for each in range(ready):
         add(f"event {each}")
-    _loop(rounds, howmany)
-    assert rounds.trace, f"{ready} events were ready, and loop({howmany}) called none"
+    _loop(driver, howmany)
+    assert driver.trace, f"{ready} events were ready, and loop({howmany}) called none"

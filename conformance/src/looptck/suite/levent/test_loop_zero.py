@@ -22,29 +22,29 @@ from looptck.testing.stopwatch import Stopwatch, assert_prompt
 _PASSES = 3
 _FEW = 5
 
-_WIRES: dict[str, Callable[[Channels], tuple[End, End]]] = {
+_CHANNELS: dict[str, Callable[[Channels], tuple[End, End]]] = {
     "socket pair": lambda channels: channels.pair(),
     "pipe": lambda channels: channels.pipe(),
     "TCP": lambda channels: channels.tcp_pair(),
 }
 
 
-def _pass(rounds: LeventDriver) -> None:
+def _pass(driver: LeventDriver) -> None:
     with must_return("loop(0)"):
-        rounds.once(0)
+        driver.run_once(0)
 
 
-def _passes_until(rounds: LeventDriver, condition: Callable[[], object]) -> None:
+def _passes_until(driver: LeventDriver, condition: Callable[[], object]) -> None:
     """One pass, and those more that a loop may need to notice."""
     for _ in range(_PASSES):
-        _pass(rounds)
+        _pass(driver)
         if condition():
             return
 
 
-def _ending(rounds: LeventDriver, name: str, end: End, evtype: str = "r") -> Event:
+def _ending(driver: LeventDriver, name: str, end: End, evtype: str = "r") -> Event:
     """A started event that stops itself when it is called."""
-    event = rounds.event(name, end.fileno(), evtype, lambda *_: event.stop())
+    event = driver.event(name, end.fileno(), evtype, lambda *_: event.stop())
     event.start()
     return event
 
@@ -52,28 +52,28 @@ def _ending(rounds: LeventDriver, name: str, end: End, evtype: str = "r") -> Eve
 @rule("levent.loop.howmany-zero")
 @pytest.mark.parametrize("ready, idle", [(1, 0), (1, 3), (3, 0), (2, 1), (40, 40)])
 def test_every_ready_event_is_called_and_no_other_is(
-    rounds: LeventDriver, channels: Channels, ready: int, idle: int
+    driver: LeventDriver, channels: Channels, ready: int, idle: int
 ) -> None:
     """Few are called by one pass; forty are more than three passes serve a few at a time."""
     for each in range(max(ready, idle)):
         if each < ready:
             near, far = channels.pipe()
             far.send(b"x")
-            _ending(rounds, f"ready {each}", near)
+            _ending(driver, f"ready {each}", near)
         if each < idle:
-            _ending(rounds, f"idle {each}", channels.pipe()[0])
+            _ending(driver, f"idle {each}", channels.pipe()[0])
     if ready <= _FEW:
-        _pass(rounds)
+        _pass(driver)
     else:
-        _passes_until(rounds, lambda: len(set(rounds.trace)) == ready)
-    called = set(rounds.trace)
+        _passes_until(driver, lambda: len(set(driver.trace)) == ready)
+    called = set(driver.trace)
     calls = "one call" if ready <= _FEW else f"{_PASSES} calls"
     assert len(called) >= ready, (
         f"of {ready} events that were ready, {calls} of loop(0) served {len(called)}"
     )
     for _ in range(_PASSES):
-        _pass(rounds)
-    others = sorted(name for name in rounds.trace if name.startswith("idle"))
+        _pass(driver)
+    others = sorted(name for name in driver.trace if name.startswith("idle"))
     assert not others, f"loop(0) called {others[0]}, for which there was nothing"
 
 
@@ -81,74 +81,74 @@ def test_every_ready_event_is_called_and_no_other_is(
 @pytest.mark.parametrize("evtypes", ["r w", "w r", "rw r w", "r r w w"])
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_readers_and_writers_that_are_ready_are_called_by_one_pass(
-    rounds: LeventDriver, channels: Channels, evtypes: str, channel: str
+    driver: LeventDriver, channels: Channels, evtypes: str, channel: str
 ) -> None:
     """Each has a file of its own, on which nothing but what it asks for is ready."""
     names = []
     for at, evtype in enumerate(evtypes.split()):
-        near, far = _WIRES[channel](channels)
+        near, far = _CHANNELS[channel](channels)
         if "r" in evtype:
             far.send(b"x")
             wait_readable([near])
         if "w" not in evtype:
             fill(near)
         names.append(f"{evtype} {at}")
-        _ending(rounds, names[-1], near, evtype)
-    _pass(rounds)
-    assert sorted(rounds.trace) == sorted(names), (
+        _ending(driver, names[-1], near, evtype)
+    _pass(driver)
+    assert sorted(driver.trace) == sorted(names), (
         f"of {len(names)} events that were ready ({', '.join(names)}), one loop(0) called "
-        f"{', '.join(rounds.trace) or 'none'}"
+        f"{', '.join(driver.trace) or 'none'}"
     )
 
 
 @rule("levent.loop.howmany-zero")
-@pytest.mark.parametrize("channel", _WIRES)
+@pytest.mark.parametrize("channel", _CHANNELS)
 def test_what_becomes_ready_later_is_served_by_a_later_pass(
-    rounds: LeventDriver, channels: Channels, channel: str
+    driver: LeventDriver, channels: Channels, channel: str
 ) -> None:
     """Passes before it find nothing, and no room either; each event serves one arrival."""
     for arrival in range(1, 4):
-        near, far = _WIRES[channel](channels)
+        near, far = _CHANNELS[channel](channels)
         if channel != "pipe":
             fill(near)
-        _ending(rounds, "read", near)
+        _ending(driver, "read", near)
         for _ in range(_PASSES):
-            _pass(rounds)
-        assert rounds.count("read") == arrival - 1, "loop(0) called an event without any data"
+            _pass(driver)
+        assert driver.count("read") == arrival - 1, "loop(0) called an event without any data"
         far.send(b"x")
-        _passes_until(rounds, lambda: rounds.count("read") >= arrival)  # noqa: B023  # called at once
-        assert rounds.count("read") == arrival, (
+        _passes_until(driver, lambda: driver.count("read") >= arrival)  # noqa: B023  # called at once
+        assert driver.count("read") == arrival, (
             f"arrival {arrival} was not served by {_PASSES} calls of loop(0)"
         )
         drain(near)
 
 
-def _none(_rounds: LeventDriver, _wires: Channels) -> None:
+def _none(_driver: LeventDriver, _channels: Channels) -> None:
     """No event at all."""
 
 
-def _idle(rounds: LeventDriver, channels: Channels) -> None:
-    _ending(rounds, "idle", channels.pipe()[0])
+def _idle(driver: LeventDriver, channels: Channels) -> None:
+    _ending(driver, "idle", channels.pipe()[0])
 
 
-def _several_idle(rounds: LeventDriver, channels: Channels) -> None:
+def _several_idle(driver: LeventDriver, channels: Channels) -> None:
     for each in range(5):
-        _ending(rounds, f"idle {each}", channels.pipe()[0])
+        _ending(driver, f"idle {each}", channels.pipe()[0])
 
 
-def _idle_again(rounds: LeventDriver, channels: Channels) -> None:
+def _idle_again(driver: LeventDriver, channels: Channels) -> None:
     near, far = channels.pipe()
 
     def on_read(*_: object) -> None:
         drain(near)
         event.start()
 
-    event = rounds.event("served", near.fileno(), "r", on_read)
+    event = driver.event("served", near.fileno(), "r", on_read)
     event.start()
     far.send(b"x")
-    _passes_until(rounds, lambda: rounds.trace)
-    assert rounds.trace, "an event that was ready was never called by loop(0)"
-    rounds.trace.clear()
+    _passes_until(driver, lambda: driver.trace)
+    assert driver.trace, "an event that was ready was never called by loop(0)"
+    driver.trace.clear()
 
 
 _NOTHING_READY: dict[str, Callable[[LeventDriver, Channels], None]] = {
@@ -162,22 +162,22 @@ _NOTHING_READY: dict[str, Callable[[LeventDriver, Channels], None]] = {
 @rule("levent.loop.howmany-zero")
 @pytest.mark.parametrize("left", _NOTHING_READY)
 def test_a_pass_waits_for_nothing(
-    rounds: LeventDriver, channels: Channels, clock: Clock, left: str
+    driver: LeventDriver, channels: Channels, clock: Clock, left: str
 ) -> None:
     """Late is what is late every time, by the loop's clock or the machine's."""
-    _NOTHING_READY[left](rounds, channels)
+    _NOTHING_READY[left](driver, channels)
 
     def lateness() -> float:
         since, began = Stopwatch(clock), time.monotonic()
-        _pass(rounds)
+        _pass(driver)
         return max(since.elapsed(), time.monotonic() - began)
 
     assert_prompt(lateness, 0.05)
-    assert not rounds.trace, f"loop(0) called {rounds.trace[0]!r}, and nothing was ready"
+    assert not driver.trace, f"loop(0) called {driver.trace[0]!r}, and nothing was ready"
 
 
-def _took(rounds: LeventDriver, before: int) -> list[str]:
-    return rounds.trace[before:]
+def _took(driver: LeventDriver, before: int) -> list[str]:
+    return driver.trace[before:]
 
 
 @rule("levent.loop.howmany-zero-bounded")
@@ -185,7 +185,7 @@ def _took(rounds: LeventDriver, before: int) -> list[str]:
 @pytest.mark.parametrize("evtype", ["r", "w"])
 @pytest.mark.parametrize("events", [1, 3])
 def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
-    rounds: LeventDriver, channels: Channels, data: str, evtype: str, events: int
+    driver: LeventDriver, channels: Channels, data: str, evtype: str, events: int
 ) -> None:
     """Each callback starts its event again; a loop that never ends is ended by the count."""
 
@@ -198,28 +198,28 @@ def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
                 switch.on()
             event.start()
 
-        event = rounds.event(name, switch.number, evtype, on_ready)
+        event = driver.event(name, switch.number, evtype, on_ready)
         event.start()
 
     names = [f"event {each}" for each in range(events)]
     for name in names:
         add(name)
     for _ in range(5):
-        before = len(rounds.trace)
-        _pass(rounds)
-        calls = _took(rounds, before)
+        before = len(driver.trace)
+        _pass(driver)
+        calls = _took(driver, before)
         often = [name for name in names if calls.count(name) > 1]
         assert not often, f"one loop(0) called {often[0]} {calls.count(often[0])} times"
-    missing = [name for name in names if rounds.count(name) < 5 - _PASSES + 1]
+    missing = [name for name in names if driver.count(name) < 5 - _PASSES + 1]
     assert not missing, (
         f"{missing[0]} was ready throughout, and five calls of loop(0) "
-        f"called it {rounds.count(missing[0])} times"
+        f"called it {driver.count(missing[0])} times"
     )
 
 
 @rule("levent.loop.howmany-zero-bounded")
 def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """A byte goes to and fro between two events; to see it go on takes another pass."""
     one, two = channels.pair()
@@ -229,19 +229,19 @@ def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
             end.send(drain(end))
             event.start()
 
-        event = rounds.event(name, end.fileno(), "r", on_read)
+        event = driver.event(name, end.fileno(), "r", on_read)
         event.start()
 
     add("one", one)
     add("two", two)
     two.send(b"x")
     for _ in range(5):
-        before = len(rounds.trace)
-        _pass(rounds)
-        calls = _took(rounds, before)
+        before = len(driver.trace)
+        _pass(driver)
+        calls = _took(driver, before)
         assert calls.count("one") <= 1, f"in one loop(0) the calls were {', '.join(calls[:8])}"
         assert calls.count("two") <= 1, f"in one loop(0) the calls were {', '.join(calls[:8])}"
-    assert rounds.count("one"), "what was ready from the beginning was never called by loop(0)"
+    assert driver.count("one"), "what was ready from the beginning was never called by loop(0)"
 
 
 @rule("levent.loop.howmany-zero-bounded")
@@ -250,23 +250,23 @@ def test_events_that_make_new_ones_do_not_keep_a_pass_going(
 ) -> None:
     """Each stops, and starts a new event for the same file, whose data nobody reads."""
     most = 60
-    rounds = LeventDriver(levent)
+    driver = LeventDriver(levent)
     near, far = channels.pipe()
     far.send(b"x")
 
     def add() -> None:
         def on_read(*_: object) -> None:
             event.stop()
-            if rounds.count("event") < most:
+            if driver.count("event") < most:
                 add()
 
-        event = rounds.event("event", near.fileno(), "r", on_read)
+        event = driver.event("event", near.fileno(), "r", on_read)
         event.start()
 
     add()
-    _passes_until(rounds, lambda: rounds.trace)
-    rounds.end()
-    assert rounds.trace, "an event that was ready was never called by loop(0)"
-    assert len(rounds.trace) < most, (
-        f"one loop(0) called {len(rounds.trace)} events, each started by the one before"
+    _passes_until(driver, lambda: driver.trace)
+    driver.stop_all()
+    assert driver.trace, "an event that was ready was never called by loop(0)"
+    assert len(driver.trace) < most, (
+        f"one loop(0) called {len(driver.trace)} events, each started by the one before"
     )

@@ -16,9 +16,9 @@ from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.must_return import must_return
 
 
-def _reader(rounds: LeventDriver, name: str, fd: int) -> None:
+def _reader(driver: LeventDriver, name: str, fd: int) -> None:
     """A started event that stops when it is called."""
-    event = rounds.event(name, fd, "r", lambda *_: event.stop())
+    event = driver.event(name, fd, "r", lambda *_: event.stop())
     event.start()
 
 
@@ -39,13 +39,13 @@ def test_a_pass_serves_what_its_own_base_made(
     first.
     """
     bases = [LeventDriver(levent) for _ in range(3)]
-    for rounds in bases:
+    for driver in bases:
         near, far = channels.pair()
         far.send(b"x")
         if what == "events":
-            _reader(rounds, "read", near.fileno())
+            _reader(driver, "read", near.fileno())
         else:
-            rounds.evbuf(near.fileno()).start()
+            driver.evbuf(near.fileno()).start()
     for at in (1, 0, 2):
         waiting = [
             (number, other)
@@ -55,13 +55,13 @@ def test_a_pass_serves_what_its_own_base_made(
         assert bases[at].until_count("read"), (
             f"base {at + 1} of 3 had something ready, and its own loop(0) did not call it"
         )
-        bases[at].quiet(3)
+        bases[at].run_idle(3)
         for number, other in waiting:
             assert not other.count("read"), (
                 f"loop(0) of base {at + 1} called what base {number + 1} had made"
             )
-    for rounds in bases:
-        rounds.end()
+    for driver in bases:
+        driver.stop_all()
 
 
 @rule("levent.newbase")
@@ -80,7 +80,7 @@ def test_the_loop_of_a_fresh_base_returns_though_another_base_is_busy(
     with must_return("the loop() of a fresh base"):
         (fresh or levent.newbase()).loop()
     other_calls = len(other.trace)
-    other.end()
+    other.stop_all()
     assert not other_calls, "the loop() of a fresh base called an event of another one"
 
 
@@ -90,14 +90,14 @@ def test_two_bases_watch_one_file(levent: Levent, channels: Channels) -> None:
     near, far = channels.pair()
     far.send(b"unread")
     bases = [LeventDriver(levent), LeventDriver(levent)]
-    for at, rounds in enumerate(bases, 1):
-        _reader(rounds, f"of base {at}", near.fileno())
-    for at, rounds in enumerate(bases, 1):
-        assert rounds.until_count(f"of base {at}"), (
+    for at, driver in enumerate(bases, 1):
+        _reader(driver, f"of base {at}", near.fileno())
+    for at, driver in enumerate(bases, 1):
+        assert driver.until_count(f"of base {at}"), (
             f"two bases watched one file with data; the event of base {at} was not called"
         )
-    for rounds in bases:
-        rounds.end()
+    for driver in bases:
+        driver.stop_all()
 
 
 @rule("levent.newbase")
@@ -109,11 +109,11 @@ def test_a_base_that_is_dropped_takes_nothing_from_another(
     stays, goes = LeventDriver(levent), LeventDriver(levent)
     _reader(stays, "read", near.fileno())
     _reader(goes, "dropped", near.fileno())
-    goes.end()
+    goes.stop_all()
     del goes
     far.send(b"x")
     assert stays.until_count("read"), "a base lost its event when another base was dropped"
-    stays.end()
+    stays.stop_all()
 
 
 def _pipe(channels: Channels) -> IO[Any]:

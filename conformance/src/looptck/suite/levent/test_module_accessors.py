@@ -75,22 +75,22 @@ def _number(file: Any) -> int:
 
 
 def _is_watched(
-    rounds: LeventDriver, file: File, right: socket.socket, *wrong: socket.socket
+    driver: LeventDriver, file: File, right: socket.socket, *wrong: socket.socket
 ) -> str | None:
     """None if an event for *file* is called for what *right* sends alone; else what is wrong."""
-    rounds.trace.clear()
+    driver.trace.clear()
     try:
-        event = rounds.event("event", file, "r", lambda _: event.stop())
+        event = driver.event("event", file, "r", lambda _: event.stop())
         event.start()
     except Exception as error:
         return f"it was refused with {type(error).__name__}"
     for each in wrong:
         each.send(b"x")
-    rounds.quiet(3)
-    if rounds.trace:
+    driver.run_idle(3)
+    if driver.trace:
         return "it was called for another file"
     right.send(b"x")
-    return None if rounds.until_count("event") else "it was not called for its file"
+    return None if driver.until_count("event") else "it was not called for its file"
 
 
 def _told(levent: Levent, file: File) -> int:
@@ -106,29 +106,29 @@ def _told(levent: Levent, file: File) -> int:
 @rule("levent.setfdaccessor")
 @pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
 def test_an_object_of_a_type_with_an_accessor_is_a_file(
-    levent: Levent, rounds: LeventDriver, channels: Channels, kind: type[Any]
+    levent: Levent, driver: LeventDriver, channels: Channels, kind: type[Any]
 ) -> None:
     """Two objects of the type, each for its own file, one made before the accessor was set."""
     pairs = [channels.pair(), channels.pair()]
     one = kind(pairs[0][0].fileno())
     levent.setfdaccessor(kind, _number)
     two = kind(pairs[1][0].fileno())
-    wrong = _is_watched(rounds, one, pairs[0][1], pairs[1][1])
+    wrong = _is_watched(driver, one, pairs[0][1], pairs[1][1])
     assert wrong is None, f"an event was made for the first of two objects; {wrong}"
     drain(pairs[0][0])
     drain(pairs[1][0])
-    wrong = _is_watched(rounds, two, pairs[1][1], pairs[0][1])
+    wrong = _is_watched(driver, two, pairs[1][1], pairs[0][1])
     assert wrong is None, f"an event was made for the second of two objects; {wrong}"
 
 
 @rule("levent.setfdaccessor")
 def test_a_buffered_event_takes_an_object_of_a_type_with_an_accessor(
-    levent: Levent, rounds: LeventDriver, channels: Channels
+    levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
     """Whether it serves the file is for levent.newevbuf.creates."""
     levent.setfdaccessor(Plain, _number)
     try:
-        rounds.evbuf(Plain(channels.pair()[0].fileno()))
+        driver.evbuf(Plain(channels.pair()[0].fileno()))
     except Exception as error:
         raise AssertionError(
             f"newevbuf refused an object whose type has an accessor, with {type(error).__name__}"
@@ -138,36 +138,36 @@ def test_a_buffered_event_takes_an_object_of_a_type_with_an_accessor(
 @rule("levent.setfdaccessor")
 @pytest.mark.parametrize("second", ["before", "after"])
 def test_each_type_has_its_own_accessor(
-    levent: Levent, rounds: LeventDriver, channels: Channels, second: str
+    levent: Levent, driver: LeventDriver, channels: Channels, second: str
 ) -> None:
     """Two unrelated types; the second is told of before the first is used, or after."""
     left, right = channels.pair(), channels.pair()
     levent.setfdaccessor(Plain, lambda _: left[0].fileno())
     if second == "before":
         levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
-    wrong = _is_watched(rounds, Plain(-1), left[1], right[1])
+    wrong = _is_watched(driver, Plain(-1), left[1], right[1])
     assert wrong is None, f"two types have accessors, an event was made for the first; {wrong}"
     drain(left[0])
     drain(right[0])
     levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
-    wrong = _is_watched(rounds, Slotted(-1), right[1], left[1])
+    wrong = _is_watched(driver, Slotted(-1), right[1], left[1])
     assert wrong is None, f"two types have accessors, an event was made for the second; {wrong}"
 
 
 @rule("levent.setfdaccessor")
 def test_types_of_one_name_each_have_their_own_accessor(
-    levent: Levent, rounds: LeventDriver, channels: Channels
+    levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
     """Two modules may both have a `File`; each has a type of that name."""
     left, right = channels.pair(), channels.pair()
     one, other = (type("File", (), {}) for _ in range(2))
     levent.setfdaccessor(one, lambda _: left[0].fileno())
     levent.setfdaccessor(other, lambda _: right[0].fileno())
-    wrong = _is_watched(rounds, one(), left[1], right[1])
+    wrong = _is_watched(driver, one(), left[1], right[1])
     assert wrong is None, f"two types have the same name, an event was made for the first; {wrong}"
     drain(left[0])
     drain(right[0])
-    wrong = _is_watched(rounds, other(), right[1], left[1])
+    wrong = _is_watched(driver, other(), right[1], left[1])
     assert wrong is None, f"two types have the same name, an event was made for the second; {wrong}"
 
 
@@ -175,7 +175,7 @@ def test_types_of_one_name_each_have_their_own_accessor(
 @pytest.mark.parametrize("order", ["base class first", "derived class first"])
 @pytest.mark.parametrize("of", ["base class", "derived class"])
 def test_a_class_and_its_base_class_each_have_their_own_accessor(
-    levent: Levent, rounds: LeventDriver, channels: Channels, order: str, of: str
+    levent: Levent, driver: LeventDriver, channels: Channels, order: str, of: str
 ) -> None:
     """Both are told of, so that the object's own type says which one it is."""
     base, derived = channels.pair(), channels.pair()
@@ -186,28 +186,28 @@ def test_a_class_and_its_base_class_each_have_their_own_accessor(
     for kind, accessor in told if order == "base class first" else reversed(told):
         levent.setfdaccessor(kind, accessor)
     if of == "base class":
-        wrong = _is_watched(rounds, Plain(-1), base[1], derived[1])
+        wrong = _is_watched(driver, Plain(-1), base[1], derived[1])
     else:
-        wrong = _is_watched(rounds, Derived(-1), derived[1], base[1])
+        wrong = _is_watched(driver, Derived(-1), derived[1], base[1])
     assert wrong is None, f"{order}; an event was made for an object of the {of}; {wrong}"
 
 
 @rule("levent.setfdaccessor")
 @pytest.mark.parametrize("used", [False, True], ids=["unused", "used"])
 def test_a_second_accessor_replaces_the_first(
-    levent: Levent, rounds: LeventDriver, channels: Channels, used: bool
+    levent: Levent, driver: LeventDriver, channels: Channels, used: bool
 ) -> None:
     """In one case the first has been used already, for the same object."""
     old, new = channels.pair(), channels.pair()
     file = Plain(-1)
     levent.setfdaccessor(Plain, lambda _: old[0].fileno())
     if used:
-        wrong = _is_watched(rounds, file, old[1], new[1])
+        wrong = _is_watched(driver, file, old[1], new[1])
         assert wrong is None, f"an event was made with the only accessor there is; {wrong}"
         drain(old[0])
         drain(new[0])
     levent.setfdaccessor(Plain, lambda _: new[0].fileno())
-    wrong = _is_watched(rounds, file, new[1], old[1])
+    wrong = _is_watched(driver, file, new[1], old[1])
     assert wrong is None, f"an event was made after its accessor was replaced; {wrong}"
 
 
@@ -219,32 +219,32 @@ def test_an_accessor_holds_for_bases_made_before_and_after(
     near, far = channels.pair()
     before = LeventDriver(levent)
     levent.setfdaccessor(Plain, _number)
-    for age, rounds in (("before", before), ("after", LeventDriver(levent))):
-        wrong = _is_watched(rounds, Plain(near.fileno()), far)
-        rounds.end()
+    for age, driver in (("before", before), ("after", LeventDriver(levent))):
+        wrong = _is_watched(driver, Plain(near.fileno()), far)
+        driver.stop_all()
         drain(near)
         assert wrong is None, f"an event in a base that was made {age} the accessor; {wrong}"
 
 
-def _by_newevent(_levent: Levent, rounds: LeventDriver, file: File) -> None:
-    rounds.event("event", file, "r").start()
+def _by_newevent(_levent: Levent, driver: LeventDriver, file: File) -> None:
+    driver.event("event", file, "r").start()
 
 
-def _by_newevbuf(_levent: Levent, rounds: LeventDriver, file: File) -> None:
-    rounds.evbuf(file).start()
+def _by_newevbuf(_levent: Levent, driver: LeventDriver, file: File) -> None:
+    driver.evbuf(file).start()
 
 
-def _by_fdfromvalue(levent: Levent, _rounds: LeventDriver, file: File) -> None:
+def _by_fdfromvalue(levent: Levent, _driver: LeventDriver, file: File) -> None:
     levent.fdfromvalue(file)
 
 
 # {function: how it is given a file}
-_WAYS: dict[str, Callable[[Levent, LeventDriver, File], None]] = {
+_DIRECTIONS: dict[str, Callable[[Levent, LeventDriver, File], None]] = {
     "fdfromvalue": _by_fdfromvalue,
     "newevent": _by_newevent,
     "newevbuf": _by_newevbuf,
 }
-every_way = pytest.mark.parametrize("way", _WAYS)
+every_way = pytest.mark.parametrize("way", _DIRECTIONS)
 
 
 class Owner:
@@ -262,7 +262,7 @@ class Owner:
 @every_way
 @pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
 def test_an_accessor_is_called_with_the_object_alone(
-    levent: Levent, rounds: LeventDriver, channels: Channels, way: str, kind: type[Any]
+    levent: Levent, driver: LeventDriver, channels: Channels, way: str, kind: type[Any]
 ) -> None:
     """It has one parameter; there is an equal object, of the same type and file."""
     owner = Owner()
@@ -270,30 +270,30 @@ def test_an_accessor_is_called_with_the_object_alone(
     levent.setfdaccessor(kind, owner.accessor)
     for file in (kind(fd), kind(fd)):
         owner.seen.clear()
-        _WAYS[way](levent, rounds, file)
+        _DIRECTIONS[way](levent, driver, file)
         assert owner.seen, f"{way} did not ask the accessor"
         assert all(each is file for each in owner.seen), (
             f"{way} called the accessor with something else than the object it was given"
         )
-        rounds.end()
+        driver.stop_all()
 
 
 @rule("levent.setfdaccessor-contract")
 @pytest.mark.parametrize("way", ["fdfromvalue", "newevent"])
 def test_an_accessor_is_asked_anew_for_the_same_object(
-    levent: Levent, rounds: LeventDriver, channels: Channels, way: str
+    levent: Levent, driver: LeventDriver, channels: Channels, way: str
 ) -> None:
     """The object is for another file meanwhile, as one that was opened again."""
     old, new = channels.pair(), channels.pair()
     levent.setfdaccessor(Plain, _number)
     file = Plain(old[0].fileno())
-    _WAYS[way](levent, rounds, file)
-    rounds.end()
+    _DIRECTIONS[way](levent, driver, file)
+    driver.stop_all()
     file.number = new[0].fileno()
     if way == "fdfromvalue":
         assert _told(levent, file) == file.number, "fdfromvalue gave the old descriptor"
     else:
-        wrong = _is_watched(rounds, file, new[1], old[1])
+        wrong = _is_watched(driver, file, new[1], old[1])
         assert wrong is None, f"an event was made for the object's new descriptor; {wrong}"
 
 
@@ -317,24 +317,24 @@ _FAILING: dict[str, Callable[[Any], Any]] = {
 @every_way
 @pytest.mark.parametrize("fault", _FAILING)
 def test_an_accessor_that_fails_registers_nothing(
-    levent: Levent, rounds: LeventDriver, channels: Channels, way: str, fault: str
+    levent: Levent, driver: LeventDriver, channels: Channels, way: str, fault: str
 ) -> None:
     """Another event is active before it and served after it, and nothing keeps the loop then."""
     near, far = channels.pair()
-    other = rounds.event("other", near.fileno(), "r", lambda _: other.stop())
+    other = driver.event("other", near.fileno(), "r", lambda _: other.stop())
     other.start()
     levent.setfdaccessor(Plain, _FAILING[fault])
     refused = False
     try:
-        _WAYS[way](levent, rounds, Plain(0))
+        _DIRECTIONS[way](levent, driver, Plain(0))
     except Exception:
         refused = True
     assert refused, f"an accessor {fault}, and no exception came out of {way} or start"
     far.send(b"x")
     with must_return("loop() after a file was refused"):
-        rounds.once(None)
-    assert rounds.trace == ["other"], (
-        f"after a file was refused loop() called {', '.join(rounds.trace) or 'nothing'}; "
+        driver.run_once(None)
+    assert driver.trace == ["other"], (
+        f"after a file was refused loop() called {', '.join(driver.trace) or 'nothing'}; "
         "one other event was active and ready"
     )
 
@@ -343,7 +343,7 @@ def test_an_accessor_that_fails_registers_nothing(
 @every_way
 @pytest.mark.parametrize("fault", _FAILING)
 def test_an_accessor_that_failed_is_asked_again(
-    levent: Levent, rounds: LeventDriver, channels: Channels, way: str, fault: str
+    levent: Levent, driver: LeventDriver, channels: Channels, way: str, fault: str
 ) -> None:
     """It fails for one object; that says nothing of others of its type, nor of this one later."""
     near, far = channels.pair()
@@ -353,11 +353,11 @@ def test_an_accessor_that_failed_is_asked_again(
     )
     for _ in range(2):
         with suppress(Exception):
-            _WAYS[way](levent, rounds, bad)
-    rounds.end()
+            _DIRECTIONS[way](levent, driver, bad)
+    driver.stop_all()
     for file in (good, bad):
         file.number = near.fileno()
-        wrong = _is_watched(rounds, file, far)
+        wrong = _is_watched(driver, file, far)
         assert wrong is None, (
             f"an accessor that {fault} for one object was asked again, which was to work; {wrong}"
         )
@@ -392,7 +392,7 @@ def _tell_of(levent: Levent, kind: type[Any]) -> None:
 @every_mode
 @pytest.mark.parametrize("opened", ["before", "after"])
 def test_file_objects_are_files_with_fdfromfile_as_their_accessor(
-    levent: Levent, rounds: LeventDriver, channels: Channels, mode: str, opened: str
+    levent: Levent, driver: LeventDriver, channels: Channels, mode: str, opened: str
 ) -> None:
     """Two of the type, one of them opened for nothing but its type."""
     example = _opened(channels, channels.pair()[0].fileno(), mode)
@@ -400,7 +400,7 @@ def test_file_objects_are_files_with_fdfromfile_as_their_accessor(
     file = _opened(channels, near.fileno(), mode) if opened == "before" else None
     _tell_of(levent, type(example))
     file = file or _opened(channels, near.fileno(), mode)
-    wrong = _is_watched(rounds, file, far)
+    wrong = _is_watched(driver, file, far)
     assert wrong is None, f"an event was made for a file object ({mode}); {wrong}"
 
 

@@ -15,13 +15,13 @@ from looptck.testing.situations import Situation, everywhere
 one_file_or_two = pytest.mark.parametrize("files", ["one file", "two files"])
 
 
-def _two(rounds: LeventDriver, channels: Channels, evtype: str, files: str) -> list[Event]:
+def _two(driver: LeventDriver, channels: Channels, evtype: str, files: str) -> list[Event]:
     """Two events that share the callback, ready for *evtype* and not started."""
     switch = ReadinessToggle(channels, evtype, on=True)
     other = switch if files == "one file" else ReadinessToggle(channels, evtype, on=True)
-    callback = rounds.callback("called")
+    callback = driver.callback("called")
     return [
-        rounds.keep(rounds.base.newevent(each.number, callback, evtype)) for each in (switch, other)
+        driver.keep(driver.base.newevent(each.number, callback, evtype)) for each in (switch, other)
     ]
 
 
@@ -30,16 +30,16 @@ def _two(rounds: LeventDriver, channels: Channels, evtype: str, files: str) -> l
 @one_file_or_two
 @pytest.mark.parametrize("started", [0, 1])
 def test_starting_one_event_does_not_start_the_other(
-    rounds: LeventDriver, channels: Channels, evtype: str, files: str, started: int
+    driver: LeventDriver, channels: Channels, evtype: str, files: str, started: int
 ) -> None:
     """They share the callback, so the one that was stopped is silent only if the other is too."""
-    events = _two(rounds, channels, evtype, files)
+    events = _two(driver, channels, evtype, files)
     events[started].start()
-    assert rounds.until_count("called"), "one of two events was started and not called"
+    assert driver.until_count("called"), "one of two events was started and not called"
     events[started].stop()
-    before = rounds.count("called")
-    rounds.quiet()
-    assert rounds.count("called") == before, (
+    before = driver.count("called")
+    driver.run_idle()
+    assert driver.count("called") == before, (
         f"of two events on {files} one was started and stopped: the other is active"
     )
 
@@ -51,7 +51,7 @@ def test_starting_one_event_does_not_start_the_other(
 @pytest.mark.parametrize("ended", [0, 1])
 @pytest.mark.parametrize("since", ["before loop", "while the loop runs"])
 def test_ending_one_event_does_not_end_the_other(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     evtype: str,
     files: str,
@@ -60,16 +60,16 @@ def test_ending_one_event_does_not_end_the_other(
     since: str,
 ) -> None:
     """They share the callback, and nobody is left to call it but the other one."""
-    events = _two(rounds, channels, evtype, files)
+    events = _two(driver, channels, evtype, files)
     for event in events:
         event.start()
     if since == "while the loop runs":
-        rounds.until_count("called")
+        driver.until_count("called")
     getattr(events[ended], ended_by)()
     if since == "while the loop runs":
         events[1 - ended].start()  # it may have been active for one call
-    before = rounds.count("called")
-    assert rounds.until_count("called", before + 1), (
+    before = driver.count("called")
+    assert driver.until_count("called", before + 1), (
         f"of two active events on {files} one was ended by {ended_by}(): the other is silent"
     )
 
@@ -78,45 +78,45 @@ def test_ending_one_event_does_not_end_the_other(
 @pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("r", "w"), ("w", "r")])
 @pytest.mark.parametrize("when", ["before loop", "while the loop runs"])
 def test_each_event_of_a_file_is_called(
-    rounds: LeventDriver, channels: Channels, evtypes: tuple[str, str], when: str
+    driver: LeventDriver, channels: Channels, evtypes: tuple[str, str], when: str
 ) -> None:
     """Each stops itself, so that none can be called in the other's place."""
     switch = ReadinessToggle(channels, "".join(sorted(set(evtypes))))
     events = [
-        _stopping(rounds, str(at), switch.number, evtype) for at, evtype in enumerate(evtypes)
+        _stopping(driver, str(at), switch.number, evtype) for at, evtype in enumerate(evtypes)
     ]
     for event in events:
         event.start()
     if when == "while the loop runs":
-        rounds.quiet(3)
+        driver.run_idle(3)
     switch.on()
-    rounds.until(lambda: len(set(rounds.trace)) == 2)
-    assert sorted(rounds.trace) == ["0", "1"], (
+    driver.until(lambda: len(set(driver.trace)) == 2)
+    assert sorted(driver.trace) == ["0", "1"], (
         f"of two events on one file, which is ready for both, these were called: "
-        f"{', '.join(rounds.trace) or 'none'}"
+        f"{', '.join(driver.trace) or 'none'}"
     )
 
 
 @rule("levent.newevent.creates")
 @pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("rw", "rw"), ("rw", "r")])
 def test_each_event_of_a_file_is_called_though_the_file_stays_ready(
-    rounds: LeventDriver, channels: Channels, evtypes: tuple[str, str]
+    driver: LeventDriver, channels: Channels, evtypes: tuple[str, str]
 ) -> None:
     """All three go on after each call and take nothing, so that none can live on the rest."""
     switch = ReadinessToggle(channels, "".join(sorted(set("".join(evtypes)))), on=True)
     names = [f"event {at}" for at in range(3)]
     events: dict[str, Event] = {}
     for name, evtype in zip(names, (*evtypes, evtypes[0]), strict=True):
-        events[name] = rounds.event(
+        events[name] = driver.event(
             name, switch.number, evtype, lambda *_, n=name: events[n].start()
         )
     for event in events.values():
         event.start()
-    rounds.quiet()
-    rare = min(names, key=rounds.count)
-    assert rounds.count(rare) > 2, (
+    driver.run_idle()
+    rare = min(names, key=driver.count)
+    assert driver.count(rare) > 2, (
         f"three events of one file go on after each call, and the file stays ready; of "
-        f"{len(rounds.trace)} calls {rounds.count(rare)} were for {rare}"
+        f"{len(driver.trace)} calls {driver.count(rare)} were for {rare}"
     )
 
 
@@ -125,25 +125,25 @@ def test_each_event_of_a_file_is_called_though_the_file_stays_ready(
 @one_file_or_two
 @pytest.mark.parametrize("verb", ["delete", "stop"])
 def test_an_event_made_after_others_were_deleted_is_none_of_them(
-    rounds: LeventDriver, channels: Channels, evtype: str, files: str, verb: str
+    driver: LeventDriver, channels: Channels, evtype: str, files: str, verb: str
 ) -> None:
     """A loop that uses deleted objects again lets go of the new event with the old one."""
-    deleted = _two(rounds, channels, evtype, files)
+    deleted = _two(driver, channels, evtype, files)
     for event in deleted:
         event.start()
         event.delete()
     switch = ReadinessToggle(channels, evtype)
     names = ["new 0", "new 1", "new 2"]
     for name in names:
-        _stopping(rounds, name, switch.number, evtype).start()
-    rounds.quiet(3)
+        _stopping(driver, name, switch.number, evtype).start()
+    driver.run_idle(3)
     for event in deleted:
         error_of(getattr(event, verb))
     switch.on()
-    rounds.until(lambda: set(names) <= set(rounds.trace))
-    assert sorted(rounds.trace) == names, (
+    driver.until(lambda: set(names) <= set(driver.trace))
+    assert sorted(driver.trace) == names, (
         f"three events were made and started after others were deleted; when {verb}() was called "
-        f"of those again, {', '.join(rounds.trace) or 'none'} of the three was called"
+        f"of those again, {', '.join(driver.trace) or 'none'} of the three was called"
     )
 
 
@@ -152,43 +152,43 @@ def test_an_event_made_after_others_were_deleted_is_none_of_them(
 @pytest.mark.parametrize("evtype", ["r", "w", "rw"])
 @pytest.mark.parametrize("ready", ["before it was made", "after it was made"])
 def test_an_event_that_was_not_started_is_silent(
-    rounds: LeventDriver, channels: Channels, situation: Situation, evtype: str, ready: str
+    driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, ready: str
 ) -> None:
     """Its file is ready in every pass, in both directions if it asks for both."""
     switch = ReadinessToggle(channels, evtype, on=ready == "before it was made")
 
     def make() -> None:
-        _stopping(rounds, "new", switch.number, evtype)
+        _stopping(driver, "new", switch.number, evtype)
         if ready == "after it was made":
             switch.on()
 
-    act_in(situation, rounds, channels, make)
-    rounds.quiet()
-    assert not rounds.trace, "an event was called although nobody had started it"
+    act_in(situation, driver, channels, make)
+    driver.run_idle()
+    assert not driver.trace, "an event was called although nobody had started it"
 
 
 @rule("levent.newevent.inactive")
 @either_evtype
 @pytest.mark.parametrize("made", ["first", "last", "in the other's callback"])
 def test_an_event_that_was_not_started_is_silent_though_another_of_its_file_is_called(
-    rounds: LeventDriver, channels: Channels, evtype: str, made: str
+    driver: LeventDriver, channels: Channels, evtype: str, made: str
 ) -> None:
     """The kernel tells of the file for the other one's sake."""
     switch = ReadinessToggle(channels, evtype, on=True)
 
     def on_active(*_: object) -> None:
-        if made == "in the other's callback" and rounds.count("active") == 1:
-            _stopping(rounds, "new", switch.number, evtype)
+        if made == "in the other's callback" and driver.count("active") == 1:
+            _stopping(driver, "new", switch.number, evtype)
         active.start()
 
     if made == "first":
-        _stopping(rounds, "new", switch.number, evtype)
-    active = rounds.event("active", switch.number, evtype, on_active)
+        _stopping(driver, "new", switch.number, evtype)
+    active = driver.event("active", switch.number, evtype, on_active)
     if made == "last":
-        _stopping(rounds, "new", switch.number, evtype)
+        _stopping(driver, "new", switch.number, evtype)
     active.start()
-    assert rounds.until_count("active", 5), "an active event was not called again and again"
-    assert not rounds.count("new"), (
+    assert driver.until_count("active", 5), "an active event was not called again and again"
+    assert not driver.count("new"), (
         "an event that nobody had started was called when another of its file was"
     )
 
@@ -199,7 +199,7 @@ def test_an_event_that_was_not_started_is_silent_though_another_of_its_file_is_c
 @pytest.mark.parametrize("ready", [True, False])
 @pytest.mark.parametrize("howmany", [None, "missing"])
 def test_loop_does_not_wait_for_an_event_that_was_not_started(
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     situation: Situation,
     evtype: str,
@@ -210,22 +210,22 @@ def test_loop_does_not_wait_for_an_event_that_was_not_started(
     switch = ReadinessToggle(channels, evtype, on=ready)
     act_in(
         situation,
-        rounds,
+        driver,
         channels,
-        lambda: _stopping(rounds, "new", switch.number, evtype),
+        lambda: _stopping(driver, "new", switch.number, evtype),
     )
-    rounds.trace("loop() begins")
+    driver.trace("loop() begins")
     if howmany is None:
-        rounds.once(None)
+        driver.run_once(None)
     else:
-        rounds.base.loop()
-    rounds.trace("loop() returned")
-    assert rounds.trace == ["loop() begins", "loop() returned"], (
+        driver.base.loop()
+    driver.trace("loop() returned")
+    assert driver.trace == ["loop() begins", "loop() returned"], (
         "loop() called an event that nobody had started"
     )
 
 
-def _stopping(rounds: LeventDriver, name: str, number: int, evtype: str) -> Event:
+def _stopping(driver: LeventDriver, name: str, number: int, evtype: str) -> Event:
     """A new event that stops itself when it is called, so that no loop goes on for ever by it."""
-    event = rounds.event(name, number, evtype, lambda *_: event.stop())
+    event = driver.event(name, number, evtype, lambda *_: event.stop())
     return event

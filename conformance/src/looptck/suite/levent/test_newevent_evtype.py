@@ -21,15 +21,15 @@ at_any_time = pytest.mark.parametrize(
 
 
 def _started(
-    event: Event, rounds: LeventDriver, when: str, make_ready: Callable[[], object]
+    event: Event, driver: LeventDriver, when: str, make_ready: Callable[[], object]
 ) -> None:
     """Start *event*, and make its file ready at that time."""
     if when == "before start":
         make_ready()
     event.start()
     if when == "while the loop runs":
-        rounds.quiet(3)
-        assert not rounds.trace, "an event was called although its file was not ready"
+        driver.run_idle(3)
+        assert not driver.trace, "an event was called although its file was not ready"
     if when != "before start":
         make_ready()
 
@@ -48,7 +48,7 @@ def _reading_end(channels: Channels, kind: str) -> tuple[End, End]:
 @pytest.mark.parametrize("what", ["one byte", "much", "the end", "data and the end"])
 @at_any_time
 def test_a_reader_is_called_for_data_and_for_the_end(
-    rounds: LeventDriver, channels: Channels, kind: str, what: str, when: str
+    driver: LeventDriver, channels: Channels, kind: str, what: str, when: str
 ) -> None:
     """The file is never writable, so that only readability can bring the call."""
     near, far = _reading_end(channels, kind)
@@ -59,9 +59,9 @@ def test_a_reader_is_called_for_data_and_for_the_end(
         if "end" in what:
             far.close()
 
-    event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
-    _started(event, rounds, when, make_ready)
-    assert rounds.until_count("reader"), (
+    event = driver.event("reader", near.fileno(), "r", lambda *_: event.stop())
+    _started(event, driver, when, make_ready)
+    assert driver.until_count("reader"), (
         f'an event for "r" was not called although {what} could be read, since {when}'
     )
 
@@ -69,60 +69,60 @@ def test_a_reader_is_called_for_data_and_for_the_end(
 @rule("levent.newevent.evtype-r")
 @at_any_time
 def test_a_reader_is_called_when_its_peer_has_finished_sending(
-    rounds: LeventDriver, channels: Channels, when: str
+    driver: LeventDriver, channels: Channels, when: str
 ) -> None:
     """The connection is only half closed, which is no hang-up."""
     near, far = _reading_end(channels, "socket")
     assert isinstance(far, socket.socket)
-    event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
-    _started(event, rounds, when, lambda: far.shutdown(socket.SHUT_WR))
-    assert rounds.until_count("reader"), 'an event for "r" was not called at the end of its file'
+    event = driver.event("reader", near.fileno(), "r", lambda *_: event.stop())
+    _started(event, driver, when, lambda: far.shutdown(socket.SHUT_WR))
+    assert driver.until_count("reader"), 'an event for "r" was not called at the end of its file'
 
 
 @rule("levent.newevent.evtype-r")
 @pytest.mark.parametrize("kind", ["writable", "not writable"])
 def test_a_reader_is_silent_without_data(
-    rounds: LeventDriver, channels: Channels, kind: str
+    driver: LeventDriver, channels: Channels, kind: str
 ) -> None:
     """A loop that takes writability for readability calls it in the first pass."""
     near, _ = channels.pair()
     if kind == "not writable":
         fill(near)
-    event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
+    event = driver.event("reader", near.fileno(), "r", lambda *_: event.stop())
     event.start()
-    rounds.quiet()
-    assert not rounds.trace, f'an event for "r" was called although its file was only {kind}'
+    driver.run_idle()
+    assert not driver.trace, f'an event for "r" was called although its file was only {kind}'
 
 
 @rule("levent.newevent.evtype-r")
 @pytest.mark.parametrize("arrivals", [1, 2, 5000])
 def test_a_reader_that_has_read_everything_is_silent(
-    rounds: LeventDriver, channels: Channels, arrivals: int
+    driver: LeventDriver, channels: Channels, arrivals: int
 ) -> None:
     """The socket is writable all the time.  The event may be active for one call only."""
     near, far = channels.pair()
-    event = rounds.event("reader", near.fileno(), "r", lambda *_: drain(near))
+    event = driver.event("reader", near.fileno(), "r", lambda *_: drain(near))
     event.start()
     far.send(b"x" * arrivals)
-    assert rounds.until_count("reader"), 'an event for "r" was not called for data'
-    rounds.quiet()
-    assert rounds.trace == ["reader"], (
+    assert driver.until_count("reader"), 'an event for "r" was not called for data'
+    driver.run_idle()
+    assert driver.trace == ["reader"], (
         'an event for "r" was called although its callback had read everything'
     )
 
 
 @rule("levent.newevent.evtype-r")
 def test_a_reader_is_silent_while_a_writer_of_its_file_is_called(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """The kernel tells of the file as a whole; each event wants its own part of that."""
     near, _ = channels.pair()
-    reader = rounds.event("reader", near.fileno(), "r", lambda *_: reader.stop())
-    writer = rounds.event("writer", near.fileno(), "w")
+    reader = driver.event("reader", near.fileno(), "r", lambda *_: reader.stop())
+    writer = driver.event("writer", near.fileno(), "w")
     reader.start()
     writer.start()
-    rounds.quiet(5)
-    assert not rounds.count("reader"), (
+    driver.run_idle(5)
+    assert not driver.count("reader"), (
         'an event for "r" was called because another event\'s file, the same, was writable'
     )
 
@@ -130,7 +130,7 @@ def test_a_reader_is_silent_while_a_writer_of_its_file_is_called(
 @rule("levent.newevent.evtype-w")
 @pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
 def test_a_writer_is_called_when_there_is_room(
-    rounds: LeventDriver, channels: Channels, kind: str
+    driver: LeventDriver, channels: Channels, kind: str
 ) -> None:
     """The file is never readable, so that only writability can bring the call."""
     near: End
@@ -138,23 +138,23 @@ def test_a_writer_is_called_when_there_is_room(
         _, near = channels.pipe()
     else:
         near, _ = channels.pair() if kind == "socket" else channels.tcp_pair()
-    event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
+    event = driver.event("writer", near.fileno(), "w", lambda *_: event.stop())
     event.start()
-    assert rounds.until_count("writer"), 'an event for "w" was not called for a writable file'
+    assert driver.until_count("writer"), 'an event for "w" was not called for a writable file'
 
 
 @rule("levent.newevent.evtype-w")
 @pytest.mark.parametrize("kind", ["socket", "pipe"])
 @at_any_time
 def test_a_writer_is_called_when_its_peer_has_read(
-    rounds: LeventDriver, channels: Channels, kind: str, when: str
+    driver: LeventDriver, channels: Channels, kind: str, when: str
 ) -> None:
     """Before it the file takes not one byte more."""
     near, far = channels.pair() if kind == "socket" else reversed(channels.pipe())
     fill(near)
-    event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
-    _started(event, rounds, when, lambda: drain(far))
-    assert rounds.until_count("writer"), (
+    event = driver.event("writer", near.fileno(), "w", lambda *_: event.stop())
+    _started(event, driver, when, lambda: drain(far))
+    assert driver.until_count("writer"), (
         'an event for "w" was not called although its peer had read everything'
     )
 
@@ -162,49 +162,49 @@ def test_a_writer_is_called_when_its_peer_has_read(
 @rule("levent.newevent.evtype-w")
 @pytest.mark.parametrize("kind", ["readable", "not readable"])
 def test_a_writer_is_silent_while_there_is_no_room(
-    rounds: LeventDriver, channels: Channels, kind: str
+    driver: LeventDriver, channels: Channels, kind: str
 ) -> None:
     """A loop that takes every event for a reader calls it for the byte that waits."""
     near, far = channels.pair()
     fill(near)
     if kind == "readable":
         far.send(b"x")
-    event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
+    event = driver.event("writer", near.fileno(), "w", lambda *_: event.stop())
     event.start()
-    rounds.quiet()
-    assert not rounds.trace, f'an event for "w" was called for a full file that was {kind}'
+    driver.run_idle()
+    assert not driver.trace, f'an event for "w" was called for a full file that was {kind}'
 
 
 @rule("levent.newevent.evtype-w")
 def test_a_writer_that_has_filled_its_file_is_silent(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """A byte waits to be read all the time.  The event may be active for one call only."""
     near, far = channels.pair()
     far.send(b"x")
-    event = rounds.event("writer", near.fileno(), "w", lambda *_: fill(near))
+    event = driver.event("writer", near.fileno(), "w", lambda *_: fill(near))
     event.start()
-    assert rounds.until_count("writer"), 'an event for "w" was not called for a writable file'
-    rounds.quiet()
-    assert rounds.trace == ["writer"], (
+    assert driver.until_count("writer"), 'an event for "w" was not called for a writable file'
+    driver.run_idle()
+    assert driver.trace == ["writer"], (
         'an event for "w" was called although its callback had filled the file'
     )
 
 
 @rule("levent.newevent.evtype-w")
 def test_a_writer_is_silent_while_a_reader_of_its_file_is_called(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """The kernel tells of the file as a whole; each event wants its own part of that."""
     near, far = channels.pair()
     far.send(b"x")
     fill(near)
-    writer = rounds.event("writer", near.fileno(), "w", lambda *_: writer.stop())
-    reader = rounds.event("reader", near.fileno(), "r")
+    writer = driver.event("writer", near.fileno(), "w", lambda *_: writer.stop())
+    reader = driver.event("reader", near.fileno(), "r")
     writer.start()
     reader.start()
-    rounds.quiet(5)
-    assert not rounds.count("writer"), (
+    driver.run_idle(5)
+    assert not driver.count("writer"), (
         'an event for "w" was called because another event\'s file, the same, was readable'
     )
 
@@ -214,13 +214,13 @@ both_spellings = pytest.mark.parametrize("evtype", ["rw", "wr"])
 
 
 def _taken(
-    rounds: LeventDriver, number: int, evtype: str, act: Callable[[Event], object]
+    driver: LeventDriver, number: int, evtype: str, act: Callable[[Event], object]
 ) -> list[Event]:
     """The event of that evtype; none if it is a spelling that the loop refuses."""
     made: list[Event] = []
 
     def make() -> None:
-        made.append(rounds.event("either", number, evtype, lambda *_: act(made[0])))
+        made.append(driver.event("either", number, evtype, lambda *_: act(made[0])))
 
     if evtype == "rw":
         make()
@@ -234,7 +234,7 @@ def _taken(
 @both_spellings
 @at_any_time
 def test_an_event_for_both_is_called_for_either(
-    rounds: LeventDriver, channels: Channels, ready: str, evtype: str, when: str
+    driver: LeventDriver, channels: Channels, ready: str, evtype: str, when: str
 ) -> None:
     """What it is not to be called for is not there: no room, or no data."""
     near, far = channels.pair()
@@ -248,9 +248,9 @@ def test_an_event_for_both_is_called_for_either(
         if ready == "at its end":
             far.shutdown(socket.SHUT_WR)
 
-    for event in _taken(rounds, near.fileno(), evtype, lambda event: event.stop()):
-        _started(event, rounds, when, make_ready)
-        assert rounds.until_count("either"), (
+    for event in _taken(driver, near.fileno(), evtype, lambda event: event.stop()):
+        _started(event, driver, when, make_ready)
+        assert driver.until_count("either"), (
             f'an event for "{evtype}" was not called although its file was {ready}, since {when}'
         )
 
@@ -258,21 +258,21 @@ def test_an_event_for_both_is_called_for_either(
 @rule("levent.newevent.evtype-rw")
 @both_spellings
 def test_an_event_for_both_is_silent_without_data_and_without_room(
-    rounds: LeventDriver, channels: Channels, evtype: str
+    driver: LeventDriver, channels: Channels, evtype: str
 ) -> None:
     """Nothing is ready in any pass."""
     switch = ReadinessToggle(channels, "rw")
-    for event in _taken(rounds, switch.number, evtype, lambda event: event.stop()):
+    for event in _taken(driver, switch.number, evtype, lambda event: event.stop()):
         event.start()
-        rounds.quiet()
-        assert not rounds.trace, f'"{evtype}" was called though its file was not ready at all'
+        driver.run_idle()
+        assert not driver.trace, f'"{evtype}" was called though its file was not ready at all'
 
 
 @rule("levent.newevent.evtype-rw")
 @pytest.mark.parametrize("turns", ["rwrw", "wrrw", "rrww", "wwrr"])
 @both_spellings
 def test_an_event_for_both_waits_for_both_each_time(
-    rounds: LeventDriver, channels: Channels, evtype: str, turns: str
+    driver: LeventDriver, channels: Channels, evtype: str, turns: str
 ) -> None:
     """Between two calls its callback has taken what there was, in both directions."""
     switch = ReadinessToggle(channels, "rw")
@@ -281,16 +281,16 @@ def test_an_event_for_both_waits_for_both_each_time(
         switch.off()
         event.start()
 
-    for event in _taken(rounds, switch.number, evtype, take):
+    for event in _taken(driver, switch.number, evtype, take):
         event.start()
         for turn in turns:
-            before = rounds.count("either")
+            before = driver.count("either")
             if turn == "r":
                 switch.far.send(b"x")
             else:
                 drain(switch.far)
-            assert rounds.until_count("either", before + 1), (
+            assert driver.until_count("either", before + 1), (
                 f'an event for "{evtype}" was called {before} times, and not again when its file '
                 f"was {'readable' if turn == 'r' else 'writable'}"
             )
-            rounds.quiet(5)
+            driver.run_idle(5)

@@ -23,9 +23,9 @@ class Again:
     """
 
     def __init__(
-        self, rounds: LeventDriver, end: End, evtype: str, act: Callable[[], object], going_on: str
+        self, driver: LeventDriver, end: End, evtype: str, act: Callable[[], object], going_on: str
     ) -> None:
-        self.rounds = rounds
+        self.driver = driver
         self._made = (end, evtype, act, going_on)
 
     def start(self) -> None:
@@ -40,7 +40,7 @@ class Again:
                 event.stop()
                 self.start()
 
-        event = self.rounds.event("event", end.fileno(), evtype, on_ready)
+        event = self.driver.event("event", end.fileno(), evtype, on_ready)
         event.start()
 
     def is_called(self, calls: int, provoke: Callable[[], object]) -> bool:
@@ -49,11 +49,11 @@ class Again:
         If even that brings none, then start in a callback is not heard, which is
         for levent.event.start to say.
         """
-        if self.rounds.until_count("event", calls):
+        if self.driver.until_count("event", calls):
             return True
-        before = self.rounds.count("event")
+        before = self.driver.count("event")
         provoke()
-        is_active = self.rounds.until_count("event", before + 1)
+        is_active = self.driver.until_count("event", before + 1)
         return before > 0 and self._made[-1] == "start" and not is_active
 
 
@@ -68,12 +68,12 @@ def _near_and_far(channels: Channels, kind: str) -> tuple[End, End]:
 @pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
 @every_way_on
 def test_a_reader_is_called_until_all_is_read(
-    rounds: LeventDriver, channels: Channels, kind: str, going_on: str
+    driver: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
     """Ten bytes came at once, and each call takes one: nothing more arrives, and none is lost."""
     near, far = _near_and_far(channels, kind)
     taken = bytearray()
-    again = Again(rounds, near, "r", lambda: taken.extend(near.recv(1)), going_on)
+    again = Again(driver, near, "r", lambda: taken.extend(near.recv(1)), going_on)
     again.start()
     far.send(b"0123456789")
     is_called = again.is_called(10, lambda: far.send(b"x"))
@@ -87,14 +87,14 @@ def test_a_reader_is_called_until_all_is_read(
 @rule("levent.newevent.evtype-r")
 @every_way_on
 def test_a_reader_of_a_listening_socket_is_called_for_each_connection(
-    rounds: LeventDriver, channels: Channels, going_on: str
+    driver: LeventDriver, channels: Channels, going_on: str
 ) -> None:
     """Three wait at once, and each call accepts one; there is no byte to be read anywhere."""
     listening = channels.listener()
-    again = Again(rounds, listening, "r", lambda: channels.accept(listening), going_on)
+    again = Again(driver, listening, "r", lambda: channels.accept(listening), going_on)
     again.start()
-    rounds.quiet(3)
-    assert not rounds.trace, "a listening socket was told readable, and nobody had connected"
+    driver.run_idle(3)
+    assert not driver.trace, "a listening socket was told readable, and nobody had connected"
     for _ in range(3):
         channels.connect(listening)
     wait_readable([listening])
@@ -108,18 +108,18 @@ def test_a_reader_of_a_listening_socket_is_called_for_each_connection(
 @pytest.mark.parametrize("kind", ["socket", "pipe"])
 @every_way_on
 def test_a_writer_is_called_each_time_there_is_room_again(
-    rounds: LeventDriver, channels: Channels, kind: str, going_on: str
+    driver: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
     """Each call fills the file, and its peer reads all; the third call is as good as the first."""
     near, far = channels.pair() if kind == "socket" else reversed(channels.pipe())
-    again = Again(rounds, near, "w", lambda: fill(near), going_on)
+    again = Again(driver, near, "w", lambda: fill(near), going_on)
     again.start()
     for calls in (1, 2, 3):
         assert again.is_called(calls, lambda: drain(far)), (
             f'there was room for the {calls}. time, and an event for "w" whose callback goes on '
             f"by {going_on} was not called"
         )
-        rounds.quiet(5)
+        driver.run_idle(5)
         drain(far)
 
 
@@ -127,17 +127,17 @@ def test_a_writer_is_called_each_time_there_is_room_again(
 @pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
 @every_way_on
 def test_a_writer_is_called_while_there_is_room_left(
-    rounds: LeventDriver, channels: Channels, kind: str, going_on: str
+    driver: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
     """Each of ten calls writes one byte; the peer reads nothing, so that some are on their way."""
     near, far = reversed(channels.pipe()) if kind == "pipe" else _near_and_far(channels, kind)
 
     def provoke() -> None:
         fill(near)
-        rounds.quiet(3)
+        driver.run_idle(3)
         drain(far)
 
-    again = Again(rounds, near, "w", lambda: near.send(b"x"), going_on)
+    again = Again(driver, near, "w", lambda: near.send(b"x"), going_on)
     again.start()
     assert again.is_called(10, provoke), (
         f'an event for "w" whose callback writes one byte and goes on by {going_on} was not '
@@ -147,17 +147,17 @@ def test_a_writer_is_called_while_there_is_room_left(
 
 @rule("levent.newevent.evtype-w")
 def test_a_writer_is_called_when_nobody_is_left_to_read(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """A full pipe: a write had to wait before, and now fails without waiting."""
     far, near = channels.pipe()
     fill(near)
-    event = rounds.event("writer", near.fileno(), "w", lambda *_: event.stop())
+    event = driver.event("writer", near.fileno(), "w", lambda *_: event.stop())
     event.start()
-    rounds.quiet(3)
-    assert not rounds.trace, 'an event for "w" was called for a full file'
+    driver.run_idle(3)
+    assert not driver.trace, 'an event for "w" was called for a full file'
     far.close()
-    assert rounds.until_count("writer"), (
+    assert driver.until_count("writer"), (
         'an event for "w" was not called when the reader of its full pipe was closed'
     )
 
@@ -165,48 +165,48 @@ def test_a_writer_is_called_when_nobody_is_left_to_read(
 @rule("levent.newevent.evtype-w")
 @pytest.mark.parametrize("reader", ["before", "after"])
 def test_a_writer_is_called_though_a_reader_of_its_file_waits(
-    rounds: LeventDriver, channels: Channels, reader: str
+    driver: LeventDriver, channels: Channels, reader: str
 ) -> None:
     """The reader is started before it or after, and has nothing to read."""
     switch = ReadinessToggle(channels, "w")
-    silent = rounds.event("reader", switch.number, "r", lambda *_: silent.stop())
-    event = rounds.event("writer", switch.number, "w", lambda *_: event.stop())
+    silent = driver.event("reader", switch.number, "r", lambda *_: silent.stop())
+    event = driver.event("writer", switch.number, "w", lambda *_: event.stop())
     for each in (silent, event) if reader == "before" else (event, silent):
         each.start()
-    rounds.quiet(3)
+    driver.run_idle(3)
     switch.on()
-    assert rounds.until_count("writer"), (
+    assert driver.until_count("writer"), (
         'an event for "w" was not called for a writable file; one for "r" was started '
         f"{reader} it, on the same file, and waits"
     )
-    assert rounds.trace == ["writer"], 'an event for "r" was called for a writable file'
+    assert driver.trace == ["writer"], 'an event for "r" was called for a writable file'
 
 
 @rule("levent.newevent.evtype-r")
 @pytest.mark.parametrize("writer", ["before", "after"])
 def test_a_reader_is_called_though_a_writer_of_its_file_waits(
-    rounds: LeventDriver, channels: Channels, writer: str
+    driver: LeventDriver, channels: Channels, writer: str
 ) -> None:
     """The writer is started before it or after, and has no room."""
     switch = ReadinessToggle(channels, "r")
-    silent = rounds.event("writer", switch.number, "w", lambda *_: silent.stop())
-    event = rounds.event("reader", switch.number, "r", lambda *_: event.stop())
+    silent = driver.event("writer", switch.number, "w", lambda *_: silent.stop())
+    event = driver.event("reader", switch.number, "r", lambda *_: event.stop())
     for each in (silent, event) if writer == "before" else (event, silent):
         each.start()
-    rounds.quiet(3)
+    driver.run_idle(3)
     switch.on()
-    assert rounds.until_count("reader"), (
+    assert driver.until_count("reader"), (
         'an event for "r" was not called for a readable file; one for "w" was started '
         f"{writer} it, on the same file, and waits"
     )
-    assert rounds.trace == ["reader"], 'an event for "w" was called for a readable file'
+    assert driver.trace == ["reader"], 'an event for "w" was called for a readable file'
 
 
 @rule("levent.newevent.evtype-rw")
 @pytest.mark.parametrize("turns", ["rw", "wr", "rrw", "wwr"])
 @either_evtype
 def test_an_event_for_both_waits_for_both_when_it_was_stopped_and_started(
-    rounds: LeventDriver, channels: Channels, turns: str, evtype: str
+    driver: LeventDriver, channels: Channels, turns: str, evtype: str
 ) -> None:
     """Between two calls it is stopped, some passes go by, and it is started; *evtype* ends it."""
     switch = ReadinessToggle(channels, "rw")
@@ -215,16 +215,16 @@ def test_an_event_for_both_waits_for_both_when_it_was_stopped_and_started(
         switch.off()
         event.stop()
 
-    event = rounds.event("either", switch.number, "rw", take)
+    event = driver.event("either", switch.number, "rw", take)
     for calls, turn in enumerate(turns + evtype, start=1):
         event.start()
-        rounds.quiet(3)
+        driver.run_idle(3)
         switch.on(turn)
-        is_called = rounds.until_count("either", calls)
+        is_called = driver.until_count("either", calls)
         if not is_called:
             # if it is silent for that too, then start is not heard, which is another rule's
             switch.on("w" if turn == "r" else "r")
-            is_called = not rounds.until_count("either", calls) and calls > 1
+            is_called = not driver.until_count("either", calls) and calls > 1
             turns = ""
         assert is_called, (
             f'an event for "rw" was called {calls - 1} times, stopped and started, and not called '
@@ -232,4 +232,4 @@ def test_an_event_for_both_waits_for_both_when_it_was_stopped_and_started(
         )
         if not turns:
             return
-        rounds.quiet(3)
+        driver.run_idle(3)

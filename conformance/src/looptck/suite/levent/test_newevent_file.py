@@ -10,7 +10,7 @@ import pytest
 
 from looptck.profiles.levent import Event, Levent
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, at_zero, drain, fill
+from looptck.testing.channels import Channels, as_descriptor_zero, drain, fill
 from looptck.testing.hop_driver import error_of
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.readiness import ReadinessToggle, either_evtype, every_evtype
@@ -62,7 +62,7 @@ def _numbered(channels: Channels, switch: ReadinessToggle, number: int | None) -
     if number is None:
         return switch.number
     if number == 0:
-        return at_zero(channels, switch.near)
+        return as_descriptor_zero(channels, switch.near)
     return channels.numbered(switch.near, number).fileno()
 
 
@@ -70,7 +70,7 @@ def _numbered(channels: Channels, switch: ReadinessToggle, number: int | None) -
 @either_evtype
 @pytest.mark.parametrize("number", [None, 0, 255, 256, 257, 1000])
 def test_an_integer_is_taken_for_the_descriptor_of_that_number(
-    rounds: LeventDriver, channels: Channels, number: int | None, evtype: str
+    driver: LeventDriver, channels: Channels, number: int | None, evtype: str
 ) -> None:
     """Files with the numbers before and after are ready all the time, this one only later."""
     for _ in range(2):
@@ -81,12 +81,12 @@ def test_an_integer_is_taken_for_the_descriptor_of_that_number(
         near, far = channels.pair()
         far.send(b"x")
         channels.numbered(near, watched)
-    event = rounds.event("event", watched, evtype, lambda *_: event.stop())
+    event = driver.event("event", watched, evtype, lambda *_: event.stop())
     event.start()
-    rounds.quiet(10)
-    assert not rounds.trace, f"an event for descriptor {watched} was called for another one"
+    driver.run_idle(10)
+    assert not driver.trace, f"an event for descriptor {watched} was called for another one"
     switch.on()
-    assert rounds.until_count("event"), f"an event for descriptor {watched} was not called"
+    assert driver.until_count("event"), f"an event for descriptor {watched} was not called"
 
 
 @rule("levent.newevent.file-object")
@@ -96,7 +96,7 @@ def test_an_integer_is_taken_for_the_descriptor_of_that_number(
 @pytest.mark.parametrize("number", [None, 0, 300])
 def test_an_object_of_a_told_type_is_a_file(
     levent: Levent,
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     kind: type[Any],
     made: str,
@@ -108,42 +108,42 @@ def test_an_object_of_a_told_type_is_a_file(
     far.send(b"x")
     switch = ReadinessToggle(channels, evtype)
     if number != 0:
-        at_zero(channels, neighbour)
+        as_descriptor_zero(channels, neighbour)
     watched = _numbered(channels, switch, number)
     if made == "after it":
         levent.setfdaccessor(kind, lambda file: file.number)
     file = kind(watched)
     if made != "after it":
         levent.setfdaccessor(kind, lambda file: file.number)
-    event = rounds.event("event", file, evtype, lambda *_: event.stop())
+    event = driver.event("event", file, evtype, lambda *_: event.stop())
     event.start()
-    rounds.quiet(10)
-    assert not rounds.trace, "an event for an object was called for another file than its own"
+    driver.run_idle(10)
+    assert not driver.trace, "an event for an object was called for another file than its own"
     switch.on()
-    assert rounds.until_count("event"), (
+    assert driver.until_count("event"), (
         f"an event for an object whose descriptor is {watched} was not called"
     )
 
 
 @rule("levent.newevent.file-object")
 def test_a_file_object_of_python_is_a_file_once_its_type_is_told(
-    levent: Levent, rounds: LeventDriver, channels: Channels
+    levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
     """As in the document's example, with the module's own function for the accessor."""
     near, far = channels.pipe()
     levent.setfdaccessor(io.FileIO, levent.fdfromfile)
     with io.FileIO(near.fileno(), closefd=False) as file:
-        event = rounds.event("event", file, "r", lambda *_: event.stop())
+        event = driver.event("event", file, "r", lambda *_: event.stop())
         event.start()
-        rounds.quiet(3)
+        driver.run_idle(3)
         far.send(b"x")
-        assert rounds.until_count("event"), "an event for a file object was not called"
+        assert driver.until_count("event"), "an event for a file object was not called"
         event.stop()
 
 
 @rule("levent.newevent.file-object")
 def test_objects_of_two_types_have_the_descriptors_of_their_own_accessors(
-    levent: Levent, rounds: LeventDriver, channels: Channels
+    levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
     """One accessor in place of the other would give a file that is silent, or none."""
     levent.setfdaccessor(Handle, lambda file: file.number)
@@ -151,15 +151,15 @@ def test_objects_of_two_types_have_the_descriptors_of_their_own_accessors(
     switches = [ReadinessToggle(channels), ReadinessToggle(channels)]
     files = [Handle(switches[0].number), Stream(switches[1].number)]
     for at, file in enumerate(files):
-        event = rounds.event(str(at), file, "r", lambda *_, n=at: switches[n].off())
+        event = driver.event(str(at), file, "r", lambda *_, n=at: switches[n].off())
         event.start()
     for at, switch in enumerate(switches):
         switch.on()
-        assert rounds.until_count(str(at)), (
+        assert driver.until_count(str(at)), (
             f"with two types told, an event for an object of the {('first', 'second')[at]} was "
             "not called"
         )
-    assert rounds.trace == ["0", "1"], "an event was called for the file of another one"
+    assert driver.trace == ["0", "1"], "an event was called for the file of another one"
 
 
 def _untold(kind: type[Any]) -> type[Any]:
@@ -192,45 +192,45 @@ STRANGERS: dict[str, Callable[[int], object]] = {
 @pytest.mark.parametrize("stranger", STRANGERS)
 @pytest.mark.parametrize("told", ["no type", "another type"])
 def test_an_object_of_an_unknown_type_is_refused(
-    levent: Levent, rounds: LeventDriver, channels: Channels, stranger: str, told: str
+    levent: Levent, driver: LeventDriver, channels: Channels, stranger: str, told: str
 ) -> None:
     """Whatever number it might be taken for, that of the object or 0, is ready to be called for."""
     near, far = channels.pair()
     far.send(b"x")
-    at_zero(channels, near)
+    as_descriptor_zero(channels, near)
     if told == "another type":
         levent.setfdaccessor(_Other, lambda file: file.number)
     other = ReadinessToggle(channels)
-    others = rounds.event("other", other.number, "r", lambda *_: others.stop())
+    others = driver.event("other", other.number, "r", lambda *_: others.stop())
     others.start()
     file = STRANGERS[stranger](near.fileno())
-    error = error_of(lambda: rounds.event("stranger", file, "r"))
+    error = error_of(lambda: driver.event("stranger", file, "r"))
     assert error, f"newevent took {stranger} for a file although setfdaccessor was not told of it"
-    rounds.quiet(5)
-    assert not rounds.trace, f"newevent refused {stranger}, and yet something was called"
+    driver.run_idle(5)
+    assert not driver.trace, f"newevent refused {stranger}, and yet something was called"
     other.on()
-    rounds.until(lambda: rounds.trace)
-    assert rounds.trace == ["other"], (
+    driver.until(lambda: driver.trace)
+    assert driver.trace == ["other"], (
         f"after newevent refused {stranger}, another event was to be called, and only that one; "
-        f"there came {', '.join(rounds.trace) or 'nothing'}"
+        f"there came {', '.join(driver.trace) or 'nothing'}"
     )
 
 
 @rule("levent.newevent.file-object")
 def test_an_object_that_was_refused_is_taken_once_its_type_is_told(
-    levent: Levent, rounds: LeventDriver, channels: Channels
+    levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
     """The same object; a loop that remembers what it could not find refuses it again."""
     switch = ReadinessToggle(channels, on=True)
     kind = _untold(Handle)
     file = kind(switch.number)
-    assert error_of(lambda: rounds.event("event", file, "r")), (
+    assert error_of(lambda: driver.event("event", file, "r")), (
         "newevent took an object for a file although setfdaccessor was not told of its type"
     )
     levent.setfdaccessor(kind, Handle.descriptor)
-    event = rounds.event("event", file, "r", lambda *_: event.stop())
+    event = driver.event("event", file, "r", lambda *_: event.stop())
     event.start()
-    assert rounds.until_count("event"), "an event for an object whose type was told is silent"
+    assert driver.until_count("event"), "an event for an object whose type was told is silent"
 
 
 class _Other(Handle):
@@ -243,12 +243,12 @@ class _Given:
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
 
-    def callback(self, rounds: LeventDriver, act: Any) -> Any:
+    def callback(self, driver: LeventDriver, act: Any) -> Any:
         def callback(*arguments: object, **named: object) -> None:
             self.calls.append((*arguments, *named.items()))
             plain()
 
-        plain = rounds.callback("event", act)
+        plain = driver.callback("event", act)
         return callback
 
     def check(self, file: object) -> None:
@@ -277,19 +277,19 @@ def _told(value: object) -> str:
 @every_evtype
 @pytest.mark.parametrize("number", [None, 0, 1000])
 def test_the_callback_gets_the_integer(
-    rounds: LeventDriver, channels: Channels, number: int | None, evtype: str
+    driver: LeventDriver, channels: Channels, number: int | None, evtype: str
 ) -> None:
     """In every call, and after the event was stopped and started again."""
     switch = ReadinessToggle(channels, evtype, on=True)
     watched = _numbered(channels, switch, number)
     given = _Given()
-    callback = given.callback(rounds, lambda: event.start())
-    event: Event = rounds.keep(rounds.base.newevent(watched, callback, evtype))
+    callback = given.callback(driver, lambda: event.start())
+    event: Event = driver.keep(driver.base.newevent(watched, callback, evtype))
     event.start()
-    rounds.until_count("event", 3)
+    driver.until_count("event", 3)
     event.stop()
     event.start()
-    assert rounds.until_count("event", 5), "an event that starts itself was not called again"
+    assert driver.until_count("event", 5), "an event that starts itself was not called again"
     given.check(watched)
 
 
@@ -299,7 +299,7 @@ def test_the_callback_gets_the_integer(
 @pytest.mark.parametrize("number", [None, 0])
 def test_the_callback_gets_the_object_itself(
     levent: Levent,
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     kind: type[Any],
     evtype: str,
@@ -310,10 +310,10 @@ def test_the_callback_gets_the_object_itself(
     switch = ReadinessToggle(channels, evtype, on=True)
     file = kind(_numbered(channels, switch, number))
     given = _Given()
-    callback = given.callback(rounds, lambda: event.start())
-    event: Event = rounds.keep(rounds.base.newevent(file, callback, evtype))
+    callback = given.callback(driver, lambda: event.start())
+    event: Event = driver.keep(driver.base.newevent(file, callback, evtype))
     event.start()
-    assert rounds.until_count("event", 3), "an event that starts itself was not called again"
+    assert driver.until_count("event", 3), "an event that starts itself was not called again"
     given.check(file)
 
 
@@ -323,7 +323,7 @@ def test_the_callback_gets_the_object_itself(
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_each_event_of_a_descriptor_gets_its_own_file(
     levent: Levent,
-    rounds: LeventDriver,
+    driver: LeventDriver,
     channels: Channels,
     kind: type[Any],
     evtypes: tuple[str, str],
@@ -338,11 +338,11 @@ def test_each_event_of_a_descriptor_gets_its_own_file(
     for at in range(first, first + 3):
         file, given = files[at % 3], _Given()
         evtype = evtypes[0] if at % 3 == 0 else evtypes[1]
-        event = rounds.base.newevent(file, given.callback(rounds, None), evtype)
-        made.append((rounds.keep(event), file, given))
+        event = driver.base.newevent(file, given.callback(driver, None), evtype)
+        made.append((driver.keep(event), file, given))
     for event, _, _ in made:
         event.start()
-    rounds.until(lambda: all(given.calls for _, _, given in made))
+    driver.until(lambda: all(given.calls for _, _, given in made))
     for _, file, given in made:
         assert given.calls, f"of three events on one descriptor that of {_told(file)} is silent"
         given.check(file)
@@ -350,7 +350,7 @@ def test_each_event_of_a_descriptor_gets_its_own_file(
 
 @rule("levent.newevent.callback-arg")
 def test_the_callback_gets_the_file_in_each_direction(
-    levent: Levent, rounds: LeventDriver, channels: Channels
+    levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
     """Called for data, for room and for both, it gets the same; nothing tells it which."""
     levent.setfdaccessor(Handle, Handle.descriptor)
@@ -361,14 +361,14 @@ def test_the_callback_gets_the_file_in_each_direction(
         switch.off()
         event.start()
 
-    event: Event = rounds.keep(rounds.base.newevent(file, given.callback(rounds, take), "rw"))
+    event: Event = driver.keep(driver.base.newevent(file, given.callback(driver, take), "rw"))
     event.start()
     for ready in ("data", "room", "both"):
-        before = rounds.count("event")
+        before = driver.count("event")
         if ready != "room":
             switch.far.send(b"x")
         if ready != "data":
             drain(switch.far)
-        assert rounds.until_count("event", before + 1), f'"rw" was not called for {ready}'
+        assert driver.until_count("event", before + 1), f'"rw" was not called for {ready}'
     given.check(file)
     assert fill(switch.near) == 0, "the callback has left room"

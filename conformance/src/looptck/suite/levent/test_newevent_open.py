@@ -32,15 +32,15 @@ class CanBeCalled:
 @rule("levent.newevent.callback-type")
 @pytest.mark.parametrize("given", ["nothing", *NO_CALLBACKS])
 def test_what_becomes_of_a_callback_that_is_none(
-    rounds: LeventDriver, channels: Channels, observe: Observation, given: str
+    driver: LeventDriver, channels: Channels, observe: Observation, given: str
 ) -> None:
     """Its file is ready, so that the loop meets the callback if newevent lets it through."""
     near, far = channels.pair()
     far.send(b"x")
     arguments = () if given == "nothing" else (NO_CALLBACKS[given],)
-    newevent: Any = rounds.base.newevent
+    newevent: Any = driver.base.newevent
     try:
-        event = rounds.keep(newevent(near.fileno(), *arguments))
+        event = driver.keep(newevent(near.fileno(), *arguments))
     except Exception as error:
         observe.raised(error, of=f"newevent with {given}")
         return
@@ -48,43 +48,43 @@ def test_what_becomes_of_a_callback_that_is_none(
     try:
         event.start()
         for _ in range(_PASSES):
-            rounds.base.loop(0)
+            driver.base.loop(0)
     except Exception as error:
         observe.raised(error, of=f"served with {given}")
 
 
 @rule("levent.newevent.callback-type")
 def test_whether_an_object_that_can_be_called_is_a_callback(
-    rounds: LeventDriver, channels: Channels, observe: Observation
+    driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     """Passes enough for any loop."""
     near, far = channels.pair()
     far.send(b"x")
     callback = CanBeCalled()
     try:
-        event = rounds.keep(rounds.base.newevent(near.fileno(), callback, "r"))
+        event = driver.keep(driver.base.newevent(near.fileno(), callback, "r"))
         event.start()
         for _ in range(_PASSES):
-            rounds.base.loop(0)
+            driver.base.loop(0)
     except Exception as error:
         observe.raised(error, of="an object that can be called")
         return
     observe("called" if callback.calls else "not called", of="an object that can be called")
 
 
-def _heard(rounds: LeventDriver, channels: Channels, *evtype: object) -> str:
+def _heard(driver: LeventDriver, channels: Channels, *evtype: object) -> str:
     """What an event made with this evtype is called for."""
     heard = []
-    newevent: Any = rounds.base.newevent
+    newevent: Any = driver.base.newevent
     for ready in ("r", "w"):
         switch = ReadinessToggle(channels, ready, on=True)
         name = f"for {'data' if ready == 'r' else 'room'}"
-        event = rounds.keep(newevent(switch.number, rounds.callback(name), *evtype))
+        event = driver.keep(newevent(switch.number, driver.callback(name), *evtype))
         event.start()
         for _ in range(_PASSES):
-            rounds.base.loop(0)
+            driver.base.loop(0)
         event.stop()
-        if rounds.count(name):
+        if driver.count(name):
             heard.append(name)
     return f"called {' and '.join(heard)}" if heard else "never called"
 
@@ -92,11 +92,11 @@ def _heard(rounds: LeventDriver, channels: Channels, *evtype: object) -> str:
 @rule("levent.newevent.evtype-missing")
 @pytest.mark.parametrize("given", ["nothing", "None"])
 def test_what_an_event_without_an_evtype_waits_for(
-    rounds: LeventDriver, channels: Channels, observe: Observation, given: str
+    driver: LeventDriver, channels: Channels, observe: Observation, given: str
 ) -> None:
     """A file that has only data, then one that has only room."""
     try:
-        observe(_heard(rounds, channels, *(() if given == "nothing" else (None,))), of=given)
+        observe(_heard(driver, channels, *(() if given == "nothing" else (None,))), of=given)
     except Exception as error:
         observe.raised(error, of=given)
 
@@ -106,11 +106,11 @@ def test_what_an_event_without_an_evtype_waits_for(
     "evtype", ["", "x", "R", "rx", "wr", "rr", "r w", " r", b"r", 0, 2, True, ("r", "w")], ids=repr
 )
 def test_what_an_event_of_another_evtype_waits_for(
-    rounds: LeventDriver, channels: Channels, observe: Observation, evtype: object
+    driver: LeventDriver, channels: Channels, observe: Observation, evtype: object
 ) -> None:
     """A file that has only data, then one that has only room."""
     try:
-        observe(_heard(rounds, channels, evtype), of=repr(evtype))
+        observe(_heard(driver, channels, evtype), of=repr(evtype))
     except Exception as error:
         observe.raised(error, of=repr(evtype))
 
@@ -118,18 +118,18 @@ def test_what_an_event_of_another_evtype_waits_for(
 @rule("levent.newevent.one-shot")
 @every_evtype
 def test_whether_an_event_is_called_again_without_being_started_again(
-    rounds: LeventDriver, channels: Channels, observe: Observation, evtype: str
+    driver: LeventDriver, channels: Channels, observe: Observation, evtype: str
 ) -> None:
     """Its file stays ready, and its callback does nothing."""
     switch = ReadinessToggle(channels, evtype, on=True)
-    event = rounds.event("event", switch.number, evtype)
+    event = driver.event("event", switch.number, evtype)
     event.start()
     try:
         for _ in range(_PASSES):
-            rounds.base.loop(0)
+            driver.base.loop(0)
     except Exception as error:
         observe.raised(error, of=f'"{evtype}"')
         return
-    calls = rounds.count("event")
+    calls = driver.count("event")
     said = "never called" if not calls else "called once" if calls == 1 else "called again"
     observe(said, of=f'"{evtype}"')

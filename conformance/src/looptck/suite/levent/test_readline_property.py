@@ -44,19 +44,19 @@ def test_any_split_of_the_input_gives_the_same_lines(
     levent: Levent, channels: Channels, text: bytes, cuts: list[int], asked: list[int]
 ) -> None:
     """Between two pieces some of the lines that are there are asked for, none or too many."""
-    rounds = LeventDriver(levent)
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.start()
+    driver = LeventDriver(levent)
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.start()
     lines: list[bytes] = []
     pieces = _pieces(text, cuts)
     for piece, times in zip(pieces, asked, strict=False):
-        inlet.send_bytes(piece)
-        inlet.arrive()
-        lines += [line for _ in range(times) if (line := inlet.evbuf.readline()) is not None]
-    while len(lines) <= len(text) and (line := inlet.evbuf.readline()) is not None:
+        receiver.send_bytes(piece)
+        receiver.run_until_received()
+        lines += [line for _ in range(times) if (line := receiver.evbuf.readline()) is not None]
+    while len(lines) <= len(text) and (line := receiver.evbuf.readline()) is not None:
         lines.append(line)
-    lines.append(inlet.take())
-    rounds.end()
+    lines.append(receiver.take())
+    driver.stop_all()
     assert lines == text.split(b"\n"), f"the input came in the pieces {pieces}"
 
 
@@ -71,27 +71,27 @@ def test_lines_and_bytes_may_be_read_in_turns(
     levent: Levent, channels: Channels, text: bytes, cuts: list[int], sizes: list[int | None]
 ) -> None:
     """What one of them takes is gone for the other; None in place of a size asks for a line."""
-    rounds = LeventDriver(levent)
-    inlet = ReceivingBuffer(rounds, channels.pair())
-    inlet.evbuf.start()
+    driver = LeventDriver(levent)
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.start()
     there = b""
     waiting = list(sizes)
     for piece in _pieces(text, cuts):
-        inlet.send_bytes(piece)
-        inlet.arrive()
+        receiver.send_bytes(piece)
+        receiver.run_until_received()
         there += piece
         for size in (waiting.pop(), waiting.pop()):
-            there = _read(inlet, size, there)
-    assert inlet.take() == there
-    rounds.end()
+            there = _read(receiver, size, there)
+    assert receiver.take() == there
+    driver.stop_all()
 
 
-def _read(inlet: ReceivingBuffer, size: int | None, there: bytes) -> bytes:
+def _read(receiver: ReceivingBuffer, size: int | None, there: bytes) -> bytes:
     """Read so many bytes, or a line, of what is *there*; what is left of that."""
     if size is not None:
-        assert inlet.take(size) == there[:size], f"read({size}) with {there!r} in the input"
+        assert receiver.take(size) == there[:size], f"read({size}) with {there!r} in the input"
         return there[size:]
     line, found, rest = there.partition(b"\n")
     expected = line if found else None
-    assert inlet.evbuf.readline() == expected, f"readline() with {there!r} in the input"
+    assert receiver.evbuf.readline() == expected, f"readline() with {there!r} in the input"
     return rest if found else there

@@ -11,7 +11,7 @@ from looptck.testing.alarms import alarms
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import wait_readable
 from looptck.testing.levent_driver import LeventDriver
-from looptck.testing.urgent_data import urgent_wire
+from looptck.testing.urgent_data import urgent_channel
 
 # So many signals are for nothing; then the handler makes something ready.
 _FOR_NOTHING = 3
@@ -19,28 +19,28 @@ _FOR_NOTHING = 3
 
 @rule("levent.newevent.evtype-r")
 def test_an_urgent_byte_that_no_read_returns_is_not_readable(
-    rounds: LeventDriver, channels: Channels
+    driver: LeventDriver, channels: Channels
 ) -> None:
     """The kernel announces it apart from data.  A byte that can be read comes later."""
-    channel = urgent_wire(channels)
+    channel = urgent_channel(channels)
     if channel is None:
         return  # this system puts urgent bytes in line: a read returns them
     near, far = channel
-    event = rounds.event("reader", near.fileno(), "r", lambda *_: event.stop())
+    event = driver.event("reader", near.fileno(), "r", lambda *_: event.stop())
     event.start()
-    rounds.quiet(5)
-    assert not rounds.trace, (
+    driver.run_idle(5)
+    assert not driver.trace, (
         "an event for reading was called for an urgent byte, which no read returns"
     )
     far.send(b"x")
     wait_readable([near])
-    assert rounds.until_count("reader"), "an event was not called for a byte that can be read"
+    assert driver.until_count("reader"), "an event was not called for a byte that can be read"
 
 
 @rule("levent.loop.nil")
 @pytest.mark.parametrize("siginterrupt", [False, True], ids=["restarting", "interrupting"])
 def test_a_signal_does_not_end_the_loop(
-    rounds: LeventDriver, channels: Channels, siginterrupt: bool
+    driver: LeventDriver, channels: Channels, siginterrupt: bool
 ) -> None:
     """Nothing but the file can end the wait.  The first signals are for nothing; then their
     handler makes the file ready, twice, so that the event outlives its call."""
@@ -55,17 +55,17 @@ def test_a_signal_does_not_end_the_loop(
 
     def on_read(*_: object) -> None:
         drain(near)
-        if rounds.count("reader") == 2:
+        if driver.count("reader") == 2:
             event.stop()
         else:
             event.start()
 
-    event = rounds.event("reader", near.fileno(), "r", on_read)
+    event = driver.event("reader", near.fileno(), "r", on_read)
     event.start()
     with alarms(on_signal):
         signal.siginterrupt(signal.SIGALRM, siginterrupt)
-        rounds.once(None)
-    served = rounds.count("reader")
+        driver.run_once(None)
+    served = driver.count("reader")
     assert served == 2, (
         f"loop() returned after {signals} signals with an event active, served {served} of 2 times"
     )

@@ -6,12 +6,11 @@ import pytest
 
 from looptck.profiles.luaevent import Luaevent
 from looptck.testing.luaevent_driver import LuaeventDriver
-from looptck.testing.stopwatch import Stopwatch
-from looptck.testing.waits import TimeoutSequence
+from looptck.testing.stopwatch import Stopwatch, TimeoutSequence
 
 
 @pytest.fixture
-def stage(luaevent: Luaevent) -> LuaeventDriver:
+def driver(luaevent: Luaevent) -> LuaeventDriver:
     """A fresh base, and events on it that keep no test waiting for ever."""
     return LuaeventDriver(luaevent)
 

@@ -13,7 +13,7 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, fill
-from looptck.testing.event_kinds import every_kind, served, short, wanted
+from looptck.testing.event_kinds import event_arguments, every_kind, first_call, short_timeout
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.situations import Situation, everywhere, luaevent_in
 from looptck.testing.stopwatch import Stopwatch
@@ -39,19 +39,19 @@ def test_an_event_closed_before_it_was_served_is_never_called(
     """The timer at the end comes after all that could; without the event nothing is waited for."""
     if kind == "timer" and timeout is None:
         timeout = 0.004
-    stage = LuaeventDriver(luaevent)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent)
+    fd, event = event_arguments(luaevent, channels, kind)
     since = Stopwatch(clock)
 
     def act() -> None:
         since.restart()
-        closed = stage.add("closed", fd, event, luaevent.LEAVE, timeout=timeout)
+        closed = driver.add("closed", fd, event, luaevent.LEAVE, timeout=timeout)
         closed.close()
-        stage.gone("closed")
-        stage.after("end", 0.006, lambda: None)
+        driver.stop_expecting("closed")
+        driver.after("end", 0.006, lambda: None)
 
-    stage.run(act, situation)
-    stage.went("end timeout")
+    driver.run(act, situation)
+    driver.assert_calls("end timeout")
     assert since.elapsed() < FAR, "loop() went on until the timeout of an event that was closed"
 
 
@@ -61,8 +61,8 @@ def test_an_event_closed_by_another_callback_is_never_called_again(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """It was called twice before, and its condition goes on to hold."""
-    stage = LuaeventDriver(luaevent)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent)
+    fd, event = event_arguments(luaevent, channels, kind)
     closed = Trace()
     calls = 0
 
@@ -72,20 +72,21 @@ def test_an_event_closed_by_another_callback_is_never_called_again(
         clock.advance(0.001)
         calls += 1
         if calls == 2:
-            stage.after("closer", 0.004, close)
+            driver.after("closer", 0.004, close)
         return event
 
-    victim = stage.add("victim", fd, event, on_event, timeout=0.003)
+    victim = driver.add("victim", fd, event, on_event, timeout=0.003)
 
     def close() -> None:
         victim.close()
         closed("closed")
-        stage.gone("victim")
-        stage.after("end", 0.006, lambda: None)
+        driver.stop_expecting("victim")
+        driver.after("end", 0.006, lambda: None)
 
-    stage.run()
-    assert stage.trace[-2:] == ["closer timeout", "end timeout"], (
-        f"the loop did not go on after an event was closed: {', '.join(stage.trace)}{stage.excuse}"
+    driver.run()
+    assert driver.trace[-2:] == ["closer timeout", "end timeout"], (
+        "the loop did not go on after an event was closed: "
+        f"{', '.join(driver.trace)}{driver.timeout_note}"
     )
 
 
@@ -98,7 +99,7 @@ def test_a_closed_event_does_not_keep_the_loop_from_returning(
     """The event that closes is the only other one, so the loop ends with it or much too late."""
     base = luaevent.new()
     near, _ = channels.pair()
-    fd, event = wanted(luaevent, channels, kind)
+    fd, event = event_arguments(luaevent, channels, kind)
     calls = Trace()
     events: list[Event] = []
 
@@ -137,35 +138,37 @@ def test_the_number_of_a_closed_event_is_free_for_another(
     other_file: bool,
 ) -> None:
     """The old event was known to the kernel, since a turn has gone by with it."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     silent, other = channels.pair()
     if old == "reader":
-        first = stage.add("old", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        first = driver.add("old", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     else:
         fill(near)
-        first = stage.add("old", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-    stage.after("turn", 0.002, lambda: replace())
+        first = driver.add("old", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.after("turn", 0.002, lambda: replace())
 
     def replace() -> None:
         first.close()
-        stage.gone("old")
+        driver.stop_expecting("old")
         if other_file:
             os.dup2(silent.fileno(), near.fileno())
         sender = other if other_file else far
         sender.send(b"x")
         if new == "reader":
-            stage.add("new", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+            driver.add("new", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
         elif other_file or old == "reader":
-            stage.add("new", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+            driver.add("new", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
         else:
-            stage.after("room", 0.002, lambda: _drain(far))
-            stage.add("new", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+            driver.after("room", 0.002, lambda: _drain(far))
+            driver.add("new", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
 
-    stage.run(None, situation)
-    told = [call for call in stage.trace if call != "room timeout"]
+    driver.run(None, situation)
+    told = [call for call in driver.trace if call != "room timeout"]
     expected = ["turn timeout", "new read" if new == "reader" else "new write"]
-    assert told == expected, f"expected the calls {expected}; there came {told}{stage.excuse}"
+    assert told == expected, (
+        f"expected the calls {expected}; there came {told}{driver.timeout_note}"
+    )
 
 
 @rule("luaevent.addevent.close-idempotent")
@@ -175,24 +178,24 @@ def test_closing_an_event_twice_is_harmless(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
     """Others wait beside it, one on the same descriptor: they notice a wrong count or removal."""
-    stage = LuaeventDriver(luaevent)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent)
+    fd, event = event_arguments(luaevent, channels, kind)
     first: list[Event] = []
 
     def on_same(_flags: int) -> int:
         first[0].close()
-        stage.after("timer", 0.004, first[0].close)
+        driver.after("timer", 0.004, first[0].close)
         return luaevent.LEAVE
 
     def act() -> None:
-        first.append(stage.add("first", fd, event, luaevent.LEAVE, timeout=FAR))
-        stage.gone("first")
+        first.append(driver.add("first", fd, event, luaevent.LEAVE, timeout=FAR))
+        driver.stop_expecting("first")
         first[0].close()
-        stage.add("same", fd, event, on_same, timeout=short(kind))
+        driver.add("same", fd, event, on_same, timeout=short_timeout(kind))
         first[0].close()
 
-    stage.run(act, situation)
-    stage.went(f"same {served(kind)}", "timer timeout")
+    driver.run(act, situation)
+    driver.assert_calls(f"same {first_call(kind)}", "timer timeout")
 
 
 @rule("luaevent.addevent.close-idempotent")
@@ -201,24 +204,24 @@ def test_closing_an_event_that_left_is_harmless(
     luaevent: Luaevent, channels: Channels, kind: str
 ) -> None:
     """It left by itself; the event on the same descriptor must be served all the same."""
-    stage = LuaeventDriver(luaevent)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent)
+    fd, event = event_arguments(luaevent, channels, kind)
     left: list[Event] = []
 
     def on_left(_flags: int) -> int:
-        stage.after("closer", 0.002, close_and_add)
+        driver.after("closer", 0.002, close_and_add)
         return luaevent.LEAVE
 
     def close_and_add() -> None:
         left[0].close()
-        stage.add("same", fd, event, luaevent.LEAVE, timeout=short(kind))
+        driver.add("same", fd, event, luaevent.LEAVE, timeout=short_timeout(kind))
         left[0].close()
         left[0].close()
 
-    left.append(stage.add("left", fd, event, on_left, timeout=short(kind)))
-    stage.run()
+    left.append(driver.add("left", fd, event, on_left, timeout=short_timeout(kind)))
+    driver.run()
     left[0].close()
-    stage.went(f"left {served(kind)}", "closer timeout", f"same {served(kind)}")
+    driver.assert_calls(f"left {first_call(kind)}", "closer timeout", f"same {first_call(kind)}")
 
 
 @rule("luaevent.addevent.close-idempotent")
@@ -229,14 +232,14 @@ def test_collecting_an_event_that_ended_is_harmless(
 ) -> None:
     """The object goes while another event waits on the same descriptor."""
     base = luaevent.new()
-    stage = LuaeventDriver(luaevent, base)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent, base)
+    fd, event = event_arguments(luaevent, channels, kind)
     ended: list[Event] = []
 
     def collect() -> None:
         if ended_by == "close":
             ended[0].close()
-        stage.add("same", fd, event, luaevent.LEAVE, timeout=short(kind))
+        driver.add("same", fd, event, luaevent.LEAVE, timeout=short_timeout(kind))
         ended.clear()
         gc.collect()
 
@@ -246,17 +249,17 @@ def test_collecting_an_event_that_ended_is_harmless(
     ended.append(base.addevent(fd, event, answer, 0.001 if ended_by == "LEAVE" else FAR))
     if ended_by == "close":
         ended[0].close()
-    stage.after("collector", 0.01, collect)
-    stage.run()
-    stage.went("collector timeout", f"same {served(kind)}")
+    driver.after("collector", 0.01, collect)
+    driver.run()
+    driver.assert_calls("collector timeout", f"same {first_call(kind)}")
 
 
 @rule("luaevent.addevent.close-not-fd")
 @everywhere
 @pytest.mark.parametrize("ended_by", ["close", "LEAVE", "collection", "close and collection"])
-@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize("first_call", [False, True])
 def test_the_descriptor_of_an_ended_event_stays_open(
-    luaevent: Luaevent, channels: Channels, situation: Situation, ended_by: str, served: bool
+    luaevent: Luaevent, channels: Channels, situation: Situation, ended_by: str, first_call: bool
 ) -> None:
     """Bytes go both ways afterwards, so a descriptor that is open but dead shows as well."""
     near, far = channels.pair()
@@ -264,7 +267,7 @@ def test_the_descriptor_of_an_ended_event_stays_open(
     events: list[Event] = []
 
     def on_write(_flags: int) -> int:
-        if ended_by != "LEAVE" and served:
+        if ended_by != "LEAVE" and first_call:
             end()
         return luaevent.LEAVE
 
@@ -277,7 +280,7 @@ def test_the_descriptor_of_an_ended_event_stays_open(
 
     def act() -> None:
         events.append(base.addevent(near.fileno(), luaevent.EV_WRITE, on_write, 0.01))
-        if ended_by != "LEAVE" and not served:
+        if ended_by != "LEAVE" and not first_call:
             end()
 
     luaevent_in(situation, luaevent, base, act)

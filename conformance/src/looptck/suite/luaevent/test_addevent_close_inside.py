@@ -13,7 +13,7 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Answer, Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
-from looptck.testing.event_kinds import KINDS, wanted
+from looptck.testing.event_kinds import KINDS, event_arguments
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.situations import Situation, everywhere
 from looptck.testing.trace import Trace
@@ -43,22 +43,24 @@ def test_a_callback_can_close_its_own_event(
     """The condition goes on to hold and the timeout would come soon, before the timer's end."""
     if timeout is None and not kind.startswith("ready"):
         timeout = 0.003
-    stage = LuaeventDriver(luaevent)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent)
+    fd, event = event_arguments(luaevent, channels, kind)
     own: list[Event] = []
 
     def on_event(_flags: int) -> Answer:
         own[0].close()
-        stage.gone("own")
-        stage.after("end", 0.005, lambda: None)
+        driver.stop_expecting("own")
+        driver.after("end", 0.005, lambda: None)
         return _ANSWERS[answer](luaevent, event)
 
-    stage.run(lambda: own.append(stage.add("own", fd, event, on_event, timeout=timeout)), situation)
+    driver.run(
+        lambda: own.append(driver.add("own", fd, event, on_event, timeout=timeout)), situation
+    )
     # readiness or the timeout: where they meet in one turn, either may come
-    calls = [call.partition(" ")[0] for call in stage.trace]
+    calls = [call.partition(" ")[0] for call in driver.trace]
     assert calls == ["own", "end"], (
         "an event closed itself in its first call; due were own, end; "
-        f"called were {', '.join(stage.trace)}{stage.excuse}"
+        f"called were {', '.join(driver.trace)}{driver.timeout_note}"
     )
 
 
@@ -69,7 +71,7 @@ def test_an_exception_does_not_bring_a_closed_event_back(
 ) -> None:
     """Whether the exception comes out of the loop is open, so the loop is called again."""
     base = luaevent.new()
-    fd, event = wanted(luaevent, channels, kind)
+    fd, event = event_arguments(luaevent, channels, kind)
     trace = Trace()
     events: list[Event] = []
 
@@ -100,20 +102,20 @@ def test_a_callback_can_put_a_new_event_in_the_place_of_its_own(
     luaevent: Luaevent, channels: Channels, kind: str, answer: str
 ) -> None:
     """What the old one returns must touch the new one neither for good nor for bad."""
-    stage = LuaeventDriver(luaevent)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent)
+    fd, event = event_arguments(luaevent, channels, kind)
     own: list[Event] = []
 
     def on_event(_flags: int) -> Answer:
         own[0].close()
-        stage.gone("old")
-        stage.add("new", fd, event, event, event, luaevent.LEAVE)
+        driver.stop_expecting("old")
+        driver.add("new", fd, event, event, event, luaevent.LEAVE)
         return _ANSWERS[answer](luaevent, event)
 
-    own.append(stage.add("old", fd, event, on_event))
-    stage.run()
+    own.append(driver.add("old", fd, event, on_event))
+    driver.run()
     served = "read" if kind == "ready reader" else "write"
-    stage.went(f"old {served}", *[f"new {served}"] * 3)
+    driver.assert_calls(f"old {served}", *[f"new {served}"] * 3)
 
 
 @rule("luaevent.addevent.close-other-same-turn")
@@ -129,30 +131,30 @@ def test_an_event_closed_by_one_of_the_same_turn_is_not_called(
     number: int,
 ) -> None:
     """All are due when the turn begins; whichever is called first closes the rest."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     events: list[Event] = []
 
     def on_event(_flags: int) -> int:
         for event in events:
             event.close()
         for each in range(number):
-            stage.gone(f"event {each}")
-        stage.after("end", 0.004, lambda: None)
+            driver.stop_expecting(f"event {each}")
+        driver.after("end", 0.004, lambda: None)
         return luaevent.LEAVE
 
     def act() -> None:
         for each in range(number):
             this = KINDS[each % len(KINDS)] if kind == "mixed" else kind
-            fd, event = wanted(luaevent, channels, this)
-            events.append(stage.add(f"event {each}", fd, event, on_event, timeout=0.002))
+            fd, event = event_arguments(luaevent, channels, this)
+            events.append(driver.add(f"event {each}", fd, event, on_event, timeout=0.002))
         clock.advance(0.003)
 
-    stage.run(act, situation)
-    assert len(stage.trace) == 2, (
+    driver.run(act, situation)
+    assert len(driver.trace) == 2, (
         f"of {number} events that were due together, the first closed all the others; "
-        f"called were {', '.join(stage.trace[:-1])}{stage.excuse}"
+        f"called were {', '.join(driver.trace[:-1])}{driver.timeout_note}"
     )
-    assert stage.trace[-1] == "end timeout"
+    assert driver.trace[-1] == "end timeout"
 
 
 @rule("luaevent.addevent.close-other-same-turn")
@@ -160,7 +162,7 @@ def test_closing_what_was_called_already_in_the_turn_is_harmless(
     luaevent: Luaevent, channels: Channels
 ) -> None:
     """Each closes all that came before it, and all are called: none closes one that is to come."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     events: list[Event] = []
     called: list[int] = []
 
@@ -168,20 +170,22 @@ def test_closing_what_was_called_already_in_the_turn_is_harmless(
         for before in called:
             events[before].close()
         called.append(number)
-        stage.gone(f"event {number}")
+        driver.stop_expecting(f"event {number}")
         return luaevent.EV_WRITE if len(called) < 4 else luaevent.LEAVE
 
     def add(number: int) -> None:
         near, _ = channels.pair()
         callback = _partial(on_event, number)
-        events.append(stage.add(f"event {number}", near.fileno(), luaevent.EV_WRITE, callback))
+        events.append(driver.add(f"event {number}", near.fileno(), luaevent.EV_WRITE, callback))
 
     for number in range(4):
         add(number)
-    stage.run()
+    driver.run()
     # one may be called again before another comes, but none that was closed
-    first = [call for at, call in enumerate(stage.trace) if call not in stage.trace[:at]]
-    assert len(first) == 4, f"of 4 events these were called: {', '.join(first)}{stage.excuse}"
+    first = [call for at, call in enumerate(driver.trace) if call not in driver.trace[:at]]
+    assert len(first) == 4, (
+        f"of 4 events these were called: {', '.join(first)}{driver.timeout_note}"
+    )
 
 
 @rule("luaevent.addevent.close-other-same-turn")
@@ -190,7 +194,7 @@ def test_a_number_reused_in_the_turn_does_not_inherit_readiness(
     luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
     """Whichever comes first closes the other event and has its number stand for a silent file."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     ends = [channels.pair(), channels.pair()]
     silent, other = channels.pair()
     events: list[Event] = []
@@ -199,10 +203,10 @@ def test_a_number_reused_in_the_turn_does_not_inherit_readiness(
         events[1 - number].close()
         victim = ends[1 - number][0].fileno()
         os.dup2(silent.fileno(), victim)
-        stage.gone("event 0")
-        stage.gone("event 1")
-        stage.add("new", victim, luaevent.EV_READ, lambda _: on_new(victim))
-        stage.after("sender", 0.006, lambda: other.send(b"x"))
+        driver.stop_expecting("event 0")
+        driver.stop_expecting("event 1")
+        driver.add("new", victim, luaevent.EV_READ, lambda _: on_new(victim))
+        driver.after("sender", 0.006, lambda: other.send(b"x"))
         return luaevent.LEAVE
 
     def on_new(number: int) -> int:
@@ -211,7 +215,7 @@ def test_a_number_reused_in_the_turn_does_not_inherit_readiness(
         try:
             twin.recv(1)
         except BlockingIOError:
-            stage.trace("new had nothing to read")
+            driver.trace("new had nothing to read")
         finally:
             twin.close()
         return luaevent.LEAVE
@@ -220,12 +224,12 @@ def test_a_number_reused_in_the_turn_does_not_inherit_readiness(
         for number, (near, far) in enumerate(ends):
             far.send(b"x")
             callback = _partial(on_ready, number)
-            events.append(stage.add(f"event {number}", near.fileno(), luaevent.EV_READ, callback))
+            events.append(driver.add(f"event {number}", near.fileno(), luaevent.EV_READ, callback))
 
-    stage.run(act, situation)
-    assert stage.trace[1:] == ["sender timeout", "new read"], (
+    driver.run(act, situation)
+    assert driver.trace[1:] == ["sender timeout", "new read"], (
         "a new event on the number of one closed in the same turn: due were sender timeout, "
-        f"new read; after the first call there came {', '.join(stage.trace[1:]) or 'nothing'}"
+        f"new read; after the first call there came {', '.join(driver.trace[1:]) or 'nothing'}"
     )
 
 

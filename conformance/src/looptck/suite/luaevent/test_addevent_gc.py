@@ -10,7 +10,7 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Event, EventCallback, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
-from looptck.testing.event_kinds import every_kind, wanted
+from looptck.testing.event_kinds import event_arguments, every_kind
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.resources import collect
 from looptck.testing.situations import Situation, everywhere
@@ -35,8 +35,8 @@ def test_an_event_lost_before_it_was_served_is_never_called(
     timeout: float,
 ) -> None:
     """No turn has seen it, so nobody can hold it for a moment longer."""
-    stage = LuaeventDriver(luaevent)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent)
+    fd, event = event_arguments(luaevent, channels, kind)
     calls = Trace()
     since = Stopwatch(clock)
 
@@ -46,13 +46,13 @@ def test_an_event_lost_before_it_was_served_is_never_called(
 
     def act() -> None:
         since.restart()
-        stage.base.addevent(fd, event, on_event, timeout)
+        driver.base.addevent(fd, event, on_event, timeout)
         collect()
-        stage.after("end", 0.006, lambda: None)
+        driver.after("end", 0.006, lambda: None)
 
-    stage.run(act, situation)
+    driver.run(act, situation)
     assert calls == [], "an event was called although its object had been collected"
-    stage.went("end timeout")
+    driver.assert_calls("end timeout")
     assert since.elapsed() < FAR, "loop() went on until the timeout of an event that was collected"
 
 
@@ -64,8 +64,8 @@ def test_an_event_lost_while_the_loop_runs_is_not_called_again(
 ) -> None:
     """Three turns and collections go by before it counts: the loop may hold what it just served."""
     base = luaevent.new()
-    stage = LuaeventDriver(luaevent, base)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent, base)
+    fd, event = event_arguments(luaevent, channels, kind)
     held: list[Event] = []
     gone = Trace()
 
@@ -82,17 +82,17 @@ def test_an_event_lost_while_the_loop_runs_is_not_called_again(
             held.clear()
         collect()
         if turns:
-            stage.after(f"turn {turns - 1}", 0.005, lambda: drop(turns - 1))
+            driver.after(f"turn {turns - 1}", 0.005, lambda: drop(turns - 1))
         else:
             gone("gone")
-            stage.after("end", 0.01, lambda: None)
+            driver.after("end", 0.01, lambda: None)
 
-    callback = stage.callback("lost", on_event)
+    callback = driver.callback("lost", on_event)
     held.append(base.addevent(fd, event, callback, 0.002))
-    stage.gone("lost")
-    stage.after("turn 3", 0.004, lambda: drop(3))
-    stage.run()
-    assert stage.trace[-1] == "end timeout"
+    driver.stop_expecting("lost")
+    driver.after("turn 3", 0.004, lambda: drop(3))
+    driver.run()
+    assert driver.trace[-1] == "end timeout"
 
 
 @rule("luaevent.addevent.gc-erases")
@@ -102,21 +102,21 @@ def test_a_lost_event_does_not_keep_the_loop_from_returning(
 ) -> None:
     """It is dropped while the loop runs; its timeout is far away."""
     base = luaevent.new()
-    stage = LuaeventDriver(luaevent, base)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent, base)
+    fd, event = event_arguments(luaevent, channels, kind)
     held: list[Event] = []
 
     def drop(turns: int) -> None:
         held.clear()
         collect()
         if turns:
-            stage.after(f"turn {turns - 1}", 0.002, lambda: drop(turns - 1))
+            driver.after(f"turn {turns - 1}", 0.002, lambda: drop(turns - 1))
 
     since = Stopwatch(clock)
     held.append(base.addevent(fd, event, lambda _: luaevent.LEAVE, FAR))
-    stage.after("turn 2", 0.002, lambda: drop(2))
-    stage.run()
-    stage.went("turn 2 timeout", "turn 1 timeout", "turn 0 timeout")
+    driver.after("turn 2", 0.002, lambda: drop(2))
+    driver.run()
+    driver.assert_calls("turn 2 timeout", "turn 1 timeout", "turn 0 timeout")
     assert since.elapsed() < FAR, "loop() went on until the timeout of an event that was collected"
 
 
@@ -126,7 +126,7 @@ def test_a_lost_event_is_not_called_when_its_descriptor_gets_ready(
 ) -> None:
     """The data comes after it was collected; another event on the descriptor shows it came."""
     base = luaevent.new()
-    stage = LuaeventDriver(luaevent, base)
+    driver = LuaeventDriver(luaevent, base)
     near, far = channels.pair()
     calls = Trace()
     held: list[Event] = []
@@ -139,16 +139,16 @@ def test_a_lost_event_is_not_called_when_its_descriptor_gets_ready(
         held.clear()
         collect()
         if turns:
-            stage.after(f"turn {turns - 1}", 0.002, lambda: drop(turns - 1))
+            driver.after(f"turn {turns - 1}", 0.002, lambda: drop(turns - 1))
         else:
             far.send(b"x")
-            stage.add("other", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+            driver.add("other", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
 
     held.append(base.addevent(near.fileno(), luaevent.EV_READ, on_event))
-    stage.after("turn 2", 0.002, lambda: drop(2))
-    stage.run()
+    driver.after("turn 2", 0.002, lambda: drop(2))
+    driver.run()
     assert calls == [], "an event was called although its object had been collected"
-    stage.went("turn 2 timeout", "turn 1 timeout", "turn 0 timeout", "other read")
+    driver.assert_calls("turn 2 timeout", "turn 1 timeout", "turn 0 timeout", "other read")
 
 
 class _Listener:
@@ -181,23 +181,23 @@ def test_an_event_whose_object_is_kept_survives_every_collection(
 ) -> None:
     """The callback has no other reference than the event's, so a weak one would be dead."""
     base = luaevent.new()
-    stage = LuaeventDriver(luaevent, base)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent, base)
+    fd, event = event_arguments(luaevent, channels, kind)
 
     def on_event(_flags: int) -> int:
         collect()
-        return luaevent.LEAVE if len(stage.trace) >= 5 else event
+        return luaevent.LEAVE if len(driver.trace) >= 5 else event
 
     def act() -> None:
-        callback: object = _CALLABLES[callable_](stage.callback("event", on_event))
-        stage.keep(base.addevent(fd, event, callback, 0.004))  # type: ignore[arg-type]  # an object with fileno() or a number
+        callback: object = _CALLABLES[callable_](driver.callback("event", on_event))
+        driver.keep(base.addevent(fd, event, callback, 0.004))  # type: ignore[arg-type]  # an object with fileno() or a number
         del callback
         collect()
-        stage.after("collector", 0.002, collect)
+        driver.after("collector", 0.002, collect)
 
-    stage.run(act, situation)
-    calls = [call for call in stage.trace if call.startswith("event")]
+    driver.run(act, situation)
+    calls = [call for call in driver.trace if call.startswith("event")]
     assert len(calls) >= 4, (
         f"an event with {callable_} for a callback was collected although its object is kept: "
-        f"{len(calls)} calls came{stage.excuse}"
+        f"{len(calls)} calls came{driver.timeout_note}"
     )

@@ -10,7 +10,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.profiles.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, at_zero, drain, fill
+from looptck.testing.channels import Channels, as_descriptor_zero, drain, fill
 from looptck.testing.hop_driver import error_of
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.situations import Situation, everywhere, luaevent_in
@@ -37,7 +37,7 @@ def test_an_event_is_active_once_addevent_returned(
     """The descriptor is ready before the call, so nothing else can start the event."""
     near, far = channels.pair()
     far.send(b"x")
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     adding = False
 
     def on_event(_flags: int) -> int:
@@ -48,33 +48,35 @@ def test_an_event_is_active_once_addevent_returned(
         nonlocal adding
         adding = True
         if kind == "reader":
-            stage.add("event", near.fileno(), luaevent.EV_READ, on_event)
+            driver.add("event", near.fileno(), luaevent.EV_READ, on_event)
         elif kind == "writer":
-            stage.add("event", near.fileno(), luaevent.EV_WRITE, on_event)
+            driver.add("event", near.fileno(), luaevent.EV_WRITE, on_event)
         else:
-            stage.add("event", None, luaevent.EV_TIMEOUT, on_event, timeout=0.001)
+            driver.add("event", None, luaevent.EV_TIMEOUT, on_event, timeout=0.001)
         adding = False
 
-    stage.run(act, situation)
-    stage.went({"reader": "event read", "writer": "event write", "timer": "event timeout"}[kind])
+    driver.run(act, situation)
+    driver.assert_calls(
+        {"reader": "event read", "writer": "event write", "timer": "event timeout"}[kind]
+    )
 
 
 @rule("luaevent.addevent.adds")
 def test_every_added_event_is_active(luaevent: Luaevent, channels: Channels) -> None:
     """Many at once, of all kinds, so that a table of fixed size or a single slot shows."""
-    stage = LuaeventDriver(luaevent, most=200)
+    driver = LuaeventDriver(luaevent, most=200)
     expected = []
     for number in range(20):
         near, far = channels.pair()
         far.send(b"x")
-        stage.add(f"reader {number}", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-        stage.add(f"writer {number}", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-        stage.add(f"timer {number}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.002)
+        driver.add(f"reader {number}", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        driver.add(f"writer {number}", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        driver.add(f"timer {number}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.002)
         expected += [f"reader {number} read", f"writer {number} write", f"timer {number} timeout"]
-    stage.run()
-    missing = sorted(set(expected) - set(stage.trace))
+    driver.run()
+    missing = sorted(set(expected) - set(driver.trace))
     assert not missing, f"of {len(expected)} events these were never called: {missing}"
-    assert len(stage.trace) == len(expected), "an event that left was called again"
+    assert len(driver.trace) == len(expected), "an event that left was called again"
 
 
 @rule("luaevent.addevent.adds")
@@ -83,7 +85,7 @@ def test_addevent_calls_nobody_even_if_somebody_is_due(
     luaevent: Luaevent, channels: Channels, clock: Clock, situation: Situation
 ) -> None:
     """The timer is due, and a descriptor is ready, while another event is added."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     added = Trace()
 
@@ -92,15 +94,15 @@ def test_addevent_calls_nobody_even_if_somebody_is_due(
         return luaevent.LEAVE
 
     def act() -> None:
-        stage.add("timer", None, luaevent.EV_TIMEOUT, on_timeout, timeout=0.001)
-        stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_timeout)
+        driver.add("timer", None, luaevent.EV_TIMEOUT, on_timeout, timeout=0.001)
+        driver.add("writer", near.fileno(), luaevent.EV_WRITE, on_timeout)
         clock.advance(0.002)
-        stage.add("other", far.fileno(), luaevent.EV_WRITE, on_timeout)
+        driver.add("other", far.fileno(), luaevent.EV_WRITE, on_timeout)
         added("added")
 
-    stage.run(act, situation)
-    assert sorted(stage.trace) == ["other write", "timer timeout", "writer write"], (
-        f"of three events these were called: {', '.join(stage.trace)}{stage.excuse}"
+    driver.run(act, situation)
+    assert sorted(driver.trace) == ["other write", "timer timeout", "writer write"], (
+        f"of three events these were called: {', '.join(driver.trace)}{driver.timeout_note}"
     )
 
 
@@ -112,18 +114,18 @@ def test_the_arguments_are_fd_event_callback_timeout(
     """The number of the descriptor is no flag, so arguments that trade places show."""
     near, far = channels.pair()
     number = channels.numbered(near, 300).fileno()
-    stage = LuaeventDriver(luaevent)
-    callback = stage.callback("event", luaevent.LEAVE)
+    driver = LuaeventDriver(luaevent)
+    callback = driver.callback("event", luaevent.LEAVE)
     if given == "three arguments":
         far.send(b"x")
-        stage.keep(stage.base.addevent(number, luaevent.EV_READ, callback))
+        driver.keep(driver.base.addevent(number, luaevent.EV_READ, callback))
     elif given == "None for a timeout":
         far.send(b"x")
-        stage.keep(stage.base.addevent(number, luaevent.EV_READ, callback, None))
+        driver.keep(driver.base.addevent(number, luaevent.EV_READ, callback, None))
     else:
-        stage.keep(stage.base.addevent(number, luaevent.EV_READ, callback, 0.01))
-    stage.run()
-    stage.went("event timeout" if given == "a timeout" else "event read")
+        driver.keep(driver.base.addevent(number, luaevent.EV_READ, callback, 0.01))
+    driver.run()
+    driver.assert_calls("event timeout" if given == "a timeout" else "event read")
 
 
 @rule("luaevent.addevent.fd-integer")
@@ -138,11 +140,15 @@ def test_a_descriptor_of_any_number_is_watched(
     if direction == "read":
         far.send(b"x")
         fill(near)
-    watched = at_zero(channels, near) if number == 0 else channels.numbered(near, number).fileno()
+    watched = (
+        as_descriptor_zero(channels, near)
+        if number == 0
+        else channels.numbered(near, number).fileno()
+    )
     event = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
-    stage = LuaeventDriver(luaevent)
-    stage.run(lambda: stage.add("event", watched, event, luaevent.LEAVE), situation)
-    stage.went(f"event {direction}")
+    driver = LuaeventDriver(luaevent)
+    driver.run(lambda: driver.add("event", watched, event, luaevent.LEAVE), situation)
+    driver.assert_calls(f"event {direction}")
 
 
 @rule("luaevent.addevent.fd-integer")
@@ -155,12 +161,12 @@ def test_only_the_descriptor_of_that_number_is_watched(
         near, far = channels.pair()
         far.send(b"x")
         fill(near)
-    watched = at_zero(channels, silent)
-    stage = LuaeventDriver(luaevent)
-    stage.add("silent", watched, luaevent.EV_READ, luaevent.LEAVE)
-    stage.after("end", LISTEN, stage.end)
-    stage.run()
-    stage.went("end timeout")
+    watched = as_descriptor_zero(channels, silent)
+    driver = LuaeventDriver(luaevent)
+    driver.add("silent", watched, luaevent.EV_READ, luaevent.LEAVE)
+    driver.after("end", LISTEN, driver.close_all)
+    driver.run()
+    driver.assert_calls("end timeout")
 
 
 @rule("luaevent.addevent.fd-nil-timer")
@@ -196,8 +202,8 @@ def test_an_event_without_a_descriptor_is_a_timer(
     assert calls, f"a timer with the event argument {asked} was never called"
     flags, elapsed = calls[0]
     assert flags & luaevent.EV_TIMEOUT, "a timer was called without EV_TIMEOUT"
-    unasked = flags & (luaevent.EV_READ | luaevent.EV_WRITE) & ~event
-    assert not unasked, "a timer was told of a direction that it had not asked for"
+    unexpected_directions = flags & (luaevent.EV_READ | luaevent.EV_WRITE) & ~event
+    assert not unexpected_directions, "a timer was told of a direction that it had not asked for"
     assert elapsed >= 0.02 - SLACK, f"a timer of 20 ms was called after {elapsed * 1000:.3f} ms"
 
 
@@ -217,7 +223,7 @@ def test_the_event_argument_selects_what_is_watched(
     bits = {"read": luaevent.EV_READ, "write": luaevent.EV_WRITE}
     event = sum(bits[each] for each in asked.split())
     expected = set(asked.split()) & set(ready.split())
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     seen: set[str] = set()
 
     def on_event(flags: int) -> int:
@@ -225,10 +231,10 @@ def test_the_event_argument_selects_what_is_watched(
         return luaevent.LEAVE if seen >= expected else event
 
     def act() -> None:
-        stage.add("event", near.fileno(), event, on_event)
-        stage.after("end", 0.01, stage.end)
+        driver.add("event", near.fileno(), event, on_event)
+        driver.after("end", 0.01, driver.close_all)
 
-    stage.run(act, situation)
+    driver.run(act, situation)
     assert seen == expected, (
         f"asked for {_row(asked.split())}, ready for {_row(ready.split())}: "
         f"called for {_row(seen)}, due were {_row(expected)}"
@@ -245,18 +251,18 @@ def test_ev_signal_never_watches_the_descriptor_of_that_number(
     far.send(b"x")
     number = channels.numbered(near, 20).fileno()
     other, _ = channels.pair()
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     calls: list[int] = []
 
     def on_signal(flags: int) -> int:
         calls.append(flags)
         return luaevent.LEAVE
 
-    stage.add("other", other.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.add("other", other.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     arguments = (number, luaevent.EV_SIGNAL, on_signal, timeout)
-    error_of(lambda: stage.keep(stage.base.addevent(*arguments)))
-    stage.after("end", LISTEN, stage.end)
-    stage.run()
+    error_of(lambda: driver.keep(driver.base.addevent(*arguments)))
+    driver.after("end", LISTEN, driver.close_all)
+    driver.run()
     wrong = [flags for flags in calls if not flags & (luaevent.EV_TIMEOUT | luaevent.EV_SIGNAL)]
     assert not wrong, (
         "addevent(n, EV_SIGNAL, ...) watched the descriptor n: its callback was called for it"
@@ -265,14 +271,14 @@ def test_ev_signal_never_watches_the_descriptor_of_that_number(
         "addevent(n, EV_SIGNAL, ...) called for a signal that nobody sent: "
         "only the descriptor n was ready"
     )
-    assert "other write" in stage.trace, "an event that was there before was not served"
+    assert "other write" in driver.trace, "an event that was there before was not served"
 
 
 @rule("luaevent.addevent.event-persist")
 def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, channels: Channels) -> None:
     """Data comes three times, each time after the reader has been silent for a while."""
     near, far = channels.pair()
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     event = luaevent.EV_READ | luaevent.EV_PERSIST
     read: list[bytes] = []
 
@@ -281,7 +287,7 @@ def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, channels: Ch
         assert len(read) < sent, "called before there was anything to read"
         read.append(near.recv(10))
         if len(read) == 3:
-            stage.end()
+            driver.close_all()
             return luaevent.LEAVE
         return luaevent.EV_READ
 
@@ -292,21 +298,21 @@ def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, channels: Ch
         if len(read) == sent < 3:
             sent += 1
             far.send(b"x")
-        done = len(read) == 3 or stage.count("feeder timeout") == _PATIENT
+        done = len(read) == 3 or driver.count("feeder timeout") == _PATIENT
         return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
 
-    if error_of(stage.add, "reader", near.fileno(), event, on_read) is not None:
-        stage.gone("reader")
+    if error_of(driver.add, "reader", near.fileno(), event, on_read) is not None:
+        driver.stop_expecting("reader")
         read += [b"x"] * 3  # refused: then nothing may be registered
         far.send(b"x")
-        stage.add("feeder", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=LISTEN)
-        stage.run()
-        stage.went("feeder timeout")
+        driver.add("feeder", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=LISTEN)
+        driver.run()
+        driver.assert_calls("feeder timeout")
         return
-    stage.add("feeder", None, luaevent.EV_TIMEOUT, feed, timeout=0.01)
-    stage.run()
+    driver.add("feeder", None, luaevent.EV_TIMEOUT, feed, timeout=0.01)
+    driver.run()
     assert read == [b"x"] * 3, f"of 3 bytes, sent one by one, {len(read)} were announced"
-    assert stage.count("reader read") == 3, "a reader was called for something else than data"
+    assert driver.count("reader read") == 3, "a reader was called for something else than data"
 
 
 @rule("luaevent.addevent.event-persist")
@@ -314,22 +320,22 @@ def test_ev_persist_does_not_outlive_leave(luaevent: Luaevent, channels: Channel
     """The data is never read, so only LEAVE can end the calls."""
     near, far = channels.pair()
     far.send(b"x")
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     event = luaevent.EV_READ | luaevent.EV_PERSIST
-    refused = error_of(stage.add, "reader", near.fileno(), event, luaevent.LEAVE)
+    refused = error_of(driver.add, "reader", near.fileno(), event, luaevent.LEAVE)
     if refused is not None:
-        stage.gone("reader")
-    stage.after("end", 0.02, stage.end)
-    stage.run()
+        driver.stop_expecting("reader")
+    driver.after("end", 0.02, driver.close_all)
+    driver.run()
     expected = ["end timeout"] if refused else ["reader read", "end timeout"]
-    stage.went(*expected)
+    driver.assert_calls(*expected)
 
 
 @rule("luaevent.addevent.persistent")
 def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, channels: Channels) -> None:
     """Everything is read each time, so no call is owed to what an earlier one left."""
     near, far = channels.pair()
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     read = Trace()
     sent = 0
 
@@ -342,15 +348,15 @@ def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, channels: C
         if len(read) == sent < 4:
             sent += 1
             far.send(b"%d" % sent)
-        done = sent == 4 or stage.count("feeder timeout") == _PATIENT
+        done = sent == 4 or driver.count("feeder timeout") == _PATIENT
         return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
 
-    stage.add("reader", near.fileno(), luaevent.EV_READ, on_read)
-    stage.add("feeder", None, luaevent.EV_TIMEOUT, feed, timeout=0.005)
-    stage.run()
+    driver.add("reader", near.fileno(), luaevent.EV_READ, on_read)
+    driver.add("feeder", None, luaevent.EV_TIMEOUT, feed, timeout=0.005)
+    driver.run()
     assert read == ["1", "2", "3", "4"], (
         f"four pieces of data, each sent after the one before was read, brought {len(read)} calls"
-        f"{stage.excuse}"
+        f"{driver.timeout_note}"
     )
 
 
@@ -359,27 +365,27 @@ def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, channels: C
     """The callback fills the socket, so no call is owed to room that is left."""
     near, far = channels.pair()
     fill(near)
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     drained = 0
 
     def on_write(_flags: int) -> int:
         fill(near)
-        return luaevent.LEAVE if stage.count("writer write") == 3 else luaevent.EV_WRITE
+        return luaevent.LEAVE if driver.count("writer write") == 3 else luaevent.EV_WRITE
 
     def make_room(_flags: int) -> int:
         nonlocal drained
-        if stage.count("writer write") == drained:
+        if driver.count("writer write") == drained:
             drained += 1
             drain(far)
-        done = drained == 3 or stage.count("drain timeout") == _PATIENT
+        done = drained == 3 or driver.count("drain timeout") == _PATIENT
         return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
 
-    stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_write)
-    stage.add("drain", None, luaevent.EV_TIMEOUT, make_room, timeout=0.005)
-    stage.run()
-    assert stage.count("writer write") == 3, (
+    driver.add("writer", near.fileno(), luaevent.EV_WRITE, on_write)
+    driver.add("drain", None, luaevent.EV_TIMEOUT, make_room, timeout=0.005)
+    driver.run()
+    assert driver.count("writer write") == 3, (
         "three times there was room again, and the writer was called "
-        f"{stage.count('writer WRITE')} times{stage.excuse}"
+        f"{driver.count('writer WRITE')} times{driver.timeout_note}"
     )
 
 
@@ -393,10 +399,10 @@ def test_a_timeout_repeats_without_being_added_again(
     near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_READ
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     replies = [event, event, event, luaevent.LEAVE]
-    stage.run(lambda: stage.add("event", fd, event, *replies, timeout=0.005), situation)
-    stage.went(*["event timeout"] * 4)
+    driver.run(lambda: driver.add("event", fd, event, *replies, timeout=0.005), situation)
+    driver.assert_calls(*["event timeout"] * 4)
 
 
 _NOT_CALLABLE: dict[str, tuple[object, ...]] = {
@@ -450,14 +456,14 @@ def test_addevent_returns_an_object_with_close(
     near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_WRITE
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     returned: list[object] = []
 
     def act() -> None:
-        added = stage.add("event", fd, event, luaevent.LEAVE, timeout=0.001)
+        added = driver.add("event", fd, event, luaevent.LEAVE, timeout=0.001)
         returned.append(added)
 
-    stage.run(act, situation)
+    driver.run(act, situation)
     assert returned[0] is not None, "addevent returned nothing that could be closed"
     close = getattr(returned[0], "close", None)
     assert callable(close), f"what addevent returned has no callable close, but {close!r:.60}"
@@ -474,8 +480,8 @@ def test_each_call_of_addevent_returns_an_object_of_its_own(
     near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_WRITE
-    stage = LuaeventDriver(luaevent)
-    callback = stage.callback("event", luaevent.EV_TIMEOUT if kind == "timer" else event)
+    driver = LuaeventDriver(luaevent)
+    callback = driver.callback("event", luaevent.EV_TIMEOUT if kind == "timer" else event)
     calls = 0
 
     def same(flags: int) -> int:
@@ -483,20 +489,20 @@ def test_each_call_of_addevent_returns_an_object_of_its_own(
         calls += 1
         callback(flags)
         if calls == 2:
-            stage.gone("event")
+            driver.stop_expecting("event")
         return luaevent.LEAVE
 
-    base = stage.base
-    events = [stage.keep(base.addevent(fd, event, same, 0.005))]
+    base = driver.base
+    events = [driver.keep(base.addevent(fd, event, same, 0.005))]
     try:
-        events += [stage.keep(base.addevent(fd, event, same, 0.005)) for _ in range(2)]
+        events += [driver.keep(base.addevent(fd, event, same, 0.005)) for _ in range(2)]
     except Exception:
         return  # a loop may refuse a second event on a descriptor
     events[closed].close()
-    stage.run()
+    driver.run()
     assert calls == 2, (
         f"of three events with the same arguments one was closed; two calls were due, {calls} came"
-        f"{stage.excuse}"
+        f"{driver.timeout_note}"
     )
 
 

@@ -25,7 +25,7 @@ from looptck.testing.trace import Trace
 @pytest.mark.parametrize("kind", ["timer", "reader", "writer"])
 def test_a_callback_may_add_many_events(luaevent: Luaevent, channels: Channels, kind: str) -> None:
     """Tables have to grow while something walks through them."""
-    stage = LuaeventDriver(luaevent, most=200)
+    driver = LuaeventDriver(luaevent, most=200)
     near, far = channels.pair()
     far.send(b"x")
     number = 40
@@ -35,22 +35,22 @@ def test_a_callback_may_add_many_events(luaevent: Luaevent, channels: Channels, 
             end, other = channels.pair()
             other.send(b"x")
             if each % 3 == 0:
-                stage.add(f"{each}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.001)
+                driver.add(f"{each}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.001)
             else:
                 event = luaevent.EV_READ if each % 3 == 1 else luaevent.EV_WRITE
-                stage.add(f"{each}", end.fileno(), event, luaevent.LEAVE)
+                driver.add(f"{each}", end.fileno(), event, luaevent.LEAVE)
         return luaevent.LEAVE
 
     if kind == "timer":
-        stage.add("first", None, luaevent.EV_TIMEOUT, add_all, timeout=0.001)
+        driver.add("first", None, luaevent.EV_TIMEOUT, add_all, timeout=0.001)
     else:
         event = luaevent.EV_READ if kind == "reader" else luaevent.EV_WRITE
-        stage.add("first", near.fileno(), event, add_all)
-    stage.run()
-    served = {call.partition(" ")[0] for call in stage.trace} - {"first"}
+        driver.add("first", near.fileno(), event, add_all)
+    driver.run()
+    served = {call.partition(" ")[0] for call in driver.trace} - {"first"}
     missing = sorted({str(each) for each in range(number)} - served, key=int)
     assert not missing, f"of {number} events added by a callback these were never called: {missing}"
-    assert len(stage.trace) == number + 1, "an event that left was called again"
+    assert len(driver.trace) == number + 1, "an event that left was called again"
 
 
 @rule("luaevent.addevent.from-callback")
@@ -59,34 +59,34 @@ def test_the_running_loop_waits_for_what_a_callback_added(
     luaevent: Luaevent, channels: Channels, opener: str
 ) -> None:
     """The new event is not ready when it is added: the next wait has to know of it."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     reading, writing = channels.pair()
 
     def open_reader(_flags: int) -> int:
-        stage.add("reader", reading.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-        stage.after("sender", 0.004, lambda: writing.send(b"x"))
+        driver.add("reader", reading.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        driver.after("sender", 0.004, lambda: writing.send(b"x"))
         return luaevent.LEAVE
 
     if opener == "timer":
-        stage.add("opener", None, luaevent.EV_TIMEOUT, open_reader, timeout=0.001)
+        driver.add("opener", None, luaevent.EV_TIMEOUT, open_reader, timeout=0.001)
         served = "timeout"
     else:
-        stage.add("opener", near.fileno(), luaevent.EV_WRITE, open_reader)
+        driver.add("opener", near.fileno(), luaevent.EV_WRITE, open_reader)
         served = "write"
-    stage.run()
+    driver.run()
     far.close()
-    stage.went(f"opener {served}", "sender timeout", "reader read")
+    driver.assert_calls(f"opener {served}", "sender timeout", "reader read")
 
 
 @rule("luaevent.addevent.from-callback")
 def test_a_new_event_shortens_the_wait(luaevent: Luaevent, clock: Clock) -> None:
     """A far timer is there already; the near one, added later, must come first."""
-    stage = LuaeventDriver(luaevent)
-    stage.add("far", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.06)
-    stage.after("opener", 0.002, lambda: stage.after("near", 0.005, lambda: None))
-    stage.run()
-    stage.went("opener timeout", "near timeout", "far timeout")
+    driver = LuaeventDriver(luaevent)
+    driver.add("far", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.06)
+    driver.after("opener", 0.002, lambda: driver.after("near", 0.005, lambda: None))
+    driver.run()
+    driver.assert_calls("opener timeout", "near timeout", "far timeout")
 
 
 @rule("luaevent.addevent.from-callback")
@@ -95,7 +95,7 @@ def test_the_last_event_may_add_a_new_one_and_leave(
     luaevent: Luaevent, channels: Channels, first: str
 ) -> None:
     """There is always one event only: a loop that looks too early has none, and no guard helps."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"x")
     order = ["timer", "reader", "writer", "timer", "timer", "writer", "reader", "reader"]
@@ -110,16 +110,16 @@ def test_the_last_event_may_add_a_new_one_and_leave(
             return luaevent.LEAVE
 
         if kind == "timer":
-            stage.add("timer", None, luaevent.EV_TIMEOUT, on_event, timeout=0.001)
+            driver.add("timer", None, luaevent.EV_TIMEOUT, on_event, timeout=0.001)
         else:
             event = luaevent.EV_READ if kind == "reader" else luaevent.EV_WRITE
-            stage.add(kind, near.fileno(), event, on_event)
+            driver.add(kind, near.fileno(), event, on_event)
 
     add(0)
-    stage.base.loop()
+    driver.base.loop()
     word = {"timer": "timeout", "reader": "read", "writer": "write"}
     expected = [f"{kind} {word[kind]}" for kind in order]
-    assert stage.trace == expected, (
+    assert driver.trace == expected, (
         "each event added the next and left; loop() returned before all were served"
     )
 
@@ -132,7 +132,7 @@ def test_every_event_on_a_descriptor_is_called(
     luaevent: Luaevent, channels: Channels, situation: Situation, flags: str, number: int
 ) -> None:
     """The descriptor stays ready for all of them, and all stay until each was called."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"x")
     event: int = getattr(luaevent, flags)
@@ -142,20 +142,20 @@ def test_every_event_on_a_descriptor_is_called(
         def on_event(_flags: int) -> int:
             called.add(each)
             # nobody makes way for the others before all were called, or far too late
-            done = len(called) == number or len(stage.trace) > 40
+            done = len(called) == number or len(driver.trace) > 40
             return luaevent.LEAVE if done else event
 
-        stage.add(f"{each}", near.fileno(), event, on_event)
+        driver.add(f"{each}", near.fileno(), event, on_event)
 
     def act() -> None:
         for each in range(number):
             add(each)
 
-    stage.run(act, situation)
-    early = {call.partition(" ")[0] for call in stage.trace[:40]}
+    driver.run(act, situation)
+    early = {call.partition(" ")[0] for call in driver.trace[:40]}
     assert len(early) == number, (
         f"of {number} events on one descriptor that stays ready, {len(early)} were called "
-        f"in {len(stage.trace)} calls{stage.excuse}"
+        f"in {len(driver.trace)} calls{driver.timeout_note}"
     )
 
 
@@ -167,7 +167,7 @@ def test_a_reader_and_a_writer_on_a_descriptor_are_called_for_their_own_directio
     luaevent: Luaevent, channels: Channels, situation: Situation, first: str, ready: str
 ) -> None:
     """What is not ready yet gets so later, and must not have been told before."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     if ready != "write":
         far.send(b"x")
@@ -176,7 +176,7 @@ def test_a_reader_and_a_writer_on_a_descriptor_are_called_for_their_own_directio
 
     def add(name: str) -> None:
         event = luaevent.EV_READ if name == "reader" else luaevent.EV_WRITE
-        stage.add(name, near.fileno(), event, luaevent.LEAVE)
+        driver.add(name, near.fileno(), event, luaevent.LEAVE)
 
     def later() -> None:
         if ready == "read":
@@ -188,17 +188,17 @@ def test_a_reader_and_a_writer_on_a_descriptor_are_called_for_their_own_directio
         add(first)
         add("writer" if first == "reader" else "reader")
         if ready != "both":
-            stage.after("later", 0.005, later)
+            driver.after("later", 0.005, later)
 
-    stage.run(act, situation)
+    driver.run(act, situation)
     if ready == "both":
-        assert sorted(stage.trace) == ["reader read", "writer write"], (
-            f"called were {', '.join(stage.trace)}{stage.excuse}"
+        assert sorted(driver.trace) == ["reader read", "writer write"], (
+            f"called were {', '.join(driver.trace)}{driver.timeout_note}"
         )
     elif ready == "read":
-        stage.went("reader read", "later timeout", "writer write")
+        driver.assert_calls("reader read", "later timeout", "writer write")
     else:
-        stage.went("writer write", "later timeout", "reader read")
+        driver.assert_calls("writer write", "later timeout", "reader read")
 
 
 @rule("luaevent.addevent.same-fd")
@@ -210,14 +210,14 @@ def test_the_end_of_one_event_leaves_the_others_on_the_descriptor(
     luaevent: Luaevent, channels: Channels, ended: str, ended_by: str, ending: str, staying: str
 ) -> None:
     """The one that stays is not ready when the other ends, so the kernel must still know of it."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     fill(near)
     events: dict[str, Event] = {}
 
     def on_ending(_flags: int) -> int:
-        stage.gone("ending")
-        stage.after("later", 0.003, make_ready)
+        driver.stop_expecting("ending")
+        driver.after("later", 0.003, make_ready)
         return luaevent.LEAVE
 
     def make_ready() -> None:
@@ -228,25 +228,27 @@ def test_the_end_of_one_event_leaves_the_others_on_the_descriptor(
 
     def end() -> None:
         events["ending"].close()
-        stage.gone("ending")
-        stage.after("later", 0.003, make_ready)
+        driver.stop_expecting("ending")
+        driver.after("later", 0.003, make_ready)
 
     def add_ending() -> None:
         event = luaevent.EV_READ if ending == "reader" else luaevent.EV_WRITE
         timeout = 0.003 if ended_by == "LEAVE" else None
-        events["ending"] = stage.add("ending", near.fileno(), event, on_ending, timeout=timeout)
+        events["ending"] = driver.add("ending", near.fileno(), event, on_ending, timeout=timeout)
 
     if ended == "first":
         add_ending()
     event = luaevent.EV_READ if staying == "reader" else luaevent.EV_WRITE
-    stage.add("staying", near.fileno(), event, luaevent.LEAVE)
+    driver.add("staying", near.fileno(), event, luaevent.LEAVE)
     if ended == "last":
         add_ending()
     if ended_by == "close":
-        stage.after("closer", 0.003, end)
-    stage.run()
+        driver.after("closer", 0.003, end)
+    driver.run()
     how = "closer timeout" if ended_by == "close" else "ending timeout"
-    stage.went(how, "later timeout", f"staying {'read' if staying == 'reader' else 'write'}")
+    driver.assert_calls(
+        how, "later timeout", f"staying {'read' if staying == 'reader' else 'write'}"
+    )
 
 
 @rule("luaevent.addevent.same-fd")
@@ -256,7 +258,7 @@ def test_events_on_a_descriptor_have_timeouts_of_their_own(
     """Nothing happens at first; one has a short timeout, one a longer one, one none."""
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
         near, far = channels.pair()
 
         def on_longer(flags: int) -> int:
@@ -266,15 +268,15 @@ def test_events_on_a_descriptor_have_timeouts_of_their_own(
             return luaevent.EV_READ
 
         read = luaevent.EV_READ
-        stage.add("none", near.fileno(), read, luaevent.LEAVE)
-        stage.add("short", near.fileno(), read, luaevent.LEAVE, timeout=0.005)
-        stage.add("longer", near.fileno(), read, on_longer, timeout=0.015)
-        stage.run()
-        assert stage.trace[:2] == ["short timeout", "longer timeout"], (
-            f"each of three events has a timeout of its own; called were {', '.join(stage.trace)}"
+        driver.add("none", near.fileno(), read, luaevent.LEAVE)
+        driver.add("short", near.fileno(), read, luaevent.LEAVE, timeout=0.005)
+        driver.add("longer", near.fileno(), read, on_longer, timeout=0.015)
+        driver.run()
+        assert driver.trace[:2] == ["short timeout", "longer timeout"], (
+            f"each of three events has a timeout of its own; called were {', '.join(driver.trace)}"
         )
-        assert sorted(stage.trace[2:]) == ["longer read", "none read"], (
-            f"after the timeouts there came data for two; called were {', '.join(stage.trace)}"
+        assert sorted(driver.trace[2:]) == ["longer read", "none read"], (
+            f"after the timeouts there came data for two; called were {', '.join(driver.trace)}"
         )
 
     retry(attempt)
@@ -380,26 +382,26 @@ def test_after_a_refusal_the_descriptor_serves_other_events(
     luaevent: Luaevent, channels: Channels, what: str
 ) -> None:
     """One event was there before, and one comes after; a slip in the table shows in either."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     fill(near)
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     arguments = _WRONG[what](near.fileno(), luaevent, lambda _: luaevent.LEAVE)
-    add: Callable[..., Event] = stage.base.addevent
+    add: Callable[..., Event] = driver.base.addevent
     if not _refuses(add, *arguments):
         return  # whether this is refused is not this rule's affair
 
     def send() -> None:
         far.send(b"x")
-        stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        driver.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
         drain(far)
 
-    stage.after("sender", 0.002, send)
-    stage.run()
-    assert stage.trace[0] == "sender timeout", f"called were {', '.join(stage.trace)}"
-    assert sorted(stage.trace[1:]) == ["reader read", "writer write"], (
+    driver.after("sender", 0.002, send)
+    driver.run()
+    assert driver.trace[0] == "sender timeout", f"called were {', '.join(driver.trace)}"
+    assert sorted(driver.trace[1:]) == ["reader read", "writer write"], (
         f"addevent refused {what}; then two good events on the descriptor were due, "
-        f"and called were {', '.join(stage.trace[1:]) or 'none'}{stage.excuse}"
+        f"and called were {', '.join(driver.trace[1:]) or 'none'}{driver.timeout_note}"
     )
 
 

@@ -16,7 +16,7 @@ from looptck.profiles.luaevent import Base, Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.subjects.call_counter import unwrap
 from looptck.testing.channels import Channels, fill
-from looptck.testing.flag_names import told
+from looptck.testing.flag_names import flag_text
 from looptck.testing.observation import Observation
 from looptck.testing.resources import collect
 
@@ -42,7 +42,7 @@ class Listening:
         """Notes its calls; leaves after *most* of them."""
 
         def callback(flags: int) -> int:
-            self.calls.append(told(self.luaevent, flags))
+            self.calls.append(flag_text(self.luaevent, flags))
             self._clock.advance(0.001)
             if len(self.calls) >= most:
                 return self.luaevent.LEAVE

@@ -46,14 +46,14 @@ def test_a_second_is_no_shorter_unit(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, timeout: float
 ) -> None:
     """Waited for is only a small part of it: a millisecond, or nothing, would be over by then."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
-    stage.add("event", fd, event, luaevent.LEAVE, timeout=timeout)
-    stage.after("end", 0.04, stage.end)
-    stage.run()
+    driver.add("event", fd, event, luaevent.LEAVE, timeout=timeout)
+    driver.after("end", 0.04, driver.close_all)
+    driver.run()
     elapsed = since.elapsed()
-    stage.went("end timeout")
+    driver.assert_calls("end timeout")
     assert elapsed >= 0.04 - SLACK, f"40 ms were over after {elapsed * 1000:.3f} ms"
 
 
@@ -91,7 +91,7 @@ def test_fractions_of_a_second_are_kept(
     fractions = (0.01, 0.05, 0.123, 0.25)
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent, within=1.0)
+        driver = LuaeventDriver(luaevent, within=1.0)
         after: dict[tuple[str, float], float] = {}
 
         def begin(kind: str, timeout: float) -> None:
@@ -102,15 +102,15 @@ def test_fractions_of_a_second_are_kept(
                 after[kind, timeout] = since.elapsed()
                 return luaevent.LEAVE
 
-            stage.add(f"{kind} {timeout}", fd, event, on_timeout, timeout=timeout)
+            driver.add(f"{kind} {timeout}", fd, event, on_timeout, timeout=timeout)
 
         for kind, timeout in itertools.product(WAITING, fractions):
             begin(kind, timeout)
-        stage.run()
+        driver.run()
         for kind, timeout in itertools.product(WAITING, fractions):
             elapsed = after.get((kind, timeout))
             assert elapsed is not None, (
-                f"a timeout of {timeout} s ({kind}) did not come{stage.excuse}"
+                f"a timeout of {timeout} s ({kind}) did not come{driver.timeout_note}"
             )
             assert timeout - SLACK <= elapsed <= timeout + LATE, (
                 f"a timeout of {timeout} s ({kind}) came after {elapsed:.3f} s"
@@ -176,7 +176,7 @@ def test_a_timeout_is_never_early(
     timeout: float,
 ) -> None:
     """The watch is started before the call, so the loop can only have less time than measured."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
     after: list[float] = []
@@ -187,10 +187,10 @@ def test_a_timeout_is_never_early(
 
     def act() -> None:
         since.restart()
-        stage.add("event", fd, event, on_timeout, timeout=timeout)
+        driver.add("event", fd, event, on_timeout, timeout=timeout)
 
-    stage.run(act, situation)
-    stage.went("event timeout")
+    driver.run(act, situation)
+    driver.assert_calls("event timeout")
     assert_not_early(after[0], timeout)
 
 
@@ -201,7 +201,7 @@ def test_time_spent_before_addevent_does_not_count(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, opened_by: str
 ) -> None:
     """The callback takes its time, and the wait before it took some: a remembered time is old."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, _ = channels.pair()
     fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
@@ -214,15 +214,15 @@ def test_time_spent_before_addevent_does_not_count(
     def opener(_flags: int) -> int:
         clock.advance(0.015)
         since.restart()
-        stage.add("event", fd, event, on_timeout, timeout=0.0105)
+        driver.add("event", fd, event, on_timeout, timeout=0.0105)
         return luaevent.LEAVE
 
     if opened_by == "a timer":
-        stage.add("opener", None, luaevent.EV_TIMEOUT, opener, timeout=0.01)
+        driver.add("opener", None, luaevent.EV_TIMEOUT, opener, timeout=0.01)
     else:
-        stage.add("opener", near.fileno(), luaevent.EV_WRITE, opener)
-    stage.run()
-    assert after, f"the timeout never came{stage.excuse}"
+        driver.add("opener", near.fileno(), luaevent.EV_WRITE, opener)
+    driver.run()
+    assert after, f"the timeout never came{driver.timeout_note}"
     assert_not_early(after[0], 0.0105)
 
 
@@ -232,7 +232,7 @@ def test_a_repeated_timeout_is_never_early(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """Measured from addevent, since a loop may keep to a grid after a call that came late."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
     after: list[float] = []
@@ -243,9 +243,9 @@ def test_a_repeated_timeout_is_never_early(
             clock.advance(0.004)
         return luaevent.LEAVE if len(after) == 4 else event
 
-    stage.add("event", fd, event, on_timeout, timeout=0.0105)
-    stage.run()
-    assert len(after) == 4, f"of 4 timeouts {len(after)} came{stage.excuse}"
+    driver.add("event", fd, event, on_timeout, timeout=0.0105)
+    driver.run()
+    assert len(after) == 4, f"of 4 timeouts {len(after)} came{driver.timeout_note}"
     for number, elapsed in enumerate(after, 1):
         assert_not_early(elapsed, number * 0.0105)
 
@@ -281,7 +281,7 @@ def test_a_timeout_after_activity_is_never_early(
     luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
     """The data comes when most of the first wait is over; the next one has to be a whole one."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     since = Stopwatch(clock)
     gaps: list[float] = []
@@ -294,10 +294,10 @@ def test_a_timeout_after_activity_is_never_early(
         since.restart()
         return luaevent.EV_READ
 
-    stage.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.0305)
-    stage.after("sender", 0.02, lambda: far.send(b"x"))
-    stage.run()
-    assert gaps, f"the timeout never came{stage.excuse}"
+    driver.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.0305)
+    driver.after("sender", 0.02, lambda: far.send(b"x"))
+    driver.run()
+    assert gaps, f"the timeout never came{driver.timeout_note}"
     assert_not_early(gaps[0], 0.0305)
 
 
@@ -307,13 +307,13 @@ def test_time_before_the_loop_counts(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
     """The second is due 20 ms after the first if that counts from addevent, before it if not."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
-    stage.add("first", fd, event, luaevent.LEAVE, timeout=0.05)
+    driver.add("first", fd, event, luaevent.LEAVE, timeout=0.05)
     clock.advance(0.04)
-    stage.add("second", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.03)
-    stage.run()
-    stage.went("first timeout", "second timeout")
+    driver.add("second", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.03)
+    driver.run()
+    driver.assert_calls("first timeout", "second timeout")
 
 
 @rule("luaevent.addevent.timeout-from-addevent")
@@ -351,18 +351,18 @@ def test_an_event_without_a_timeout_never_times_out(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, given: str
 ) -> None:
     """A timer of the same base bounds the time; timeouts of others must not rub off."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
 
     def act() -> None:
-        callback = stage.callback("event", event)
+        callback = driver.callback("event", event)
         rest = (None,) if given == "None" else ()
-        stage.keep(stage.base.addevent(fd, event, callback, *rest))
-        stage.add("tick", None, luaevent.EV_TIMEOUT, *[luaevent.EV_TIMEOUT] * 2, timeout=0.006)
-        stage.after("end", 0.02, stage.end)
+        driver.keep(driver.base.addevent(fd, event, callback, *rest))
+        driver.add("tick", None, luaevent.EV_TIMEOUT, *[luaevent.EV_TIMEOUT] * 2, timeout=0.006)
+        driver.after("end", 0.02, driver.close_all)
 
-    stage.run(act, situation)
-    wrong = [call for call in stage.trace if call.startswith("event")]
+    driver.run(act, situation)
+    wrong = [call for call in driver.trace if call.startswith("event")]
     assert not wrong, f"an event without a timeout for which nothing happened was called: {wrong}"
 
 
@@ -372,23 +372,23 @@ def test_an_event_without_a_timeout_has_none_after_it_was_served(
     luaevent: Luaevent, channels: Channels, given: str
 ) -> None:
     """The data comes late, so that putting the event back is done at a time of its own."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
 
     def on_read(_flags: int) -> int:
         near.recv(10)
-        if stage.count("reader read") == 1:
-            stage.after("sender", 0.01, lambda: far.send(b"x"))
+        if driver.count("reader read") == 1:
+            driver.after("sender", 0.01, lambda: far.send(b"x"))
         else:
-            stage.after("end", 0.02, stage.end)
+            driver.after("end", 0.02, driver.close_all)
         return luaevent.EV_READ
 
-    callback = stage.callback("reader", on_read)
+    callback = driver.callback("reader", on_read)
     rest = (None,) if given == "None" else ()
     far.send(b"x")
-    stage.keep(stage.base.addevent(near.fileno(), luaevent.EV_READ, callback, *rest))
-    stage.run()
-    stage.went("reader read", "sender timeout", "reader read", "end timeout")
+    driver.keep(driver.base.addevent(near.fileno(), luaevent.EV_READ, callback, *rest))
+    driver.run()
+    driver.assert_calls("reader read", "sender timeout", "reader read", "end timeout")
 
 
 @rule("luaevent.addevent.timeout-tiny")
@@ -399,19 +399,19 @@ def test_a_tiny_timeout_comes(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, timeout: float
 ) -> None:
     """Due long before the timer that ends the test, so the order of deadlines puts it first."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
 
     def on_timeout(_flags: int) -> int:
-        stage.end()
+        driver.close_all()
         return luaevent.LEAVE
 
     def act() -> None:
-        stage.add("event", fd, event, on_timeout, timeout=timeout)
-        stage.after("end", 0.05, stage.end)
+        driver.add("event", fd, event, on_timeout, timeout=timeout)
+        driver.after("end", 0.05, driver.close_all)
 
-    stage.run(act, situation)
-    stage.went("event timeout")
+    driver.run(act, situation)
+    driver.assert_calls("event timeout")
 
 
 @rule("luaevent.addevent.timeout-repeats")
@@ -422,7 +422,7 @@ def test_a_timeout_begins_again_each_time(
     """Five times, so that neither a second wait that is lost nor one that grows goes unseen."""
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
         fd, event = _in_vain(luaevent, channels, kind)
         times: list[float] = []
         since = Stopwatch(clock)
@@ -431,9 +431,9 @@ def test_a_timeout_begins_again_each_time(
             times.append(since.elapsed())
             return luaevent.LEAVE if len(times) == 5 else event
 
-        stage.add("event", fd, event, on_timeout, timeout=0.01)
-        stage.run()
-        assert len(times) == 5, f"of 5 timeouts {len(times)} came{stage.excuse}"
+        driver.add("event", fd, event, on_timeout, timeout=0.01)
+        driver.run()
+        assert len(times) == 5, f"of 5 timeouts {len(times)} came{driver.timeout_note}"
         for number, (before, after) in enumerate(itertools.pairwise([0.0, *times]), 1):
             # a loop may go on by a grid, on which a late call does not put off the next
             assert after >= number * (0.01 - SLACK), (
@@ -454,23 +454,23 @@ def test_an_event_that_timed_out_still_waits_for_its_descriptor(
     """The data is sent inside a timeout's callback, so it is there long before the next one."""
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
         near, far = channels.pair()
 
         def on_event(flags: int) -> int:
             if not flags & luaevent.EV_TIMEOUT:
                 near.recv(10)
-            if stage.count("reader timeout") == 5:
+            if driver.count("reader timeout") == 5:
                 return luaevent.LEAVE
-            if stage.count("reader timeout") == 3 and stage.trace[-1] == "reader timeout":
+            if driver.count("reader timeout") == 3 and driver.trace[-1] == "reader timeout":
                 far.send(b"x")
             return luaevent.EV_READ
 
-        stage.run(
-            lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.01),
+        driver.run(
+            lambda: driver.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.01),
             situation,
         )
-        stage.went(*["reader timeout"] * 3, "reader read", *["reader timeout"] * 2)
+        driver.assert_calls(*["reader timeout"] * 3, "reader read", *["reader timeout"] * 2)
 
     retry(attempt)
 
@@ -483,7 +483,7 @@ def test_no_timeout_comes_while_the_descriptor_keeps_getting_ready(
     """Each call takes a part of the timeout, and all of them together more than the whole."""
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
         near, far = channels.pair()
         served = "reader read" if kind == "reader" else "writer write"
         event = luaevent.EV_READ if kind == "reader" else luaevent.EV_WRITE
@@ -498,14 +498,14 @@ def test_no_timeout_comes_while_the_descriptor_keeps_getting_ready(
             clock.advance(0.012)
             if kind == "reader":
                 near.recv(1)
-            elif len(stage.trace) == 8:
+            elif len(driver.trace) == 8:
                 fill(near)
             since.restart()
             return event
 
-        stage.add(kind, near.fileno(), event, on_event, timeout=0.04)
-        stage.run()
-        stage.went(*[served] * 8, f"{kind} timeout")
+        driver.add(kind, near.fileno(), event, on_event, timeout=0.04)
+        driver.run()
+        driver.assert_calls(*[served] * 8, f"{kind} timeout")
         # a wait may count from the beginning of the last call, which took 12 ms
         assert 0.028 - SLACK <= after[0] <= 0.04 + LATE, (
             f"a timeout of 40 ms came {after[0] * 1000:.1f} ms after the last delivery"
@@ -521,21 +521,21 @@ def test_a_delivery_after_a_pause_begins_a_new_wait(
     """Data comes when more than half of each wait is over; the waits would overlap otherwise."""
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
         near, far = channels.pair()
 
         def on_event(flags: int) -> int:
             if flags & luaevent.EV_TIMEOUT:
                 return luaevent.LEAVE
             near.recv(10)
-            if stage.count("reader read") < 3:
-                stage.after("sender", 0.025, lambda: far.send(b"x"))
+            if driver.count("reader read") < 3:
+                driver.after("sender", 0.025, lambda: far.send(b"x"))
             return luaevent.EV_READ
 
-        stage.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.04)
-        stage.after("sender", 0.025, lambda: far.send(b"x"))
-        stage.run()
-        stage.went(*["sender timeout", "reader read"] * 3, "reader timeout")
+        driver.add("reader", near.fileno(), luaevent.EV_READ, on_event, timeout=0.04)
+        driver.after("sender", 0.025, lambda: far.send(b"x"))
+        driver.run()
+        driver.assert_calls(*["sender timeout", "reader read"] * 3, "reader timeout")
 
     retry(attempt)
 
@@ -548,7 +548,7 @@ def test_an_event_that_is_always_ready_never_times_out(
     """Time passes inside the calls alone, a third of the timeout in each."""
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
         near, far = channels.pair()
         far.send(b"x")
         read, write = luaevent.EV_READ, luaevent.EV_WRITE
@@ -556,14 +556,14 @@ def test_an_event_that_is_always_ready_never_times_out(
 
         def on_event(flags: int) -> int:
             clock.advance(0.01)
-            return luaevent.LEAVE if len(stage.trace) == 6 else event
+            return luaevent.LEAVE if len(driver.trace) == 6 else event
 
-        stage.add("event", near.fileno(), event, on_event, timeout=0.03)
-        stage.run()
-        assert stage.count("event timeout") == 0, (
-            f"an event that was ready in every turn timed out: {', '.join(stage.trace)}"
+        driver.add("event", near.fileno(), event, on_event, timeout=0.03)
+        driver.run()
+        assert driver.count("event timeout") == 0, (
+            f"an event that was ready in every turn timed out: {', '.join(driver.trace)}"
         )
-        assert len(stage.trace) == 6, f"of 6 calls {len(stage.trace)} came{stage.excuse}"
+        assert len(driver.trace) == 6, f"of 6 calls {len(driver.trace)} came{driver.timeout_note}"
 
     retry(attempt)
 

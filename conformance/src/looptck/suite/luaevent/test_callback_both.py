@@ -18,9 +18,9 @@ with_and_without_timeout = pytest.mark.parametrize(
 )
 
 
-def _has_an_unasked_timeout(stage: LuaeventDriver, timeout: float | None) -> bool:
+def _has_an_unasked_timeout(driver: LuaeventDriver, timeout: float | None) -> bool:
     """Whether that spoiled the test: luaevent.callback.change-no-spurious-timeout judges it."""
-    return timeout is None and "event timeout" in stage.trace
+    return timeout is None and "event timeout" in driver.trace
 
 
 @rule("luaevent.callback.output-widen")
@@ -30,7 +30,7 @@ def test_both_directions_are_watched_when_one_is_added(
     luaevent: Luaevent, channels: Channels, timeout: float | None, first: str
 ) -> None:
     """Whether the flags come together or apart, both are seen within a few calls."""
-    stage = LuaeventDriver(luaevent, most=200)
+    driver = LuaeventDriver(luaevent, most=200)
     near, far = channels.pair()
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
@@ -39,25 +39,25 @@ def test_both_directions_are_watched_when_one_is_added(
 
     def called(flags: int) -> int:
         nonlocal seen
-        if len(stage.trace) > 1 and not flags & luaevent.EV_TIMEOUT:
+        if len(driver.trace) > 1 and not flags & luaevent.EV_TIMEOUT:
             seen |= flags & both
-        return luaevent.LEAVE if seen == both or len(stage.trace) > 40 else both
+        return luaevent.LEAVE if seen == both or len(driver.trace) > 40 else both
 
-    stage.add("event", near.fileno(), alone, called, timeout=timeout)
-    stage.run()
-    if _has_an_unasked_timeout(stage, timeout):
+    driver.add("event", near.fileno(), alone, called, timeout=timeout)
+    driver.run()
+    if _has_an_unasked_timeout(driver, timeout):
         return
     missing = [name for name in ("EV_READ", "EV_WRITE") if not seen & getattr(luaevent, name)]
     assert not missing, (
         f"ready in both directions, {first} alone at first, then both; {' and '.join(missing)} "
-        f"never came; the calls were {', '.join(stage.trace[:6])}{stage.excuse}"
+        f"never came; the calls were {', '.join(driver.trace[:6])}{driver.timeout_note}"
     )
 
 
 @rule("luaevent.callback.output-widen")
 @with_and_without_timeout
 def test_the_direction_that_was_added_waits_for_its_turn(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
     """Neither direction is ready after the change; each becomes so by a timer of its own."""
     near, far = channels.pair()
@@ -67,26 +67,28 @@ def test_the_direction_that_was_added_waits_for_its_turn(
 
     def widen(_flags: int) -> int:
         drain(near)
-        stage.after("drained", _QUIET, lambda: drain(far))
+        driver.after("drained", _QUIET, lambda: drain(far))
         return both
 
     def written(_flags: int) -> int:
         fill(near)
-        stage.after("sent", _QUIET, lambda: far.send(b"more"))
+        driver.after("sent", _QUIET, lambda: far.send(b"more"))
         return both
 
-    stage.add(
+    driver.add(
         "event", near.fileno(), luaevent.EV_READ, widen, written, luaevent.LEAVE, timeout=timeout
     )
-    stage.run()
-    if not _has_an_unasked_timeout(stage, timeout):
-        stage.went("event read", "drained timeout", "event write", "sent timeout", "event read")
+    driver.run()
+    if not _has_an_unasked_timeout(driver, timeout):
+        driver.assert_calls(
+            "event read", "drained timeout", "event write", "sent timeout", "event read"
+        )
 
 
 @rule("luaevent.callback.output-narrow")
 @with_and_without_timeout
 def test_reading_is_given_up_by_returning_what_was_received(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
     """Only room is reported and only EV_WRITE returned.  Data that comes then is nobody's."""
     near, far = channels.pair()
@@ -96,7 +98,7 @@ def test_reading_is_given_up_by_returning_what_was_received(
         far.send(b"data")
         return write
 
-    stage.add(
+    driver.add(
         "event",
         near.fileno(),
         luaevent.EV_READ | write,
@@ -105,14 +107,14 @@ def test_reading_is_given_up_by_returning_what_was_received(
         luaevent.LEAVE,
         timeout=timeout,
     )
-    stage.run()
-    stage.went(*["event write"] * 6)
+    driver.run()
+    driver.assert_calls(*["event write"] * 6)
 
 
 @rule("luaevent.callback.output-narrow")
 @with_and_without_timeout
 def test_writing_is_given_up_by_returning_what_was_received(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
     """Only data is reported and only EV_READ returned.  Room that is made then is nobody's."""
     near, far = channels.pair()
@@ -121,15 +123,15 @@ def test_writing_is_given_up_by_returning_what_was_received(
 
     def narrow(_flags: int) -> int:
         drain(near)
-        stage.after("drained", _QUIET, make_room)
+        driver.after("drained", _QUIET, make_room)
         return read
 
     def make_room() -> None:
         drain(far)
-        stage.after("sent", _QUIET, lambda: far.send(b"more"))
+        driver.after("sent", _QUIET, lambda: far.send(b"more"))
 
     far.send(b"data")
-    stage.add(
+    driver.add(
         "event",
         near.fileno(),
         read | luaevent.EV_WRITE,
@@ -138,15 +140,15 @@ def test_writing_is_given_up_by_returning_what_was_received(
         luaevent.LEAVE,
         timeout=timeout,
     )
-    stage.run()
-    stage.went("event read", "drained timeout", "sent timeout", "event read", "event read")
+    driver.run()
+    driver.assert_calls("event read", "drained timeout", "sent timeout", "event read", "event read")
 
 
 @rule("luaevent.callback.output-narrow")
 @with_and_without_timeout
 @pytest.mark.parametrize("kept", ["read", "write"])
 def test_one_direction_is_given_up_when_both_were_received(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None, kept: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None, kept: str
 ) -> None:
     """Both stay ready.  From the call in which one is returned, only that one is reported."""
     near, far = channels.pair()
@@ -157,23 +159,23 @@ def test_one_direction_is_given_up_when_both_were_received(
 
     def called(flags: int) -> int:
         if not narrowed_at:
-            if flags & both != both and len(stage.trace) < 30:
+            if flags & both != both and len(driver.trace) < 30:
                 return both
-            narrowed_at.append(len(stage.trace))
-        return luaevent.LEAVE if len(stage.trace) == narrowed_at[0] + 4 else alone
+            narrowed_at.append(len(driver.trace))
+        return luaevent.LEAVE if len(driver.trace) == narrowed_at[0] + 4 else alone
 
-    stage.add("event", near.fileno(), both, called, timeout=timeout)
-    stage.run()
-    later = stage.trace[narrowed_at[0] :] if narrowed_at else []
+    driver.add("event", near.fileno(), both, called, timeout=timeout)
+    driver.run()
+    later = driver.trace[narrowed_at[0] :] if narrowed_at else []
     assert later == [f"event {kept}"] * 4, (
         f"registered for both, returned {kept} alone, and was due calls for {kept} alone; "
-        f"there came {', '.join(later) or 'none'}{stage.excuse}"
+        f"there came {', '.join(later) or 'none'}{driver.timeout_note}"
     )
 
 
 @rule("luaevent.callback.output-narrow")
 def test_a_direction_that_was_added_can_be_given_up(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """The set has been changed before: it is the latest one that counts."""
     near, far = channels.pair()
@@ -184,6 +186,6 @@ def test_a_direction_that_was_added_can_be_given_up(
         far.send(b"data")
         return write
 
-    stage.add("event", near.fileno(), write, both, both, narrow, *[write] * 3, luaevent.LEAVE)
-    stage.run()
-    stage.went(*["event write"] * 7)
+    driver.add("event", near.fileno(), write, both, both, narrow, *[write] * 3, luaevent.LEAVE)
+    driver.run()
+    driver.assert_calls(*["event write"] * 7)

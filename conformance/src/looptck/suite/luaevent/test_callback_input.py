@@ -47,7 +47,7 @@ _OCCASIONS = {
 @pytest.mark.parametrize("occasion", _OCCASIONS.values(), ids=_OCCASIONS)
 def test_a_callback_gets_the_flags_that_occurred_and_nothing_else(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     occasion: DueEvent,
@@ -65,19 +65,19 @@ def test_a_callback_gets_the_flags_that_occurred_and_nothing_else(
 
     def callback(*args: object, **keywords: object) -> int:
         given.append((args, keywords))
-        stage.gone("event")
+        driver.stop_expecting("event")
         return luaevent.LEAVE
 
     def register() -> None:
-        stage.expect("event")
+        driver.expect("event")
         fd = near.fileno() if occasion.descriptor else None
         if occasion.occurs == "EV_TIMEOUT":
-            stage.keep(stage.base.addevent(fd, asked, callback, _SHORT))
+            driver.keep(driver.base.addevent(fd, asked, callback, _SHORT))
         else:
-            stage.keep(stage.base.addevent(fd, asked, callback))
+            driver.keep(driver.base.addevent(fd, asked, callback))
 
-    stage.run(register, situation)
-    assert given, f"the callback was not called{stage.excuse}"
+    driver.run(register, situation)
+    assert given, f"the callback was not called{driver.timeout_note}"
     args, keywords = given[0]
     assert len(args) == 1, f"the callback was called with {len(args)} arguments, not one"
     assert not keywords, f"the callback was called with keywords: {', '.join(keywords)}"

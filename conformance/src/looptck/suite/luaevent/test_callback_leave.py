@@ -10,7 +10,7 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
-from looptck.testing.due_events import SHORT, any_kind, occasion
+from looptck.testing.event_kinds import SHORT, any_kind, due_event
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.retry import retry
 from looptck.testing.stopwatch import Stopwatch, assert_prompt, cpu_seconds
@@ -24,18 +24,18 @@ _QUIET = 3 * SHORT
 @pytest.mark.parametrize("last", [1, 2])
 def test_an_event_that_left_is_silent_in_the_turns_that_follow(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     clock: Clock,
     channels: Channels,
     kind: str,
     last: int,
 ) -> None:
     """Another event, always ready, is called turn after turn until all timeouts have passed."""
-    due = occasion(luaevent, channels, kind)
+    due = due_event(luaevent, channels, kind)
     ticks = 0
 
     def leave(_flags: int) -> int:
-        stage.add("ticker", channels.pair()[0].fileno(), luaevent.EV_WRITE, tick)
+        driver.add("ticker", channels.pair()[0].fileno(), luaevent.EV_WRITE, tick)
         return luaevent.LEAVE
 
     def tick(_flags: int) -> int:
@@ -45,22 +45,22 @@ def test_an_event_that_left_is_silent_in_the_turns_that_follow(
         return luaevent.EV_WRITE if ticks < 8 else luaevent.LEAVE
 
     replies = [due.event] * (last - 1)
-    stage.add("event", due.fd, due.event, *replies, leave, timeout=due.timeout)
-    stage.run()
-    calls = [call for call in stage.trace if call.startswith("event")]
+    driver.add("event", due.fd, due.event, *replies, leave, timeout=due.timeout)
+    driver.run()
+    calls = [call for call in driver.trace if call.startswith("event")]
     assert len(calls) <= last, f"returned LEAVE in call {last}; the calls were {', '.join(calls)}"
 
 
 @rule("luaevent.callback.output-leave")
 def test_the_number_of_a_descriptor_that_left_can_be_reused(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """A new file with the old number, ready as well, is nobody's; then it is a new event's."""
     near, _ = channels.pair()
     number = near.fileno()
 
     def leave(_flags: int) -> int:
-        stage.after("reuse", 0.001, reuse)
+        driver.after("reuse", 0.001, reuse)
         return luaevent.LEAVE
 
     def reuse() -> None:
@@ -68,14 +68,14 @@ def test_the_number_of_a_descriptor_that_left_can_be_reused(
         near.close()
         os.dup2(other.fileno(), number)
         channels.keep(lambda: os.close(number))
-        stage.after("watch", SHORT, watch)
+        driver.after("watch", SHORT, watch)
 
     def watch() -> None:
-        stage.add("new", number, luaevent.EV_WRITE, luaevent.LEAVE)
+        driver.add("new", number, luaevent.EV_WRITE, luaevent.LEAVE)
 
-    stage.add("old", number, luaevent.EV_WRITE, leave)
-    stage.run()
-    stage.went("old write", "reuse timeout", "watch timeout", "new write")
+    driver.add("old", number, luaevent.EV_WRITE, leave)
+    driver.run()
+    driver.assert_calls("old write", "reuse timeout", "watch timeout", "new write")
 
 
 @rule("luaevent.callback.output-leave")
@@ -89,7 +89,7 @@ def test_a_descriptor_that_left_does_not_wake_the_loop(
     wait = 0.1
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
         near, far = channels.pair()
         if direction == "read":
             far.send(b"unread")
@@ -97,12 +97,12 @@ def test_a_descriptor_that_left_does_not_wake_the_loop(
             far.close()
 
         def leave(_flags: int) -> int:
-            stage.after("timer", wait, lambda: None)
+            driver.after("timer", wait, lambda: None)
             return luaevent.LEAVE
 
         flags = luaevent.EV_WRITE if direction == "write" else luaevent.EV_READ
-        stage.add("event", near.fileno(), flags, leave)
-        used = cpu_seconds(stage.run)
+        driver.add("event", near.fileno(), flags, leave)
+        used = cpu_seconds(driver.run)
         assert used < wait / 10, (
             f"while it waited {wait * 1000:.0f} ms, with the event gone, the loop used "
             f"{used * 1000:.0f} ms of the processor"
@@ -125,15 +125,15 @@ _PAIRS = pytest.mark.parametrize(
 
 
 def _register(
-    stage: LuaeventDriver, channels: Channels, kinds: tuple[str, str]
+    driver: LuaeventDriver, channels: Channels, kinds: tuple[str, str]
 ) -> list[tuple[int | None, int, float | None]]:
     """The arguments for two events, on one descriptor that is ready for both, or two timers."""
     near, far = channels.pair()
     far.send(b"unread")
     made: dict[str, tuple[int | None, int, float | None]] = {
-        "read": (near.fileno(), stage.luaevent.EV_READ, None),
-        "write": (near.fileno(), stage.luaevent.EV_WRITE, None),
-        "timer": (None, stage.luaevent.EV_TIMEOUT, SHORT),
+        "read": (near.fileno(), driver.luaevent.EV_READ, None),
+        "write": (near.fileno(), driver.luaevent.EV_WRITE, None),
+        "timer": (None, driver.luaevent.EV_TIMEOUT, SHORT),
     }
     return [made[kind] for kind in kinds]
 
@@ -143,71 +143,71 @@ def _register(
 @pytest.mark.parametrize("order", ["the one that leaves first", "the one that stays first"])
 def test_the_other_event_goes_on(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     leaves: str,
     stays: str,
     order: str,
 ) -> None:
     """Both are ready throughout."""
-    leaving, staying = _register(stage, channels, (leaves, stays))
+    leaving, staying = _register(driver, channels, (leaves, stays))
 
     def add_leaving() -> None:
         fd, flags, timeout = leaving
-        stage.add("leaving", fd, flags, luaevent.LEAVE, timeout=timeout)
+        driver.add("leaving", fd, flags, luaevent.LEAVE, timeout=timeout)
 
     if order == "the one that leaves first":
         add_leaving()
     fd, flags, timeout = staying
-    stage.add("staying", fd, flags, *[flags] * 4, luaevent.LEAVE, timeout=timeout)
+    driver.add("staying", fd, flags, *[flags] * 4, luaevent.LEAVE, timeout=timeout)
     if order != "the one that leaves first":
         add_leaving()
-    stage.run()
+    driver.run()
     how = {"timer": "timeout"}
-    assert sorted(stage.trace) == [
+    assert sorted(driver.trace) == [
         f"leaving {how.get(leaves, leaves)}",
         *[f"staying {how.get(stays, stays)}"] * 5,
     ], (
         f"expected one call of the event that left and 5 of the one that stayed; there came "
-        f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+        f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
     )
 
 
 @rule("luaevent.callback.leave-only-this")
 @_PAIRS
 def test_the_other_event_goes_on_with_the_same_callback(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, leaves: str, stays: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, leaves: str, stays: str
 ) -> None:
     """Whichever is called first leaves; the calls that follow are the other's."""
     left = False
 
     def callback(flags: int) -> int:
         nonlocal left
-        stage.trace("call")
+        driver.trace("call")
         if not left:
             left = True
             return luaevent.LEAVE
-        if len(stage.trace) >= 6:
-            stage.gone("both")
+        if len(driver.trace) >= 6:
+            driver.stop_expecting("both")
             return luaevent.LEAVE
         if flags & luaevent.EV_TIMEOUT:
             return luaevent.EV_TIMEOUT
         return flags
 
-    stage.expect("both")
-    for fd, flags, timeout in _register(stage, channels, (leaves, stays)):
-        stage.register(fd, flags, callback, timeout)
-    stage.run()
-    assert len(stage.trace) == 6, (
-        f"one event left in the first call, the other in its fifth; there came {len(stage.trace)} "
-        f"calls, not 6{stage.excuse}"
+    driver.expect("both")
+    for fd, flags, timeout in _register(driver, channels, (leaves, stays)):
+        driver.register(fd, flags, callback, timeout)
+    driver.run()
+    assert len(driver.trace) == 6, (
+        f"one event left in the first call, the other in its fifth; there came {len(driver.trace)} "
+        f"calls, not 6{driver.timeout_note}"
     )
 
 
 @rule("luaevent.callback.leave-cancels-timeout")
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_no_timeout_comes_after_leave(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, direction: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str
 ) -> None:
     """The timer that ends the wait is set when the event leaves, and is longer than its timeout.
 
@@ -221,16 +221,16 @@ def test_no_timeout_comes_after_leave(
     def called(received: int) -> int:
         if received & luaevent.EV_TIMEOUT and not left_at:
             return flags
-        left_at.append(len(stage.trace))
-        stage.after("timer", _QUIET, lambda: None)
+        left_at.append(len(driver.trace))
+        driver.after("timer", _QUIET, lambda: None)
         return luaevent.LEAVE
 
-    stage.add("event", near.fileno(), flags, called, timeout=_QUIET / 2)
-    stage.run()
-    assert left_at, f"the event was not called for readiness{stage.excuse}"
-    assert stage.trace[left_at[0] :] == ["timer timeout"], (
+    driver.add("event", near.fileno(), flags, called, timeout=_QUIET / 2)
+    driver.run()
+    assert left_at, f"the event was not called for readiness{driver.timeout_note}"
+    assert driver.trace[left_at[0] :] == ["timer timeout"], (
         f"after LEAVE a timer was due and nothing else; there came "
-        f"{', '.join(stage.trace[left_at[0] :]) or 'nothing'}"
+        f"{', '.join(driver.trace[left_at[0] :]) or 'nothing'}"
     )
 
 
@@ -243,10 +243,10 @@ def test_the_loop_does_not_wait_for_the_timeout_of_an_event_that_left(
     timeout = 0.8
 
     def waited() -> float:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
         stopwatch.restart()
-        stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE, timeout=timeout)
-        stage.run()
+        driver.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE, timeout=timeout)
+        driver.run()
         return stopwatch.elapsed()
 
     assert_prompt(waited, timeout / 2)
@@ -256,17 +256,17 @@ def test_the_loop_does_not_wait_for_the_timeout_of_an_event_that_left(
 @any_kind
 @pytest.mark.parametrize("new", [0, 0.0, 0.005, 1])
 def test_leave_with_a_timeout_is_leave(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, kind: str, new: float
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, kind: str, new: float
 ) -> None:
     """A timer that is set at the same moment fires when both timeouts have passed; a whole second
     is left out of the wait, and would make the loop go on after it.
     """
-    due = occasion(luaevent, channels, kind)
+    due = due_event(luaevent, channels, kind)
 
     def leave(_flags: int) -> Answer:
-        stage.after("timer", _QUIET, lambda: None)
+        driver.after("timer", _QUIET, lambda: None)
         return luaevent.LEAVE, new
 
-    stage.add("event", due.fd, due.event, leave, timeout=due.timeout)
-    stage.run()
-    stage.went(f"event {due.told}", "timer timeout")
+    driver.add("event", due.fd, due.event, leave, timeout=due.timeout)
+    driver.run()
+    driver.assert_calls(f"event {due.flag_text}", "timer timeout")

@@ -12,7 +12,7 @@ import pytest
 from looptck.profiles.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
-from looptck.testing.due_events import any_kind, occasion
+from looptck.testing.event_kinds import any_kind, due_event
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.resources import alive
 
@@ -32,14 +32,14 @@ def _close(event: Event) -> None:
 @pytest.mark.parametrize("times", [1, 2])
 def test_closing_an_event_that_left_does_nothing(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     kind: str,
     closed: str,
     times: int,
 ) -> None:
     """What close() raises is told, inside the loop as well."""
-    due = occasion(luaevent, channels, kind)
+    due = due_event(luaevent, channels, kind)
 
     def close() -> None:
         for _ in range(times):
@@ -47,14 +47,16 @@ def test_closing_an_event_that_left_does_nothing(
 
     def leave(_flags: int) -> int:
         if closed == "in a later callback":
-            stage.after("later", 0.001, close)
+            driver.after("later", 0.001, close)
         return luaevent.LEAVE
 
-    event = stage.add("event", due.fd, due.event, leave, timeout=due.timeout)
-    stage.run()
+    event = driver.add("event", due.fd, due.event, leave, timeout=due.timeout)
+    driver.run()
     if closed == "after the loop":
         close()
-    stage.went(f"event {due.told}", *["later timeout"] * (closed == "in a later callback"))
+    driver.assert_calls(
+        f"event {due.flag_text}", *["later timeout"] * (closed == "in a later callback")
+    )
 
 
 @rule("luaevent.callback.leave-then-close")
@@ -63,7 +65,7 @@ def test_closing_an_event_that_left_does_nothing(
 @pytest.mark.parametrize("timeout", [None, 30.0], ids=["no timeout", "with a timeout"])
 def test_a_new_event_of_the_descriptor_is_not_touched(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     how: str,
     when: str,
@@ -73,12 +75,12 @@ def test_a_new_event_of_the_descriptor_is_not_touched(
     near, _ = channels.pair()
     number, write = near.fileno(), luaevent.EV_WRITE
     old: list[Event] = []
-    leave = stage.callback("old", luaevent.LEAVE)
+    leave = driver.callback("old", luaevent.LEAVE)
     if timeout is None:
-        old.append(stage.base.addevent(number, write, leave))
+        old.append(driver.base.addevent(number, write, leave))
     else:
-        old.append(stage.base.addevent(number, write, leave, timeout))
-    stage.run()
+        old.append(driver.base.addevent(number, write, leave, timeout))
+    driver.run()
 
     def lose() -> None:
         if how == "collected":
@@ -93,25 +95,25 @@ def test_a_new_event_of_the_descriptor_is_not_touched(
         return write
 
     if when == "before the loop":
-        stage.add("new", number, write, write, write, luaevent.LEAVE)
+        driver.add("new", number, write, write, write, luaevent.LEAVE)
         lose()
     else:
-        stage.add("new", number, write, lose_and_go_on, write, luaevent.LEAVE)
-    stage.run()
-    stage.went("old write", "new write", "new write", "new write")
+        driver.add("new", number, write, lose_and_go_on, write, luaevent.LEAVE)
+    driver.run()
+    driver.assert_calls("old write", "new write", "new write", "new write")
 
 
 @rule("luaevent.callback.leave-then-close")
 def test_closing_an_event_that_left_does_nothing_when_its_descriptor_is_closed(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """The usual order of a clean-up, in which the event happens to come last."""
     near, _ = channels.pair()
-    event = stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-    stage.run()
+    event = driver.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.run()
     near.close()
     _close(event)
-    stage.went("event write")
+    driver.assert_calls("event write")
 
 
 class _Token:
@@ -143,7 +145,7 @@ def test_the_callback_of_an_event_that_is_over_can_be_collected(
     unless the closure refers to it.
     """
     base = luaevent.new()
-    due = occasion(luaevent, channels, kind)
+    due = due_event(luaevent, channels, kind)
     events: list[Event] = []
     callback, token = _closure(luaevent, events if cycle else [])
     arguments: tuple[Any, ...] = (due.fd, due.event, callback)
@@ -179,7 +181,7 @@ def test_the_callback_of_an_event_that_is_over_can_be_collected(
 @pytest.mark.parametrize("timeout", [None, 30.0], ids=["no timeout", "with a timeout"])
 def test_a_descriptor_that_left_can_be_watched_again(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     where: str,
     old: str,
@@ -193,37 +195,37 @@ def test_a_descriptor_that_left_can_be_watched_again(
     flags = {"read": luaevent.EV_READ, "write": luaevent.EV_WRITE}
 
     def add() -> None:
-        stage.add("new", number, flags[new], flags[new], luaevent.LEAVE)
+        driver.add("new", number, flags[new], flags[new], luaevent.LEAVE)
 
     def leave(_flags: int) -> int:
         if where == "in its callback":
             add()
         elif where == "in another callback":
-            stage.after("other", 0.001, add)
+            driver.after("other", 0.001, add)
         return luaevent.LEAVE
 
-    stage.add("old", number, flags[old], leave, timeout=timeout)
-    stage.run()
+    driver.add("old", number, flags[old], leave, timeout=timeout)
+    driver.run()
     if where == "in a later loop":
         add()
-        stage.run()
+        driver.run()
     between = ["other timeout"] * (where == "in another callback")
-    stage.went(f"old {old}", *between, f"new {new}", f"new {new}")
+    driver.assert_calls(f"old {old}", *between, f"new {new}", f"new {new}")
 
 
 @rule("luaevent.callback.leave-then-add")
 def test_a_descriptor_changes_hands_again_and_again(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """Each event makes the next one on the same descriptor, and leaves."""
     near, _ = channels.pair()
 
     def hand_over(_flags: int) -> int:
-        made = len(stage.trace)
+        made = len(driver.trace)
         if made < 5:
-            stage.add(f"event {made + 1}", near.fileno(), luaevent.EV_WRITE, hand_over)
+            driver.add(f"event {made + 1}", near.fileno(), luaevent.EV_WRITE, hand_over)
         return luaevent.LEAVE
 
-    stage.add("event 1", near.fileno(), luaevent.EV_WRITE, hand_over)
-    stage.run()
-    stage.went(*[f"event {number} write" for number in range(1, 6)])
+    driver.add("event 1", near.fileno(), luaevent.EV_WRITE, hand_over)
+    driver.run()
+    driver.assert_calls(*[f"event {number} write" for number in range(1, 6)])

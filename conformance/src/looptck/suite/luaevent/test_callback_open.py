@@ -15,7 +15,7 @@ import pytest
 from looptck.profiles.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain
-from looptck.testing.flag_names import told
+from looptck.testing.flag_names import flag_text
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.observation import Observation
 
@@ -40,40 +40,40 @@ class _Outcome:
 
     def __init__(self, luaevent: Luaevent, channels: Channels) -> None:
         self._luaevent = luaevent
-        self._wires = channels
+        self._channels = channels
 
     def of(self, kind: str, odd: Odd, usual: int | None = None) -> str:
         """In words.  *kind* is how the event is registered and what its first call is for.
 
         Calls after the first return *usual*, or the odd answer again.
         """
-        stage = LuaeventDriver(self._luaevent, most=200)
+        driver = LuaeventDriver(self._luaevent, most=200)
         calls: list[str] = []
 
         def look(seen: int, times: int) -> None:
             times = times - 1 if len(calls) == seen else _LOOKS
             if times == 0:
-                stage.end()
+                driver.close_all()
             else:
                 now = len(calls)
-                stage.after("look", _LOOK, lambda: look(now, times))
+                driver.after("look", _LOOK, lambda: look(now, times))
 
         def called(flags: int) -> Any:
-            calls.append(told(self._luaevent, flags) if isinstance(flags, int) else "no flags")
+            calls.append(flag_text(self._luaevent, flags) if isinstance(flags, int) else "no flags")
             if len(calls) > _ENOUGH:
-                stage.end()
+                driver.close_all()
                 return self._luaevent.LEAVE
             if len(calls) == 1:
                 look(0, _LOOKS)
             return odd(self._luaevent) if len(calls) == 1 or usual is None else usual
 
-        stage.expect("event")
-        self._register(stage, kind, called)
-        raised = self._run(stage)
-        stage.end()
+        driver.expect("event")
+        self._register(driver, kind, called)
+        raised = self._run(driver)
+        driver.close_all()
         after = calls[1:]
         if raised:
-            return f"raises {raised}{self._afterwards(stage)}"
+            return f"raises {raised}{self._afterwards(driver)}"
         if not calls:
             return "no call at all"
         if not after:
@@ -82,29 +82,29 @@ class _Outcome:
             return f"goes on with {after[0]}"
         return "then " + ", ".join(after)
 
-    def _register(self, stage: LuaeventDriver, kind: str, callback: Callable[[int], Any]) -> None:
-        near, far = self._wires.pair()
-        core, base = self._luaevent, stage.base
+    def _register(self, driver: LuaeventDriver, kind: str, callback: Callable[[int], Any]) -> None:
+        near, far = self._channels.pair()
+        core, base = self._luaevent, driver.base
         if kind == "timer":
-            stage.keep(base.addevent(None, core.EV_TIMEOUT, callback, _PERIOD))
+            driver.keep(base.addevent(None, core.EV_TIMEOUT, callback, _PERIOD))
         elif kind == "read":  # data that stays unread
             far.send(b"unread")
-            stage.keep(base.addevent(near.fileno(), core.EV_READ, callback))
+            driver.keep(base.addevent(near.fileno(), core.EV_READ, callback))
         elif kind == "read, with a timeout":  # data that is read, and then nothing
             far.send(b"data")
-            stage.keep(
+            driver.keep(
                 base.addevent(near.fileno(), core.EV_READ, self._reading(near, callback), _PERIOD)
             )
         elif kind == "read timeout":  # nothing, and data after the first call
-            stage.keep(
+            driver.keep(
                 base.addevent(near.fileno(), core.EV_READ, self._sending(far, callback), _PERIOD)
             )
         elif kind == "both, written":  # room at first, and data as well after the first call
             both = core.EV_READ | core.EV_WRITE
-            stage.keep(base.addevent(near.fileno(), both, self._sending(far, callback)))
+            driver.keep(base.addevent(near.fileno(), both, self._sending(far, callback)))
         else:  # "read, no timeout": data that is read, and then nothing
             far.send(b"data")
-            stage.keep(base.addevent(near.fileno(), core.EV_READ, self._reading(near, callback)))
+            driver.keep(base.addevent(near.fileno(), core.EV_READ, self._reading(near, callback)))
 
     def _reading(self, near: Any, callback: Callable[[int], Any]) -> Callable[[int], Any]:
         def read(flags: int) -> Any:
@@ -123,17 +123,17 @@ class _Outcome:
 
         return send
 
-    def _run(self, stage: LuaeventDriver) -> str:
+    def _run(self, driver: LuaeventDriver) -> str:
         try:
-            stage.run()
+            driver.run()
         except Exception as error:
             return type(error).__name__
         return ""
 
-    def _afterwards(self, stage: LuaeventDriver) -> str:
+    def _afterwards(self, driver: LuaeventDriver) -> str:
         """What is worth saying of a base whose loop raised."""
-        again = LuaeventDriver(self._luaevent, stage.base)
-        near, _ = self._wires.pair()
+        again = LuaeventDriver(self._luaevent, driver.base)
+        near, _ = self._channels.pair()
         try:
             again.add("again", near.fileno(), self._luaevent.EV_WRITE, self._luaevent.LEAVE)
             again.run()

@@ -29,7 +29,7 @@ with_and_without_timeout = pytest.mark.parametrize(
 @with_and_without_timeout
 def test_an_event_stays_as_long_as_its_condition_holds(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     asked: str,
@@ -40,19 +40,19 @@ def test_an_event_stays_as_long_as_its_condition_holds(
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
     flags = both if asked == "both" else getattr(luaevent, asked)
-    stage.run(
-        lambda: stage.add(
+    driver.run(
+        lambda: driver.add(
             "event", near.fileno(), flags, *[flags] * 4, luaevent.LEAVE, timeout=timeout
         ),
         situation,
     )
-    assert len(stage.trace) == 5, (
+    assert len(driver.trace) == 5, (
         f"an event that is always ready returned its flags 4 times and then LEAVE; there came "
-        f"{len(stage.trace)} calls, not 5{stage.excuse}"
+        f"{len(driver.trace)} calls, not 5{driver.timeout_note}"
     )
 
 
-_WIRES: dict[str, Callable[[Channels], tuple[End, End]]] = {
+_CHANNELS: dict[str, Callable[[Channels], tuple[End, End]]] = {
     "socket pair": lambda channels: channels.pair(),
     "pipe": lambda channels: channels.pipe(),
     "TCP": lambda channels: channels.tcp_pair(),
@@ -60,49 +60,51 @@ _WIRES: dict[str, Callable[[Channels], tuple[End, End]]] = {
 
 
 @rule("luaevent.callback.output-same")
-@pytest.mark.parametrize("channel", _WIRES)
+@pytest.mark.parametrize("channel", _CHANNELS)
 def test_an_event_is_called_until_all_is_read(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, channel: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, channel: str
 ) -> None:
     """Five bytes are there, and each call reads one; a sixth comes when they are read."""
-    near, far = _WIRES[channel](channels)
+    near, far = _CHANNELS[channel](channels)
 
     def read(_flags: int) -> int:
         try:
             near.recv(1)
         except BlockingIOError:
             raise AssertionError("called for reading when all was read") from None
-        if len(stage.trace) == 5:
-            stage.after("sender", _QUIET, lambda: far.send(b"6"))
+        if len(driver.trace) == 5:
+            driver.after("sender", _QUIET, lambda: far.send(b"6"))
         return luaevent.EV_READ
 
     far.send(b"12345")
-    stage.add("reader", near.fileno(), luaevent.EV_READ, *[read] * 5, luaevent.LEAVE)
-    stage.run()
-    stage.went(*["reader read"] * 5, "sender timeout", "reader read")
+    driver.add("reader", near.fileno(), luaevent.EV_READ, *[read] * 5, luaevent.LEAVE)
+    driver.run()
+    driver.assert_calls(*["reader read"] * 5, "sender timeout", "reader read")
 
 
 @rule("luaevent.callback.output-same")
 def test_an_event_is_called_for_each_new_piece_of_data(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """Everything is read in each call, and the loop sleeps until the next piece is sent."""
     near, far = channels.pair()
 
     def read(_flags: int) -> int:
         drain(near)
-        stage.after("sender", _QUIET, lambda: far.send(b"more"))
+        driver.after("sender", _QUIET, lambda: far.send(b"more"))
         return luaevent.EV_READ
 
     far.send(b"first")
-    stage.add("reader", near.fileno(), luaevent.EV_READ, read, read, luaevent.LEAVE)
-    stage.run()
-    stage.went("reader read", "sender timeout", "reader read", "sender timeout", "reader read")
+    driver.add("reader", near.fileno(), luaevent.EV_READ, read, read, luaevent.LEAVE)
+    driver.run()
+    driver.assert_calls(
+        "reader read", "sender timeout", "reader read", "sender timeout", "reader read"
+    )
 
 
 @rule("luaevent.callback.output-same")
 def test_an_event_for_both_keeps_the_direction_that_did_not_occur(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """Only data comes at first; the other direction is wanted all the same."""
     near, far = channels.pair()
@@ -111,14 +113,14 @@ def test_an_event_for_both_keeps_the_direction_that_did_not_occur(
 
     def read(_flags: int) -> int:
         drain(near)
-        stage.after("peer", _QUIET, lambda: drain(far))
+        driver.after("peer", _QUIET, lambda: drain(far))
         return both
 
     far.send(b"data")
     # Without a timeout it is the affair of luaevent.callback.change-no-spurious-timeout.
-    stage.add("event", near.fileno(), both, read, luaevent.LEAVE, timeout=_LONG)
-    stage.run()
-    stage.went("event read", "peer timeout", "event write")
+    driver.add("event", near.fileno(), both, read, luaevent.LEAVE, timeout=_LONG)
+    driver.run()
+    driver.assert_calls("event read", "peer timeout", "event write")
 
 
 @rule("luaevent.callback.output-change")
@@ -127,7 +129,7 @@ def test_an_event_for_both_keeps_the_direction_that_did_not_occur(
 @pytest.mark.parametrize("first", ["read", "write"])
 def test_an_event_changes_its_direction_and_back(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     timeout: float | None,
@@ -141,19 +143,19 @@ def test_an_event_changes_its_direction_and_back(
     if first == "write":
         one, two = two, one
         names.reverse()
-    stage.run(
-        lambda: stage.add(
+    driver.run(
+        lambda: driver.add(
             "event", near.fileno(), one, two, one, two, two, luaevent.LEAVE, timeout=timeout
         ),
         situation,
     )
-    stage.went(names[0], names[1], names[0], names[1], names[1])
+    driver.assert_calls(names[0], names[1], names[0], names[1], names[1])
 
 
 @rule("luaevent.callback.output-change")
 @with_and_without_timeout
 def test_an_event_that_turned_to_writing_waits_for_room(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, timeout: float | None
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
     """The send buffer is full and the data stays unread, when reading is given up."""
     near, far = channels.pair()
@@ -161,10 +163,10 @@ def test_an_event_that_turned_to_writing_waits_for_room(
     far.send(b"unread")
 
     def read(_flags: int) -> int:
-        stage.after("peer", _QUIET, lambda: drain(far))
+        driver.after("peer", _QUIET, lambda: drain(far))
         return luaevent.EV_WRITE
 
-    stage.add(
+    driver.add(
         "event",
         near.fileno(),
         luaevent.EV_READ,
@@ -173,8 +175,8 @@ def test_an_event_that_turned_to_writing_waits_for_room(
         luaevent.LEAVE,
         timeout=timeout,
     )
-    stage.run()
-    stage.went("event read", "peer timeout", "event write", "event write")
+    driver.run()
+    driver.assert_calls("event read", "peer timeout", "event write", "event write")
 
 
 @rule("luaevent.callback.output-change")
@@ -182,7 +184,7 @@ def test_an_event_that_turned_to_writing_waits_for_room(
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_an_event_that_turned_to_reading_waits_for_data(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     timeout: float | None,
     channel: str,
@@ -191,10 +193,10 @@ def test_an_event_that_turned_to_reading_waits_for_data(
     near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
     def write(_flags: int) -> int:
-        stage.after("peer", _QUIET, lambda: far.send(b"data"))
+        driver.after("peer", _QUIET, lambda: far.send(b"data"))
         return luaevent.EV_READ
 
-    stage.add(
+    driver.add(
         "event",
         near.fileno(),
         luaevent.EV_WRITE,
@@ -203,32 +205,32 @@ def test_an_event_that_turned_to_reading_waits_for_data(
         luaevent.LEAVE,
         timeout=timeout,
     )
-    stage.run()
-    stage.went("event write", "peer timeout", "event read", "event read")
+    driver.run()
+    driver.assert_calls("event write", "peer timeout", "event read", "event read")
 
 
 @rule("luaevent.callback.output-change")
 def test_another_event_of_the_descriptor_keeps_its_direction(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """One event turns from writing to reading, and the other one goes on writing."""
     near, far = channels.pair()
     write, read = luaevent.EV_WRITE, luaevent.EV_READ
 
     def turn(_flags: int) -> int:
-        stage.after("peer", _QUIET, lambda: far.send(b"data"))
-        stage.add("other", near.fileno(), write, *[write] * 3, luaevent.LEAVE)
+        driver.after("peer", _QUIET, lambda: far.send(b"data"))
+        driver.add("other", near.fileno(), write, *[write] * 3, luaevent.LEAVE)
         return read
 
-    stage.add("event", near.fileno(), write, turn, luaevent.LEAVE)
-    stage.run()
-    assert [call for call in stage.trace if call.startswith("event")] == [
+    driver.add("event", near.fileno(), write, turn, luaevent.LEAVE)
+    driver.run()
+    assert [call for call in driver.trace if call.startswith("event")] == [
         "event write",
         "event read",
-    ], f"one event turned to reading; there came {', '.join(stage.trace)}{stage.excuse}"
-    assert stage.count("other write") == 4, (
+    ], f"one event turned to reading; there came {', '.join(driver.trace)}{driver.timeout_note}"
+    assert driver.count("other write") == 4, (
         f"the other event stayed with writing, and was due 4 calls; there came "
-        f"{', '.join(stage.trace)}{stage.excuse}"
+        f"{', '.join(driver.trace)}{driver.timeout_note}"
     )
 
 
@@ -243,9 +245,11 @@ _CHANGES = {
 }
 
 
-def _change(stage: LuaeventDriver, channels: Channels, change: str, form: str, wait: float) -> None:
+def _change(
+    driver: LuaeventDriver, channels: Channels, change: str, form: str, wait: float
+) -> None:
     """Run an event through *change*, after which nothing is ready for *wait* seconds."""
-    luaevent = stage.luaevent
+    luaevent = driver.luaevent
     near, far = channels.pair()
     before, after = (sum(getattr(luaevent, name) for name in names) for names in _CHANGES[change])
     if change.startswith("EV_READ"):
@@ -254,23 +258,23 @@ def _change(stage: LuaeventDriver, channels: Channels, change: str, form: str, w
 
     def ready(_flags: int) -> Answer:
         drain(near)
-        stage.after("timer", wait, lambda: far.send(b"more"))
-        stage.after("peer", wait, lambda: drain(far))
+        driver.after("timer", wait, lambda: far.send(b"more"))
+        driver.after("peer", wait, lambda: drain(far))
         return after if form == "flags" else (after, None)
 
-    stage.add("event", near.fileno(), before, ready, luaevent.LEAVE)
-    stage.run()
+    driver.add("event", near.fileno(), before, ready, luaevent.LEAVE)
+    driver.run()
 
 
 @rule("luaevent.callback.change-no-spurious-timeout")
 @pytest.mark.parametrize("change", _CHANGES)
 @pytest.mark.parametrize("form", ["flags", "flags and None"])
 def test_a_change_brings_no_timeout(
-    stage: LuaeventDriver, channels: Channels, change: str, form: str
+    driver: LuaeventDriver, channels: Channels, change: str, form: str
 ) -> None:
     """After the change nothing is ready until a timer makes it so."""
-    _change(stage, channels, change, form, 0.04)
-    calls = [call for call in stage.trace if call.startswith("event")]
+    _change(driver, channels, change, form, 0.04)
+    calls = [call for call in driver.trace if call.startswith("event")]
     assert "event timeout" not in calls, (
         f"{change}, without any timeout; the calls were {', '.join(calls)}"
     )

@@ -7,10 +7,10 @@ import pytest
 from looptck.profiles.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
-from looptck.testing.due_events import any_idle_kind, idle
+from looptck.testing.event_kinds import any_idle_kind, idle_arguments
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.retry import retry
-from looptck.testing.waits import TimeoutSequence
+from looptck.testing.stopwatch import TimeoutSequence
 
 # Timeouts in seconds: two that pass in a test, and one that does not.
 _SHORT = 0.01
@@ -25,31 +25,35 @@ _FORMS = pytest.mark.parametrize("form", ["flags", "flags and None"])
 @_FORMS
 def test_a_timeout_is_kept_when_none_is_returned(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     waits: TimeoutSequence,
     channels: Channels,
     kind: str,
     form: str,
 ) -> None:
     """It passes three times; that takes three times as long as once."""
-    fd, flags = idle(luaevent, channels, kind)
+    fd, flags = idle_arguments(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
-        waits.over()
-        if len(stage.trace) == 3:
+        waits.assert_not_early()
+        if len(driver.trace) == 3:
             return luaevent.LEAVE
         return flags if form == "flags" else (flags, None)
 
     waits.begin(_SHORT)
-    stage.add("event", fd, flags, called, timeout=_SHORT)
-    stage.run()
-    stage.went("event timeout", "event timeout", "event timeout")
+    driver.add("event", fd, flags, called, timeout=_SHORT)
+    driver.run()
+    driver.assert_calls("event timeout", "event timeout", "event timeout")
 
 
 @rule("luaevent.callback.newtimeout-optional")
 @_FORMS
 def test_a_timeout_starts_anew_with_a_call_for_readiness(
-    luaevent: Luaevent, stage: LuaeventDriver, waits: TimeoutSequence, channels: Channels, form: str
+    luaevent: Luaevent,
+    driver: LuaeventDriver,
+    waits: TimeoutSequence,
+    channels: Channels,
+    form: str,
 ) -> None:
     """The data comes when most of the timeout has passed, so that one that goes on comes early.
 
@@ -65,16 +69,16 @@ def test_a_timeout_starts_anew_with_a_call_for_readiness(
             read = True
             waits.begin(timeout)
         elif read:
-            waits.over()
+            waits.assert_not_early()
             return luaevent.LEAVE
         return luaevent.EV_READ if form == "flags" else (luaevent.EV_READ, None)
 
-    stage.add("event", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
-    stage.after("sender", timeout * 0.7, lambda: far.send(b"data"))
-    stage.run()
-    assert stage.trace[-1:] == ["event timeout"], (
+    driver.add("event", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
+    driver.after("sender", timeout * 0.7, lambda: far.send(b"data"))
+    driver.run()
+    assert driver.trace[-1:] == ["event timeout"], (
         f"data, then nothing: the timeout that the event was added with was due; there came "
-        f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+        f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
     )
 
 
@@ -82,7 +86,7 @@ def test_a_timeout_starts_anew_with_a_call_for_readiness(
 @pytest.mark.parametrize("direction", ["read", "write"])
 @_FORMS
 def test_an_event_without_a_timeout_gets_none(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, direction: str, form: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str, form: str
 ) -> None:
     """Ready once, and then silent until a timer makes it ready again."""
     near, far = channels.pair()
@@ -91,16 +95,16 @@ def test_an_event_without_a_timeout_gets_none(
     def called(_flags: int) -> Answer:
         if direction == "read":
             drain(near)
-            stage.after("peer", _LONGER, lambda: far.send(b"more"))
+            driver.after("peer", _LONGER, lambda: far.send(b"more"))
         else:
             fill(near)
-            stage.after("peer", _LONGER, lambda: drain(far))
+            driver.after("peer", _LONGER, lambda: drain(far))
         return flags if form == "flags" else (flags, None)
 
     far.send(b"data")
-    stage.add("event", near.fileno(), flags, called, luaevent.LEAVE)
-    stage.run()
-    stage.went(f"event {direction}", "peer timeout", f"event {direction}")
+    driver.add("event", near.fileno(), flags, called, luaevent.LEAVE)
+    driver.run()
+    driver.assert_calls(f"event {direction}", "peer timeout", f"event {direction}")
 
 
 @rule("luaevent.callback.newtimeout-value")
@@ -108,50 +112,54 @@ def test_an_event_without_a_timeout_gets_none(
 @pytest.mark.parametrize("new", [_LONGER, 0.0237], ids=["longer", "decimals"])
 def test_a_new_timeout_is_waited_for_from_now_on(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     waits: TimeoutSequence,
     channels: Channels,
     kind: str,
     new: float,
 ) -> None:
     """Returned once, when the old one has passed; two waits follow, and none is shorter."""
-    fd, flags = idle(luaevent, channels, kind)
+    fd, flags = idle_arguments(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
-        waits.over()
-        if len(stage.trace) == 3:
+        waits.assert_not_early()
+        if len(driver.trace) == 3:
             return luaevent.LEAVE
-        if len(stage.trace) == 2:
+        if len(driver.trace) == 2:
             return flags
         waits.begin(new)
         return flags, new
 
     waits.begin(_SHORT)
-    stage.add("event", fd, flags, called, timeout=_SHORT)
-    stage.run()
-    stage.went(*["event timeout"] * 3)
+    driver.add("event", fd, flags, called, timeout=_SHORT)
+    driver.run()
+    driver.assert_calls(*["event timeout"] * 3)
 
 
 @rule("luaevent.callback.newtimeout-value")
 @any_idle_kind
 def test_a_timeout_is_changed_again_and_again(
-    luaevent: Luaevent, stage: LuaeventDriver, waits: TimeoutSequence, channels: Channels, kind: str
+    luaevent: Luaevent,
+    driver: LuaeventDriver,
+    waits: TimeoutSequence,
+    channels: Channels,
+    kind: str,
 ) -> None:
     """The last value that was returned is the one that counts."""
-    fd, flags = idle(luaevent, channels, kind)
+    fd, flags = idle_arguments(luaevent, channels, kind)
     values = [0.02, 0.005, 0.015]
 
     def called(_flags: int) -> Answer:
-        waits.over()
+        waits.assert_not_early()
         if not values:
             return luaevent.LEAVE
         waits.begin(values[0])
         return flags, values.pop(0)
 
     waits.begin(_SHORT)
-    stage.add("event", fd, flags, called, timeout=_SHORT)
-    stage.run()
-    stage.went(*["event timeout"] * 4)
+    driver.add("event", fd, flags, called, timeout=_SHORT)
+    driver.run()
+    driver.assert_calls(*["event timeout"] * 4)
 
 
 @rule("luaevent.callback.newtimeout-value")
@@ -159,7 +167,7 @@ def test_a_timeout_is_changed_again_and_again(
 @pytest.mark.parametrize("old", [None, _NEVER], ids=["no timeout before", "a long one before"])
 def test_a_new_timeout_is_used_after_readiness(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     waits: TimeoutSequence,
     channels: Channels,
     direction: str,
@@ -173,21 +181,21 @@ def test_a_new_timeout_is_used_after_readiness(
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
 
     def called(_flags: int) -> Answer:
-        if len(stage.trace) == 1:
+        if len(driver.trace) == 1:
             drain(near)
             fill(near)
         else:
-            waits.over()
-        if len(stage.trace) == 4:
+            waits.assert_not_early()
+        if len(driver.trace) == 4:
             return luaevent.LEAVE
-        if len(stage.trace) > 1:
+        if len(driver.trace) > 1:
             return flags
         waits.begin(_SHORT)
         return flags, _SHORT
 
-    stage.add("event", near.fileno(), flags, called, timeout=old)
-    stage.run()
-    stage.went(f"event {direction}", *["event timeout"] * 3)
+    driver.add("event", near.fileno(), flags, called, timeout=old)
+    driver.run()
+    driver.assert_calls(f"event {direction}", *["event timeout"] * 3)
 
 
 @rule("luaevent.callback.newtimeout-value")
@@ -200,24 +208,24 @@ def test_a_shorter_timeout_is_over_sooner(
     """
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
-        fd, flags = idle(luaevent, channels, kind)
+        driver = LuaeventDriver(luaevent)
+        fd, flags = idle_arguments(luaevent, channels, kind)
         old, new = 0.2, 0.004
 
         def called(_flags: int) -> Answer:
-            if len(stage.trace) == 1:
-                stage.after("rival", old * 1.5, stage.end)
+            if len(driver.trace) == 1:
+                driver.after("rival", old * 1.5, driver.close_all)
                 return flags, new
-            if len(stage.trace) == 3:
-                stage.end()
+            if len(driver.trace) == 3:
+                driver.close_all()
                 return luaevent.LEAVE
             return flags
 
-        stage.add("event", fd, flags, called, timeout=old)
-        stage.run()
-        assert stage.trace == ["event timeout"] * 3, (
+        driver.add("event", fd, flags, called, timeout=old)
+        driver.run()
+        assert driver.trace == ["event timeout"] * 3, (
             f"with {new * 1000:.0f} ms in place of {old * 1000:.0f}, two waits were due within "
-            f"{old * 1500:.0f} ms; there came {', '.join(stage.trace)}"
+            f"{old * 1500:.0f} ms; there came {', '.join(driver.trace)}"
         )
 
     retry(attempt)

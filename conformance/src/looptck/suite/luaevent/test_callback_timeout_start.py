@@ -10,10 +10,9 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
-from looptck.testing.due_events import any_idle_kind, idle
+from looptck.testing.event_kinds import any_idle_kind, idle_arguments
 from looptck.testing.luaevent_driver import LuaeventDriver
-from looptck.testing.stopwatch import assert_not_early
-from looptck.testing.waits import TimeoutSequence
+from looptck.testing.stopwatch import TimeoutSequence, assert_not_early
 
 # Timeouts in seconds: two that pass in a test, and one that does not.
 _SHORT = 0.01
@@ -40,7 +39,7 @@ def _turning(
 @pytest.mark.parametrize("old", [None, _NEVER], ids=["no timeout before", "a long one before"])
 def test_direction_and_timeout_change_together(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     waits: TimeoutSequence,
     channels: Channels,
     first: str,
@@ -56,15 +55,15 @@ def test_direction_and_timeout_change_together(
         return after, _SHORT
 
     def timed_out(_flags: int) -> Answer:
-        waits.over()
+        waits.assert_not_early()
         drain(far)
         far.send(b"more")
         return after, _NEVER
 
-    stage.add("event", near.fileno(), before, turn, timed_out, luaevent.LEAVE, timeout=old)
-    stage.run()
+    driver.add("event", near.fileno(), before, turn, timed_out, luaevent.LEAVE, timeout=old)
+    driver.run()
     second = "write" if first == "read" else "read"
-    stage.went(f"event {first}", "event timeout", f"event {second}")
+    driver.assert_calls(f"event {first}", "event timeout", f"event {second}")
 
 
 @rule("luaevent.callback.newtimeout-with-change")
@@ -72,7 +71,7 @@ def test_direction_and_timeout_change_together(
 @pytest.mark.parametrize("form", ["flags", "flags and None"])
 def test_the_old_timeout_goes_on_with_the_new_direction(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     waits: TimeoutSequence,
     channels: Channels,
     first: str,
@@ -87,20 +86,20 @@ def test_the_old_timeout_goes_on_with_the_new_direction(
     def called(flags: int) -> Answer:
         nonlocal turned
         if turned:
-            waits.over()
-            if stage.count("event timeout") >= 2:
+            waits.assert_not_early()
+            if driver.count("event timeout") >= 2:
                 return luaevent.LEAVE
         elif flags & luaevent.EV_TIMEOUT:
-            stage.trace.clear()
+            driver.trace.clear()
             return before
         else:
             turned = True
             waits.begin(_LONGER)
         return after if form == "flags" else (after, None)
 
-    stage.add("event", near.fileno(), before, called, timeout=_LONGER)
-    stage.run()
-    stage.went(f"event {first}", "event timeout", "event timeout")
+    driver.add("event", near.fileno(), before, called, timeout=_LONGER)
+    driver.run()
+    driver.assert_calls(f"event {first}", "event timeout", "event timeout")
 
 
 @rule("luaevent.callback.newtimeout-from")
@@ -108,7 +107,7 @@ def test_the_old_timeout_goes_on_with_the_new_direction(
 @pytest.mark.parametrize("takes", [0.02, 0.05])
 def test_a_new_timeout_runs_from_the_end_of_the_callback(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     clock: Clock,
     waits: TimeoutSequence,
     channels: Channels,
@@ -123,7 +122,7 @@ def test_a_new_timeout_runs_from_the_end_of_the_callback(
         fd: int | None = near.fileno()
         flags = luaevent.EV_READ
     else:
-        fd, flags = idle(luaevent, channels, kind)
+        fd, flags = idle_arguments(luaevent, channels, kind)
 
     def slow(_flags: int) -> Answer:
         if kind == "ready":
@@ -133,17 +132,17 @@ def test_a_new_timeout_runs_from_the_end_of_the_callback(
         return flags, timeout
 
     def over(_flags: int) -> Answer:
-        waits.over()
+        waits.assert_not_early()
         return luaevent.LEAVE
 
-    stage.add("event", fd, flags, slow, over, timeout=None if kind == "ready" else _SHORT)
-    stage.run()
-    stage.went("event read" if kind == "ready" else "event timeout", "event timeout")
+    driver.add("event", fd, flags, slow, over, timeout=None if kind == "ready" else _SHORT)
+    driver.run()
+    driver.assert_calls("event read" if kind == "ready" else "event timeout", "event timeout")
 
 
 @rule("luaevent.callback.newtimeout-from")
 def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
-    luaevent: Luaevent, stage: LuaeventDriver, clock: Clock, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, clock: Clock, channels: Channels
 ) -> None:
     """Three events are ready in one turn, and each keeps the others waiting: whichever comes last
     sets its timeout long after the turn began.
@@ -165,40 +164,44 @@ def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
             ended[name] = clock.now()
             return luaevent.EV_READ, timeout
 
-        stage.add(name, near.fileno(), luaevent.EV_READ, called)
+        driver.add(name, near.fileno(), luaevent.EV_READ, called)
 
     names = ["one", "two", "three"]
     for name in names:
         add(name)
-    stage.run()
-    missing = [name for name in names if stage.count(f"{name} timeout") != 1]
+    driver.run()
+    missing = [name for name in names if driver.count(f"{name} timeout") != 1]
     assert not missing, (
         f"each of three events was due data and a timeout; there came "
-        f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+        f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
     )
 
 
 @rule("luaevent.callback.newtimeout-same")
 @any_idle_kind
 def test_returning_the_timeout_in_force_keeps_the_period(
-    luaevent: Luaevent, stage: LuaeventDriver, waits: TimeoutSequence, channels: Channels, kind: str
+    luaevent: Luaevent,
+    driver: LuaeventDriver,
+    waits: TimeoutSequence,
+    channels: Channels,
+    kind: str,
 ) -> None:
     """Five periods; with a second timer beside the first there would be time for two."""
-    fd, flags = idle(luaevent, channels, kind)
+    fd, flags = idle_arguments(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
-        waits.over()
-        return luaevent.LEAVE if len(stage.trace) == 5 else (flags, _SHORT)
+        waits.assert_not_early()
+        return luaevent.LEAVE if len(driver.trace) == 5 else (flags, _SHORT)
 
     waits.begin(_SHORT)
-    stage.add("event", fd, flags, called, timeout=_SHORT)
-    stage.run()
-    stage.went(*["event timeout"] * 5)
+    driver.add("event", fd, flags, called, timeout=_SHORT)
+    driver.run()
+    driver.assert_calls(*["event timeout"] * 5)
 
 
 @rule("luaevent.callback.newtimeout-same")
 def test_returning_the_timeout_in_force_keeps_it_after_readiness(
-    luaevent: Luaevent, stage: LuaeventDriver, waits: TimeoutSequence, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, waits: TimeoutSequence, channels: Channels
 ) -> None:
     """Three pieces of data, each read in a call of its own, and then nothing."""
     near, far = channels.pair()
@@ -207,16 +210,16 @@ def test_returning_the_timeout_in_force_keeps_it_after_readiness(
     def called(_flags: int) -> Answer:
         if drain(near):
             waits.begin(timeout)
-            if stage.count("event read") < 3:
+            if driver.count("event read") < 3:
                 far.send(b"more")
             return luaevent.EV_READ, timeout
-        waits.over()
+        waits.assert_not_early()
         return luaevent.LEAVE
 
     far.send(b"data")
-    stage.add("event", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
-    stage.run()
-    assert stage.trace[-1:] == ["event timeout"], (
+    driver.add("event", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
+    driver.run()
+    assert driver.trace[-1:] == ["event timeout"], (
         f"data, and then nothing for the timeout; there came "
-        f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+        f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
     )

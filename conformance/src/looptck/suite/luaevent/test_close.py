@@ -13,7 +13,7 @@ from looptck.rules.markers import rule
 from looptck.subjects.subject import Subject
 from looptck.testing.channels import Channels, drain
 from looptck.testing.child_process import run_program
-from looptck.testing.event_kinds import KINDS, every_kind, wanted
+from looptck.testing.event_kinds import KINDS, event_arguments, every_kind
 from looptck.testing.hop_driver import error_of
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.observation import Observation
@@ -59,10 +59,10 @@ def test_a_base_without_events_can_be_closed(
     base = _live(luaevent, channels, life)
     assert callable(getattr(base, "close", None)), "a base has no close()"
     base.close()
-    stage = LuaeventDriver(luaevent)
-    stage.after("timer", 0.001, lambda: None)
-    stage.run()
-    stage.went("timer timeout")
+    driver = LuaeventDriver(luaevent)
+    driver.after("timer", 0.001, lambda: None)
+    driver.run()
+    driver.assert_calls("timer timeout")
 
 
 @rule("luaevent.close.exists")
@@ -95,7 +95,7 @@ def test_the_events_of_a_closed_base_are_never_called(
 ) -> None:
     """Another base runs for longer than their timeouts and watches the same descriptor."""
     base = _live(luaevent, channels, life)
-    fd, event = wanted(luaevent, channels, kind)
+    fd, event = event_arguments(luaevent, channels, kind)
     trace = Trace()
 
     def on_event(_flags: int) -> int:
@@ -114,7 +114,7 @@ def test_the_events_of_a_closed_base_are_never_called(
     error_of(base.loop)
     kept.close()
     assert trace == [], "an event of a closed base was called"
-    assert "end timeout" in other.trace, f"another base did not work any more{other.excuse}"
+    assert "end timeout" in other.trace, f"another base did not work any more{other.timeout_note}"
 
 
 @rule("luaevent.close.exists")
@@ -127,7 +127,7 @@ def test_closing_events_after_their_base_is_harmless(
     events = []
     other = LuaeventDriver(luaevent)
     for kind in KINDS:
-        fd, event = wanted(luaevent, channels, kind)
+        fd, event = event_arguments(luaevent, channels, kind)
         events.append(base.addevent(fd, event, lambda _: luaevent.LEAVE, 0.5))
         if fd is not None:
             other.add(kind, fd, event, luaevent.LEAVE, timeout=0.005)
@@ -138,7 +138,7 @@ def test_closing_events_after_their_base_is_harmless(
     collect()
     other.run()
     assert len(other.trace) == len(KINDS) - 1, (
-        f"another base was served {', '.join(other.trace)}{other.excuse}"
+        f"another base was served {', '.join(other.trace)}{other.timeout_note}"
     )
 
 
@@ -157,16 +157,16 @@ def _use(luaevent: Luaevent, channels: Channels, base: Base, references: Referen
     events = []
     for kind in KINDS:
         # one that leaves, one that is closed, one that lives on
-        fd, event = wanted(luaevent, channels, kind)
+        fd, event = event_arguments(luaevent, channels, kind)
         events.append(base.addevent(fd, event, make(luaevent.LEAVE), 0.001))
-        fd, event = wanted(luaevent, channels, kind)
+        fd, event = event_arguments(luaevent, channels, kind)
         closed = base.addevent(fd, event, make(event), 0.5)
         closed.close()
     base.loop()
     for kind in KINDS:
-        fd, event = wanted(luaevent, channels, kind)
+        fd, event = event_arguments(luaevent, channels, kind)
         events.append(base.addevent(fd, event, make(event), 0.5))
-        fd, event = wanted(luaevent, channels, kind)
+        fd, event = event_arguments(luaevent, channels, kind)
         events.append(base.addevent(fd, event, make(event), None if fd is not None else 0.5))
     references += map(weakref.ref, callbacks)
     return events
@@ -201,10 +201,10 @@ def test_closing_events_of_a_base_that_is_gone_is_harmless(
         event.close()
     events.clear()
     collect()
-    stage = LuaeventDriver(luaevent)
-    stage.after("timer", 0.001, lambda: None)
-    stage.run()
-    stage.went("timer timeout")
+    driver = LuaeventDriver(luaevent)
+    driver.after("timer", 0.001, lambda: None)
+    driver.run()
+    driver.assert_calls("timer timeout")
 
 
 @rule("luaevent.close.gc")
@@ -247,28 +247,28 @@ def test_a_base_cannot_be_closed_by_its_own_callback(
 ) -> None:
     """Afterwards the loop serves what it had and what is added, and then close works."""
     base = luaevent.new()
-    stage = LuaeventDriver(luaevent, base)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent, base)
+    fd, event = event_arguments(luaevent, channels, kind)
     other, far = channels.pair()
     errors: list[BaseException | None] = []
 
     def on_event(_flags: int) -> int:
         errors.extend(error_of(base.close) for _ in range(times))
-        stage.after("later", 0.003, lambda: far.send(b"x"))
+        driver.after("later", 0.003, lambda: far.send(b"x"))
         return luaevent.LEAVE
 
     def act() -> None:
-        stage.add("closer", fd, event, on_event, timeout=0.002)
-        stage.add("other", other.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        driver.add("closer", fd, event, on_event, timeout=0.002)
+        driver.add("other", other.fileno(), luaevent.EV_READ, luaevent.LEAVE)
 
-    stage.run(act, situation)
-    assert errors, f"the callback was never called{stage.excuse}"
+    driver.run(act, situation)
+    assert errors, f"the callback was never called{driver.timeout_note}"
     assert None not in errors, (
         "close() of a base went through inside its own running loop; it must raise"
     )
-    assert stage.trace[1:] == ["later timeout", "other read"], (
+    assert driver.trace[1:] == ["later timeout", "other read"], (
         "after close() was refused the loop did not go on: "
-        f"called were {', '.join(stage.trace)}{stage.excuse}"
+        f"called were {', '.join(driver.trace)}{driver.timeout_note}"
     )
     base.close()
 
@@ -314,7 +314,7 @@ def test_a_base_that_rests_can_be_closed_by_a_callback_of_another(
     luaevent: Luaevent, channels: Channels, life: str
 ) -> None:
     """It is one loop that runs, and another base that is closed."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     resting_base = _live(luaevent, channels, life)
     errors: list[BaseException | None] = []
 
@@ -323,15 +323,15 @@ def test_a_base_that_rests_can_be_closed_by_a_callback_of_another(
             # if it is refused, luaevent.loop.nested-other says so
             error_of(_serve, luaevent, channels, resting_base)
         errors.append(error_of(resting_base.close))
-        stage.after("later", 0.002, lambda: None)
+        driver.after("later", 0.002, lambda: None)
         return luaevent.LEAVE
 
-    stage.add("closer", None, luaevent.EV_TIMEOUT, close, timeout=0.001)
-    stage.run()
+    driver.add("closer", None, luaevent.EV_TIMEOUT, close, timeout=0.001)
+    driver.run()
     assert errors == [None], (
         f"a base whose loop is not running could not be closed by another's callback: {errors[0]!r}"
     )
-    stage.went("closer timeout", "later timeout")
+    driver.assert_calls("closer timeout", "later timeout")
 
 
 @rule("luaevent.close.not-in-loop")
@@ -448,7 +448,7 @@ def _some_events(
 
     events = []
     for kind in KINDS:
-        fd, event = wanted(luaevent, channels, kind)
+        fd, event = event_arguments(luaevent, channels, kind)
         events.append(base.addevent(fd, event, callback, 31))
     return events
 

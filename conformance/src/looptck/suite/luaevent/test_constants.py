@@ -96,7 +96,7 @@ def test_leave_is_no_set_of_flags(luaevent: Luaevent) -> None:
     "names", [("EV_READ",), ("EV_WRITE",), ("EV_READ", "EV_WRITE")], ids="|".join
 )
 def test_returning_flags_is_not_taken_for_leave(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, names: tuple[str, ...]
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, names: tuple[str, ...]
 ) -> None:
     """The socket is ready in both directions and stays so, and only LEAVE ends the calls."""
     near, far = channels.pair()
@@ -104,11 +104,11 @@ def test_returning_flags_is_not_taken_for_leave(
     flags = 0
     for name in names:
         flags |= getattr(luaevent, name)
-    stage.add("event", near.fileno(), flags, flags, flags, luaevent.LEAVE)
-    stage.run()
-    assert len(stage.trace) == 3, (
+    driver.add("event", near.fileno(), flags, flags, flags, luaevent.LEAVE)
+    driver.run()
+    assert len(driver.trace) == 3, (
         f"a callback that returned {' | '.join(names)} twice and then LEAVE was called "
-        f"{len(stage.trace)} times, not 3"
+        f"{len(driver.trace)} times, not 3"
     )
 
 
@@ -116,60 +116,60 @@ def test_returning_flags_is_not_taken_for_leave(
 Register = Callable[[LuaeventDriver, Channels, int], object]
 
 
-def _readable(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+def _readable(driver: LuaeventDriver, channels: Channels, last: int) -> None:
     near, far = channels.pair()
     far.send(b"unread")
-    _add(stage, near.fileno(), stage.luaevent.EV_READ, last)
+    _add(driver, near.fileno(), driver.luaevent.EV_READ, last)
 
 
-def _readable_with_timeout(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+def _readable_with_timeout(driver: LuaeventDriver, channels: Channels, last: int) -> None:
     near, far = channels.pair()
     far.send(b"unread")
-    _add(stage, near.fileno(), stage.luaevent.EV_READ, last, _SHORT)
+    _add(driver, near.fileno(), driver.luaevent.EV_READ, last, _SHORT)
 
 
-def _writable(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+def _writable(driver: LuaeventDriver, channels: Channels, last: int) -> None:
     near, _ = channels.pair()
-    _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last)
+    _add(driver, near.fileno(), driver.luaevent.EV_WRITE, last)
 
 
-def _writable_with_timeout(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+def _writable_with_timeout(driver: LuaeventDriver, channels: Channels, last: int) -> None:
     near, _ = channels.pair()
-    _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last, _SHORT)
+    _add(driver, near.fileno(), driver.luaevent.EV_WRITE, last, _SHORT)
 
 
-def _both(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+def _both(driver: LuaeventDriver, channels: Channels, last: int) -> None:
     near, far = channels.pair()
     far.send(b"unread")
-    _add(stage, near.fileno(), stage.luaevent.EV_READ | stage.luaevent.EV_WRITE, last)
+    _add(driver, near.fileno(), driver.luaevent.EV_READ | driver.luaevent.EV_WRITE, last)
 
 
-def _ended(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+def _ended(driver: LuaeventDriver, channels: Channels, last: int) -> None:
     near, far = channels.pair()
     far.close()
-    _add(stage, near.fileno(), stage.luaevent.EV_READ, last)
+    _add(driver, near.fileno(), driver.luaevent.EV_READ, last)
 
 
-def _read_timeout(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+def _read_timeout(driver: LuaeventDriver, channels: Channels, last: int) -> None:
     near, _ = channels.pair()
-    _add(stage, near.fileno(), stage.luaevent.EV_READ, last, _SHORT)
+    _add(driver, near.fileno(), driver.luaevent.EV_READ, last, _SHORT)
 
 
-def _write_timeout(stage: LuaeventDriver, channels: Channels, last: int) -> None:
+def _write_timeout(driver: LuaeventDriver, channels: Channels, last: int) -> None:
     near, _ = channels.pair()
     fill(near)
-    _add(stage, near.fileno(), stage.luaevent.EV_WRITE, last, _SHORT)
+    _add(driver, near.fileno(), driver.luaevent.EV_WRITE, last, _SHORT)
 
 
-def _timer(stage: LuaeventDriver, channels: Channels, last: int) -> None:
-    _add(stage, None, stage.luaevent.EV_TIMEOUT, last, _SHORT)
+def _timer(driver: LuaeventDriver, channels: Channels, last: int) -> None:
+    _add(driver, None, driver.luaevent.EV_TIMEOUT, last, _SHORT)
 
 
 def _add(
-    stage: LuaeventDriver, fd: int | None, flags: int, last: int, timeout: float | None = None
+    driver: LuaeventDriver, fd: int | None, flags: int, last: int, timeout: float | None = None
 ) -> None:
-    replies = [flags] * (last - 1) + [stage.luaevent.LEAVE]
-    stage.add("event", fd, flags, *replies, timeout=timeout)
+    replies = [flags] * (last - 1) + [driver.luaevent.LEAVE]
+    driver.add("event", fd, flags, *replies, timeout=timeout)
 
 
 _KINDS: dict[str, Register] = {
@@ -196,7 +196,7 @@ def test_an_event_that_answers_leave_is_not_called_again(
 
     Whether the event is called at all is another rule's business.
     """
-    stage = LuaeventDriver(luaevent, most=200, within=0.1)
+    driver = LuaeventDriver(luaevent, most=200, within=0.1)
 
     def ticker(turns: int) -> None:
         left = [turns]
@@ -206,35 +206,35 @@ def test_an_event_that_answers_leave_is_not_called_again(
             left[0] -= 1
             if left[0]:
                 return luaevent.EV_WRITE
-            stage.gone("ticker")
-            if stage.waiting:  # it was never called, and never will be
-                stage.end()
+            driver.stop_expecting("ticker")
+            if driver.waiting:  # it was never called, and never will be
+                driver.close_all()
             return luaevent.LEAVE
 
-        stage.add("ticker", channels.pair()[0].fileno(), luaevent.EV_WRITE, tick)
+        driver.add("ticker", channels.pair()[0].fileno(), luaevent.EV_WRITE, tick)
 
     ticker(_TURNS)
-    _KINDS[kind](stage, channels, last)
-    stage.run()
-    calls = [call for call in stage.trace if call.startswith("event")]
+    _KINDS[kind](driver, channels, last)
+    driver.run()
+    calls = [call for call in driver.trace if call.startswith("event")]
     assert len(calls) <= last, f"returned LEAVE in call {last}; the calls were {', '.join(calls)}"
     ticker(_TURNS // 2)
-    stage.run()
-    again = [call for call in stage.trace if call.startswith("event")][len(calls) :]
+    driver.run()
+    again = [call for call in driver.trace if call.startswith("event")][len(calls) :]
     assert not again, f"left in the first loop(), and was called in the second: {', '.join(again)}"
 
 
 @rule("luaevent.constants.leave")
 @pytest.mark.parametrize("last", [1, 3])
 def test_the_loop_ends_when_its_last_event_answers_leave(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, last: int
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, last: int
 ) -> None:
     """The socket stays writable, so only LEAVE can be what ends the calls."""
     near, _ = channels.pair()
-    stage.add(
+    driver.add(
         "event", near.fileno(), luaevent.EV_WRITE, *[luaevent.EV_WRITE] * (last - 1), luaevent.LEAVE
     )
-    stage.run()
-    assert len(stage.trace) <= last, (
-        f"returned LEAVE in call {last}, and was called {len(stage.trace)} times"
+    driver.run()
+    assert len(driver.trace) <= last, (
+        f"returned LEAVE in call {last}, and was called {len(driver.trace)} times"
     )

@@ -24,7 +24,7 @@ _LONG = 30.0
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_what_is_only_writable_is_reported_as_that(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     channel: str,
@@ -34,16 +34,16 @@ def test_what_is_only_writable_is_reported_as_that(
     both = luaevent.EV_READ | luaevent.EV_WRITE
 
     def register() -> None:
-        stage.add("event", near.fileno(), both, luaevent.LEAVE)
+        driver.add("event", near.fileno(), both, luaevent.LEAVE)
 
-    stage.run(register, situation)
-    stage.went("event write")
+    driver.run(register, situation)
+    driver.assert_calls("event write")
 
 
 @rule("luaevent.constants.ev-or-capture")
 @everywhere
 def test_what_is_only_readable_is_reported_as_that(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, situation: Situation
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
     """The send buffer is full, so that there is no room to write."""
     near, far = channels.pair()
@@ -52,15 +52,15 @@ def test_what_is_only_readable_is_reported_as_that(
     both = luaevent.EV_READ | luaevent.EV_WRITE
 
     def register() -> None:
-        stage.add("event", near.fileno(), both, luaevent.LEAVE)
+        driver.add("event", near.fileno(), both, luaevent.LEAVE)
 
-    stage.run(register, situation)
-    stage.went("event read")
+    driver.run(register, situation)
+    driver.assert_calls("event read")
 
 
 @rule("luaevent.constants.ev-or-capture")
 def test_each_direction_is_reported_when_it_becomes_ready(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """Neither is ready at first; then there is data, and when that is read, there is room."""
     near, far = channels.pair()
@@ -69,20 +69,20 @@ def test_each_direction_is_reported_when_it_becomes_ready(
 
     def read(_flags: int) -> int:
         drain(near)
-        stage.after("drained", _QUIET, lambda: drain(far))
+        driver.after("drained", _QUIET, lambda: drain(far))
         return both
 
-    stage.add("event", near.fileno(), both, read, luaevent.LEAVE, timeout=_LONG)
-    stage.after("sent", _QUIET, lambda: far.send(b"data"))
-    stage.run()
-    stage.went("sent timeout", "event read", "drained timeout", "event write")
+    driver.add("event", near.fileno(), both, read, luaevent.LEAVE, timeout=_LONG)
+    driver.after("sent", _QUIET, lambda: far.send(b"data"))
+    driver.run()
+    driver.assert_calls("sent timeout", "event read", "drained timeout", "event write")
 
 
 @rule("luaevent.constants.ev-or-receive")
 @everywhere
 def test_whether_both_flags_come_in_one_call(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     observe: Observation,
     situation: Situation,
@@ -94,10 +94,10 @@ def test_whether_both_flags_come_in_one_call(
 
     def ready(flags: int) -> int:
         joined = flags & luaevent.EV_READ and flags & luaevent.EV_WRITE
-        return luaevent.LEAVE if joined or len(stage.trace) >= 40 else both
+        return luaevent.LEAVE if joined or len(driver.trace) >= 40 else both
 
-    stage.run(lambda: stage.add("event", near.fileno(), both, ready), situation)
-    joined = "event read+write" in stage.trace
+    driver.run(lambda: driver.add("event", near.fileno(), both, ready), situation)
+    joined = "event read+write" in driver.trace
     observe("both in one call" if joined else "one in each call", of=str(situation))
 
 
@@ -111,7 +111,7 @@ _WITH_SIGNAL = pytest.mark.parametrize(
 @_WITH_SIGNAL
 def test_registering_a_direction_together_with_a_signal_is_refused(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     names: tuple[str, ...],
@@ -126,21 +126,21 @@ def test_registering_a_direction_together_with_a_signal_is_refused(
 
     def register() -> None:
         try:
-            stage.add("event", near.fileno(), flags, luaevent.LEAVE)
+            driver.add("event", near.fileno(), flags, luaevent.LEAVE)
         except Exception as error:
             refused.append(error)
             # if something was registered all the same, it is waited for in vain, or called
-            stage.after("timer", _QUIET, lambda: stage.gone("event"))
+            driver.after("timer", _QUIET, lambda: driver.stop_expecting("event"))
 
-    stage.run(register, situation)
+    driver.run(register, situation)
     assert refused, f"addevent took {' | '.join(names)} | EV_SIGNAL without an error"
-    stage.went("timer timeout")
+    driver.assert_calls("timer timeout")
 
 
 @rule("luaevent.constants.ev-or-signal")
 @_WITH_SIGNAL
 def test_returning_a_direction_together_with_a_signal_crashes_nothing(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, names: tuple[str, ...]
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, names: tuple[str, ...]
 ) -> None:
     """Whatever becomes of the event, it never gets EV_SIGNAL, and the process goes on."""
     near, far = channels.pair()
@@ -151,17 +151,17 @@ def test_returning_a_direction_together_with_a_signal_crashes_nothing(
 
     def called(flags: int) -> int:
         assert not flags & luaevent.EV_SIGNAL, "a call had EV_SIGNAL; nobody watched a signal"
-        return answer if len(stage.trace) < 3 else luaevent.LEAVE
+        return answer if len(driver.trace) < 3 else luaevent.LEAVE
 
     def end() -> None:
-        stage.end()
+        driver.close_all()
         far.close()
 
-    stage.add("event", near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, called)
-    stage.after("timer", _QUIET, end)
+    driver.add("event", near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, called)
+    driver.after("timer", _QUIET, end)
     try:
-        stage.run()
+        driver.run()
     except AssertionError:
         raise
     except Exception:  # refusing the answer is one thing that may become of it
-        stage.end()
+        driver.close_all()

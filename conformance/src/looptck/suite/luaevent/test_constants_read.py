@@ -14,28 +14,28 @@ from looptck.testing.channels import Channels, End, drain, fill, reset
 from looptck.testing.hop_driver import wait_readable
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.situations import Situation, everywhere
-from looptck.testing.urgent_data import urgent_wire
+from looptck.testing.urgent_data import urgent_channel
 
 # How long a descriptor has to be silent, in seconds.
 _QUIET = 0.01
 
 # {kind: makes the end to read from and the end to write to}
 Connect = Callable[[Channels], tuple[End, End]]
-_WIRES: dict[str, Connect] = {
+_CHANNELS: dict[str, Connect] = {
     "socket pair": lambda channels: channels.pair(),
     "pipe": lambda channels: channels.pipe(),
     "TCP": lambda channels: channels.tcp_pair(),
 }
 
-any_wire = pytest.mark.parametrize("connect", _WIRES.values(), ids=_WIRES)
+any_channel = pytest.mark.parametrize("connect", _CHANNELS.values(), ids=_CHANNELS)
 
 
 @rule("luaevent.constants.ev-read")
 @everywhere
-@any_wire
+@any_channel
 def test_a_single_byte_that_is_there_already_is_reported(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     connect: Connect,
     situation: Situation,
@@ -43,44 +43,44 @@ def test_a_single_byte_that_is_there_already_is_reported(
     """Sent before the descriptor is watched: no edge is left to be seen."""
     near, far = connect(channels)
     far.send(b"x")
-    stage.run(
-        lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE), situation
+    driver.run(
+        lambda: driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE), situation
     )
-    stage.went("reader read")
+    driver.assert_calls("reader read")
 
 
 @rule("luaevent.constants.ev-read")
-@any_wire
+@any_channel
 def test_a_byte_sent_between_addevent_and_loop_is_reported(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, connect: Connect
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
     """Watched first and ready afterwards, with no loop running in between."""
     near, far = connect(channels)
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     far.send(b"x")
-    stage.run()
-    stage.went("reader read")
+    driver.run()
+    driver.assert_calls("reader read")
 
 
 @rule("luaevent.constants.ev-read")
-@any_wire
+@any_channel
 def test_nothing_is_reported_until_a_byte_arrives(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, connect: Connect
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
     """The timer sends the byte, so that a call before the timer's is a false one.  A socket is
     writable all the time, which must not be mistaken.
     """
     near, far = connect(channels)
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    stage.after("sender", _QUIET, lambda: far.send(b"x"))
-    stage.run()
-    stage.went("sender timeout", "reader read")
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.after("sender", _QUIET, lambda: far.send(b"x"))
+    driver.run()
+    driver.assert_calls("sender timeout", "reader read")
 
 
 @rule("luaevent.constants.ev-read")
-@any_wire
+@any_channel
 def test_nothing_is_reported_once_the_data_is_read(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, connect: Connect
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
     """The data is read by one event.  The next one, on a second number for the same file, finds
     nothing until a timer sends more.
@@ -92,19 +92,19 @@ def test_nothing_is_reported_once_the_data_is_read(
         return luaevent.LEAVE
 
     far.send(b"one")
-    stage.add("first", near.fileno(), luaevent.EV_READ, read)
-    stage.run()
+    driver.add("first", near.fileno(), luaevent.EV_READ, read)
+    driver.run()
     number = os.dup(near.fileno())
     channels.keep(lambda: os.close(number))
-    stage.add("second", number, luaevent.EV_READ, luaevent.LEAVE)
-    stage.after("sender", _QUIET, lambda: far.send(b"two"))
-    stage.run()
-    stage.went("first read", "sender timeout", "second read")
+    driver.add("second", number, luaevent.EV_READ, luaevent.LEAVE)
+    driver.after("sender", _QUIET, lambda: far.send(b"two"))
+    driver.run()
+    driver.assert_calls("first read", "sender timeout", "second read")
 
 
 @rule("luaevent.constants.ev-read")
 def test_data_is_reported_to_the_event_of_its_own_descriptor(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """Of three descriptors one has data; the others are written to when it has left."""
     pairs = {name: channels.pair() for name in ("first", "second", "third")}
@@ -120,12 +120,12 @@ def test_data_is_reported_to_the_event_of_its_own_descriptor(
         return serve
 
     for name, (near, _) in pairs.items():
-        stage.add(name, near.fileno(), luaevent.EV_READ, served(name))
+        driver.add(name, near.fileno(), luaevent.EV_READ, served(name))
     pairs["second"][1].send(b"second")
-    stage.run()
-    assert sorted(stage.trace) == ["first read", "second read", "third read"], (
+    driver.run()
+    assert sorted(driver.trace) == ["first read", "second read", "third read"], (
         f"each of three events was due one call for its data; there came "
-        f"{', '.join(stage.trace)}{stage.excuse}"
+        f"{', '.join(driver.trace)}{driver.timeout_note}"
     )
 
 
@@ -140,7 +140,7 @@ def _accept(listening: socket.socket, channels: Channels) -> None:
 @rule("luaevent.constants.ev-read-accept")
 @everywhere
 def test_a_pending_connection_can_be_accepted(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, situation: Situation
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
     """The connection is in the backlog before the socket is watched."""
     listening = channels.listener()
@@ -150,13 +150,15 @@ def test_a_pending_connection_can_be_accepted(
         _accept(listening, channels)
         return luaevent.LEAVE
 
-    stage.run(lambda: stage.add("server", listening.fileno(), luaevent.EV_READ, accept), situation)
-    stage.went("server read")
+    driver.run(
+        lambda: driver.add("server", listening.fileno(), luaevent.EV_READ, accept), situation
+    )
+    driver.assert_calls("server read")
 
 
 @rule("luaevent.constants.ev-read-accept")
 def test_each_pending_connection_gets_a_call(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """Three are pending and each call accepts one; a fourth comes when they are through."""
     listening = channels.listener()
@@ -165,17 +167,19 @@ def test_each_pending_connection_gets_a_call(
 
     def accept(_flags: int) -> int:
         _accept(listening, channels)
-        if stage.count("server read") == 3:
-            stage.after("client", _QUIET, lambda: channels.connect(listening))
+        if driver.count("server read") == 3:
+            driver.after("client", _QUIET, lambda: channels.connect(listening))
         return luaevent.EV_READ
 
     def accept_last(_flags: int) -> int:
         _accept(listening, channels)
         return luaevent.LEAVE
 
-    stage.add("server", listening.fileno(), luaevent.EV_READ, accept, accept, accept, accept_last)
-    stage.run()
-    stage.went("server read", "server read", "server read", "client timeout", "server read")
+    driver.add("server", listening.fileno(), luaevent.EV_READ, accept, accept, accept, accept_last)
+    driver.run()
+    driver.assert_calls(
+        "server read", "server read", "server read", "client timeout", "server read"
+    )
 
 
 def _close(far: End) -> None:
@@ -195,12 +199,12 @@ def _reset(far: End) -> None:
 _ENDINGS = pytest.mark.parametrize(
     "connect, end",
     [
-        pytest.param(_WIRES["socket pair"], _close, id="socket pair closed"),
-        pytest.param(_WIRES["socket pair"], _shut_down, id="socket pair shut down"),
-        pytest.param(_WIRES["pipe"], _close, id="pipe closed"),
-        pytest.param(_WIRES["TCP"], _close, id="TCP closed"),
-        pytest.param(_WIRES["TCP"], _shut_down, id="TCP shut down"),
-        pytest.param(_WIRES["TCP"], _reset, id="TCP reset"),
+        pytest.param(_CHANNELS["socket pair"], _close, id="socket pair closed"),
+        pytest.param(_CHANNELS["socket pair"], _shut_down, id="socket pair shut down"),
+        pytest.param(_CHANNELS["pipe"], _close, id="pipe closed"),
+        pytest.param(_CHANNELS["TCP"], _close, id="TCP closed"),
+        pytest.param(_CHANNELS["TCP"], _shut_down, id="TCP shut down"),
+        pytest.param(_CHANNELS["TCP"], _reset, id="TCP reset"),
     ],
 )
 
@@ -220,7 +224,7 @@ def _at_its_end(near: End) -> bool:
 @pytest.mark.parametrize("run_beside", [False, True], ids=["before the loop", "in the loop"])
 def test_the_end_of_a_stream_is_reported_again_and_again(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     connect: Connect,
     end: Callable[[End], None],
@@ -233,13 +237,13 @@ def test_the_end_of_a_stream_is_reported_again_and_again(
         assert _at_its_end(near), "called, and a read found no end of the stream"
         return luaevent.EV_READ
 
-    stage.add("reader", near.fileno(), luaevent.EV_READ, read, read, luaevent.LEAVE)
+    driver.add("reader", near.fileno(), luaevent.EV_READ, read, read, luaevent.LEAVE)
     if run_beside:
-        stage.after("peer", _QUIET, lambda: end(far))
+        driver.after("peer", _QUIET, lambda: end(far))
     else:
         end(far)
-    stage.run()
-    stage.went(*["peer timeout"] * run_beside, "reader read", "reader read", "reader read")
+    driver.run()
+    driver.assert_calls(*["peer timeout"] * run_beside, "reader read", "reader read", "reader read")
 
 
 def _read_byte(near: End) -> bytes:
@@ -250,9 +254,9 @@ def _read_byte(near: End) -> bytes:
 
 
 @rule("luaevent.constants.ev-read-disconnect")
-@any_wire
+@any_channel
 def test_data_comes_before_the_end_of_the_stream(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, connect: Connect
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
     """The data is read byte by byte, with the end in the kernel all the while."""
     near, far = connect(channels)
@@ -264,10 +268,10 @@ def test_data_comes_before_the_end_of_the_stream(
 
     far.send(b"abc")
     far.close()
-    stage.add("reader", near.fileno(), luaevent.EV_READ, read)
-    stage.run()
+    driver.add("reader", near.fileno(), luaevent.EV_READ, read)
+    driver.run()
     assert chunks == [b"a", b"b", b"c", b""], (
-        f"sent were 3 bytes and the end; the calls read {chunks}{stage.excuse}"
+        f"sent were 3 bytes and the end; the calls read {chunks}{driver.timeout_note}"
     )
 
 
@@ -276,14 +280,14 @@ def test_data_comes_before_the_end_of_the_stream(
 @pytest.mark.parametrize("names", [("EV_READ",), ("EV_READ", "EV_WRITE")], ids="|".join)
 def test_an_urgent_byte_that_no_read_returns_is_not_reported(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     names: tuple[str, ...],
 ) -> None:
     """The kernel announces it apart from data.  A timer sends a byte that can be read, so that
     a call before the timer's is a false one.  Asked for W too, the end has no room."""
-    channel = urgent_wire(channels)
+    channel = urgent_channel(channels)
     if channel is None:
         return  # this system puts urgent bytes in line: a read returns them
     near, far = channel
@@ -307,8 +311,8 @@ def test_an_urgent_byte_that_no_read_returns_is_not_reported(
         wait_readable([near])
 
     def act() -> None:
-        stage.add("reader", near.fileno(), flags, called, timeout=30.0)
-        stage.after("sender", _QUIET, send)
+        driver.add("reader", near.fileno(), flags, called, timeout=30.0)
+        driver.after("sender", _QUIET, send)
 
-    stage.run(act, situation)
-    stage.went("sender timeout", "reader read")
+    driver.run(act, situation)
+    driver.assert_calls("sender timeout", "reader read")

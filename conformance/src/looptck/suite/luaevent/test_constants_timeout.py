@@ -36,12 +36,12 @@ _KINDS = pytest.mark.parametrize("kind", ["timer", "read", "write", "read and wr
 @everywhere
 @_KINDS
 def test_a_timeout_is_marked_with_ev_timeout(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, situation: Situation, kind: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation, kind: str
 ) -> None:
     """What else is among the flags is another rule's business."""
     fd, flags = _waiting(luaevent, channels, kind)
-    stage.run(lambda: stage.add("event", fd, flags, luaevent.LEAVE, timeout=_SHORT), situation)
-    stage.went("event timeout")
+    driver.run(lambda: driver.add("event", fd, flags, luaevent.LEAVE, timeout=_SHORT), situation)
+    driver.assert_calls("event timeout")
 
 
 @rule("luaevent.constants.ev-timeout")
@@ -49,7 +49,7 @@ def test_a_timeout_is_marked_with_ev_timeout(
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_readiness_in_time_is_not_marked_with_ev_timeout(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     direction: str,
@@ -58,49 +58,49 @@ def test_readiness_in_time_is_not_marked_with_ev_timeout(
     near, far = channels.pair()
     far.send(b"unread")
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
-    stage.run(
-        lambda: stage.add("event", near.fileno(), flags, luaevent.LEAVE, timeout=_LONG),
+    driver.run(
+        lambda: driver.add("event", near.fileno(), flags, luaevent.LEAVE, timeout=_LONG),
         situation,
     )
-    stage.went(f"event {direction}")
+    driver.assert_calls(f"event {direction}")
 
 
 @rule("luaevent.constants.ev-timeout")
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_readiness_before_the_deadline_is_not_marked_with_ev_timeout(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, direction: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str
 ) -> None:
     """It becomes ready while the loop waits."""
     near, far = channels.pair()
     if direction == "read":
-        stage.add("event", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=_LONG)
-        stage.after("peer", _SHORT, lambda: far.send(b"x"))
+        driver.add("event", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=_LONG)
+        driver.after("peer", _SHORT, lambda: far.send(b"x"))
     else:
         fill(near)
-        stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE, timeout=_LONG)
-        stage.after("peer", _SHORT, lambda: drain(far))
-    stage.run()
-    stage.went("peer timeout", f"event {direction}")
+        driver.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE, timeout=_LONG)
+        driver.after("peer", _SHORT, lambda: drain(far))
+    driver.run()
+    driver.assert_calls("peer timeout", f"event {direction}")
 
 
 @rule("luaevent.constants.ev-timeout")
 def test_readiness_after_a_timeout_is_not_marked_with_ev_timeout(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """The timeout sends the data.  On a slow machine it may pass again before that arrives."""
     near, far = channels.pair()
 
     def called(flags: int) -> int:
-        if len(stage.trace) == 1:
+        if len(driver.trace) == 1:
             far.send(b"x")
         ready = not flags & luaevent.EV_TIMEOUT
         return luaevent.LEAVE if ready else luaevent.EV_READ
 
-    stage.add("event", near.fileno(), luaevent.EV_READ, called, timeout=_SHORT)
-    stage.run()
-    assert stage.trace[-1:] == ["event read"], (
+    driver.add("event", near.fileno(), luaevent.EV_READ, called, timeout=_SHORT)
+    driver.run()
+    assert driver.trace[-1:] == ["event read"], (
         f"data came after a timeout, and no call was for reading: "
-        f"{', '.join(stage.trace[:6]) or 'none'}{stage.excuse}"
+        f"{', '.join(driver.trace[:6]) or 'none'}{driver.timeout_note}"
     )
 
 
@@ -109,7 +109,7 @@ def test_readiness_after_a_timeout_is_not_marked_with_ev_timeout(
 @_KINDS
 def test_ev_persist_is_never_among_the_flags(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     clock: Clock,
     channels: Channels,
     kind: str,
@@ -124,6 +124,6 @@ def test_ev_persist_is_never_among_the_flags(
 
     def called(received: int) -> int:
         assert not received & luaevent.EV_PERSIST, "a call had EV_PERSIST among its flags"
-        return luaevent.LEAVE if len(stage.trace) == 2 else flags
+        return luaevent.LEAVE if len(driver.trace) == 2 else flags
 
-    stage.run(lambda: stage.add("event", fd, flags, called, timeout=_SHORT))
+    driver.run(lambda: driver.add("event", fd, flags, called, timeout=_SHORT))

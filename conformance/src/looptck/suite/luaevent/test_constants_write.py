@@ -21,7 +21,7 @@ _QUIET = 0.01
 
 # {kind: makes the end to write to and the end to read from}
 Connect = Callable[[Channels], tuple[End, End]]
-_WIRES: dict[str, Connect] = {
+_CHANNELS: dict[str, Connect] = {
     "socket pair": lambda channels: channels.pair(),
     "pipe": lambda channels: channels.pipe()[::-1],
     "TCP": lambda channels: channels.tcp_pair(),
@@ -30,20 +30,20 @@ _WIRES: dict[str, Connect] = {
 
 @rule("luaevent.constants.ev-write")
 @everywhere
-@pytest.mark.parametrize("connect", _WIRES.values(), ids=_WIRES)
+@pytest.mark.parametrize("connect", _CHANNELS.values(), ids=_CHANNELS)
 def test_room_to_write_is_reported(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     connect: Connect,
     situation: Situation,
 ) -> None:
     """Nothing was ever written: the room was there before the descriptor was watched."""
     near, _far = connect(channels)
-    stage.run(
-        lambda: stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE), situation
+    driver.run(
+        lambda: driver.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE), situation
     )
-    stage.went("writer write")
+    driver.assert_calls("writer write")
 
 
 def _is_broken(end: End) -> bool:
@@ -60,43 +60,43 @@ def _is_broken(end: End) -> bool:
 @rule("luaevent.constants.ev-write")
 @pytest.mark.parametrize("kind", ["socket pair", "pipe"])
 def test_nothing_is_reported_until_the_peer_has_read(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, kind: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, kind: str
 ) -> None:
     """The timer makes the room, so that a call before the timer's is a false one.  A socket has
     something to read all the while, which must not be mistaken.
     """
-    near, far = _WIRES[kind](channels)
+    near, far = _CHANNELS[kind](channels)
     if kind == "socket pair":
         far.send(b"to be ignored")
     fill(near)
-    stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-    stage.after("peer", _QUIET, lambda: drain(far))
-    stage.run()
-    stage.went("peer timeout", "writer write")
+    driver.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.after("peer", _QUIET, lambda: drain(far))
+    driver.run()
+    driver.assert_calls("peer timeout", "writer write")
 
 
 @rule("luaevent.constants.ev-write")
 @pytest.mark.parametrize("kind", ["socket pair", "pipe"])
 def test_nothing_is_reported_once_the_room_is_used_up(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, kind: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, kind: str
 ) -> None:
     """The room is used up by one event.  The next one, on a second number for the same file, finds
     none until a timer makes some.
     """
-    near, far = _WIRES[kind](channels)
+    near, far = _CHANNELS[kind](channels)
 
     def write(_flags: int) -> int:
         fill(near)
         return luaevent.LEAVE
 
-    stage.add("first", near.fileno(), luaevent.EV_WRITE, write)
-    stage.run()
+    driver.add("first", near.fileno(), luaevent.EV_WRITE, write)
+    driver.run()
     number = os.dup(near.fileno())
     channels.keep(lambda: os.close(number))
-    stage.add("second", number, luaevent.EV_WRITE, luaevent.LEAVE)
-    stage.after("peer", _QUIET, lambda: drain(far))
-    stage.run()
-    stage.went("first write", "peer timeout", "second write")
+    driver.add("second", number, luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.after("peer", _QUIET, lambda: drain(far))
+    driver.run()
+    driver.assert_calls("first write", "peer timeout", "second write")
 
 
 @rule("luaevent.constants.ev-write")
@@ -109,7 +109,7 @@ def test_nothing_is_reported_once_the_room_is_used_up(
     ],
 )
 def test_a_pipe_that_lost_its_reader_is_reported(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, full: bool, run_beside: bool
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, full: bool, run_beside: bool
 ) -> None:
     """A full pipe has no room: it is reported as broken alone, and the write fails at once."""
     reading, writing = channels.pipe()
@@ -120,38 +120,38 @@ def test_a_pipe_that_lost_its_reader_is_reported(
         assert _is_broken(writing), "called while the reader was there and the pipe full"
         return luaevent.LEAVE
 
-    stage.add("writer", writing.fileno(), luaevent.EV_WRITE, write)
+    driver.add("writer", writing.fileno(), luaevent.EV_WRITE, write)
     if run_beside:
-        stage.after("peer", _QUIET, reading.close)
+        driver.after("peer", _QUIET, reading.close)
     else:
         reading.close()
-    stage.run()
-    stage.went(*["peer timeout"] * run_beside, "writer write")
+    driver.run()
+    driver.assert_calls(*["peer timeout"] * run_beside, "writer write")
 
 
 @rule("luaevent.constants.ev-write")
 def test_the_reading_end_of_a_pipe_is_never_writable(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """It may be refused; and it is hung up at last, which wakes even a loop that cannot close."""
     reading, writing = channels.pipe()
     writing.send(b"x")
     with suppress(Exception):  # the class is open
-        stage.add("wrong end", reading.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        driver.add("wrong end", reading.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
 
     def end() -> None:
-        stage.end()
+        driver.close_all()
         writing.close()
 
-    stage.after("timer", _QUIET, end)
-    stage.run()
-    stage.went("timer timeout")
+    driver.after("timer", _QUIET, end)
+    driver.run()
+    driver.assert_calls("timer timeout")
 
 
 @rule("luaevent.constants.ev-write-connect")
 @everywhere
 def test_a_connect_that_succeeds_is_reported(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, situation: Situation
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
     """Whether it is over at once or after a while, the call comes."""
     listening = channels.listener()
@@ -165,10 +165,10 @@ def test_a_connect_that_succeeds_is_reported(
             client.getpeername()  # raises unless the socket is connected
             return luaevent.LEAVE
 
-        stage.add("client", client.fileno(), luaevent.EV_WRITE, connected)
+        driver.add("client", client.fileno(), luaevent.EV_WRITE, connected)
 
-    stage.run(connect, situation)
-    stage.went("client write")
+    driver.run(connect, situation)
+    driver.assert_calls("client write")
 
 
 @rule("luaevent.constants.ev-write-connect-failed")
@@ -176,7 +176,7 @@ def test_a_connect_that_succeeds_is_reported(
 @pytest.mark.parametrize("also_read", [False, True], ids=["EV_WRITE", "EV_READ|EV_WRITE"])
 def test_a_connect_that_is_refused_is_reported(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     also_read: bool,
@@ -198,13 +198,13 @@ def test_a_connect_that_is_refused_is_reported(
                 assert error, "the connect was refused, and SO_ERROR is 0: has the loop read it?"
             return luaevent.LEAVE
 
-        stage.add("client", client.fileno(), flags, refused)
+        driver.add("client", client.fileno(), flags, refused)
 
-    stage.run(connect, situation)
+    driver.run(connect, situation)
     if also_read:
-        assert "write" in "".join(stage.trace[-1:]), (
+        assert "write" in "".join(driver.trace[-1:]), (
             f"a refused connect was not reported with EV_WRITE; the calls were "
-            f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+            f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
         )
     else:
-        stage.went("client write")
+        driver.assert_calls("client write")

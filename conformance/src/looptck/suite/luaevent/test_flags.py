@@ -10,7 +10,7 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill, reset
-from looptck.testing.flag_names import told
+from looptck.testing.flag_names import flag_text
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.observation import Observation
 from looptck.testing.situations import Situation, everywhere
@@ -31,7 +31,7 @@ def _assert_only(luaevent: Luaevent, flags: int, asked: int) -> None:
 @pytest.mark.parametrize("kind", ["read", "write", "read and write", "timer"])
 def test_a_timeout_has_ev_timeout_and_at_most_what_was_waited_for(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     stopwatch: Stopwatch,
     channels: Channels,
     situation: Situation,
@@ -50,21 +50,21 @@ def test_a_timeout_has_ev_timeout_and_at_most_what_was_waited_for(
 
     def called(flags: int) -> int:
         assert flags & luaevent.EV_TIMEOUT, (
-            f"nothing happened until the timeout, and the call had {told(luaevent, flags)} "
+            f"nothing happened until the timeout, and the call had {flag_text(luaevent, flags)} "
             "without EV_TIMEOUT"
         )
         _assert_only(luaevent, flags, asked)
         # From the first on: after a late one, a loop that keeps a grid is soon back.
         passed = stopwatch.elapsed() / _SHORT
-        assert passed > len(stage.trace) - 0.5, "called twice for one timeout"
-        return luaevent.LEAVE if len(stage.trace) == 3 else asked or luaevent.EV_TIMEOUT
+        assert passed > len(driver.trace) - 0.5, "called twice for one timeout"
+        return luaevent.LEAVE if len(driver.trace) == 3 else asked or luaevent.EV_TIMEOUT
 
     def register() -> None:
         stopwatch.restart()
-        stage.add("event", fd, asked or luaevent.EV_TIMEOUT, called, timeout=_SHORT)
+        driver.add("event", fd, asked or luaevent.EV_TIMEOUT, called, timeout=_SHORT)
 
-    stage.run(register, situation)
-    assert stage.trace, f"a timeout passed, and no call came{stage.excuse}"
+    driver.run(register, situation)
+    assert driver.trace, f"a timeout passed, and no call came{driver.timeout_note}"
 
 
 @rule("luaevent.flags.ready-and-timeout-same-turn")
@@ -75,7 +75,7 @@ def test_what_comes_when_data_and_the_deadline_arrive_together(
     """A busy callback lets the deadline pass and the data arrive.  The reader leaves when it has
     read, so that at most a few calls come.
     """
-    stage = LuaeventDriver(luaevent, most=20)
+    driver = LuaeventDriver(luaevent, most=20)
     near, far = channels.pair()
 
     def busy() -> None:
@@ -83,24 +83,24 @@ def test_what_comes_when_data_and_the_deadline_arrive_together(
         far.send(b"x")
 
     def called(_flags: int) -> int:
-        return luaevent.LEAVE if drain(near) or len(stage.trace) > 5 else luaevent.EV_READ
+        return luaevent.LEAVE if drain(near) or len(driver.trace) > 5 else luaevent.EV_READ
 
     def register() -> None:
-        stage.after("busy", 0.0001, register_reader)
+        driver.after("busy", 0.0001, register_reader)
 
     def register_reader() -> None:
-        stage.add("reader", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
+        driver.add("reader", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
         busy()
 
     register()
     situation = "a short timeout" if timeout else "a timeout of 0"
     try:
-        stage.run()
+        driver.run()
     except Exception as error:
         observe.raised(error, of=situation)
         return
-    calls = [call.removeprefix("reader ") for call in stage.trace if call.startswith("reader")]
-    observe(", then ".join(calls) + stage.excuse or "no call", of=situation)
+    calls = [call.removeprefix("reader ") for call in driver.trace if call.startswith("reader")]
+    observe(", then ".join(calls) + driver.timeout_note or "no call", of=situation)
 
 
 # {situation of the other direction: makes the descriptor, ready or not in the one that is asked
@@ -144,7 +144,7 @@ _BOTH_READY = {
 @pytest.mark.parametrize("make", _BOTH_READY.values(), ids=_BOTH_READY)
 def test_the_other_direction_is_never_received(
     luaevent: Luaevent,
-    stage: LuaeventDriver,
+    driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     make: _Make,
@@ -155,16 +155,16 @@ def test_the_other_direction_is_never_received(
 
     def called(received: int) -> int:
         _assert_only(luaevent, received, flags)
-        return luaevent.LEAVE if len(stage.trace) == 2 else int(flags)
+        return luaevent.LEAVE if len(driver.trace) == 2 else int(flags)
 
     fd = make(channels)
-    stage.run(lambda: stage.add("event", fd, flags, called), situation)
+    driver.run(lambda: driver.add("event", fd, flags, called), situation)
 
 
 @rule("luaevent.flags.only-asked")
 @pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
 def test_the_other_direction_is_not_received_on_a_pipe_that_broke(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, asked: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, asked: str
 ) -> None:
     """The end that is left is hung up or broken, and nothing else."""
     reading, writing = channels.pipe()
@@ -174,32 +174,32 @@ def test_the_other_direction_is_not_received_on_a_pipe_that_broke(
 
     def called(received: int) -> int:
         _assert_only(luaevent, received, flags)
-        return luaevent.LEAVE if len(stage.trace) == 2 else int(flags)
+        return luaevent.LEAVE if len(driver.trace) == 2 else int(flags)
 
     far.close()
-    stage.add("event", near.fileno(), flags, called)
-    stage.run()
+    driver.add("event", near.fileno(), flags, called)
+    driver.run()
 
 
 @rule("luaevent.flags.only-asked")
 def test_two_events_of_one_descriptor_receive_each_its_own_direction(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """The descriptor is watched for both, and no event of it for more than one."""
     fd = _readable_and_writable(channels)
     for name, flags in (("reader", luaevent.EV_READ), ("writer", luaevent.EV_WRITE)):
-        stage.add(name, fd, flags, flags, flags, luaevent.LEAVE)
-    stage.run()
-    assert sorted(stage.trace) == ["reader read"] * 3 + ["writer write"] * 3, (
+        driver.add(name, fd, flags, flags, flags, luaevent.LEAVE)
+    driver.run()
+    assert sorted(driver.trace) == ["reader read"] * 3 + ["writer write"] * 3, (
         f"expected 3 calls for the reader with read, 3 for the writer with write; there came "
-        f"{', '.join(stage.trace) or 'none'}{stage.excuse}"
+        f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
     )
 
 
 @rule("luaevent.flags.only-asked")
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_after_a_change_the_old_direction_is_not_received(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, direction: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str
 ) -> None:
     """The descriptor is ready in both directions throughout."""
     read, write = luaevent.EV_READ, luaevent.EV_WRITE
@@ -207,15 +207,15 @@ def test_after_a_change_the_old_direction_is_not_received(
     other = "write" if direction == "read" else "read"
     fd = _readable_and_writable(channels)
     # Without a timeout it is the affair of luaevent.callback.change-no-spurious-timeout.
-    stage.add("event", fd, old, new, new, luaevent.LEAVE, timeout=_LONG)
-    stage.run()
-    stage.went(f"event {direction}", f"event {other}", f"event {other}")
+    driver.add("event", fd, old, new, new, luaevent.LEAVE, timeout=_LONG)
+    driver.run()
+    driver.assert_calls(f"event {direction}", f"event {other}", f"event {other}")
 
 
 @rule("luaevent.flags.only-asked")
 @pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
 def test_a_timeout_does_not_bring_the_other_direction(
-    luaevent: Luaevent, stage: LuaeventDriver, channels: Channels, asked: str
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, asked: str
 ) -> None:
     """The other direction is ready while this one is waited for in vain."""
     near, far = channels.pair()
@@ -228,5 +228,5 @@ def test_a_timeout_does_not_bring_the_other_direction(
         _assert_only(luaevent, received, flags)
         return luaevent.LEAVE
 
-    stage.add("event", near.fileno(), flags, called, timeout=_SHORT)
-    stage.run()
+    driver.add("event", near.fileno(), flags, called, timeout=_SHORT)
+    driver.run()

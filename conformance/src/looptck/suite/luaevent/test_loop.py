@@ -12,7 +12,7 @@ from looptck.clocks import Clock
 from looptck.profiles.luaevent import Base, Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
-from looptck.testing.event_kinds import every_kind, served, short, wanted
+from looptck.testing.event_kinds import event_arguments, every_kind, first_call, short_timeout
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.situations import Situation, everywhere
 from looptck.testing.stopwatch import Stopwatch, assert_prompt
@@ -31,14 +31,14 @@ def test_loop_returns_when_the_last_event_has_ended(
 ) -> None:
     """Nothing but the event is registered; only its end can bring the loop to return."""
     base = luaevent.new()
-    fd, event = wanted(luaevent, channels, kind)
+    fd, event = event_arguments(luaevent, channels, kind)
     trace = Trace()
 
     def on_event(_flags: int) -> int:
         trace("called")
         return luaevent.LEAVE if len(trace) == calls else event
 
-    kept = base.addevent(fd, event, on_event, short(kind))
+    kept = base.addevent(fd, event, on_event, short_timeout(kind))
     base.loop()
     trace("returned")
     del kept
@@ -48,18 +48,18 @@ def test_loop_returns_when_the_last_event_has_ended(
 @rule("luaevent.loop.begins")
 def test_loop_serves_events_of_every_kind(luaevent: Luaevent, channels: Channels) -> None:
     """Descriptors that are ready, one that gets so, timers, and events added meanwhile."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
 
     def on_write(_flags: int) -> int:
-        stage.after("late timer", 0.002, lambda: far.send(b"x"))
-        stage.add("late writer", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        driver.after("late timer", 0.002, lambda: far.send(b"x"))
+        driver.add("late writer", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
         return luaevent.LEAVE
 
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_write)
-    stage.after("timer", 0.004, lambda: None)
-    stage.run()
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.add("writer", near.fileno(), luaevent.EV_WRITE, on_write)
+    driver.after("timer", 0.004, lambda: None)
+    driver.run()
     expected = [
         "late timer timeout",
         "late writer write",
@@ -67,9 +67,9 @@ def test_loop_serves_events_of_every_kind(luaevent: Luaevent, channels: Channels
         "timer timeout",
         "writer write",
     ]
-    assert sorted(stage.trace) == expected, (
-        f"due were {', '.join(expected)}; called were {', '.join(sorted(stage.trace))}"
-        f"{stage.excuse}"
+    assert sorted(driver.trace) == expected, (
+        f"due were {', '.join(expected)}; called were {', '.join(sorted(driver.trace))}"
+        f"{driver.timeout_note}"
     )
 
 
@@ -91,7 +91,7 @@ def _all_left(luaevent: Luaevent, channels: Channels, base: Base) -> list[Event]
 def _all_closed(luaevent: Luaevent, channels: Channels, base: Base) -> list[Event]:
     events = []
     for kind in ("silent reader", "ready reader", "ready writer", "timer"):
-        fd, flags = wanted(luaevent, channels, kind)
+        fd, flags = event_arguments(luaevent, channels, kind)
         event = base.addevent(fd, flags, lambda _: luaevent.LEAVE, 1)
         event.close()
         events.append(event)
@@ -99,7 +99,7 @@ def _all_closed(luaevent: Luaevent, channels: Channels, base: Base) -> list[Even
 
 
 def _closed_in_the_loop(luaevent: Luaevent, channels: Channels, base: Base) -> list[Event]:
-    fd, flags = wanted(luaevent, channels, "silent reader")
+    fd, flags = event_arguments(luaevent, channels, "silent reader")
     events = [base.addevent(fd, flags, lambda _: luaevent.LEAVE, 1)]
 
     def close(_flags: int) -> int:
@@ -147,7 +147,7 @@ def test_loop_does_not_return_while_an_event_waits(
 ) -> None:
     """Another event leaves meanwhile; the one that is left is ended by nothing but time."""
     base = luaevent.new()
-    fd, event = wanted(luaevent, channels, kind)
+    fd, event = event_arguments(luaevent, channels, kind)
     trace = Trace()
 
     def on_event(_flags: int) -> int:
@@ -250,33 +250,33 @@ def test_loop_can_be_called_again(
     luaevent: Luaevent, channels: Channels, kind: str, times: int
 ) -> None:
     """New events each time, and between two loops one loop that has none."""
-    stage = LuaeventDriver(luaevent)
-    fd, event = wanted(luaevent, channels, kind)
+    driver = LuaeventDriver(luaevent)
+    fd, event = event_arguments(luaevent, channels, kind)
     for each in range(times):
-        stage.add(f"{each}", fd, event, event, luaevent.LEAVE, timeout=short(kind))
-        stage.run()
-        stage.base.loop()
-    expected = [f"{each} {served(kind)}" for each in range(times) for _ in range(2)]
-    stage.went(*expected)
+        driver.add(f"{each}", fd, event, event, luaevent.LEAVE, timeout=short_timeout(kind))
+        driver.run()
+        driver.base.loop()
+    expected = [f"{each} {first_call(kind)}" for each in range(times) for _ in range(2)]
+    driver.assert_calls(*expected)
 
 
 @rule("luaevent.loop.again")
 def test_loop_can_be_called_again_for_other_kinds(luaevent: Luaevent, channels: Channels) -> None:
     """Each loop has other events than the one before, on descriptors that were used already."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
-    stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-    stage.run()
+    driver.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.run()
     far.send(b"x")
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    stage.run()
-    stage.after("timer", 0.002, lambda: None)
-    stage.run()
-    stage.add("both", near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, luaevent.LEAVE)
-    stage.run()
-    told = [call.partition(" ")[0] for call in stage.trace]
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.run()
+    driver.after("timer", 0.002, lambda: None)
+    driver.run()
+    driver.add("both", near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.run()
+    told = [call.partition(" ")[0] for call in driver.trace]
     assert told == ["writer", "reader", "timer", "both"], (
-        f"four loops, one event in each; called were {', '.join(stage.trace)}{stage.excuse}"
+        f"four loops, one event in each; called were {', '.join(driver.trace)}{driver.timeout_note}"
     )
 
 
@@ -288,7 +288,7 @@ def test_the_loop_of_another_base_runs_in_a_callback(
     luaevent: Luaevent, channels: Channels, situation: Situation, outer: str, inner: str
 ) -> None:
     """Both go on afterwards: the outer with an event of its own, the inner in a second loop."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     nested = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"x")
@@ -296,8 +296,8 @@ def test_the_loop_of_another_base_runs_in_a_callback(
 
     def run_inner() -> None:
         if inner != "nothing":
-            fd, event = wanted(luaevent, channels, inner)
-            nested.add("inner", fd, event, event, luaevent.LEAVE, timeout=short(inner))
+            fd, event = event_arguments(luaevent, channels, inner)
+            nested.add("inner", fd, event, event, luaevent.LEAVE, timeout=short_timeout(inner))
         nested.run()
         order("inner loop returned")
 
@@ -306,25 +306,25 @@ def test_the_loop_of_another_base_runs_in_a_callback(
         run_inner()
         run_inner()
         order("outer ends")
-        stage.after("later", 0.002, lambda: order("outer went on"))
+        driver.after("later", 0.002, lambda: order("outer went on"))
         return luaevent.LEAVE
 
     def act() -> None:
         if outer == "timer":
-            stage.add("outer", None, luaevent.EV_TIMEOUT, on_outer, timeout=0.001)
+            driver.add("outer", None, luaevent.EV_TIMEOUT, on_outer, timeout=0.001)
         else:
             event = luaevent.EV_READ if outer == "reader" else luaevent.EV_WRITE
-            stage.add("outer", near.fileno(), event, on_outer)
+            driver.add("outer", near.fileno(), event, on_outer)
 
-    stage.run(act, situation)
+    driver.run(act, situation)
     assert order == [
         "outer begins",
         "inner loop returned",
         "inner loop returned",
         "outer ends",
         "outer went on",
-    ], f"a loop inside a callback of another: {', '.join(order)}{stage.excuse}"
-    nested.went(*([f"inner {served(inner)}"] * 4 if inner != "nothing" else []))
+    ], f"a loop inside a callback of another: {', '.join(order)}{driver.timeout_note}"
+    nested.assert_calls(*([f"inner {first_call(inner)}"] * 4 if inner != "nothing" else []))
 
 
 @rule("luaevent.loop.nested-other")
@@ -332,7 +332,7 @@ def test_the_inner_loop_leaves_the_events_of_the_outer_alone(
     luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
     """Both are due in the outer turn; whichever comes first runs the inner loop for a while."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     order = Trace()
     running = False
 
@@ -348,8 +348,8 @@ def test_the_inner_loop_leaves_the_events_of_the_outer_alone(
         return luaevent.LEAVE
 
     near, _ = channels.pair()
-    stage.add("writer", near.fileno(), luaevent.EV_WRITE, on_outer)
-    stage.add("timer", None, luaevent.EV_TIMEOUT, on_outer, timeout=0.001)
+    driver.add("writer", near.fileno(), luaevent.EV_WRITE, on_outer)
+    driver.add("timer", None, luaevent.EV_TIMEOUT, on_outer, timeout=0.001)
     clock.advance(0.002)
-    stage.run()
+    driver.run()
     assert order == ["inner", "outer"] * 2, f"expected inner, outer twice; ran {', '.join(order)}"

@@ -13,8 +13,8 @@ from looptck.profiles.luaevent import Base, Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.subjects.call_counter import unwrap
 from looptck.testing.channels import Channels
-from looptck.testing.event_kinds import wanted
-from looptck.testing.flag_names import told
+from looptck.testing.event_kinds import event_arguments
+from looptck.testing.flag_names import flag_text
 from looptck.testing.observation import Observation
 
 # When a loop is ended that nothing else ends, in seconds of the loop.
@@ -49,7 +49,7 @@ class Run:
         def callback(flags: int) -> int:
             nonlocal count
             count += 1
-            self.calls.append(f"{name} {told(self.luaevent, flags)}")
+            self.calls.append(f"{name} {flag_text(self.luaevent, flags)}")
             # a call too many is no observation, but it must come to an end
             answer = self.luaevent.LEAVE if count >= most or len(self.calls) > 99 else event
             then()
@@ -251,7 +251,9 @@ def test_observe_the_base_after_an_exception(
             raise _OwnError("on purpose")
 
     for name in ("a", "failing", "b"):
-        fd, event = wanted(luaevent, channels, "timer" if of == "timers" else "ready writer")
+        fd, event = event_arguments(
+            luaevent, channels, "timer" if of == "timers" else "ready writer"
+        )
         timeout = 0.001 if of == "timers" else None
         then = fail if name == "failing" else (lambda: None)
         run.add(name, fd, event, then, most=2 if name == "failing" else 1, timeout=timeout)

@@ -8,7 +8,7 @@ import pytest
 
 from looptck.profiles.luaevent import Luaevent
 from looptck.rules.markers import rule
-from looptck.testing.alarms import alarms, no_more_alarms
+from looptck.testing.alarms import alarms, stop_alarms
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.observation import Observation
 from looptck.testing.trace import Trace
@@ -76,7 +76,7 @@ def test_what_a_handler_raises_while_the_loop_waits(
         nonlocal signals
         signals += 1
         if signals >= 2:
-            no_more_alarms()
+            stop_alarms()
             far.send(b"x")
         else:
             raise _Stop
@@ -95,7 +95,7 @@ def test_what_a_handler_raises_while_the_loop_waits(
             observe(f"comes out as {type(error).__name__}", of="the exception")
         else:
             observe("does not come out", of="the exception")
-        no_more_alarms()
+        stop_alarms()
     if not trace:
         far.send(b"x")
         try:

@@ -15,7 +15,7 @@ from looptck.profiles.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing import guards
 from looptck.testing.channels import Channels, End, fill
-from looptck.testing.event_kinds import wanted
+from looptck.testing.event_kinds import event_arguments
 from looptck.testing.luaevent_deadlines import Deadlines
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.retry import retry
@@ -26,53 +26,53 @@ from looptck.testing.stopwatch import Stopwatch, cpu_seconds
 _IDLE = 0.1
 
 
-def _silent_reader(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+def _silent_reader(luaevent: Luaevent, driver: LuaeventDriver, channels: Channels) -> None:
     near, _ = channels.pair()
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
 
 
-def _silent_writer(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+def _silent_writer(luaevent: Luaevent, driver: LuaeventDriver, channels: Channels) -> None:
     near, far = channels.pair()
     fill(near)
     far.send(b"x")
-    stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
 
 
-def _timers(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+def _timers(luaevent: Luaevent, driver: LuaeventDriver, channels: Channels) -> None:
     for each in range(3):
         timeout = 30.0 + each
-        stage.add(f"timer {each}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=timeout)
+        driver.add(f"timer {each}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=timeout)
 
 
-def _reader_with_timeout(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+def _reader_with_timeout(luaevent: Luaevent, driver: LuaeventDriver, channels: Channels) -> None:
     near, _ = channels.pair()
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=30.5)
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=30.5)
 
 
-def _closed_but_ready(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+def _closed_but_ready(luaevent: Luaevent, driver: LuaeventDriver, channels: Channels) -> None:
     near, far = channels.pair()
     far.send(b"x")
 
     def on_read(_flags: int) -> int:
         for event in events:
             event.close()
-        stage.gone("reader")
+        driver.stop_expecting("reader")
         return luaevent.EV_READ
 
-    events = [stage.add("reader", near.fileno(), luaevent.EV_READ, on_read)]
+    events = [driver.add("reader", near.fileno(), luaevent.EV_READ, on_read)]
 
 
-def _left_but_ready(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+def _left_but_ready(luaevent: Luaevent, driver: LuaeventDriver, channels: Channels) -> None:
     near, far = channels.pair()
     far.send(b"x")
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    stage.add("writer", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.add("writer", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
 
 
-def _one_of_two_left(luaevent: Luaevent, stage: LuaeventDriver, channels: Channels) -> None:
+def _one_of_two_left(luaevent: Luaevent, driver: LuaeventDriver, channels: Channels) -> None:
     near, _ = channels.pair()
-    stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-    stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
 
 
 _IDLING: dict[str, Callable[[Luaevent, LuaeventDriver, Channels], None]] = {
@@ -94,12 +94,12 @@ def test_a_loop_with_nothing_to_do_sleeps(
     """Processor time is not made by other processes; one attempt of several has to be idle."""
 
     def computing() -> float:
-        stage = LuaeventDriver(luaevent)
-        _IDLING[idling](luaevent, stage, channels)
-        stage.after("end", 0.06, stage.end)
+        driver = LuaeventDriver(luaevent)
+        _IDLING[idling](luaevent, driver, channels)
+        driver.after("end", 0.06, driver.close_all)
         since = Stopwatch(clock)
-        computed = cpu_seconds(stage.run)
-        assert stage.trace[-1] == "end timeout", f"the loop ended early{stage.excuse}"
+        computed = cpu_seconds(driver.run)
+        assert driver.trace[-1] == "end timeout", f"the loop ended early{driver.timeout_note}"
         return computed / since.elapsed()
 
     shares = []
@@ -121,7 +121,7 @@ def test_an_event_is_called_as_long_as_its_condition_holds(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, when: str
 ) -> None:
     """Nothing is read or written, so nothing new ever happens on the descriptor."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     read, write = luaevent.EV_READ, luaevent.EV_WRITE
     event = {"reader": read, "writer": write, "both": read | write}[kind]
@@ -130,13 +130,13 @@ def test_an_event_is_called_as_long_as_its_condition_holds(
         if when == "before" or kind != "reader":
             far.send(b"x")
         else:
-            stage.after("sender", 0.002, lambda: far.send(b"x"))
-        stage.add("event", near.fileno(), event, *[event] * 9, luaevent.LEAVE)
+            driver.after("sender", 0.002, lambda: far.send(b"x"))
+        driver.add("event", near.fileno(), event, *[event] * 9, luaevent.LEAVE)
 
-    stage.run(act, situation)
-    calls = [call for call in stage.trace if call.startswith("event")]
+    driver.run(act, situation)
+    calls = [call for call in driver.trace if call.startswith("event")]
     assert len(calls) == 10, (
-        f"the condition went on to hold, and of 10 calls {len(calls)} came{stage.excuse}"
+        f"the condition went on to hold, and of 10 calls {len(calls)} came{driver.timeout_note}"
     )
 
 
@@ -146,7 +146,7 @@ def test_what_one_call_leaves_unread_brings_the_next(
     luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
     """All is sent at once and read byte by byte."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"12345678")
     read: list[bytes] = []
@@ -155,9 +155,9 @@ def test_what_one_call_leaves_unread_brings_the_next(
         read.append(near.recv(1))
         return luaevent.LEAVE if len(read) == 8 else luaevent.EV_READ
 
-    stage.run(lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, on_read), situation)
+    driver.run(lambda: driver.add("reader", near.fileno(), luaevent.EV_READ, on_read), situation)
     assert b"".join(read) == b"12345678", (
-        f"8 bytes were there, read one by one; {len(read)} calls came{stage.excuse}"
+        f"8 bytes were there, read one by one; {len(read)} calls came{driver.timeout_note}"
     )
 
 
@@ -169,7 +169,7 @@ def test_an_end_that_is_not_handled_is_told_again(
     luaevent: Luaevent, channels: Channels, situation: Situation, ending: str, data: bytes
 ) -> None:
     """The callback reads all there is, and the empty read, each time."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(data)
     if ending == "close":
@@ -180,26 +180,26 @@ def test_an_end_that_is_not_handled_is_told_again(
     def on_read(_flags: int) -> int:
         while near.recv(10):
             pass
-        return luaevent.LEAVE if len(stage.trace) == 6 else luaevent.EV_READ
+        return luaevent.LEAVE if len(driver.trace) == 6 else luaevent.EV_READ
 
-    stage.run(lambda: stage.add("reader", near.fileno(), luaevent.EV_READ, on_read), situation)
-    stage.went(*["reader read"] * 6)
+    driver.run(lambda: driver.add("reader", near.fileno(), luaevent.EV_READ, on_read), situation)
+    driver.assert_calls(*["reader read"] * 6)
 
 
 @rule("luaevent.loop.level")
 def test_a_condition_is_told_again_after_a_pause(luaevent: Luaevent, channels: Channels) -> None:
     """Of two readers one leaves without reading; the data is still there for the one that comes."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"x")
 
     def add_second() -> None:
-        stage.add("second", near.fileno(), luaevent.EV_READ, luaevent.EV_READ, luaevent.LEAVE)
+        driver.add("second", near.fileno(), luaevent.EV_READ, luaevent.EV_READ, luaevent.LEAVE)
 
-    stage.add("first", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    stage.after("later", 0.004, add_second)
-    stage.run()
-    stage.went("first read", "later timeout", "second read", "second read")
+    driver.add("first", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+    driver.after("later", 0.004, add_second)
+    driver.run()
+    driver.assert_calls("first read", "later timeout", "second read", "second read")
 
 
 # A busy event is called this often at the most before something else must
@@ -220,7 +220,7 @@ def test_descriptors_that_are_always_ready_do_not_hold_up_timers(
     number: int,
 ) -> None:
     """Each call takes a millisecond, so the timer is due after a few and never waited for."""
-    stage = LuaeventDriver(luaevent, most=200)
+    driver = LuaeventDriver(luaevent, most=200)
     calls = 0
     ticks = 0
 
@@ -236,16 +236,16 @@ def test_descriptors_that_are_always_ready_do_not_hold_up_timers(
         return luaevent.LEAVE if ticks == 3 else luaevent.EV_TIMEOUT
 
     def add(each: int) -> None:
-        fd, event = wanted(luaevent, channels, busy)
-        stage.add(f"busy {each}", fd, event, lambda _: on_busy(event))
+        fd, event = event_arguments(luaevent, channels, busy)
+        driver.add(f"busy {each}", fd, event, lambda _: on_busy(event))
 
     def act() -> None:
         for each in range(number):
             add(each)
-        stage.add("timer", None, luaevent.EV_TIMEOUT, on_tick, timeout=0.003)
+        driver.add("timer", None, luaevent.EV_TIMEOUT, on_tick, timeout=0.003)
 
-    stage.run(act, situation)
-    before = [call for call in stage.trace[:_MOST] if call.startswith("timer")]
+    driver.run(act, situation)
+    before = [call for call in driver.trace[:_MOST] if call.startswith("timer")]
     assert len(before) == 3, (
         f"beside {number} descriptors that are always ready, a timer of 3 ms was called "
         f"{len(before)} times in {calls} ms; 3 calls were due"
@@ -259,7 +259,7 @@ def test_a_timer_that_is_always_due_does_not_hold_up_descriptors(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, timeout: float
 ) -> None:
     """A timeout of 0 may be refused or come once; it must not hold up the descriptor either."""
-    stage = LuaeventDriver(luaevent, most=200)
+    driver = LuaeventDriver(luaevent, most=200)
     ticks = 0
 
     def on_tick(_flags: int) -> int:
@@ -269,7 +269,7 @@ def test_a_timer_that_is_always_due_does_not_hold_up_descriptors(
         done = ticks >= _MOST or not any(call.startswith("event") for call in expected)
         return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
 
-    fd, event = wanted(luaevent, channels, kind)
+    fd, event = event_arguments(luaevent, channels, kind)
     expected = ["event"] * 3
 
     def on_event(_flags: int) -> int:
@@ -277,17 +277,17 @@ def test_a_timer_that_is_always_due_does_not_hold_up_descriptors(
         return event if expected else luaevent.LEAVE
 
     try:
-        stage.add("timer", None, luaevent.EV_TIMEOUT, on_tick, timeout=timeout)
+        driver.add("timer", None, luaevent.EV_TIMEOUT, on_tick, timeout=timeout)
     except Exception:
         if timeout:
             raise
-        stage.gone("timer")
-    stage.add("event", fd, event, on_event)
-    stage.run()
+        driver.stop_expecting("timer")
+    driver.add("event", fd, event, on_event)
+    driver.run()
     served_in_time = 3 - len(expected) if ticks < _MOST else 0
     assert served_in_time == 3, (
         f"beside a timer that is always due, a ready descriptor was served {served_in_time} of 3 "
-        f"times while the timer came {ticks} times{stage.excuse}"
+        f"times while the timer came {ticks} times{driver.timeout_note}"
     )
 
 
@@ -298,14 +298,14 @@ def test_timers_come_in_the_order_of_their_deadlines(
     luaevent: Luaevent, clock: Clock, order: tuple[int, ...], late: bool
 ) -> None:
     """Late ones are all due when the loop begins, so nothing but their deadlines orders them."""
-    stage = LuaeventDriver(luaevent)
-    deadlines = Deadlines(stage, clock)
+    driver = LuaeventDriver(luaevent)
+    deadlines = Deadlines(driver, clock)
     for milliseconds in order:
         deadlines.timer(f"{milliseconds} ms", milliseconds / 1000)
     if late:
         clock.advance(0.02)
-    stage.run()
-    deadlines.went()
+    driver.run()
+    deadlines.assert_in_order()
 
 
 @rule("luaevent.loop.timer-order")
@@ -315,12 +315,12 @@ def test_many_timeouts_come_in_the_order_of_their_deadlines(
     luaevent: Luaevent, channels: Channels, clock: Clock, situation: Situation, kind: str
 ) -> None:
     """A dozen, added in a wild order and late."""
-    stage = LuaeventDriver(luaevent)
-    deadlines = Deadlines(stage, clock)
+    driver = LuaeventDriver(luaevent)
+    deadlines = Deadlines(driver, clock)
     number = 12
     places = [each * 7 % number for each in range(number)]
     events = [
-        wanted(luaevent, channels, "timer" if timer else "silent reader")
+        event_arguments(luaevent, channels, "timer" if timer else "silent reader")
         for timer in (kind == "timers" or (kind == "mixed" and place % 2) for place in places)
     ]
 
@@ -329,8 +329,8 @@ def test_many_timeouts_come_in_the_order_of_their_deadlines(
             deadlines.add(f"{place}", fd, event, 0.003 * (place + 1), lambda: None)
         clock.advance(0.04)
 
-    stage.run(act, situation)
-    deadlines.went()
+    driver.run(act, situation)
+    deadlines.assert_in_order()
 
 
 @rule("luaevent.loop.timer-order")
@@ -341,8 +341,8 @@ def test_the_order_outlives_the_closing_of_many(
     """Two hundred timers, of which two in three are closed, before the loop and inside it:
     whatever holds them loses most of its middle.  Each seed is another order."""
     dice = Random(seed)
-    stage = LuaeventDriver(luaevent, most=300, within=1.0)
-    deadlines = Deadlines(stage, clock)
+    driver = LuaeventDriver(luaevent, most=300, within=1.0)
+    deadlines = Deadlines(driver, clock)
     open_timers: dict[str, Event] = {}
 
     def add(number: int) -> None:
@@ -367,8 +367,8 @@ def test_the_order_outlives_the_closing_of_many(
         if number % 3 == 2:
             close_some(1)
     deadlines.timer("closes others", 0.005, inside)
-    stage.run()
-    deadlines.went()
+    driver.run()
+    deadlines.assert_in_order()
 
 
 @rule("luaevent.loop.timer-order")
@@ -376,8 +376,8 @@ def test_a_timer_added_later_for_an_earlier_time_comes_first(
     luaevent: Luaevent, clock: Clock
 ) -> None:
     """A slow callback makes all of them late, those from before and those it adds."""
-    stage = LuaeventDriver(luaevent)
-    deadlines = Deadlines(stage, clock)
+    driver = LuaeventDriver(luaevent)
+    deadlines = Deadlines(driver, clock)
 
     def on_first() -> None:
         deadlines.timer("10 ms later", 0.010)
@@ -386,8 +386,8 @@ def test_a_timer_added_later_for_an_earlier_time_comes_first(
 
     deadlines.timer("first", 0.002, on_first)
     deadlines.timer("at 20 ms", 0.020)
-    stage.run()
-    deadlines.went()
+    driver.run()
+    deadlines.assert_in_order()
 
 
 @rule("luaevent.loop.timer-order")
@@ -397,19 +397,19 @@ def test_a_repeated_timeout_takes_its_place_among_the_others(
     """After its call it is due again later than another timer, and both are late."""
 
     def attempt() -> None:
-        stage = LuaeventDriver(luaevent)
+        driver = LuaeventDriver(luaevent)
 
         def on_first(_flags: int) -> int:
-            if stage.count("repeated timeout") == 2:
+            if driver.count("repeated timeout") == 2:
                 return luaevent.LEAVE
-            stage.after("between", 0.004, lambda: None)
-            stage.after("last", 0.016, lambda: None)
-            stage.after("blocker", 0.001, lambda: clock.advance(0.03))
+            driver.after("between", 0.004, lambda: None)
+            driver.after("last", 0.016, lambda: None)
+            driver.after("blocker", 0.001, lambda: clock.advance(0.03))
             return luaevent.EV_TIMEOUT
 
-        stage.add("repeated", None, luaevent.EV_TIMEOUT, on_first, timeout=0.010)
-        stage.run()
-        stage.went(
+        driver.add("repeated", None, luaevent.EV_TIMEOUT, on_first, timeout=0.010)
+        driver.run()
+        driver.assert_calls(
             "repeated timeout",
             "blocker timeout",
             "between timeout",
@@ -447,7 +447,7 @@ def test_all_data_can_be_read_before_the_end_is_seen(
     near, far = _PEERS[peer](channels)
     if ending == "half close" and not isinstance(far, socket.socket):
         ending = "close"
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     event = luaevent.EV_READ | (luaevent.EV_WRITE if "WRITE" in flags else 0)
     read: list[bytes] = []
 
@@ -462,7 +462,7 @@ def test_all_data_can_be_read_before_the_end_is_seen(
     def on_read(flags: int) -> int:
         if not flags & luaevent.EV_READ:
             clock.advance(0.0005)
-            return event if len(stage.trace) < 40 else luaevent.LEAVE
+            return event if len(driver.trace) < 40 else luaevent.LEAVE
         read.append(near.recv(2))
         return event if read[-1] else luaevent.LEAVE
 
@@ -470,13 +470,14 @@ def test_all_data_can_be_read_before_the_end_is_seen(
         if when == "before":
             finish()
         else:
-            stage.after("peer", 0.002, finish)
+            driver.after("peer", 0.002, finish)
         # Without a timeout it is the affair of luaevent.callback.change-no-spurious-timeout.
-        stage.add("reader", near.fileno(), event, on_read, timeout=30.0)
+        driver.add("reader", near.fileno(), event, on_read, timeout=30.0)
 
-    stage.run(act, situation)
+    driver.run(act, situation)
     assert read == [b"ab", b"cd", b"e", b""], (
-        f"the peer sent abcde and ended; read two bytes at a time there came {read}{stage.excuse}"
+        "the peer sent abcde and ended; read two bytes at a time there came "
+        f"{read}{driver.timeout_note}"
     )
 
 

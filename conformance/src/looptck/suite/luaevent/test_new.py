@@ -27,15 +27,15 @@ def test_no_event_is_registered_in_a_fresh_base(
     luaevent: Luaevent, channels: Channels, before: str
 ) -> None:
     """If there were one the loop would wait for it, or call it."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     near, _ = channels.pair()
     if before != "nothing":
-        stage.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        driver.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     if before == "a base that was used":
-        stage.run()
-        stage.trace.clear()
+        driver.run()
+        driver.trace.clear()
     luaevent.new().loop()
-    assert not stage.trace, "the loop of a fresh base called the event of another one"
+    assert not driver.trace, "the loop of a fresh base called the event of another one"
 
 
 @rule("luaevent.new.independent")
@@ -43,18 +43,18 @@ def test_a_loop_calls_the_callbacks_of_its_own_base_only(
     luaevent: Luaevent, channels: Channels
 ) -> None:
     """The events of all three bases are ready or due; each loop is run in turn."""
-    stages = [LuaeventDriver(luaevent) for _ in range(3)]
-    for stage in stages:
+    drivers = [LuaeventDriver(luaevent) for _ in range(3)]
+    for driver in drivers:
         near, far = channels.pair()
         far.send(b"unread")
-        stage.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-        stage.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-        stage.add("timer", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=_SHORT)
-    for ran, stage in [(1, stages[1]), (0, stages[0]), (2, stages[2])]:
-        waiting = [other for other in stages if other is not stage and not other.trace]
-        stage.run()
-        assert sorted(stage.trace) == ["reader read", "timer timeout", "writer write"], (
-            f"base {ran + 1} had three events due; its loop called {', '.join(stage.trace)}"
+        driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        driver.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
+        driver.add("timer", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=_SHORT)
+    for ran, driver in [(1, drivers[1]), (0, drivers[0]), (2, drivers[2])]:
+        waiting = [other for other in drivers if other is not driver and not other.trace]
+        driver.run()
+        assert sorted(driver.trace) == ["reader read", "timer timeout", "writer write"], (
+            f"base {ran + 1} had three events due; its loop called {', '.join(driver.trace)}"
         )
         for other in waiting:
             assert not other.trace, (
@@ -72,10 +72,10 @@ def test_a_loop_does_not_wait_for_the_events_of_another_base(
     other = LuaeventDriver(luaevent)
     near, _far = channels.pair()
     other.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    other.after("timer", _LONG, other.end)
+    other.after("timer", _LONG, other.close_all)
     (empty or luaevent.new()).loop()
     assert not other.trace, "the loop of an empty base served the events of another one"
-    other.end()
+    other.close_all()
 
 
 @rule("luaevent.new.independent")
@@ -91,12 +91,12 @@ def test_two_bases_watch_one_descriptor(luaevent: Luaevent, channels: Channels, 
     two.add("two", near.fileno(), others, luaevent.LEAVE)
     same = LuaeventDriver(luaevent)
     same.add("same", near.fileno(), own, luaevent.LEAVE)
-    for stage in (one, two, same):
-        stage.run()
+    for driver in (one, two, same):
+        driver.run()
     names = ("read", "write") if first == "reads" else ("write", "read")
-    one.went(f"one {names[0]}")
-    two.went(f"two {names[1]}")
-    same.went(f"same {names[0]}")
+    one.assert_calls(f"one {names[0]}")
+    two.assert_calls(f"two {names[1]}")
+    same.assert_calls(f"same {names[0]}")
 
 
 @rule("luaevent.new.independent")
@@ -110,5 +110,5 @@ def test_an_event_closed_in_one_base_stays_in_the_other(
     two.add("two", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     closed.close()
     two.run()
-    two.went("two write")
+    two.assert_calls("two write")
     assert not one.trace, "a closed event was called by the loop of another base"

@@ -40,12 +40,12 @@ class Server:
         self.said = Trace()
         self.clients: list[socket.socket] = []
         self._hop = hop
-        self._listening = listening
+        self._listener_for = listening
         hop.set_listener(listening.fileno(), "r", self._accept)
 
     def _accept(self) -> None:
         try:
-            client, (ip, port) = self._listening.accept()
+            client, (ip, port) = self._listener_for.accept()
         except BlockingIOError:
             self.said("New client: nil:nil")
         else:
@@ -76,17 +76,17 @@ class Town:
 
     def __init__(self, luahop: Luahop, channels: Channels) -> None:
         self.hop = luahop.new()
-        self._wires = channels
-        self._listening = channels.listener()
-        self.server = Server(self.hop, self._listening)
+        self._channels = channels
+        self._listener_for = channels.listener()
+        self.server = Server(self.hop, self._listener_for)
         self.said = self.server.said
         channels.keep(self._close)
 
     def connect(self) -> socket.socket:
         """A client, accepted by the server."""
         before = len(self.server.clients)
-        client = self._wires.connect(self._listening)
-        wait_readable([self._listening])
+        client = self._channels.connect(self._listener_for)
+        wait_readable([self._listener_for])
         self.until("a client is accepted", lambda: len(self.server.clients) > before)
         return client
 

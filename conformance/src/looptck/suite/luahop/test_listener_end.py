@@ -15,7 +15,7 @@ from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.hop_driver import poll_for, poll_until, wait_readable
 from looptck.testing.situations import Situation, everywhere, luahop_in
 from looptck.testing.trace import Trace
-from looptck.testing.urgent_data import urgent_wire
+from looptck.testing.urgent_data import urgent_channel
 
 either = pytest.mark.parametrize("mask", ["r", "w"])
 
@@ -224,7 +224,7 @@ def test_an_urgent_byte_that_no_read_returns_is_not_readable(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation
 ) -> None:
     """The kernel announces it apart from data.  A byte that can be read comes later."""
-    channel = urgent_wire(channels)
+    channel = urgent_channel(channels)
     if channel is None:
         return  # this system puts urgent bytes in line: a read returns them
     near, far = channel

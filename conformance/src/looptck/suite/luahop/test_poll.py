@@ -28,7 +28,7 @@ _LOOKS = 3
 _AWAKE = 0.5
 
 
-def _nothing_else(_hop: Hop, _wires: Channels) -> None:
+def _nothing_else(_hop: Hop, _channels: Channels) -> None:
     """Only a timer."""
 
 

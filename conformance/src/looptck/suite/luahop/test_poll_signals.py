@@ -9,7 +9,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.profiles.luahop import Luahop
 from looptck.rules.markers import rule
-from looptck.testing.alarms import alarms, no_more_alarms
+from looptck.testing.alarms import alarms, stop_alarms
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import polls
 from looptck.testing.hop_timers import TimerLog
@@ -68,7 +68,7 @@ def test_signals_do_not_move_a_timer(luahop: Luahop, clock: Clock) -> None:
             nonlocal left
             left -= 1
             if not left:
-                no_more_alarms()
+                stop_alarms()
 
         table.timeout("of 50 ms", 50)
         hop.set_interval({"ms": 15}, _nobody)

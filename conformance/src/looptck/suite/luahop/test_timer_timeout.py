@@ -75,7 +75,7 @@ def test_a_timeout_that_ran_holds_nothing_of_the_process(luahop: Luahop) -> None
     before = ResourceSnapshot.take()
     for _ in range(3):
         hundred()
-    left = ResourceSnapshot.take().more_than(before)
+    left = ResourceSnapshot.take().added_since(before)
     assert not left, f"300 timeouts that ran left behind: {', '.join(left[:5])}"
 
 

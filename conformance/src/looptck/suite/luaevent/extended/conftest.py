@@ -23,6 +23,6 @@ def luaevent(subject: Subject) -> LuaeventExtended:
 
 
 @pytest.fixture
-def turns(luaevent: LuaeventExtended, channels: Channels) -> BufferEventDriver:
+def driver(luaevent: LuaeventExtended, channels: Channels) -> BufferEventDriver:
     """A fresh base, and a script to be gone through while its loop runs."""
     return BufferEventDriver(luaevent, channels)

@@ -17,9 +17,9 @@ from looptck.testing.hop_driver import error_of
 from looptck.testing.payload import assert_same, outcome, payload
 
 # How the same contents may have come into a buffer.
-_WAYS = ("at once", "byte by byte", "in three pieces", "behind others that were drained")
+_DIRECTIONS = ("at once", "byte by byte", "in three pieces", "behind others that were drained")
 
-every_way = pytest.mark.parametrize("way", _WAYS)
+every_way = pytest.mark.parametrize("way", _DIRECTIONS)
 
 
 def _buffer(luaevent: LuaeventExtended, contents: bytes, way: str) -> Buffer:

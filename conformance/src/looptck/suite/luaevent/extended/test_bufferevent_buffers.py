@@ -11,9 +11,10 @@ import pytest
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.subjects.call_counter import unwrap
-from looptck.testing.buffer_channels import narrow_pair, pattern, receive, same, unread
+from looptck.testing.buffer_channels import narrow_channel, receive, unread
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, fill, reset
+from looptck.testing.payload import assert_same, payload
 
 # {name: how many bytes each portion has}
 PORTIONS = {
@@ -27,7 +28,7 @@ any_portions = pytest.mark.parametrize("portions", PORTIONS)
 
 @rule("luaevent.bufferevent.get_read")
 @pytest.mark.parametrize("which", ["input", "output"])
-def test_the_input_is_one_object(turns: BufferEventDriver, channels: Channels, which: str) -> None:
+def test_the_input_is_one_object(driver: BufferEventDriver, channels: Channels, which: str) -> None:
     """Before anything came, after, after it was drained, while output waits, and at the end; the
     output is another one.
     """
@@ -35,11 +36,11 @@ def test_the_input_is_one_object(turns: BufferEventDriver, channels: Channels, w
     seen: list[object] = []
 
     def script() -> Script:
-        held = turns.bufferevent(near, read=lambda held: seen.append(held.input))
+        held = driver.bufferevent(near, read=lambda held: seen.append(held.input))
         seen.append(held.input)
-        held.enable(turns.read)
+        held.enable(driver.read)
         far.send(b"in")
-        yield from turns.until(lambda: len(seen) > 1)
+        yield from driver.until(lambda: len(seen) > 1)
         held.take()
         seen.append(held.input)
         fill(near)
@@ -48,7 +49,7 @@ def test_the_input_is_one_object(turns: BufferEventDriver, channels: Channels, w
         held.set_read_watermarks(1, 10)
         far.send(b"last")
         far.shutdown(socket.SHUT_WR)
-        yield from turns.until(lambda: turns.errors)
+        yield from driver.until(lambda: driver.errors)
         seen.append(held.input)
         held.take()
         seen.append(held.input)
@@ -56,7 +57,7 @@ def test_the_input_is_one_object(turns: BufferEventDriver, channels: Channels, w
         if which == "output":
             assert held.output is not held.input, "get_read() and get_write() give one buffer"
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.get_read")
@@ -76,7 +77,7 @@ def test_the_input_is_one_object(turns: BufferEventDriver, channels: Channels, w
     ],
 )
 def test_every_byte_arrives_once_and_in_order(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     channels: Channels,
     portions: str,
     taken: int | None,
@@ -96,24 +97,26 @@ def test_every_byte_arrives_once_and_in_order(
             held.take(size)
 
     def script() -> Script:
-        held = turns.bufferevent(near, read=take)
+        held = driver.bufferevent(near, read=take)
         held.set_read_watermarks(low, high)
-        held.enable(turns.read)
+        held.enable(driver.read)
         sent = 0
         for size in PORTIONS[portions]:
-            far.send(pattern(size, sent))
+            far.send(payload(size, sent))
             sent += size
             yield None
         while waiting := unread(near):
-            if high and held.level >= high:
+            if high and held.input_length >= high:
                 held.take()
-            moved = yield from turns.until(partial(_read, near, waiting))
-            assert moved, f"{waiting} bytes wait, and are not read; the input has {held.level}"
-        yield from turns.quiet()
+            moved = yield from driver.until(partial(_read, near, waiting))
+            assert moved, (
+                f"{waiting} bytes wait, and are not read; the input has {held.input_length}"
+            )
+        yield from driver.run_idle()
         held.take()
-        same(held.taken, pattern(total), "what was taken from the input")
+        assert_same(payload(total), held.taken, "what was taken from the input")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.get_read")
@@ -123,7 +126,7 @@ def test_every_byte_arrives_once_and_in_order(
 @pytest.mark.parametrize("low, high", [(0, 0), (500, 0), (0, 100)])
 def test_what_arrived_stays_until_it_is_taken(
     luaevent: LuaeventExtended,
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     channels: Channels,
     happens: str,
     low: int,
@@ -133,30 +136,30 @@ def test_what_arrived_stays_until_it_is_taken(
     near, far = channels.tcp_pair()
 
     def script() -> Script:
-        held = turns.bufferevent(near)
+        held = driver.bufferevent(near)
         held.set_read_watermarks(low, high)
-        held.enable(turns.read)
-        far.send(pattern(99))
-        yield from turns.until(lambda: held.level == 99)
+        held.enable(driver.read)
+        far.send(payload(99))
+        yield from driver.until(lambda: held.input_length == 99)
         if happens == "the end":
             far.close()
         elif happens == "an error":
             reset(far)
         elif happens == "an error of writing":
-            held.disable(turns.read)
-            yield from turns.quiet()
+            held.disable(driver.read)
+            yield from driver.run_idle()
             reset(far)
             held.output.add(b"out")
         elif happens == "a timeout":
             held.set_timeouts(0.01, 0)
         else:
-            held.disable(turns.both)
-        yield from turns.in_time(lambda: turns.errors or happens == "disabling")
-        yield from turns.quiet()
+            held.disable(driver.both)
+        yield from driver.within_time(lambda: driver.errors or happens == "disabling")
+        yield from driver.run_idle()
         held.take()
-        same(held.taken, pattern(99), f"what is in the input after {happens}")
+        assert_same(payload(99), held.taken, f"what is in the input after {happens}")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 def _read(near: socket.socket, waiting: int) -> bool:
@@ -165,22 +168,22 @@ def _read(near: socket.socket, waiting: int) -> bool:
 
 
 # {way: how a part of the input is taken by it}
-_WAYS: dict[str, Callable[[BufferEventDriver, Channels, OwnedBufferEvent], object]] = {
-    "drain": lambda _turns, _wires, held: held.input.drain(4),
-    "drain of all": lambda _turns, _wires, held: held.input.drain(held.level),
-    "readline": lambda _turns, _wires, held: held.input.readline(),
-    "write": lambda _turns, channels, held: held.input.write(channels.pair()[0].fileno()),
-    "add to another": lambda turns, _wires, held: turns.luaevent.buffer.new().add(held.input),
-    "add to the output": lambda _turns, _wires, held: held.output.add(held.input),
+_DIRECTIONS: dict[str, Callable[[BufferEventDriver, Channels, OwnedBufferEvent], object]] = {
+    "drain": lambda _driver, _channels, held: held.input.drain(4),
+    "drain of all": lambda _driver, _channels, held: held.input.drain(held.input_length),
+    "readline": lambda _driver, _channels, held: held.input.readline(),
+    "write": lambda _driver, channels, held: held.input.write(channels.pair()[0].fileno()),
+    "add to another": lambda driver, _channels, held: driver.luaevent.buffer.new().add(held.input),
+    "add to the output": lambda _driver, _channels, held: held.output.add(held.input),
 }
 
 
 @rule("luaevent.bufferevent.get_read")
-@pytest.mark.parametrize("way", _WAYS)
+@pytest.mark.parametrize("way", _DIRECTIONS)
 @pytest.mark.parametrize("taken_in", ["read", "another callback"])
 @pytest.mark.parametrize("low", [0, 4, 8])
 def test_whatever_takes_from_a_full_input_lets_reading_go_on(
-    turns: BufferEventDriver, channels: Channels, way: str, taken_in: str, low: int
+    driver: BufferEventDriver, channels: Channels, way: str, taken_in: str, low: int
 ) -> None:
     """Several times in a row: a loop may notice once by chance.
 
@@ -190,60 +193,60 @@ def test_whatever_takes_from_a_full_input_lets_reading_go_on(
     takes = taken_in == "read" and low < 8
 
     def take(held: OwnedBufferEvent) -> None:
-        if takes and held.level == 8:
-            _WAYS[way](turns, channels, held)
+        if takes and held.input_length == 8:
+            _DIRECTIONS[way](driver, channels, held)
 
     def script() -> Script:
-        held = turns.bufferevent(near, read=take)
+        held = driver.bufferevent(near, read=take)
         held.set_read_watermarks(low, 8)
-        held.enable(turns.both)
+        held.enable(driver.both)
         far.send(b"abc\n" * 12)
         while waiting := unread(near):
             if not takes:
-                yield from turns.until(lambda: held.level == 8)
+                yield from driver.until(lambda: held.input_length == 8)
                 waiting = unread(near)
-                _WAYS[way](turns, channels, held)
-            moved = not waiting or (yield from turns.until(partial(_read, near, waiting)))
+                _DIRECTIONS[way](driver, channels, held)
+            moved = not waiting or (yield from driver.until(partial(_read, near, waiting)))
             assert moved, (
                 f"{way} made room in a full input, and the {waiting} bytes that wait are not read"
             )
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.get_write")
-def test_the_output_is_one_object(turns: BufferEventDriver, channels: Channels) -> None:
+def test_the_output_is_one_object(driver: BufferEventDriver, channels: Channels) -> None:
     """Before anything was added, while it waits, and after it was sent."""
-    near, far = narrow_pair(channels)
+    near, far = narrow_channel(channels)
     seen: list[object] = []
 
     def script() -> Script:
-        held = turns.bufferevent(near, write=lambda held: seen.append(held.output))
+        held = driver.bufferevent(near, write=lambda held: seen.append(held.output))
         seen.append(held.output)
-        held.output.add(pattern(30_000))
+        held.output.add(payload(30_000))
         seen.append(held.output)
-        yield from turns.quiet()
-        yield from _received(turns, far, bytearray(), 30_000)
+        yield from driver.run_idle()
+        yield from _received(driver, far, bytearray(), 30_000)
         seen.append(held.output)
         assert all(each is seen[0] for each in seen), "get_write() gave different objects"
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 def _received(
-    turns: BufferEventDriver, far: socket.socket, got: bytearray, size: int, portion: int = 65536
+    driver: BufferEventDriver, far: socket.socket, got: bytearray, size: int, portion: int = 65536
 ) -> Script:
     """Turn after turn the peer takes *portion* bytes, until it got *size* or nothing comes."""
 
     def more() -> bool:
         chunk = receive(far, portion)
         if chunk:
-            turns.moved()
+            driver.note_progress()
         got.extend(chunk)
         return len(got) >= size
 
-    yield from turns.until(more)
-    yield from turns.quiet(5)
+    yield from driver.until(more)
+    yield from driver.run_idle(5)
     more()
 
 
@@ -251,10 +254,10 @@ def _received(
 @any_portions
 @pytest.mark.parametrize("added_in", ["before the loop", "another callback", "write", "read"])
 def test_what_is_added_is_sent_once_and_in_order(
-    turns: BufferEventDriver, channels: Channels, portions: str, added_in: str
+    driver: BufferEventDriver, channels: Channels, portions: str, added_in: str
 ) -> None:
     """The way is narrow, so the larger ones leave in parts."""
-    near, far = narrow_pair(channels)
+    near, far = narrow_channel(channels)
     parts = iter(PORTIONS[portions])
     total = sum(PORTIONS[portions])
     added = 0
@@ -262,37 +265,37 @@ def test_what_is_added_is_sent_once_and_in_order(
     def add(held: OwnedBufferEvent) -> bool:
         nonlocal added
         size = next(parts, 0)
-        data = pattern(size, added)
+        data = payload(size, added)
         added += size  # first, since a loop may send, and call, at once
         held.output.add(data)
         return bool(size)
 
     def on_read(held: OwnedBufferEvent) -> None:
-        held.input.drain(held.level)
+        held.input.drain(held.input_length)
         while add(held):
             pass
 
     def script() -> Script:
         got = bytearray()
-        held = turns.bufferevent(
+        held = driver.bufferevent(
             near,
             read=on_read,
             write=(lambda held: added and add(held)) if added_in == "write" else None,
         )
         if added_in == "read":
-            held.enable(turns.read)
+            held.enable(driver.read)
             far.send(b"go")
         elif added_in == "write":
             add(held)
         else:
             if added_in == "another callback":
-                yield from turns.quiet()
+                yield from driver.run_idle()
             while add(held):
                 pass
-        yield from _received(turns, far, got, total)
-        same(got, pattern(total), "what the peer got")
+        yield from _received(driver, far, got, total)
+        assert_same(payload(total), got, "what the peer got")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.get_write")
@@ -300,53 +303,53 @@ def test_what_is_added_is_sent_once_and_in_order(
 @pytest.mark.parametrize("low", [0, 1000, 100_000])
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_a_slow_peer_gets_every_byte(
-    turns: BufferEventDriver, channels: Channels, channel: str, low: int, portion: int
+    driver: BufferEventDriver, channels: Channels, channel: str, low: int, portion: int
 ) -> None:
     """While it waits more is added behind."""
-    near, far = narrow_pair(channels) if channel == "socket pair" else channels.tcp_pair()
+    near, far = narrow_channel(channels) if channel == "socket pair" else channels.tcp_pair()
 
     def script() -> Script:
         got = bytearray()
-        held = turns.bufferevent(near)
+        held = driver.bufferevent(near)
         held.set_write_watermarks(low, 0)
-        held.output.add(pattern(20_000))
-        yield from turns.quiet()
+        held.output.add(payload(20_000))
+        yield from driver.run_idle()
         for begin in range(20_000, 30_000, 1000):
-            held.output.add(pattern(1000, begin))
+            held.output.add(payload(1000, begin))
             got.extend(receive(far, portion))
             yield None
-        yield from _received(turns, far, got, 30_000, portion)
-        same(got, pattern(30_000), "what a slow peer got")
+        yield from _received(driver, far, got, 30_000, portion)
+        assert_same(payload(30_000), got, "what a slow peer got")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.get_write")
 @pytest.mark.parametrize("source", ["a buffer", "several arguments", "its own input"])
 def test_whatever_can_be_added_is_sent(
-    turns: BufferEventDriver, channels: Channels, source: str
+    driver: BufferEventDriver, channels: Channels, source: str
 ) -> None:
     """Three times, with quiet between, so that a loop which looks only when it is awake shows."""
     near, far = channels.pair()
 
     def script() -> Script:
         got = bytearray()
-        held = turns.bufferevent(near)
-        held.enable(turns.read)
+        held = driver.bufferevent(near)
+        held.enable(driver.read)
         for begin in (0, 300, 600):
-            yield from turns.quiet()
-            data = pattern(300, begin)
+            yield from driver.run_idle()
+            data = payload(300, begin)
             if source == "a buffer":
-                buffer = turns.luaevent.buffer.new()
+                buffer = driver.luaevent.buffer.new()
                 buffer.add(data)
                 held.output.add(unwrap(buffer))
             elif source == "several arguments":
                 held.output.add(data[:1], data[1:100], data[100:])
             else:
                 far.send(data)
-                yield from turns.until(lambda: held.level >= 300)
+                yield from driver.until(lambda: held.input_length >= 300)
                 held.output.add(held.input)
-            yield from _received(turns, far, got, begin + 300)
-        same(got, pattern(900), f"what the peer got of {source}")
+            yield from _received(driver, far, got, begin + 300)
+        assert_same(payload(900), got, f"what the peer got of {source}")
 
-    turns.play(script)
+    driver.run_script(script)

@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import narrow_pair, pattern, receive, same
+from looptck.testing.buffer_channels import narrow_channel, receive
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, fill
+from looptck.testing.payload import assert_same, payload
 
 every_end = pytest.mark.parametrize("end", ["close", "shutdown", "shutdown of TCP"])
 
@@ -26,19 +27,19 @@ def _end(far: socket.socket, end: str) -> None:
         far.shutdown(socket.SHUT_WR)
 
 
-def _ends(turns: BufferEventDriver) -> int:
-    return turns.reported(turns.luaevent.EVBUFFER_EOF)
+def _ends(driver: BufferEventDriver) -> int:
+    return driver.count_errors(driver.luaevent.EVBUFFER_EOF)
 
 
-def _reported(turns: BufferEventDriver, times: int) -> bool:
-    return _ends(turns) >= times
+def _reported(driver: BufferEventDriver, times: int) -> bool:
+    return _ends(driver) >= times
 
 
-def _once(turns: BufferEventDriver, when: str) -> None:
-    row = ", ".join(turns.trace[:4]) or "none"
-    if len(turns.trace) > 4:
-        row += f" and {len(turns.trace) - 4} more"
-    assert _ends(turns) == 1, f"the end is reported once {when}; the calls were {row}"
+def _once(driver: BufferEventDriver, when: str) -> None:
+    row = ", ".join(driver.trace[:4]) or "none"
+    if len(driver.trace) > 4:
+        row += f" and {len(driver.trace) - 4} more"
+    assert _ends(driver) == 1, f"the end is reported once {when}; the calls were {row}"
 
 
 @rule("luaevent.bufferevent.eof-once")
@@ -47,7 +48,7 @@ def _once(turns: BufferEventDriver, when: str) -> None:
 @pytest.mark.parametrize("taken", ["at once", "in error", "never"])
 @pytest.mark.parametrize("low, high", [(0, 0), (30, 0), (0, 20), (0, 7)])
 def test_the_end_is_reported_once(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     channels: Channels,
     end: str,
     sent: int,
@@ -59,92 +60,94 @@ def test_the_end_is_reported_once(
     near, far = _pair(channels, end)
 
     def take(held: OwnedBufferEvent) -> None:
-        held.input.drain(held.level)
+        held.input.drain(held.input_length)
 
     def script() -> Script:
-        held = turns.bufferevent(
+        held = driver.bufferevent(
             near,
             read=take if taken == "at once" else None,
             error=take if taken == "in error" else None,
         )
         held.set_read_watermarks(low, high)
-        held.enable(turns.read)
+        held.enable(driver.read)
         far.send(bytes(sent))
         _end(far, end)
-        while not _ends(turns):
-            yield from turns.until(lambda: _ends(turns) or (high and held.level >= high))
-            assert _ends(turns) or held.level, "the input ended, and the end was not reported"
-            if not _ends(turns):
-                held.input.drain(held.level)
-        yield from turns.quiet()
-        _once(turns, "while nothing is done")
-        held.input.drain(held.level)
-        yield from turns.quiet()
-        _once(turns, "when the input is drained after it")
+        while not _ends(driver):
+            yield from driver.until(lambda: _ends(driver) or (high and held.input_length >= high))
+            assert _ends(driver) or held.input_length, (
+                "the input ended, and the end was not reported"
+            )
+            if not _ends(driver):
+                held.input.drain(held.input_length)
+        yield from driver.run_idle()
+        _once(driver, "while nothing is done")
+        held.input.drain(held.input_length)
+        yield from driver.run_idle()
+        _once(driver, "when the input is drained after it")
         held.set_read_watermarks(0, 50)
         held.output.add(b"x" * (end != "close"))
-        held.disable(turns.read)
-        yield from turns.quiet()
-        _once(turns, "whatever else is done than to enable reading")
+        held.disable(driver.read)
+        yield from driver.run_idle()
+        _once(driver, "whatever else is done than to enable reading")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.eof-once")
 @every_end
 def test_the_end_is_reported_again_when_its_callback_enables_reading(
-    turns: BufferEventDriver, channels: Channels, end: str
+    driver: BufferEventDriver, channels: Channels, end: str
 ) -> None:
     """Three times; what the callback does must not be undone when it returns."""
     near, far = _pair(channels, end)
 
     def again(held: OwnedBufferEvent) -> None:
-        if _ends(turns) < 3:
-            held.enable(turns.read)
+        if _ends(driver) < 3:
+            held.enable(driver.read)
 
     def script() -> Script:
-        held = turns.bufferevent(near, error=again)
-        held.enable(turns.read)
+        held = driver.bufferevent(near, error=again)
+        held.enable(driver.read)
         _end(far, end)
-        yield from turns.until(lambda: _ends(turns) >= 3)
-        yield from turns.quiet()
-        assert _ends(turns) == 3, (
+        yield from driver.until(lambda: _ends(driver) >= 3)
+        yield from driver.run_idle()
+        assert _ends(driver) == 3, (
             "the error callback enabled reading at the end of the stream, twice; the end was "
-            f"reported {_ends(turns)} times, not three"
+            f"reported {_ends(driver)} times, not three"
         )
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.eof-once")
 @every_end
 def test_the_end_is_reported_again_when_reading_is_enabled_again(
-    turns: BufferEventDriver, channels: Channels, end: str
+    driver: BufferEventDriver, channels: Channels, end: str
 ) -> None:
     """Twice, so that a loop which counts to one shows."""
     near, far = _pair(channels, end)
 
     def script() -> Script:
-        held = turns.bufferevent(near)
-        held.enable(turns.read)
+        held = driver.bufferevent(near)
+        held.enable(driver.read)
         _end(far, end)
         for times in (1, 2, 3):
-            due = partial(_reported, turns, times)
-            yield from turns.until(due)
-            yield from turns.quiet()
-            assert _ends(turns) == times, (
+            due = partial(_reported, driver, times)
+            yield from driver.until(due)
+            yield from driver.run_idle()
+            assert _ends(driver) == times, (
                 f"reading was enabled {times} times at the end of the stream; the end was "
-                f"reported {_ends(turns)} times"
+                f"reported {_ends(driver)} times"
             )
-            held.enable(turns.read)
+            held.enable(driver.read)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.eof-once")
 @pytest.mark.parametrize("enabled_in", ["error", "later"])
 def test_writing_goes_on_after_the_end(
-    turns: BufferEventDriver, channels: Channels, enabled_in: str
+    driver: BufferEventDriver, channels: Channels, enabled_in: str
 ) -> None:
     """The peer shut its own side only, and waits for the answer."""
     near, far = channels.pair()
@@ -157,74 +160,76 @@ def test_writing_goes_on_after_the_end(
 
     def arrived() -> bool:
         if chunk := receive(far, len(answer) + 1):
-            turns.moved()
+            driver.note_progress()
         received.extend(chunk)
         return len(received) >= len(answer)
 
     def script() -> Script:
-        held = turns.bufferevent(near, error=reply)
-        held.enable(turns.read)
+        held = driver.bufferevent(near, error=reply)
+        held.enable(driver.read)
         far.send(b"question")
         far.shutdown(socket.SHUT_WR)
-        yield from turns.until(lambda: _ends(turns))
-        _once(turns, "when the peer shuts its side")
+        yield from driver.until(lambda: _ends(driver))
+        _once(driver, "when the peer shuts its side")
         if enabled_in == "later":
-            yield from turns.quiet()
+            yield from driver.run_idle()
             held.output.add(answer)
-        yield from turns.until(arrived)
-        same(received, answer, "the answer that came to a peer which shut its own side")
+        yield from driver.until(arrived)
+        assert_same(answer, received, "the answer that came to a peer which shut its own side")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.eof-once")
 @pytest.mark.parametrize("size", [10, 20_000])
 def test_what_waits_when_the_end_comes_is_sent(
-    turns: BufferEventDriver, channels: Channels, size: int
+    driver: BufferEventDriver, channels: Channels, size: int
 ) -> None:
     """The way is blocked until the end was reported; the write callback comes afterwards, too."""
-    near, far = narrow_pair(channels)
+    near, far = narrow_channel(channels)
     received = bytearray()
 
     def arrived() -> bool:
         chunk = receive(far, 65536)
         received.extend(chunk)
         if chunk:
-            turns.moved()
+            driver.note_progress()
         return len(received) >= blocked + size
 
     def script() -> Script:
-        held = turns.bufferevent(near)
-        held.enable(turns.read)
-        held.output.add(pattern(size, blocked))
-        yield from turns.quiet()
+        held = driver.bufferevent(near)
+        held.enable(driver.read)
+        held.output.add(payload(size, blocked))
+        yield from driver.run_idle()
         far.shutdown(socket.SHUT_WR)
-        yield from turns.until(lambda: _ends(turns))
-        _once(turns, "while output waits")
-        before = turns.count("write")
-        yield from turns.until(arrived)
-        same(received[blocked:], pattern(size, blocked), "output that waited when the end came")
-        called = yield from turns.until(lambda: turns.count("write") > before)
+        yield from driver.until(lambda: _ends(driver))
+        _once(driver, "while output waits")
+        before = driver.count("write")
+        yield from driver.until(arrived)
+        assert_same(
+            payload(size, blocked), received[blocked:], "output that waited when the end came"
+        )
+        called = yield from driver.until(lambda: driver.count("write") > before)
         assert called, "output that waited when the end came was sent, and write was not called"
 
     blocked = fill(near)
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.eof-once")
 @every_end
 @pytest.mark.parametrize("sent", [b"", b"data"], ids=["nothing sent", "data sent"])
 def test_a_loop_does_not_wait_for_a_bufferevent_at_its_end(
-    turns: BufferEventDriver, channels: Channels, end: str, sent: bytes
+    driver: BufferEventDriver, channels: Channels, end: str, sent: bytes
 ) -> None:
     """Nothing ends the loop from within: what still keeps it going would do so for ever."""
     near, far = _pair(channels, end)
-    held = turns.bufferevent(near)
-    held.disable(turns.write)
-    held.enable(turns.read)
+    held = driver.bufferevent(near)
+    held.disable(driver.write)
+    held.enable(driver.read)
     far.send(sent)
     _end(far, end)
-    turns.base.loop()
-    turns.trace("loop() returned")
-    _once(turns, "and loop() returns after it")
-    held.end()
+    driver.base.loop()
+    driver.trace("loop() returned")
+    _once(driver, "and loop() returns after it")
+    held.disable_and_drop()

@@ -31,7 +31,7 @@ _TIMEOUT = 0.03
 
 
 def _prepare(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     held: OwnedBufferEvent,
     near: socket.socket,
     far: socket.socket,
@@ -45,7 +45,7 @@ def _prepare(
         held.set_timeouts(_TIMEOUT, 0)
     if case == "a write timeout":
         held.set_timeouts(0, _TIMEOUT)
-    held.enable(turns.read)
+    held.enable(driver.read)
     if case == "data waits":
         far.send(b"in")
 
@@ -65,40 +65,40 @@ def _happen(near: socket.socket, far: socket.socket, case: str) -> None:
 @pytest.mark.parametrize("case", OCCASIONS)
 @pytest.mark.parametrize("buffers", ["not asked for", "kept"])
 def test_a_collected_bufferevent_calls_nobody(
-    turns: BufferEventDriver, channels: Channels, case: str, buffers: str
+    driver: BufferEventDriver, channels: Channels, case: str, buffers: str
 ) -> None:
     """What would call it happens after it was collected, or waited for the loop."""
     near, far = channels.pair()
 
     def script() -> Script:
-        held = turns.bufferevent(near)
-        _prepare(turns, held, near, far, case)
+        held = driver.bufferevent(near)
+        _prepare(driver, held, near, far, case)
         kept = [held.input, held.output] if buffers == "kept" else []
         if case == "more data comes":
             far.send(b"some")
-            yield from turns.until(lambda: turns.count("read"))
+            yield from driver.until(lambda: driver.count("read"))
         if case.endswith("timeout"):
-            yield from turns.quiet(2)  # in which it may begin to count
+            yield from driver.run_idle(2)  # in which it may begin to count
         elif case != "data waits":
-            yield from turns.quiet()
-        before = len(turns.trace)
+            yield from driver.run_idle()
+        before = len(driver.trace)
         held.drop()
         collect()
         _happen(near, far, case)
-        yield from turns.quiet()
+        yield from driver.run_idle()
         yield 2 * _TIMEOUT
-        yield from turns.quiet()
-        late = turns.trace[before:]
+        yield from driver.run_idle()
+        late = driver.trace[before:]
         assert not late, f"{case}: a collected bufferevent called {', '.join(late)}"
         kept.clear()
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.gc")
 @pytest.mark.parametrize("callback", ["read", "write", "error"])
 def test_a_bufferevent_lost_in_its_own_callback_is_not_called_again(
-    turns: BufferEventDriver, channels: Channels, callback: str
+    driver: BufferEventDriver, channels: Channels, callback: str
 ) -> None:
     """The loop may hold it until the callback returns; a few turns later nobody does."""
     near, far = channels.pair()
@@ -111,13 +111,13 @@ def test_a_bufferevent_lost_in_its_own_callback_is_not_called_again(
 
     def script() -> Script:
         nonlocal armed
-        held = turns.bufferevent(
+        held = driver.bufferevent(
             near,
             read=drop if callback == "read" else None,
             write=drop if callback == "write" else None,
             error=drop if callback == "error" else None,
         )
-        held.enable(turns.read)  # may call write before it returns
+        held.enable(driver.read)  # may call write before it returns
         armed = True
         if callback == "read":
             far.send(b"in")
@@ -125,22 +125,22 @@ def test_a_bufferevent_lost_in_its_own_callback_is_not_called_again(
             held.output.add(b"out")
         else:
             far.shutdown(socket.SHUT_WR)
-        yield from turns.until(lambda: held.made is None)
+        yield from driver.until(lambda: held.made is None)
         collect()
-        yield from turns.quiet()
+        yield from driver.run_idle()
         collect()
-        before = len(turns.trace)
+        before = len(driver.trace)
         assert before, f"{callback} was not called"
         with suppress(OSError):  # its end may be gone, which is asked elsewhere
             far.send(b"more")
         far.close()
-        yield from turns.quiet()
-        late = turns.trace[before:]
+        yield from driver.run_idle()
+        late = driver.trace[before:]
         assert not late, (
             f"a bufferevent that was lost in its {callback} callback called {', '.join(late)}"
         )
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 def _uses(near: socket.socket) -> dict[str, Callable[[Buffer], object]]:
@@ -162,7 +162,7 @@ def _uses(near: socket.socket) -> dict[str, Callable[[Buffer], object]]:
 @pytest.mark.parametrize("which", ["input", "output"])
 @pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
 def test_the_buffers_of_a_collected_bufferevent_are_closed(
-    turns: BufferEventDriver, channels: Channels, which: str, *, filled: bool
+    driver: BufferEventDriver, channels: Channels, which: str, *, filled: bool
 ) -> None:
     """All functions are tried, since each has a check of its own."""
     near, far = channels.pair()
@@ -170,19 +170,19 @@ def test_the_buffers_of_a_collected_bufferevent_are_closed(
     kept: list[Buffer] = []
 
     def script() -> Script:
-        held = turns.bufferevent(near)
+        held = driver.bufferevent(near)
         if filled:
             fill(near)
             held.output.add(b"out")
             far.send(b"in\n")
-        held.enable(turns.read)
-        yield from turns.quiet()
+        held.enable(driver.read)
+        yield from driver.run_idle()
         kept.append(held.input if which == "input" else held.output)
         held.drop()
         collect()
-        yield from turns.quiet(3)
+        yield from driver.run_idle(3)
 
-    turns.play(script)
+    driver.run_script(script)
     open_still = [name for name, use in _uses(spare).items() if not _refused(use, kept[0])]
     assert not open_still, (
         f"its bufferevent was collected, and the {which} buffer still answers to "
@@ -202,34 +202,34 @@ def _refused(use: Callable[[Buffer], object], buffer: Buffer) -> bool:
 @pytest.mark.parametrize("order", ["together", "bufferevent first", "buffers first"])
 @pytest.mark.parametrize("when", ["before it was served", "after it was served"])
 def test_its_descriptor_outlives_a_bufferevent(
-    turns: BufferEventDriver, channels: Channels, order: str, when: str
+    driver: BufferEventDriver, channels: Channels, order: str, when: str
 ) -> None:
     """Bytes go both ways afterwards, so one that is open but dead shows as well."""
     near, far = channels.pair()
 
     def script() -> Script:
-        held = turns.bufferevent(near)
-        held.enable(turns.read)
+        held = driver.bufferevent(near)
+        held.enable(driver.read)
         kept: list[Buffer] = [held.input, held.output]
         if when == "after it was served":
             far.send(b"in")
             held.output.add(b"out")
-            yield from turns.quiet()
+            yield from driver.run_idle()
             drain(far)
         if order == "buffers first":
             kept.clear()
             collect()
-            yield from turns.quiet(3)
+            yield from driver.run_idle(3)
         held.drop()
         if order == "together":
             kept.clear()
         collect()
-        yield from turns.quiet(3)
+        yield from driver.run_idle(3)
         kept.clear()
         collect()
         _assert_open(near, far)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 def _assert_open(near: socket.socket, far: socket.socket) -> None:

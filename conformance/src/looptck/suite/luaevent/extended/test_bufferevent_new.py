@@ -11,10 +11,16 @@ import pytest
 
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import pattern, receive, same, unread
-from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script, flags_in
+from looptck.testing.buffer_channels import receive, unread
+from looptck.testing.bufferevent_driver import (
+    BufferEventDriver,
+    OwnedBufferEvent,
+    Script,
+    flags_argument,
+)
 from looptck.testing.channels import Channels, fill, reset
 from looptck.testing.hop_driver import error_of
+from looptck.testing.payload import assert_same, payload
 from looptck.testing.resources import collect
 
 
@@ -23,10 +29,10 @@ def refused(make: Callable[[], object], what: str) -> None:
     assert error_of(make), f"new() took {what}, and did not raise"
 
 
-def _play(turns: BufferEventDriver, script: Callable[[], Script], given: str) -> None:
+def _play(driver: BufferEventDriver, script: Callable[[], Script], given: str) -> None:
     """Raises AssertionError for whatever comes out of the script and the loop."""
     try:
-        turns.play(script)
+        driver.run_script(script)
     except AssertionError:
         raise
     except Exception as error:
@@ -40,7 +46,7 @@ def _play(turns: BufferEventDriver, script: Callable[[], Script], given: str) ->
 @pytest.mark.parametrize("last", [True, False], ids=["its base is the last", "another is"])
 def test_a_bufferevent_is_served_by_its_base(
     luaevent: LuaeventExtended,
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     channels: Channels,
     *,
     waits: bool,
@@ -53,23 +59,23 @@ def test_a_bufferevent_is_served_by_its_base(
     def script() -> Script:
         if waits:
             far.send(b"x")
-        held = turns.bufferevent(near)
-        held.enable(turns.read)
+        held = driver.bufferevent(near)
+        held.enable(driver.read)
         if not waits:
-            yield from turns.quiet()
-            assert not turns.count("read"), "read was called before anything arrived"
+            yield from driver.run_idle()
+            assert not driver.count("read"), "read was called before anything arrived"
             far.send(b"x")
-        called = yield from turns.until(lambda: turns.count("read"))
+        called = yield from driver.until(lambda: driver.count("read"))
         assert called, "data arrived at an enabled bufferevent, and read was not called"
 
-    turns.play(script)
+    driver.run_script(script)
     del other
 
 
 @rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("made", ["before", "after"])
 def test_a_bufferevent_is_not_served_by_another_base(
-    luaevent: LuaeventExtended, turns: BufferEventDriver, channels: Channels, made: str
+    luaevent: LuaeventExtended, driver: BufferEventDriver, channels: Channels, made: str
 ) -> None:
     """The other base runs many turns, and then its own base reads what is there."""
     near, far = channels.pair()
@@ -85,11 +91,11 @@ def test_a_bufferevent_is_not_served_by_another_base(
         held.enable(own.read)
         inside = len(own.trace)  # enable may call write before it returns
         far.send(b"x")
-        yield from running.quiet()
+        yield from running.run_idle()
         served = ", ".join(own.trace[inside:])
         read = unread(near) != 1
         if served or read:
-            held.end()
+            held.disable_and_drop()
         assert not served, f"a base made {made} the one it was given served a bufferevent: {served}"
         assert not read, "a base that a bufferevent was not made with read its descriptor"
 
@@ -97,83 +103,83 @@ def test_a_bufferevent_is_not_served_by_another_base(
         called = yield from own.until(lambda: own.count("read"))
         assert called, "its own base ran, and read was not called"
 
-    running.play(elsewhere)
-    own.play(at_home)
+    running.run_script(elsewhere)
+    own.run_script(at_home)
 
 
 @rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("made", ["before the loop", "while it runs", "in a callback of another"])
 def test_every_bufferevent_of_a_base_is_served(
-    turns: BufferEventDriver, channels: Channels, made: str
+    driver: BufferEventDriver, channels: Channels, made: str
 ) -> None:
     """The first and the last one made are among them, with data for all of them at once."""
     pairs = [channels.pair() for _ in range(4)]
 
     def make(_held: OwnedBufferEvent | None = None) -> None:
         for at, (near, _) in enumerate(pairs):
-            turns.bufferevent(near, name=f"{at}").enable(turns.read)
+            driver.bufferevent(near, name=f"{at}").enable(driver.read)
 
     def script() -> Script:
         if made == "before the loop":
             make()
         elif made == "while it runs":
-            yield from turns.quiet()
+            yield from driver.run_idle()
             make()
         else:
             near, far = channels.pair()
-            turns.bufferevent(near, name="maker", read=make).enable(turns.read)
-            yield from turns.quiet()
+            driver.bufferevent(near, name="maker", read=make).enable(driver.read)
+            yield from driver.run_idle()
             far.send(b"x")
-            called = yield from turns.until(lambda: turns.count("maker read"))
+            called = yield from driver.until(lambda: driver.count("maker read"))
             assert called, "data arrived at an enabled bufferevent, and read was not called"
         for _, far in pairs:
             far.send(b"x")
         wanted = [f"{at} read" for at in range(len(pairs))]
-        yield from turns.until(lambda: all(map(turns.count, wanted)))
-        served = [name for name in wanted if turns.count(name)]
+        yield from driver.until(lambda: all(map(driver.count, wanted)))
+        served = [name for name in wanted if driver.count(name)]
         assert served == wanted, (
             f"data arrived at four bufferevents of a base, made {made}; read was called of these: "
             f"{', '.join(name.split()[0] for name in served) or 'none'} (0 was made first)"
         )
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("enabled", [True, False], ids=["it was enabled", "it was disabled"])
 def test_a_descriptor_may_have_had_a_bufferevent_before(
-    turns: BufferEventDriver, channels: Channels, *, enabled: bool
+    driver: BufferEventDriver, channels: Channels, *, enabled: bool
 ) -> None:
     """That one was collected.  A base that remembers its descriptor would not take the next one."""
     near, far = channels.pair()
 
     def script() -> Script:
         for time in ("first", "second", "third"):
-            held = turns.bufferevent(near, name=time)
-            held.enable(turns.read)
+            held = driver.bufferevent(near, name=time)
+            held.enable(driver.read)
             far.send(b"x")
-            called = yield from turns.until(partial(turns.count, f"{time} read"))
+            called = yield from driver.until(partial(driver.count, f"{time} read"))
             assert called, (
                 f"data arrived at an enabled bufferevent, the {time} one of its descriptor, and "
                 "read was not called"
             )
             if not enabled:
-                held.disable(turns.both)
+                held.disable(driver.both)
             held.drop()
             collect()
-            yield from turns.quiet(3)
+            yield from driver.run_idle(3)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.new")
 @pytest.mark.parametrize("wrong", ["missing", None, 0, "base", object()], ids=str)
 def test_a_bufferevent_needs_a_base(
-    turns: BufferEventDriver, channels: Channels, wrong: Any
+    driver: BufferEventDriver, channels: Channels, wrong: Any
 ) -> None:
     """Neither the descriptor nor a callback may be taken for one."""
     near, _ = channels.pair()
-    new: Any = turns.luaevent.bufferevent.new
+    new: Any = driver.luaevent.bufferevent.new
     arguments = (near.fileno(), print, print, print)
     refused(
         lambda: new(*arguments) if wrong == "missing" else new(wrong, *arguments),
@@ -185,7 +191,7 @@ def test_a_bufferevent_needs_a_base(
 @pytest.mark.parametrize("given", ["neither", "read", "write"])
 @pytest.mark.parametrize("size", [1, 5000])
 def test_bytes_move_without_callbacks(
-    turns: BufferEventDriver, channels: Channels, given: str, size: int
+    driver: BufferEventDriver, channels: Channels, given: str, size: int
 ) -> None:
     """Bytes go both ways, so a direction that is only watched for a callback shows."""
     near, far = channels.pair()
@@ -194,86 +200,86 @@ def test_bytes_move_without_callbacks(
     def noting(name: str) -> Any:
         if given != name:
             return None
-        return turns.callback(lambda *arguments: calls.append(flags_in(arguments)))
+        return driver.callback(lambda *arguments: calls.append(flags_argument(arguments)))
 
     def script() -> Script:
-        held = turns.keep(
-            turns.luaevent.bufferevent.new(
-                turns.base,
+        held = driver.keep(
+            driver.luaevent.bufferevent.new(
+                driver.base,
                 near.fileno(),
                 noting("read"),
                 noting("write"),
-                turns.callback(lambda *_: None),
+                driver.callback(lambda *_: None),
             )
         )
-        held.enable(turns.both)
-        far.send(pattern(size))
-        held.output.add(pattern(size, begin=8))
+        held.enable(driver.both)
+        far.send(payload(size))
+        held.output.add(payload(size, begin=8))
         sent = bytearray()
 
         def arrived() -> bool:
             if chunk := receive(far, size):
-                turns.moved()
+                driver.note_progress()
             sent.extend(chunk)
             return len(sent) >= size
 
-        yield from turns.until(lambda: not unread(near))
-        yield from turns.until(arrived)
-        yield from turns.quiet()
-        same(held.input.get_data(), pattern(size), "what is in the input without a callback")
-        same(sent, pattern(size, begin=8), "what came to the peer")
+        yield from driver.until(lambda: not unread(near))
+        yield from driver.until(arrived)
+        yield from driver.run_idle()
+        assert_same(payload(size), held.input.get_data(), "what is in the input without a callback")
+        assert_same(payload(size, begin=8), sent, "what came to the peer")
         assert given == "neither" or calls, f"{given}, the only callback, was not called"
-        assert given != "write" or turns.luaevent.EVBUFFER_READ not in calls, (
+        assert given != "write" or driver.luaevent.EVBUFFER_READ not in calls, (
             "write, the only callback, was called with EVBUFFER_READ"
         )
 
-    _play(turns, script, f"{given} as the only callback")
+    _play(driver, script, f"{given} as the only callback")
 
 
 @rule("luaevent.bufferevent.new-nil")
 @pytest.mark.parametrize("missing", ["read", "write", "both"])
 def test_the_end_is_reported_without_the_other_callbacks(
-    turns: BufferEventDriver, channels: Channels, missing: str
+    driver: BufferEventDriver, channels: Channels, missing: str
 ) -> None:
     """What would have called read, and what would have called write, comes before the end."""
     near, far = channels.pair()
     errors: list[object] = []
 
     def noted(name: str) -> Any:
-        return turns.callback(lambda *_: None) if missing not in (name, "both") else None
+        return driver.callback(lambda *_: None) if missing not in (name, "both") else None
 
     def script() -> Script:
-        held = turns.keep(
-            turns.luaevent.bufferevent.new(
-                turns.base,
+        held = driver.keep(
+            driver.luaevent.bufferevent.new(
+                driver.base,
                 near.fileno(),
                 noted("read"),
                 noted("write"),
-                turns.callback(lambda *arguments: errors.append(arguments)),
+                driver.callback(lambda *arguments: errors.append(arguments)),
             )
         )
-        held.enable(turns.read)
+        held.enable(driver.read)
         held.output.add(b"out")
         far.send(b"in")
-        yield from turns.quiet()
+        yield from driver.run_idle()
         far.close()
-        yield from turns.until(lambda: errors)
+        yield from driver.until(lambda: errors)
         assert errors, f"without {missing} the end of the stream is not reported"
 
-    _play(turns, script, f"None for {missing}")
+    _play(driver, script, f"None for {missing}")
 
 
 @rule("luaevent.bufferevent.new-nil")
 @pytest.mark.parametrize("wrong", ["missing", None, 5, "error"], ids=str)
 @pytest.mark.parametrize("others", [True, False], ids=["with the others", "without"])
 def test_the_error_callback_must_be_callable(
-    turns: BufferEventDriver, channels: Channels, wrong: Any, *, others: bool
+    driver: BufferEventDriver, channels: Channels, wrong: Any, *, others: bool
 ) -> None:
     """It is the fifth argument; the two before it are right."""
     near, _ = channels.pair()
-    new: Any = turns.luaevent.bufferevent.new
+    new: Any = driver.luaevent.bufferevent.new
     callbacks = (print, print) if others else (None, None)
-    arguments = (turns.base, near.fileno(), *callbacks)
+    arguments = (driver.base, near.fileno(), *callbacks)
     refused(
         lambda: new(*arguments) if wrong == "missing" else new(*arguments, wrong),
         f"{wrong!r} as error callback" if wrong != "missing" else "a missing error callback",
@@ -287,34 +293,36 @@ _ERRORS = ("error at the end", "error of a reset", "error of a timeout", "error 
 @pytest.mark.parametrize("wanted", ["read", "write", *_ERRORS])
 @pytest.mark.parametrize("others", [0, 2], ids=["alone", "beside others"])
 def test_a_callback_gets_the_bufferevent_and_what_happened(
-    turns: BufferEventDriver, channels: Channels, wanted: str, others: int
+    driver: BufferEventDriver, channels: Channels, wanted: str, others: int
 ) -> None:
     """The others of the base are older and younger than the one that is called."""
     near, far = channels.tcp_pair()
     given: list[tuple[Any, ...]] = []
-    flags = turns.luaevent
+    flags = driver.luaevent
     callback = wanted.split()[0]
 
     def noting(name: str) -> Any:
-        return turns.callback(lambda *arguments: given.append(arguments) if name == callback else 0)
+        return driver.callback(
+            lambda *arguments: given.append(arguments) if name == callback else 0
+        )
 
     def another() -> None:
         for _ in range(others // 2):
-            turns.bufferevent(channels.pair()[0])
+            driver.bufferevent(channels.pair()[0])
 
     def script() -> Script:
         another()
-        held = turns.keep(
+        held = driver.keep(
             flags.bufferevent.new(
-                turns.base, near.fileno(), noting("read"), noting("write"), noting("error")
+                driver.base, near.fileno(), noting("read"), noting("write"), noting("error")
             )
         )
         another()
-        held.enable(turns.both)
+        held.enable(driver.both)
         far.send(b"in")
         held.output.add(b"out")
-        yield from turns.quiet()
-        wait = turns.until
+        yield from driver.run_idle()
+        wait = driver.until
         if wanted == "error at the end":
             far.shutdown(socket.SHUT_WR)
         elif wanted == "error of a reset":
@@ -324,11 +332,11 @@ def test_a_callback_gets_the_bufferevent_and_what_happened(
                 fill(near)
                 held.output.add(b"more")
             held.set_timeouts(0.02, 0.02)
-            wait = turns.in_time
+            wait = driver.within_time
         yield from wait(lambda: given)
         if wanted in ("read", "write", "error at the end"):  # whether others come, others judge
             assert given, f"{callback} was not called ({wanted})"
-        yield from turns.quiet()
+        yield from driver.run_idle()
         for arguments in given:
             assert len(arguments) == 2, (
                 f"{callback} is to get the bufferevent and the flags; it got "
@@ -343,4 +351,4 @@ def test_a_callback_gets_the_bufferevent_and_what_happened(
             )
         given.clear()
 
-    turns.play(script)
+    driver.run_script(script)

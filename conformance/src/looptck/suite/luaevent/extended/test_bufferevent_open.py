@@ -15,42 +15,44 @@ from looptck.testing.observation import Observation
 
 @rule("luaevent.bufferevent.chunks")
 def test_how_much_comes_with_each_call(
-    turns: BufferEventDriver, channels: Channels, observe: Observation
+    driver: BufferEventDriver, channels: Channels, observe: Observation
 ) -> None:
     """How many calls there are may depend on the machine; whether it is one does not."""
     near, far = channels.pair()
     levels: list[int] = []
 
     def script() -> Script:
-        held = turns.bufferevent(near, read=lambda held: levels.append(held.level))
+        held = driver.bufferevent(near, read=lambda held: levels.append(held.input_length))
         size = far.send(bytes(60_000))
-        held.enable(turns.read)
-        yield from turns.until(lambda: held.level == size)
-        yield from turns.quiet()
+        held.enable(driver.read)
+        yield from driver.until(lambda: held.input_length == size)
+        yield from driver.run_idle()
 
-    turns.play(script)
+    driver.run_script(script)
     said = {0: "no call", 1: "one call"}.get(len(levels), "several calls")
     observe(said, of="60 000 bytes that wait")
 
 
 @rule("luaevent.bufferevent.chunks")
 def test_which_callback_comes_first(
-    turns: BufferEventDriver, channels: Channels, observe: Observation
+    driver: BufferEventDriver, channels: Channels, observe: Observation
 ) -> None:
     """The first call with nothing to send, which a loop may make or not, has gone by."""
     near, far = channels.pair()
 
     def script() -> Script:
-        held = turns.bufferevent(near)
-        held.enable(turns.both)
-        yield from turns.quiet()
-        turns.trace.clear()
+        held = driver.bufferevent(near)
+        held.enable(driver.both)
+        yield from driver.run_idle()
+        driver.trace.clear()
         far.send(b"in")
         held.output.add(b"out")
-        yield from turns.until(lambda: turns.count("read") and turns.count("write"))
+        yield from driver.until(lambda: driver.count("read") and driver.count("write"))
 
-    turns.play(script)
-    observe(f"{turns.trace[0]} first" if turns.trace else "no call", of="data and room in one turn")
+    driver.run_script(script)
+    observe(
+        f"{driver.trace[0]} first" if driver.trace else "no call", of="data and room in one turn"
+    )
 
 
 class _OopsError(Exception):
@@ -60,7 +62,7 @@ class _OopsError(Exception):
 @rule("luaevent.bufferevent.error-in-callback")
 @pytest.mark.parametrize("callback", ["read", "write", "error"])
 def test_an_exception_in_a_callback(
-    turns: BufferEventDriver, channels: Channels, observe: Observation, callback: str
+    driver: BufferEventDriver, channels: Channels, observe: Observation, callback: str
 ) -> None:
     """The loop goes round a second time, to see whether it serves the bufferevent still."""
     near, far = channels.pair()
@@ -75,28 +77,28 @@ def test_an_exception_in_a_callback(
 
         return act
 
-    made = turns.luaevent.bufferevent.new(
-        turns.base, near.fileno(), acting("read"), acting("write"), acting("error")
+    made = driver.luaevent.bufferevent.new(
+        driver.base, near.fileno(), acting("read"), acting("write"), acting("error")
     )
 
     def happen() -> Script:
         held = again.keep(made)
-        held.enable(turns.both)
+        held.enable(driver.both)
         far.send(b"in")
         held.output.add(b"out")
         if callback == "error" and not calls:
             far.close()
-        yield from again.quiet()
+        yield from again.run_idle()
 
     said = []
     for of in ("the exception", "the next one"):
-        again = BufferEventDriver(turns.luaevent, channels)
-        again.base = turns.base
+        again = BufferEventDriver(driver.luaevent, channels)
+        again.base = driver.base
         before = calls.count(callback)
         came_out = "is lost"
         try:
             with suppress(OSError):  # the peer may be gone
-                again.play(happen)
+                again.run_script(happen)
         except _OopsError:
             came_out = "comes out of loop()"
         except Exception as error:

@@ -8,13 +8,14 @@ from functools import partial
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import pattern, same, unread
+from looptck.testing.buffer_channels import unread
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels
+from looptck.testing.payload import assert_same, payload
 
 
-def _count(turns: BufferEventDriver, more_than: int) -> bool:
-    return turns.count("read") > more_than
+def _count(driver: BufferEventDriver, added_since: int) -> bool:
+    return driver.count("read") > added_since
 
 
 @rule("luaevent.bufferevent.read-low")
@@ -22,25 +23,25 @@ def _count(turns: BufferEventDriver, more_than: int) -> bool:
 @pytest.mark.parametrize("portion", [1, 2, 5])
 @pytest.mark.parametrize("closes", [False, True], ids=["stays open", "is closed"])
 def test_read_waits_for_the_low_watermark(
-    turns: BufferEventDriver, channels: Channels, low: int, portion: int, *, closes: bool
+    driver: BufferEventDriver, channels: Channels, low: int, portion: int, *, closes: bool
 ) -> None:
     """5 bytes come.  With exactly as many as the watermark a call may come or not."""
     near, far = channels.pair()
 
     def script() -> Script:
-        held = turns.bufferevent(near)
+        held = driver.bufferevent(near)
         held.set_read_watermarks(low, 0)
-        held.enable(turns.read)
+        held.enable(driver.read)
         for sent in range(0, 5, portion):
-            before = turns.count("read")
+            before = driver.count("read")
             size = min(portion, 5 - sent)
             far.send(bytes(size))
             level = sent + size
             if closes and level == 5:
                 far.close()
-            yield from _judged(turns, level, low, before)
+            yield from _judged(driver, level, low, before)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.read-low")
@@ -48,7 +49,7 @@ def test_read_waits_for_the_low_watermark(
 @pytest.mark.parametrize("taken", [0, 1, 3, None], ids=str)
 @pytest.mark.parametrize("taken_in", ["read", "another callback"])
 def test_the_level_counts_and_not_what_was_seen_before(
-    turns: BufferEventDriver, channels: Channels, low: int, taken: int | None, taken_in: str
+    driver: BufferEventDriver, channels: Channels, low: int, taken: int | None, taken_in: str
 ) -> None:
     """Some of the bytes are taken, and then they come one at a time up to the watermark again."""
     near, far = channels.pair()
@@ -57,53 +58,53 @@ def test_the_level_counts_and_not_what_was_seen_before(
 
     def take(held: OwnedBufferEvent) -> None:
         nonlocal takes
-        if takes and taken_in == "read" and held.level >= above:
+        if takes and taken_in == "read" and held.input_length >= above:
             takes = False
             held.input.drain(above if taken is None else taken)
 
     def script() -> Script:
         nonlocal takes
-        held = turns.bufferevent(near, read=take)
+        held = driver.bufferevent(near, read=take)
         held.set_read_watermarks(low, 0)
-        held.enable(turns.read)
+        held.enable(driver.read)
         far.send(bytes(above - 1))
-        yield from turns.quiet()
+        yield from driver.run_idle()
         takes = True
         far.send(b"x")
-        yield from turns.until(lambda: held.level == above or not takes)
-        yield from turns.quiet()
+        yield from driver.until(lambda: held.input_length == above or not takes)
+        yield from driver.run_idle()
         if taken_in == "another callback":
             held.input.drain(above if taken is None else taken)
         level = above - min(above if taken is None else taken, above)
-        assert held.level == level, (
-            f"of {above} bytes {above - level} were taken; {held.level} are left"
+        assert held.input_length == level, (
+            f"of {above} bytes {above - level} were taken; {held.input_length} are left"
         )
         for _ in range(low + 3):
-            before = turns.count("read")
+            before = driver.count("read")
             far.send(b"x")
             level += 1
             if level < low:
-                yield from turns.quiet()
-                assert turns.count("read") == before, (
+                yield from driver.run_idle()
+                assert driver.count("read") == before, (
                     f"read was called at {level} bytes, after some were taken; the low watermark "
                     f"is {low}"
                 )
             elif level > low:
-                called = yield from turns.until(partial(_count, turns, before))
+                called = yield from driver.until(partial(_count, driver, before))
                 assert called, (
                     f"one byte came and made {level}, after some were taken; the low watermark "
                     f"is {low}, and read was not called"
                 )
-            yield from turns.quiet()
+            yield from driver.run_idle()
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.read-low")
 @pytest.mark.parametrize("before, after", [(0, 8), (3, 8), (8, 3), (8, 0), (20, 7), (8, 8)])
 @pytest.mark.parametrize("changed_in", ["read", "another callback"])
 def test_a_changed_low_watermark_counts_for_the_next_arrival(
-    turns: BufferEventDriver, channels: Channels, before: int, after: int, changed_in: str
+    driver: BufferEventDriver, channels: Channels, before: int, after: int, changed_in: str
 ) -> None:
     """5 bytes are there when it is changed; whether that brings a call is open."""
     near, far = channels.pair()
@@ -111,42 +112,42 @@ def test_a_changed_low_watermark_counts_for_the_next_arrival(
 
     def change(held: OwnedBufferEvent) -> None:
         nonlocal changed
-        if changed_in == "read" and held.level == 5:
+        if changed_in == "read" and held.input_length == 5:
             held.set_read_watermarks(after, 0)
             changed = True
 
     def script() -> Script:
-        held = turns.bufferevent(near, read=change)
+        held = driver.bufferevent(near, read=change)
         held.set_read_watermarks(before, 0)
-        held.enable(turns.read)
+        held.enable(driver.read)
         far.send(bytes(5))
-        yield from turns.until(lambda: held.level == 5)
-        yield from turns.quiet()
+        yield from driver.until(lambda: held.input_length == 5)
+        yield from driver.run_idle()
         if not changed:
             held.set_read_watermarks(after, 0)
-        yield from turns.quiet()
+        yield from driver.run_idle()
         for level in range(6, after + 3):
-            calls = turns.count("read")
+            calls = driver.count("read")
             far.send(b"x")
-            yield from _judged(turns, level, after, calls)
+            yield from _judged(driver, level, after, calls)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
-def _judged(turns: BufferEventDriver, level: int, low: int, before: int) -> Script:
+def _judged(driver: BufferEventDriver, level: int, low: int, before: int) -> Script:
     """Bytes came and made *level*; *before* is how often read had been called."""
     marks = f"at {level} bytes; the low watermark is {low}"
     if level < low:
-        yield from turns.quiet()
-        assert turns.count("read") == before, f"read was called {marks}"
+        yield from driver.run_idle()
+        assert driver.count("read") == before, f"read was called {marks}"
     elif level > low:
-        called = yield from turns.until(partial(_count, turns, before))
+        called = yield from driver.until(partial(_count, driver, before))
         assert called, f"bytes came, and read was not called {marks}"
-    yield from turns.quiet()
+    yield from driver.run_idle()
 
 
 def _within(held: OwnedBufferEvent, high: int, most: int | None = None) -> None:
-    level = held.level
+    level = held.input_length
     limit = high if most is None else most
     assert not limit or level <= limit, (
         f"the input holds {level} bytes; the high watermark is {high}"
@@ -157,9 +158,9 @@ def _within(held: OwnedBufferEvent, high: int, most: int | None = None) -> None:
 def _assert_rest(held: OwnedBufferEvent, sent: int, near: socket.socket) -> None:
     """What is not in the input waits in the socket."""
     waiting = unread(near)
-    there = waiting + held.level + len(held.taken)
+    there = waiting + held.input_length + len(held.taken)
     assert there == sent, (
-        f"of {sent} bytes {held.level} are in the input, {len(held.taken)} were taken and "
+        f"of {sent} bytes {held.input_length} are in the input, {len(held.taken)} were taken and "
         f"{waiting} wait in the socket; the loop holds {sent - there} somewhere else"
     )
 
@@ -170,7 +171,7 @@ def _assert_rest(held: OwnedBufferEvent, sent: int, near: socket.socket) -> None
 @pytest.mark.parametrize("portion", [1, 3, 10])
 @pytest.mark.parametrize("taken", [None, 1, 0], ids=["takes all", "takes 1", "takes none"])
 def test_the_input_never_holds_more_than_the_high_watermark(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     channels: Channels,
     low: int,
     high: int,
@@ -186,17 +187,17 @@ def test_the_input_never_holds_more_than_the_high_watermark(
             held.take(taken)
 
     def script() -> Script:
-        held = turns.bufferevent(near, read=take)
+        held = driver.bufferevent(near, read=take)
         try:
             held.set_read_watermarks(low, high)
         except Exception:  # the class is open
             assert low > high > 0, f"the watermarks {low} and {high} were refused"
             return
-        held.enable(turns.read)
+        held.enable(driver.read)
         sent = 0
         while sent < 10:
             size = min(portion, 10 - sent)
-            far.send(pattern(size, sent))
+            far.send(payload(size, sent))
             sent += size
             for _ in range(10):
                 yield None
@@ -204,53 +205,53 @@ def test_the_input_never_holds_more_than_the_high_watermark(
                 _assert_rest(held, sent, near)
         # whatever the callback left, taking it bit by bit brings all of it
         while len(held.taken) < 10:
-            before = held.level
-            yield from turns.until(lambda: held.level or len(held.taken) == 10)
+            before = held.input_length
+            yield from driver.until(lambda: held.input_length or len(held.taken) == 10)
             _within(held, high)
-            assert held.level or len(held.taken) == 10, (
+            assert held.input_length or len(held.taken) == 10, (
                 f"{len(held.taken)} bytes were taken, {unread(near)} wait, and the empty input "
                 f"gets none of them; the high watermark is {high}"
             )
             held.take(max(1, before - 1))
-        same(held.taken, pattern(10), "what was taken")
+        assert_same(payload(10), held.taken, "what was taken")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.read-high")
 @pytest.mark.parametrize("high", [1, 100, 4096, 5000])
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
 def test_what_is_beyond_the_high_watermark_stays_in_the_socket(
-    turns: BufferEventDriver, channels: Channels, high: int, channel: str
+    driver: BufferEventDriver, channels: Channels, high: int, channel: str
 ) -> None:
     """As much as a loop likes to read at once; then the input fills up again, three times."""
     near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
     def script() -> Script:
-        held = turns.bufferevent(near)
+        held = driver.bufferevent(near)
         held.set_read_watermarks(0, high)
-        held.enable(turns.read)
-        sent = far.send(pattern(20_000))
+        held.enable(driver.read)
+        sent = far.send(payload(20_000))
         for _ in range(3):
-            full = yield from turns.until(lambda: held.level >= high)
-            yield from turns.quiet()
+            full = yield from driver.until(lambda: held.input_length >= high)
+            yield from driver.run_idle()
             _within(held, high)
             assert full, (
-                f"{unread(near)} bytes wait, and the input stays at {held.level}; the high "
+                f"{unread(near)} bytes wait, and the input stays at {held.input_length}; the high "
                 f"watermark is {high}"
             )
             _assert_rest(held, sent, near)
             held.take()
-        same(held.taken, pattern(3 * high), "what was taken")
+        assert_same(payload(3 * high), held.taken, "what was taken")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.read-high")
 @pytest.mark.parametrize("taken", [1, 4, 9, 10])
 @pytest.mark.parametrize("taken_in", ["read", "another callback"])
 def test_taking_any_of_a_full_input_lets_reading_go_on(
-    turns: BufferEventDriver, channels: Channels, taken: int, taken_in: str
+    driver: BufferEventDriver, channels: Channels, taken: int, taken_in: str
 ) -> None:
     """The input is full again after each time: one byte of room is room."""
     near, far = channels.pair()
@@ -258,43 +259,43 @@ def test_taking_any_of_a_full_input_lets_reading_go_on(
 
     def take(held: OwnedBufferEvent) -> None:
         nonlocal due
-        if taken_in == "read" and due and held.level == 10:
+        if taken_in == "read" and due and held.input_length == 10:
             due -= 1
             held.take(taken)
 
     def script() -> Script:
         nonlocal due
-        held = turns.bufferevent(near, read=take)
+        held = driver.bufferevent(near, read=take)
         held.set_read_watermarks(0, 10)
-        held.enable(turns.read)
+        held.enable(driver.read)
         due = 3
-        far.send(pattern(40))
+        far.send(payload(40))
         for times in range(1, 4):
             if taken_in == "another callback":
-                yield from turns.until(lambda: held.level == 10)
+                yield from driver.until(lambda: held.input_length == 10)
                 held.take(taken)
             wanted = partial(_full_after, held, times * taken)
-            full = yield from turns.until(wanted)
+            full = yield from driver.until(wanted)
             _within(held, 10)
             assert full, (
                 f"{len(held.taken)} bytes were taken of a full input of 10, the last {taken} at "
-                f"once; {unread(near)} wait, and it stays at {held.level}"
+                f"once; {unread(near)} wait, and it stays at {held.input_length}"
             )
         held.take()
-        same(held.taken, pattern(3 * taken + 10), "what was taken")
+        assert_same(payload(3 * taken + 10), held.taken, "what was taken")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 def _full_after(held: OwnedBufferEvent, taken: int) -> bool:
-    return len(held.taken) >= taken and held.level == 10
+    return len(held.taken) >= taken and held.input_length == 10
 
 
 @rule("luaevent.bufferevent.read-high")
 @pytest.mark.parametrize("before, after", [(5, 6), (5, 20), (5, 0), (5, 5), (0, 5), (10, 9)])
 @pytest.mark.parametrize("changed_in", ["read", "another callback"])
 def test_a_changed_high_watermark_holds_at_once(
-    turns: BufferEventDriver, channels: Channels, before: int, after: int, changed_in: str
+    driver: BufferEventDriver, channels: Channels, before: int, after: int, changed_in: str
 ) -> None:
     """With the input full, or with more in it than the new one allows."""
     near, far = channels.pair()
@@ -303,38 +304,40 @@ def test_a_changed_high_watermark_holds_at_once(
 
     def change(held: OwnedBufferEvent) -> None:
         nonlocal changed
-        if changed_in == "read" and not changed and held.level == there:
+        if changed_in == "read" and not changed and held.input_length == there:
             changed = True
             held.set_read_watermarks(0, after)
 
     def script() -> Script:
-        held = turns.bufferevent(near, read=change)
+        held = driver.bufferevent(near, read=change)
         held.set_read_watermarks(0, before)
-        held.enable(turns.read)
-        far.send(pattern(there))
-        yield from turns.until(lambda: held.level == there)
-        yield from turns.quiet()
+        held.enable(driver.read)
+        far.send(payload(there))
+        yield from driver.until(lambda: held.input_length == there)
+        yield from driver.run_idle()
         if not changed:
             held.set_read_watermarks(0, after)
-        far.send(pattern(30 - there, there))
+        far.send(payload(30 - there, there))
         limit = max(there, after) if after else 30
-        grown = yield from turns.until(lambda: held.level == limit)
-        yield from turns.quiet()
+        grown = yield from driver.until(lambda: held.input_length == limit)
+        yield from driver.run_idle()
         _within(held, after, limit)
         assert grown, (
             f"the high watermark was set from {before} to {after}; {unread(near)} bytes wait, "
-            f"and the input stays at {held.level}"
+            f"and the input stays at {held.input_length}"
         )
         _assert_rest(held, 30, near)
         if after and there > after:
             held.take(there - after)
-            yield from turns.quiet()
+            yield from driver.run_idle()
             _within(held, after)
         while len(held.taken) < 30:
-            yield from turns.until(lambda: held.level)
+            yield from driver.until(lambda: held.input_length)
             _within(held, after, None if held.taken or not after else limit)
-            assert held.level, f"{unread(near)} bytes wait, and an empty input gets none of them"
+            assert held.input_length, (
+                f"{unread(near)} bytes wait, and an empty input gets none of them"
+            )
             held.take()
-        same(held.taken, pattern(30), "what was taken")
+        assert_same(payload(30), held.taken, "what was taken")
 
-    turns.play(script)
+    driver.run_script(script)

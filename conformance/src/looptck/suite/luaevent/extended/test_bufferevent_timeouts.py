@@ -9,7 +9,7 @@ import pytest
 
 from looptck.clocks import Clock
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import make_room, narrow_pair, receive
+from looptck.testing.buffer_channels import make_room, narrow_channel, receive
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, fill
 from looptck.testing.stopwatch import assert_not_early
@@ -26,21 +26,21 @@ every_direction = pytest.mark.parametrize("direction", ["read", "write"])
 class Idler:
     """A bufferevent in which nothing moves, and the moments at which that was told."""
 
-    def __init__(self, turns: BufferEventDriver, channels: Channels, clock: Clock) -> None:
-        self.turns = turns
-        self.near, self.far = narrow_pair(channels)
+    def __init__(self, driver: BufferEventDriver, channels: Channels, clock: Clock) -> None:
+        self.driver = driver
+        self.near, self.far = narrow_channel(channels)
         self.told: dict[str, list[float]] = {"read": [], "write": []}
         self._clock = clock
-        flags = turns.luaevent
+        flags = driver.luaevent
         self._directions = {"read": flags.EVBUFFER_READ, "write": flags.EVBUFFER_WRITE}
         # done whenever a timeout was told
         self.then: Callable[[str], object] = lambda _direction: None
-        self.held: OwnedBufferEvent = turns.bufferevent(self.near, error=self._on_error)
+        self.held: OwnedBufferEvent = driver.bufferevent(self.near, error=self._on_error)
 
     def wait(self, *directions: str) -> None:
         """There is nothing to read, or no room to write, from now on."""
         if "read" in directions:
-            self.held.enable(self.turns.read)
+            self.held.enable(self.driver.read)
         if "write" in directions:
             fill(self.near)
             self.held.output.add(bytes(_MUCH))
@@ -55,21 +55,21 @@ class Idler:
     def move(self, direction: str) -> Script:
         """One byte at least is read, or written."""
         if direction == "read":
-            before = self.held.level
+            before = self.held.input_length
             self.far.send(b"x")
             told = self.told["read"]
-            moved = yield from self.turns.until(lambda: self.held.level > before or told)
+            moved = yield from self.driver.until(lambda: self.held.input_length > before or told)
             assert moved, "a byte came and was not read"
         else:
             self.held.output.add(bytes(_MUCH))  # there is no room for it yet
-            before = self.held.left
+            before = self.held.output_length
             make_room(self.near, lambda: len(receive(self.far, 512)))
             told = self.told["write"]
-            moved = yield from self.turns.until(lambda: self.held.left < before or told)
+            moved = yield from self.driver.until(lambda: self.held.output_length < before or told)
             assert moved, "there was room to write and nothing was written"
 
     def _on_error(self, _held: OwnedBufferEvent) -> None:
-        flags, what = self.turns.luaevent, self.turns.errors[-1]
+        flags, what = self.driver.luaevent, self.driver.errors[-1]
         if what & flags.EVBUFFER_TIMEOUT:
             for direction, flag in self._directions.items():
                 if what & flag:
@@ -78,8 +78,8 @@ class Idler:
 
 
 @pytest.fixture
-def idler(turns: BufferEventDriver, channels: Channels, clock: Clock) -> Idler:
-    return Idler(turns, channels, clock)
+def idler(driver: BufferEventDriver, channels: Channels, clock: Clock) -> Idler:
+    return Idler(driver, channels, clock)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
@@ -89,7 +89,7 @@ def idler(turns: BufferEventDriver, channels: Channels, clock: Clock) -> Idler:
     [(0.015, 0, "set"), (0.03, 60, "set"), (0.015, 60, "waits"), (0.03, 0, "waits")],
 )
 def test_a_timeout_comes_and_not_early(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     clock: Clock,
     idler: Idler,
     direction: str,
@@ -106,19 +106,19 @@ def test_a_timeout_comes_and_not_early(
         idler.wait("read", "write")
         if first != "set":
             idler.set(direction, timeout, other)
-        came = yield from turns.in_time(lambda: idler.told[direction])
+        came = yield from driver.within_time(lambda: idler.told[direction])
         assert came, f"no {direction} timeout came, which was due after {timeout * 1000:.0f} ms"
         assert_not_early(idler.told[direction][0] - start, timeout, slack=_SLACK)
         wrong = "write" if direction == "read" else "read"
         assert not idler.told[wrong], f"a {direction} timeout was set, and a {wrong} timeout came"
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
 @pytest.mark.parametrize("read, write", [(0.015, 0.04), (0.04, 0.015), (0.02, 0.02)])
 def test_each_direction_has_its_own_timeout(
-    turns: BufferEventDriver, clock: Clock, idler: Idler, read: float, write: float
+    driver: BufferEventDriver, clock: Clock, idler: Idler, read: float, write: float
 ) -> None:
     """Both pass; a loop that keeps one time for both is early with one or never comes."""
 
@@ -126,19 +126,19 @@ def test_each_direction_has_its_own_timeout(
         start = clock.now()
         idler.held.set_timeouts(read, write)
         idler.wait("read", "write")
-        yield from turns.in_time(lambda: all(idler.told.values()))
+        yield from driver.within_time(lambda: all(idler.told.values()))
         for direction, timeout in (("read", read), ("write", write)):
             assert idler.told[direction], f"the {direction} timeout did not come"
             assert_not_early(idler.told[direction][0] - start, timeout, slack=_SLACK)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
 @every_direction
 @pytest.mark.parametrize("low", [0, 50_000])
 def test_each_byte_that_moves_starts_the_timeout_anew(
-    turns: BufferEventDriver, channels: Channels, clock: Clock, direction: str, low: int
+    driver: BufferEventDriver, channels: Channels, clock: Clock, direction: str, low: int
 ) -> None:
     """Below the low watermark as above it.  Where the machine stands still for as long as the
     timeout, a timeout is right; then it is tried again, a few times.
@@ -147,7 +147,7 @@ def test_each_byte_that_moves_starts_the_timeout_anew(
 
     def attempt() -> bool:
         """Whether it counts."""
-        idler = Idler(turns, channels, clock)
+        idler = Idler(driver, channels, clock)
         fair = True
 
         def moves() -> Script:
@@ -171,23 +171,23 @@ def test_each_byte_that_moves_starts_the_timeout_anew(
                 f"a byte moved every {timeout / 3 * 1000:.0f} ms, and the {direction} timeout of "
                 f"{timeout * 1000:.0f} ms came"
             )
-            came = yield from turns.in_time(lambda: idler.told[direction])
+            came = yield from driver.within_time(lambda: idler.told[direction])
             assert came, f"bytes moved, and then none; the {direction} timeout did not come"
             assert_not_early(idler.told[direction][0] - last, timeout, slack=_SLACK)
 
-        turns.play(moves)
+        driver.run_script(moves)
         return fair
 
     for _ in range(3):
         if attempt():
             return
-        turns = BufferEventDriver(turns.luaevent, channels)
+        driver = BufferEventDriver(driver.luaevent, channels)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
 @every_direction
 def test_bytes_in_one_direction_do_not_put_off_the_other(
-    turns: BufferEventDriver, idler: Idler, direction: str
+    driver: BufferEventDriver, idler: Idler, direction: str
 ) -> None:
     """The timeout comes in spite of them."""
     other = "write" if direction == "read" else "read"
@@ -205,7 +205,7 @@ def test_bytes_in_one_direction_do_not_put_off_the_other(
             "other direction"
         )
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
@@ -224,7 +224,7 @@ def test_bytes_in_one_direction_do_not_put_off_the_other(
 )
 @pytest.mark.parametrize("waits", ["before", "after"])
 def test_none_and_far_timeouts_do_not_come(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     idler: Idler,
     first: tuple[float, float] | None,
     then: tuple[float, float],
@@ -245,7 +245,7 @@ def test_none_and_far_timeouts_do_not_come(
         told = [direction for direction, moments in idler.told.items() if moments]
         assert not told, f"the timeouts are {then}, and after 45 ms that of {told[0]} has come"
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
@@ -255,7 +255,7 @@ def test_none_and_far_timeouts_do_not_come(
     [(0.02, 0.045, "at once"), (60, 0.02, "at once"), (60, 0.02, "later"), (0, 0.02, "later")],
 )
 def test_a_changed_timeout_is_the_one_that_counts(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     clock: Clock,
     idler: Idler,
     direction: str,
@@ -270,20 +270,20 @@ def test_a_changed_timeout_is_the_one_that_counts(
         idler.set(direction, before)
         idler.wait(direction)
         if changed == "later":
-            yield from turns.quiet(5)
+            yield from driver.run_idle(5)
         fair = clock.now() - start < 0.015 or before > after
         idler.set(direction, after)
-        came = yield from turns.in_time(lambda: idler.told[direction])
+        came = yield from driver.within_time(lambda: idler.told[direction])
         assert came, f"the {direction} timeout was changed from {before} to {after}, and none came"
         if fair:
             assert_not_early(idler.told[direction][0] - start, after, slack=_SLACK)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
 def test_time_without_anything_to_send_does_not_count(
-    turns: BufferEventDriver, clock: Clock, idler: Idler
+    driver: BufferEventDriver, clock: Clock, idler: Idler
 ) -> None:
     """Twice as long as the timeout goes by before something is added that cannot leave."""
 
@@ -292,21 +292,21 @@ def test_time_without_anything_to_send_does_not_count(
         yield 0.08
         start = clock.now()
         idler.wait("write")
-        came = yield from turns.in_time(lambda: idler.told["write"])
+        came = yield from driver.within_time(lambda: idler.told["write"])
         assert came, "output waits for room, and the write timeout did not come"
         assert_not_early(idler.told["write"][0] - start, 0.04, slack=_SLACK)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.set_timeouts")
 @every_direction
 @pytest.mark.parametrize("enabled_in", ["error", "another callback"])
 def test_a_direction_that_is_enabled_again_times_out_again(
-    turns: BufferEventDriver, clock: Clock, idler: Idler, direction: str, enabled_in: str
+    driver: BufferEventDriver, clock: Clock, idler: Idler, direction: str, enabled_in: str
 ) -> None:
     """A timeout may disable its direction, or not; enabling it is right either way."""
-    flag = turns.read if direction == "read" else turns.write
+    flag = driver.read if direction == "read" else driver.write
     timeout = 0.02
 
     def again(_direction: str) -> None:
@@ -318,7 +318,7 @@ def test_a_direction_that_is_enabled_again_times_out_again(
         idler.set(direction, timeout)
         idler.wait(direction)
         for times in range(1, 4):
-            yield from turns.in_time(lambda: len(idler.told[direction]) >= times)  # noqa: B023  looked at before it changes
+            yield from driver.within_time(lambda: len(idler.told[direction]) >= times)  # noqa: B023  looked at before it changes
             count = len(idler.told[direction])
             assert count >= times, (
                 f"the {direction} timeout came {count} times, and once more was due after its "
@@ -330,4 +330,4 @@ def test_a_direction_that_is_enabled_again_times_out_again(
         for last, this in pairwise(moments):
             assert_not_early(this - last, timeout, slack=_SLACK)
 
-    turns.play(script)
+    driver.run_script(script)

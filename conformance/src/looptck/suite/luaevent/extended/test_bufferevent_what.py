@@ -8,28 +8,29 @@ import pytest
 
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
-from looptck.testing.buffer_channels import narrow_pair, pattern
+from looptck.testing.buffer_channels import narrow_channel
 from looptck.testing.bufferevent_driver import (
     BufferEventDriver,
     OwnedBufferEvent,
     Script,
-    flags_in,
-    said,
+    error_flag_names,
+    flags_argument,
 )
 from looptck.testing.channels import Channels, drain, fill, reset
+from looptck.testing.payload import payload
 
 
-def _new(turns: BufferEventDriver, end: Any, **acts: Any) -> OwnedBufferEvent:
+def _new(driver: BufferEventDriver, end: Any, **acts: Any) -> OwnedBufferEvent:
     """A bufferevent whose callbacks pass on the flags they got, and nothing else."""
 
     def passing(name: str) -> Any:
         act = acts.get(name, lambda _what: None)
-        return turns.callback(lambda *arguments: act(flags_in(arguments)))
+        return driver.callback(lambda *arguments: act(flags_argument(arguments)))
 
-    made = turns.luaevent.bufferevent.new(
-        turns.base, end.fileno(), passing("read"), passing("write"), passing("error")
+    made = driver.luaevent.bufferevent.new(
+        driver.base, end.fileno(), passing("read"), passing("write"), passing("error")
     )
-    return turns.keep(made)
+    return driver.keep(made)
 
 
 @rule("luaevent.bufferevent.what-read")
@@ -39,7 +40,7 @@ def _new(turns: BufferEventDriver, end: Any, **acts: Any) -> OwnedBufferEvent:
     "low, high", [(0, 0), (0, 1), (0, 5), (1, 1), (2, 0), (4, 5), (5, 5), (5, 6), (6, 60), (1, 64)]
 )
 def test_read_comes_with_its_flag_and_the_input_within_its_watermarks(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     channels: Channels,
     low: int,
     high: int,
@@ -48,14 +49,15 @@ def test_read_comes_with_its_flag_and_the_input_within_its_watermarks(
 ) -> None:
     """64 bytes pass, or as many as a callback that takes too little lets in."""
     near, far = channels.pair()
-    read = turns.luaevent.EVBUFFER_READ
+    read = driver.luaevent.EVBUFFER_READ
 
     def on_read(what: int) -> None:
         assert what == read, (
-            f"the read callback is to get EVBUFFER_READ; it got {said(turns.luaevent, what)} "
+            "the read callback is to get EVBUFFER_READ; it got "
+            f"{error_flag_names(driver.luaevent, what)} "
             f"({what}, EVBUFFER_READ is {read})"
         )
-        level = held.level
+        level = held.input_length
         assert level >= low, f"read was called with {level} bytes; the low watermark is {low}"
         assert not high or level <= high, (
             f"read was called with {level} bytes; the high watermark is {high}"
@@ -63,71 +65,72 @@ def test_read_comes_with_its_flag_and_the_input_within_its_watermarks(
         if taken != 0:
             held.input.drain(level if taken is None else taken)
 
-    held = _new(turns, near, read=on_read)
+    held = _new(driver, near, read=on_read)
 
     def script() -> Script:
         held.set_read_watermarks(low, high)
-        held.enable(turns.read)
+        held.enable(driver.read)
         for _ in range(0, 64, portion):
             far.send(bytes(portion))
-            yield from turns.quiet(3)
-        yield from turns.quiet()
+            yield from driver.run_idle(3)
+        yield from driver.run_idle()
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.what-read")
 @pytest.mark.parametrize("before, after", [(0, 10), (10, 20), (20, 10), (30, 0)])
 def test_read_heeds_a_low_watermark_that_was_changed(
-    turns: BufferEventDriver, channels: Channels, before: int, after: int
+    driver: BufferEventDriver, channels: Channels, before: int, after: int
 ) -> None:
     """It is changed while 8 bytes are there, fewer than some of them ask for."""
     near, far = channels.pair()
     low = before
 
     def on_read(_what: int) -> None:
-        assert held.level >= low, (
-            f"read was called with {held.level} bytes; the low watermark was {before} and is {low}"
+        assert held.input_length >= low, (
+            f"read was called with {held.input_length} bytes; the low watermark was {before} "
+            f"and is {low}"
         )
 
-    held = _new(turns, near, read=on_read)
+    held = _new(driver, near, read=on_read)
 
     def script() -> Script:
         nonlocal low
         held.set_read_watermarks(before, 0)
-        held.enable(turns.read)
+        held.enable(driver.read)
         far.send(bytes(8))
-        yield from turns.quiet()
+        yield from driver.run_idle()
         low = after
         held.set_read_watermarks(after, 0)
         for _ in range(16):
             far.send(b"x")
-            yield from turns.quiet(5)
+            yield from driver.run_idle(5)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 def _play_both_ways(
-    turns: BufferEventDriver, channels: Channels, wanted: str, *, taken: bool
+    driver: BufferEventDriver, channels: Channels, wanted: str, *, taken: bool
 ) -> None:
     """Bytes come, room comes, both come in one turn, and the end comes with the last bytes."""
-    near, far = narrow_pair(channels)
-    flag = getattr(turns.luaevent, f"EVBUFFER_{wanted.upper()}")
+    near, far = narrow_channel(channels)
+    flag = getattr(driver.luaevent, f"EVBUFFER_{wanted.upper()}")
     told: list[int] = []
 
     def read(what: int) -> None:
         if wanted == "read":
             told.append(what)
         if taken:
-            held.input.drain(held.level)
+            held.input.drain(held.input_length)
 
-    held = _new(turns, near, read=read, write=told.append if wanted == "write" else lambda _: None)
+    held = _new(driver, near, read=read, write=told.append if wanted == "write" else lambda _: None)
 
     def script() -> Script:
-        held.enable(turns.both)
+        held.enable(driver.both)
         for size in (1, 9000, 100, 20_000):
             far.send(b"in")
-            held.output.add(pattern(size))
+            held.output.add(payload(size))
             for _ in range(8):
                 drain(far)
                 yield None
@@ -135,73 +138,75 @@ def _play_both_ways(
                 yield None
         far.send(b"last")
         far.close()
-        yield from turns.quiet()
+        yield from driver.run_idle()
         odd = [what for what in told if what != flag]
         assert not odd, (
             f"the {wanted} callback is to get EVBUFFER_{wanted.upper()} alone; while bytes went "
-            f"both ways it got {said(turns.luaevent, odd[0])} ({odd[0]}; the flag is {flag})"
+            f"both ways it got {error_flag_names(driver.luaevent, odd[0])} ({odd[0]}; the flag "
+            f"is {flag})"
         )
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.what-read")
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "left"])
 def test_read_has_its_own_flag_while_bytes_go_both_ways(
-    turns: BufferEventDriver, channels: Channels, *, taken: bool
+    driver: BufferEventDriver, channels: Channels, *, taken: bool
 ) -> None:
     """Neither the room nor the end that comes in the same turn is told to it."""
-    _play_both_ways(turns, channels, "read", taken=taken)
+    _play_both_ways(driver, channels, "read", taken=taken)
 
 
 @rule("luaevent.bufferevent.what-write")
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "left"])
 def test_write_has_its_own_flag_while_bytes_go_both_ways(
-    turns: BufferEventDriver, channels: Channels, *, taken: bool
+    driver: BufferEventDriver, channels: Channels, *, taken: bool
 ) -> None:
     """Neither the data nor the end that comes in the same turn is told to it."""
-    _play_both_ways(turns, channels, "write", taken=taken)
+    _play_both_ways(driver, channels, "write", taken=taken)
 
 
 @rule("luaevent.bufferevent.what-write")
 @pytest.mark.parametrize("case", ["1 byte", "100 bytes", "more than there is room for", "enabled"])
 @pytest.mark.parametrize("low", [0, 10, 50_000])
 def test_write_comes_with_its_flag(
-    turns: BufferEventDriver, channels: Channels, case: str, low: int
+    driver: BufferEventDriver, channels: Channels, case: str, low: int
 ) -> None:
     """With data to read and read callbacks beside it, whose flag would be another one."""
-    near, far = narrow_pair(channels)
-    write = turns.luaevent.EVBUFFER_WRITE
+    near, far = narrow_channel(channels)
+    write = driver.luaevent.EVBUFFER_WRITE
     calls: list[int] = []
 
     def on_write(what: int) -> None:
         calls.append(what)
         assert what == write, (
-            f"the write callback is to get EVBUFFER_WRITE; it got {said(turns.luaevent, what)} "
+            "the write callback is to get EVBUFFER_WRITE; it got "
+            f"{error_flag_names(driver.luaevent, what)} "
             f"({what}, EVBUFFER_WRITE is {write})"
         )
 
     def received() -> bool:
         if drain(far):
-            turns.moved()
+            driver.note_progress()
         return bool(calls)
 
     def script() -> Script:
-        held = _new(turns, near, write=on_write)
+        held = _new(driver, near, write=on_write)
         held.set_write_watermarks(low, 0)
-        held.enable(turns.read)
+        held.enable(driver.read)
         far.send(b"in")
         if case == "enabled":
-            held.disable(turns.write)
-            held.enable(turns.write)
-            yield from turns.quiet()
+            held.disable(driver.write)
+            held.enable(driver.write)
+            yield from driver.run_idle()
         size = {"100 bytes": 100, "more than there is room for": 20_000}.get(case, 1)
-        held.output.add(pattern(size))
-        called = yield from turns.until(received)
+        held.output.add(payload(size))
+        called = yield from driver.until(received)
         assert called, f"{size} bytes were added and received, and write was not called"
-        yield from turns.quiet()
+        yield from driver.run_idle()
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.what-error")
@@ -219,7 +224,7 @@ def test_write_comes_with_its_flag(
 )
 def test_error_comes_with_what_happened_and_one_direction(
     luaevent: LuaeventExtended,
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     channels: Channels,
     happens: str,
     enabled: str,
@@ -237,16 +242,16 @@ def test_error_comes_with_what_happened_and_one_direction(
 
     def script() -> Script:
         near, far = channels.tcp_pair() if happens == "ERROR READ" else channels.pair()
-        held = _new(turns, near, error=told.append)
+        held = _new(driver, near, error=told.append)
         writes = happens.endswith("WRITE")
-        only = turns.write if writes else turns.read
+        only = driver.write if writes else driver.read
         if happens == "TIMEOUT WRITE":
             fill(near)
-        held.disable(turns.both)
-        held.enable(only if enabled == "one direction" else turns.both)
+        held.disable(driver.both)
+        held.enable(only if enabled == "one direction" else driver.both)
         if happens == "EOF READ, after data":
             far.send(b"data")
-            yield from turns.quiet()
+            yield from driver.run_idle()
         if happens == "ERROR READ":
             reset(far)
         elif "TIMEOUT" not in happens:
@@ -255,9 +260,9 @@ def test_error_comes_with_what_happened_and_one_direction(
             held.set_timeouts(0 if writes else 0.02, 0.02 if writes else 0)
         if writes:
             held.output.add(b"out")
-        wait = turns.in_time if "TIMEOUT" in happens else turns.until
+        wait = driver.within_time if "TIMEOUT" in happens else driver.until
         yield from wait(lambda: wanted in told)
-        row = ", ".join(said(luaevent, what) for what in told) or "nothing"
+        row = ", ".join(error_flag_names(luaevent, what) for what in told) or "nothing"
         assert wanted in told, f"{happens} was to be reported; there came {row}"
         odd = [what for what in told if what not in allowed]
         assert not odd, (
@@ -265,4 +270,4 @@ def test_error_comes_with_what_happened_and_one_direction(
             f"(as numbers: {', '.join(map(str, told))})"
         )
 
-    turns.play(script)
+    driver.run_script(script)

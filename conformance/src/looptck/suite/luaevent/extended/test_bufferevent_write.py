@@ -8,53 +8,58 @@ from functools import partial
 import pytest
 
 from looptck.rules.markers import rule
-from looptck.testing.blocked_writer import BlockedWriter, judge_low
-from looptck.testing.buffer_channels import narrow_pair, pattern, receive, same
+from looptck.testing.blocked_writer import BlockedWriter, assert_low_watermark
+from looptck.testing.buffer_channels import narrow_channel, receive
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, fill
+from looptck.testing.payload import assert_same, payload
 
 
 @rule("luaevent.bufferevent.write-low")
 @pytest.mark.parametrize("low", [0, 1, 2, 10, 1000])
 @pytest.mark.parametrize("beside", [-2, -1, 0, 1, 2, 300])
 def test_write_is_called_below_the_low_watermark_and_not_above(
-    turns: BufferEventDriver, channels: Channels, low: int, beside: int
+    driver: BufferEventDriver, channels: Channels, low: int, beside: int
 ) -> None:
     """The output is held up beside the watermark; exactly at it a call may come or not."""
-    stall = BlockedWriter(turns, channels)
+    stall = BlockedWriter(driver, channels)
 
     def script() -> Script:
         stall.held.set_write_watermarks(low, 0)
         yield from stall.add(max(low + beside, 0))
-        yield from stall.give_way()
-        judge_low(stall.held, low, stall.called_at, stall.added - stall.held.left)
+        yield from stall.let_one_send_through()
+        assert_low_watermark(
+            stall.held, low, stall.call_levels, stall.added - stall.held.output_length
+        )
         yield from stall.finish()
-        judge_low(stall.held, low, stall.called_at, stall.added)
-        same(stall.got, pattern(stall.added), "what the peer got")
+        assert_low_watermark(stall.held, low, stall.call_levels, stall.added)
+        assert_same(payload(stall.added), stall.got, "what the peer got")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.write-low")
 @pytest.mark.parametrize("before, after", [(0, 60), (60, 0), (40, 60), (60, 40), (1000, 49)])
 def test_a_changed_low_watermark_counts_for_what_is_sent_next(
-    turns: BufferEventDriver, channels: Channels, before: int, after: int
+    driver: BufferEventDriver, channels: Channels, before: int, after: int
 ) -> None:
     """It is changed while the output waits, with 50 bytes more than the next send takes."""
-    stall = BlockedWriter(turns, channels)
+    stall = BlockedWriter(driver, channels)
 
     def script() -> Script:
         stall.held.set_write_watermarks(before, 0)
         yield from stall.add(50)
         stall.held.set_write_watermarks(after, 0)
-        stall.called_at.clear()
-        waiting = stall.held.left
-        yield from stall.give_way()
-        judge_low(stall.held, after, stall.called_at, waiting - stall.held.left)
+        stall.call_levels.clear()
+        waiting = stall.held.output_length
+        yield from stall.let_one_send_through()
+        assert_low_watermark(
+            stall.held, after, stall.call_levels, waiting - stall.held.output_length
+        )
         yield from stall.finish()
-        judge_low(stall.held, after, stall.called_at, waiting)
+        assert_low_watermark(stall.held, after, stall.call_levels, waiting)
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.write-low")
@@ -62,7 +67,7 @@ def test_a_changed_low_watermark_counts_for_what_is_sent_next(
 @pytest.mark.parametrize("size", [1, 5, 3000])
 @pytest.mark.parametrize("read", ["", "read"], ids=["writes", "reads and writes"])
 def test_what_write_adds_is_sent_and_brings_the_next_call(
-    turns: BufferEventDriver, channels: Channels, low: int, size: int, read: str
+    driver: BufferEventDriver, channels: Channels, low: int, size: int, read: str
 ) -> None:
     """Twenty times in a row; each time all of it can be sent at once."""
     near, far = channels.pair()
@@ -72,7 +77,7 @@ def test_what_write_adds_is_sent_and_brings_the_next_call(
     def add(held: OwnedBufferEvent) -> None:
         nonlocal added
         if added < 20 * size:
-            data = pattern(size, added)
+            data = payload(size, added)
             added += size
             held.output.add(data)
 
@@ -81,31 +86,31 @@ def test_what_write_adds_is_sent_and_brings_the_next_call(
             add(held)
 
     def script() -> Script:
-        yield from turns.quiet()
-        held = turns.bufferevent(near, write=on_write)
+        yield from driver.run_idle()
+        held = driver.bufferevent(near, write=on_write)
         held.set_write_watermarks(low, 0)
         if read:
-            held.enable(turns.read)
-        yield from turns.quiet()
+            held.enable(driver.read)
+        yield from driver.run_idle()
         add(held)
         for times in range(1, 21):
-            if not (yield from turns.until(partial(_has, turns, far, got, times * size))):
+            if not (yield from driver.until(partial(_has, driver, far, got, times * size))):
                 break
-        yield from turns.quiet()
+        yield from driver.run_idle()
         got.extend(receive(far, size))
         assert added == 20 * size, (
             f"write was to be called whenever its output is sent, 20 times; after {len(got)} of "
             f"{added} bytes were received it is not called any more"
         )
-        same(got, pattern(20 * size), "what the peer got")
+        assert_same(payload(20 * size), got, "what the peer got")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
-def _has(turns: BufferEventDriver, far: socket.socket, got: bytearray, size: int) -> bool:
+def _has(driver: BufferEventDriver, far: socket.socket, got: bytearray, size: int) -> bool:
     chunk = receive(far, 1 << 20)
     if chunk:
-        turns.moved()
+        driver.note_progress()
     got.extend(chunk)
     return len(got) >= size
 
@@ -115,33 +120,33 @@ def _has(turns: BufferEventDriver, far: socket.socket, got: bytearray, size: int
 @pytest.mark.parametrize("portion", [900, 20_000], ids="reads {} bytes a turn".format)
 @pytest.mark.parametrize("high", [0, 50])
 def test_write_is_not_called_while_a_slow_peer_leaves_too_much(
-    turns: BufferEventDriver, channels: Channels, low: int, portion: int, high: int
+    driver: BufferEventDriver, channels: Channels, low: int, portion: int, high: int
 ) -> None:
     """The level falls in steps, each of which may bring a call or not; below it one must come."""
-    near, far = narrow_pair(channels)
+    near, far = narrow_channel(channels)
     levels: list[int] = []
     got = bytearray()
 
     def script() -> Script:
-        held = turns.bufferevent(near, write=lambda held: levels.append(held.left))
+        held = driver.bufferevent(near, write=lambda held: levels.append(held.output_length))
         held.set_write_watermarks(low, high)
-        yield from turns.quiet()
+        yield from driver.run_idle()
         levels.clear()
-        held.output.add(pattern(20_000))
+        held.output.add(payload(20_000))
 
         def all_came() -> bool:
             chunk = receive(far, portion)
             if chunk:
-                turns.moved()
+                driver.note_progress()
             got.extend(chunk)
             return len(got) >= 20_000
 
-        yield from turns.until(all_came)
-        yield from turns.quiet()
-        judge_low(held, low, levels, len(got))
-        same(got, pattern(20_000), "what the peer got")
+        yield from driver.until(all_came)
+        yield from driver.run_idle()
+        assert_low_watermark(held, low, levels, len(got))
+        assert_same(payload(20_000), got, "what the peer got")
 
-    turns.play(script)
+    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.write-high")
@@ -149,7 +154,7 @@ def test_write_is_not_called_while_a_slow_peer_leaves_too_much(
 @pytest.mark.parametrize("pieces", [[5], [1] * 5, [1, 5000, 3], [30_000]], ids=str)
 @pytest.mark.parametrize("set_when", ["before", "while it waits"])
 def test_the_high_watermark_of_the_output_limits_nothing(
-    turns: BufferEventDriver,
+    driver: BufferEventDriver,
     channels: Channels,
     low: int,
     high: int,
@@ -157,19 +162,19 @@ def test_the_high_watermark_of_the_output_limits_nothing(
     set_when: str,
 ) -> None:
     """The way is stuffed, so that everything is in the output at once."""
-    near, far = narrow_pair(channels)
+    near, far = narrow_channel(channels)
     got = bytearray()
     total = sum(pieces)
 
     def script() -> Script:
         stuffing = fill(near)
-        held = turns.bufferevent(near)
+        held = driver.bufferevent(near)
         if set_when == "before":
             held.set_write_watermarks(low, high)
         added = 0
         for size in pieces:
             try:
-                held.output.add(pattern(size, added))
+                held.output.add(payload(size, added))
             except Exception as error:
                 raise AssertionError(
                     f"add of {size} bytes to an output of {added} raised {error!r}; its high "
@@ -178,12 +183,13 @@ def test_the_high_watermark_of_the_output_limits_nothing(
             added += size
         if set_when != "before":
             held.set_write_watermarks(low, high)
-        yield from turns.quiet()
-        assert held.left == total, (
-            f"{total} bytes were added and cannot leave; {held.left} are in the output, whose high "
+        yield from driver.run_idle()
+        assert held.output_length == total, (
+            f"{total} bytes were added and cannot leave; {held.output_length} are in the "
+            "output, whose high "
             f"watermark {high} is to limit nothing"
         )
-        yield from turns.until(partial(_has, turns, far, got, stuffing + total))
-        same(got[stuffing:], pattern(total), "what the peer got")
+        yield from driver.until(partial(_has, driver, far, got, stuffing + total))
+        assert_same(payload(total), got[stuffing:], "what the peer got")
 
-    turns.play(script)
+    driver.run_script(script)

@@ -13,7 +13,7 @@ import pytest
 
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, at_zero, drain
+from looptck.testing.channels import Channels, as_descriptor_zero, drain
 from looptck.testing.hop_driver import error_of
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.observation import Observation
@@ -24,16 +24,16 @@ _LOOKS = 200
 
 def _watched(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
     """`addevent` of *fd* waits for the descriptor whose other end is *far*."""
-    stage = LuaeventDriver(luaevent)
+    driver = LuaeventDriver(luaevent)
     calls: list[int] = []
 
     def on_event(flags: int) -> int:
         calls.append(flags)
         return luaevent.LEAVE
 
-    stage.add("event", fd, luaevent.EV_READ, on_event)
+    driver.add("event", fd, luaevent.EV_READ, on_event)
     far.send(b"x")
-    stage.run()
+    driver.run()
     assert calls, "its event was not called when there was data"
     assert calls[0] & luaevent.EV_READ, "its event was called, but not for reading"
 
@@ -63,14 +63,14 @@ def _buffered(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
     Looked at after every millisecond of the loop, which goes on until both have
     happened or it is plain that they will not.
     """
-    stage = LuaeventDriver(luaevent, most=_LOOKS + 1)
+    driver = LuaeventDriver(luaevent, most=_LOOKS + 1)
     got = b""
     answered = False
 
     def nothing(*_arguments: object) -> None:
         pass
 
-    made = luaevent.bufferevent.new(stage.base, fd, nothing, nothing, nothing)
+    made = luaevent.bufferevent.new(driver.base, fd, nothing, nothing, nothing)
     arrived, output = made.get_read(), made.get_write()
     assert arrived is not None, "its bufferevent has no input buffer"
     assert output is not None, "its bufferevent has no output buffer"
@@ -91,8 +91,8 @@ def _buffered(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
         made.disable(luaevent.EV_READ | luaevent.EV_WRITE)
         return luaevent.LEAVE
 
-    stage.add("look", None, luaevent.EV_TIMEOUT, *[look] * _LOOKS, over, timeout=0.001)
-    raised = error_of(stage.run)
+    driver.add("look", None, luaevent.EV_TIMEOUT, *[look] * _LOOKS, over, timeout=0.001)
+    raised = error_of(driver.run)
     got += drain(far)
     assert got == b"sent", f"4 bytes were sent through its bufferevent; the other end got {got!r}"
     if raised is not None:  # the callbacks of bufferevents have rules of their own
@@ -140,7 +140,7 @@ def test_nought_is_the_number_of_a_descriptor(
 ) -> None:
     """A socket has that number for the time of the test."""
     near, far = channels.pair()
-    _expect_use(use, luaevent, at_zero(channels, near), far)
+    _expect_use(use, luaevent, as_descriptor_zero(channels, near), far)
 
 
 @rule("luaevent.fd.kinds-integer")
@@ -196,7 +196,7 @@ def test_an_object_may_stand_for_nought(
 ) -> None:
     """A socket has that number for the time of the test."""
     near, far = channels.pair()
-    _expect_use(use, luaevent, _Handle(at_zero(channels, near)), far)
+    _expect_use(use, luaevent, _Handle(as_descriptor_zero(channels, near)), far)
 
 
 class _Raising:
@@ -234,7 +234,7 @@ def test_an_object_without_a_number_is_refused(
     """
     near, far = channels.pair()
     far.send(b"input")
-    at_zero(channels, near)
+    as_descriptor_zero(channels, near)
     wrong: Any = _NO_DESCRIPTORS[kind]()
     returned: list[Any] = []
     base = luaevent.new()
