@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from looptck.errors import AdapterError
-from looptck.subjects.implementation import Implementation, find
+from looptck.subjects.discovery import find
+from looptck.subjects.implementation import Implementation
 
 # CI installs them where there are packages of them.
 IS_REQUIRED = "CI" in os.environ and sys.platform == "linux"

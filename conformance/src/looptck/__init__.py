@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from .running import import_path as import_path
+from . import import_path as import_path
 
 # The command itself, and not a program that imports looptck; before anything
 # else is imported, since a `json.py` may lie in the user's folder.

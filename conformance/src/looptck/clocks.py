@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What an adapter's factory is given.
+    """The clock that an adapter's factory is given.
 
     An implementation that declares ``virtual_time=True`` reads the time here
     and nowhere else.  When nothing is ready and the next deadline is *d*

@@ -1,4 +1,4 @@
-"""What can go wrong before a rule is judged, by whose doing it was.
+"""The errors that can come before a rule is judged, by their cause.
 
 Each carries one line for the reader: the value, the rule it met, the next step.
 """

@@ -8,29 +8,24 @@ they enter the command line; whatever is written afterwards is well-formed.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 from typing import TypeVar
 
 _T = TypeVar("_T")
 
-# Control characters (a terminal obeys them), line separators and marks of
-# direction (a terminal reorders a line by them), lone surrogates (UTF-8 has no
-# bytes for them), and the two code points that XML 1.0 cannot hold.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
-
 
 def printable(value: _T) -> _T:
     """*value* with its unprintable characters as escapes, such as ``\\x1b``.
 
+    Unprintable is what `str.isprintable` says: control characters, which a
+    terminal obeys, marks of direction, characters without a width, lone
+    surrogates, which UTF-8 has no bytes for, and spaces other than the usual one.
     Strings keep their tabs and line feeds.  In mappings and sequences, which
     are JSON types, keys and members are treated in the same way.
     """
     made: object = value
     if isinstance(value, str):
-        made = _UNPRINTABLE.sub(_escape, value)
+        made = value if value.isprintable() else "".join(map(_escape, value))
     elif isinstance(value, dict):
         made = {printable(key): printable(member) for key, member in value.items()}
     elif isinstance(value, (list, tuple)):
@@ -46,9 +41,7 @@ def one_line(text: str) -> str:
 def shown(value: object, length: int = 60) -> str:
     """`repr` of *value* for a message: printable, in one line, cut off after *length*."""
     try:
-        text = (
-            ascii(value) if isinstance(value, str) and _UNPRINTABLE.search(value) else repr(value)
-        )
+        text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     except Exception as error:  # a loop's own __repr__
         text = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
     text = one_line(text)
@@ -62,6 +55,10 @@ def did_you_mean(value: str, known: Iterable[str]) -> str:
     return f"did you mean {by_lower_case[near[0]]!r}? " if near else ""
 
 
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+def _escape(character: str) -> str:
+    if character.isprintable() or character in "\t\n":
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

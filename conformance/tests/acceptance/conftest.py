@@ -47,7 +47,7 @@ def verdicts(certificate: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def not_kept(certificate: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """What is broken, hung, crashed, blocked or not applicable, with what showed it."""
+    """The verdicts that are not kept, each with the cases that show why."""
     fine = ("kept", "observed", "untested")
     said = {
         (each["rule"], each["variant"]): str(each.get("cases", ""))[:400]

@@ -13,7 +13,7 @@ from .conftest import Certify, not_kept, verdicts
 pytestmark = pytest.mark.slow
 
 
-def test_the_reference_is_certified_on_every_poller_and_twice_the_same(certify: Certify) -> None:
+def test_the_reference_is_certified_twice_with_equal_results(certify: Certify) -> None:
     first_status, first = certify("tideloop")
     assert not_kept(first) == {}
     assert first_status == 0
@@ -25,7 +25,7 @@ def test_the_reference_is_certified_on_every_poller_and_twice_the_same(certify: 
     assert json.dumps(first) == json.dumps(second)
 
 
-def test_a_loop_over_selectors_that_a_newcomer_writes_is_certified(certify: Certify) -> None:
+def test_the_example_loop_over_selectors_is_certified(certify: Certify) -> None:
     """In real time, sharing no line with the reference."""
     status, certificate = certify("selectors_hop:implementation")
     assert not_kept(certificate) == {}
@@ -50,7 +50,7 @@ ABLATED = [
 
 
 @pytest.mark.parametrize("rule", ABLATED)
-def test_declaring_a_rule_unsupported_moves_verdicts_to_not_applicable_and_nowhere_else(
+def test_an_unsupported_rule_makes_verdicts_not_applicable_only(
     certify: Certify, rule: str
 ) -> None:
     profile = shipped()[rule].profile

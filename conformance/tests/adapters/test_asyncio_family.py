@@ -20,7 +20,8 @@ from looptck.adapters.asyncio import UNSUPPORTED, from_loop_factory, implementat
 from looptck.clocks import MonotonicClock
 from looptck.errors import AdapterError
 from looptck.rules.catalogue import shipped
-from looptck.subjects.implementation import Implementation, find
+from looptck.subjects.discovery import find
+from looptck.subjects.implementation import Implementation
 
 
 class Spy(asyncio.SelectorEventLoop):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from looptck.clocks import MonotonicClock
-from looptck.subjects.implementation import find
+from looptck.subjects.discovery import find
 
 from ..real_library import found_or_skipped
 from .levent_objects import DroppedWhenCalled, Pair, noting_evbuf
@@ -199,7 +199,7 @@ def test_it_can_be_listed_where_there_is_no_libevent() -> None:
     program = (
         "import ctypes.util; ctypes.util.find_library = lambda _: None\n"
         "import looptck.adapters.libevent\n"
-        "from looptck.subjects.implementation import find\n"
+        "from looptck.subjects.discovery import find\n"
         "find('libevent')\n"
     )
     run = subprocess.run(

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from looptck.clocks import MonotonicClock
-from looptck.subjects.implementation import find
+from looptck.subjects.discovery import find
 
 from ..real_library import found_or_skipped
 
@@ -166,7 +166,7 @@ def test_the_buffers_of_a_bufferevent_are_the_same_each_time(extended: Any) -> N
     """In a process of its own, as the library frees them twice."""
     program = (
         "import os, socket\n"
-        "from looptck.subjects.implementation import find\n"
+        "from looptck.subjects.discovery import find\n"
         f"entry = find({SPEC!r}).profiles['luaevent-extended'](None)\n"
         "near, far = socket.socketpair()\n"
         "base = entry.new()\n"
@@ -195,9 +195,7 @@ MISSING = {
 @pytest.mark.usefixtures("core")
 @pytest.mark.parametrize("missing", MISSING)
 def test_what_is_missing_is_named_in_one_line(missing: str) -> None:
-    program = (
-        f"{MISSING[missing]}\nfrom looptck.subjects.implementation import find\nfind({SPEC!r})"
-    )
+    program = f"{MISSING[missing]}\nfrom looptck.subjects.discovery import find\nfind({SPEC!r})"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import json
 import os
 import select
 import signal
@@ -16,8 +17,11 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from looptck import Clock, Implementation
 
@@ -157,6 +161,34 @@ def _ignore_signals_and_sleep() -> None:
         signal.pause()
 
 
+def _replace_json() -> None:
+    json.dumps = lambda *_a, **_k: "{}"
+    json.JSONEncoder.encode = lambda *_a: "{}"  # type: ignore[method-assign]  # what this loop does wrong
+    json.encoder.c_make_encoder = None  # type: ignore[attr-defined]  # as above
+    json.encoder._make_iterencode = lambda *_a, **_k: lambda *_b: ["{}"]  # type: ignore[attr-defined]  # as above
+
+
+def _replace_write() -> None:
+    os.write = lambda *_a: 1
+
+
+def _raise_skip_test() -> None:
+    raise unittest.SkipTest("not today")
+
+
+def _skip() -> None:
+    pytest.skip("not today")
+
+
+def _xfail() -> None:
+    pytest.xfail(reason="not today")
+
+
+def _stop_the_parent() -> None:
+    os.kill(os.getppid(), signal.SIGTERM)
+    _sleep()
+
+
 class OtherBase(Base):
     """Another loop, which an adapter quietly uses every second time."""
 
@@ -252,6 +284,12 @@ writing_to_the_channel = _hostile(_write_to_the_channel)
 writing_rubbish = _hostile(_write_rubbish)
 leaving_a_process = _hostile(_leave_a_process)
 ignoring_signals = _hostile(_ignore_signals_and_sleep)
+replacing_json = _hostile(_replace_json)
+replacing_write = _hostile(_replace_write)
+raising_skip_test = _hostile(_raise_skip_test)
+skipping = _hostile(_skip)
+expecting_failure = _hostile(_xfail)
+stopping_the_parent = _hostile(_stop_the_parent)
 
 
 def _refusing_factory(_clock: Clock) -> Core:

@@ -35,6 +35,15 @@ def _declared(misbehave: Callable[[], object] = bool, **changes: Any) -> Impleme
     return Implementation(**{**declared, **changes})
 
 
+class _HostileText(str):
+    """Text whose methods fail when it is printed."""
+
+    def _fail(self, *_: object) -> str:
+        raise RuntimeError("no text today")
+
+    __str__ = __repr__ = __format__ = _fail  # type: ignore[assignment]  # as hostile as can be
+
+
 _DECLARATIONS: dict[str, dict[str, Any]] = {
     "empty_name": {"name": ""},
     "blank_version": {"version": " "},
@@ -51,6 +60,11 @@ _DECLARATIONS: dict[str, dict[str, Any]] = {
     "variant_with_escape": {"profiles": {}, "variants": {"\x1b[31m": {"luaevent": Core}}},
     "near_pattern": {"unsupported": {"luaevent.constant.leave": "no"}},
     "name_like_a_path": {"name": "../x/[red]:smile:"},
+    "hostile_text": {
+        "name": _HostileText("odd"),
+        "version": _HostileText("1"),
+        "unsupported": {_HostileText("luahop.*"): _HostileText("no")},
+    },
     "odd_reason": {"unsupported": {RULE: "\x1b[2J\udc80\x00\ufffe\u202e\r\n]]> & <b>"}},
 }
 

@@ -90,7 +90,7 @@ def test_an_unknown_need_and_a_circle_of_needs_are_refused(tmp_path: Path) -> No
         read_folder(tmp_path)
 
 
-def test_a_folder_without_pages_and_a_page_that_is_no_text_are_refused(tmp_path: Path) -> None:
+def test_a_folder_without_pages_and_a_binary_page_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="no page of rules"):
         read_folder(tmp_path)
     (tmp_path / "luahop.md").write_bytes(b"\xff\xfe\x00")
@@ -98,7 +98,7 @@ def test_a_folder_without_pages_and_a_page_that_is_no_text_are_refused(tmp_path:
         read_folder(tmp_path)
 
 
-def test_the_digest_follows_what_is_said_and_not_how_it_is_laid_out(tmp_path: Path) -> None:
+def test_the_digest_follows_the_text_and_not_the_layout(tmp_path: Path) -> None:
     first = Catalogue(read_page(_page(tmp_path, GOOD)))
     moved = Catalogue(read_page(_page(tmp_path, "\n\n" + GOOD)))
     changed = Catalogue(read_page(_page(tmp_path, GOOD.replace("fires once", "fires"))))
@@ -126,7 +126,7 @@ def test_each_test_names_a_shipped_rule() -> None:
     assert rules_with_a_test() - set(shipped()) == set()
 
 
-def test_the_documents_have_as_many_rules_as_were_drafted_from_them() -> None:
+def test_the_documents_have_as_many_rules_as_were_drafted() -> None:
     """Fewer means that one was lost; more are additions of this project."""
     counts = {"luaevent": 130, "luahop": 98}
     for document, count in counts.items():

@@ -74,7 +74,7 @@ def _results(*verdicts: Verdict, started: str = "now", seconds: float = 0.0) -> 
     return results.Results(_header(started), judgements, is_complete=True)
 
 
-def test_identical_verdicts_give_identical_bytes_outside_the_run_block(
+def test_equal_verdicts_give_equal_bytes_outside_the_run_block(
     catalogue: Catalogue,
 ) -> None:
     one = certificate.certificate_of(
@@ -127,7 +127,7 @@ def test_a_results_file_without_its_footer_is_incomplete(tmp_path: Path) -> None
     assert not results.read(path).is_complete
 
 
-def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_unwritable_file_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     folder = OutputFolder(tmp_path / "x")
     with contextlib.closing(folder):
         folder.write("certificate.json", "former")
@@ -194,7 +194,7 @@ def test_pytest_without_an_implementation_says_what_is_missing(
         "-p",
         "no:cacheprovider",
         "--pyargs",
-        "looptck.suite",
+        "looptck.suite.luahop.test_timer_many",
     ]
     done = subprocess.run(
         command,

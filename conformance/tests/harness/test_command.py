@@ -1,4 +1,4 @@
-"""Whatever the command is given: one clear line, the right status, well-formed output."""
+"""Any arguments get one clear line, the right status and well-formed output."""
 
 from __future__ import annotations
 
@@ -52,10 +52,17 @@ DECLARATIONS = {
 
 @pytest.mark.parametrize("name", DECLARATIONS)
 def test_an_odd_declaration_is_an_error_of_the_adapter(looptck: Run, name: str) -> None:
-    done = looptck("certify", f"odd:{name}")
+    rule = ("--rule", "luahop.timer.order-deadline") if name.startswith("hop_") else RULE
+    done = looptck("certify", f"odd:{name}", *rule)
     _assert_one_line(done, 3)
     for word in DECLARATIONS[name]:
         assert word in done.stderr
+
+
+def test_text_whose_methods_fail_is_taken_as_plain_text(looptck: Run) -> None:
+    done = looptck("certify", "odd:hostile_text", *RULE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip().startswith("odd 1 ")
 
 
 # {statement that a module consists of: how the line names it}
@@ -73,7 +80,7 @@ def test_a_module_that_ends_its_importer_is_told(
     looptck: Run, tmp_path: Path, statement: str
 ) -> None:
     (tmp_path / "ends_at_import.py").write_text(statement)
-    done = looptck("certify", "ends_at_import:loop")
+    done = looptck("certify", "ends_at_import:loop", *RULE)
     _assert_one_line(done, 3)
     assert AT_IMPORT[statement] in done.stderr
 
@@ -104,7 +111,7 @@ def test_a_bad_argument_is_refused_with_value_and_rule(
     (tmp_path / "taken").touch()
     (tmp_path / "dangling").symlink_to("nowhere/at/all")
     (tmp_path / "circle").symlink_to("circle")
-    done = looptck("certify", "hostile:kept", argument)
+    done = looptck("certify", "hostile:kept", argument, *RULE)
     _assert_one_line(done, 2)
     assert word in done.stderr
     assert len(done.stderr) < 700
@@ -127,7 +134,8 @@ def test_a_bad_argument_is_refused_with_value_and_rule(
 def test_a_near_miss_is_answered_with_the_name(
     looptck: Run, arguments: list[str], word: str
 ) -> None:
-    done = looptck(*arguments)
+    rule = RULE if arguments[0] == "certify" else ()
+    done = looptck(*arguments, *rule)
     _assert_one_line(done, 2)
     assert word in done.stderr
 
@@ -294,6 +302,16 @@ def test_text_is_made_printable_through_and_through() -> None:
         r"\x1b": [r"\udc80", [r"\u202e", 1, None]]
     }
     assert printable("tab\t line\n é 😀") == "tab\t line\n é 😀"
+    invisible = ["\u061c", "\u200b", "\u200f", "\ufeff", "\u00ad", "\U000e0041"]
+    assert [printable(each) for each in invisible] == [
+        r"\u061c",
+        r"\u200b",
+        r"\u200f",
+        r"\ufeff",
+        r"\xad",
+        r"\U000e0041",
+    ]
+    assert printable("ÄÖ ñ ж 日本 עברית") == "ÄÖ ñ ж 日本 עברית"
     assert one_line("a\n b\r\x85c") == "a b c"
     assert shown("x" * 100, 10) == "'xxxxxx..."
     assert did_you_mean("epol", ["epoll", "poll"]) == "did you mean 'epoll'? "

@@ -1,7 +1,13 @@
-"""What `looptck explain` prints can be searched and copied."""
+"""The output of `looptck explain` can be searched and copied."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from looptck.cli import commands
+from looptck.cli.main import main
 from looptck.running import suite_index
 
 from .conftest import Run
@@ -20,3 +26,32 @@ def test_names_of_tests_are_not_broken_into_lines(
     for test in named:
         at = lines.index(f"test: {test.name}")
         assert lines[at + 1] == f"  ({test.where})"
+
+
+def _explain(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ending:
+        main(["explain", RULE])
+    assert ending.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_the_lines_of_the_reference_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "tideloop"
+    package.mkdir()
+    lines = ["", f"low = 1  # {RULE}", f"# {RULE}-no-data", f"name = {RULE!r}", f"# see {RULE}."]
+    (package / "events.py").write_text("\n".join(lines))
+    monkeypatch.setattr(commands, "installed_reference", lambda: package)
+    told = [line for line in _explain(capsys).splitlines() if "reference" in line]
+    assert told == [
+        "kept in the reference at tideloop/events.py:2",
+        "kept in the reference at tideloop/events.py:5",
+    ]
+
+
+def test_an_absent_reference_is_not_mentioned(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "installed_reference", lambda: None)
+    assert "kept in the reference" not in _explain(capsys)

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from looptck.running.messages import GarbledError, Receiver, Sender, new_secret
-from looptck.running.workers import Report, run_one
+from looptck.running.channel import GarbledError, Receiver, Sender, new_secret
+from looptck.running.messages import CallbackRan, Planned
+from looptck.running.workers import Reporter, run_one
 from looptck.testing import guards, trace
 
 _PATIENCE = 0.3
@@ -31,21 +32,21 @@ def _go_on(times: Iterator[int]) -> None:
 
 
 def test_what_goes_on_slowly_is_not_hung() -> None:
-    def work(report: Report) -> None:
-        report.begin("a slow test")
+    def work(reporter: Reporter) -> None:
+        reporter.begin("a slow test")
         _go_on(iter(range(9)))
-        report.say({"through": True})
+        reporter.send(CallbackRan())
 
     messages, ending = run_one(work, _PATIENCE)
     assert ending.is_clean
-    assert messages == [{"through": True}]
+    assert messages == [CallbackRan()]
 
 
 def test_what_goes_on_for_ever_is_hung(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "burden", lambda: 1.0)
 
-    def work(report: Report) -> None:
-        report.begin("an endless test")
+    def work(reporter: Reporter) -> None:
+        reporter.begin("an endless test")
         _go_on(itertools.count())
 
     _, ending = run_one(work, _PATIENCE)
@@ -53,7 +54,7 @@ def test_what_goes_on_for_ever_is_hung(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ending.unfinished == "an endless test"
 
 
-def test_a_guard_grows_with_the_patience_and_with_the_burden_of_the_machine(
+def test_a_guard_grows_with_the_patience_and_the_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(guards, "slowness", lambda: 1.0)
@@ -65,7 +66,7 @@ def test_a_guard_grows_with_the_patience_and_with_the_burden_of_the_machine(
     assert guards.guard(1.5) == 6.0
 
 
-def test_time_in_which_the_process_stood_still_does_not_use_up_a_guard(
+def test_time_in_which_the_process_stood_still_is_not_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [0.0]
@@ -93,11 +94,11 @@ def test_time_in_which_the_process_stood_still_does_not_use_up_a_guard(
 def test_a_line_that_was_not_sent_is_noticed(forge: object) -> None:
     secret = new_secret()
     reading, writing = os.pipe()
-    Sender(writing, secret).send({"task": 0})
+    Sender(writing, secret).send(Planned(3))
     line = os.read(reading, 1000)
     for fd in (reading, writing):
         os.close(fd)
-    assert list(Receiver(secret).feed(line)) == [{"task": 0}]
+    assert list(Receiver(secret).feed(line)) == [Planned(3)]
     assert callable(forge)
     with pytest.raises(GarbledError):
         list(Receiver(secret).feed(forge(line)))

@@ -1,4 +1,4 @@
-"""Whatever a loop does to its process, the run goes on and says what happened."""
+"""A loop may do anything to its process: the run goes on and reports it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from looptck.rules.catalogue import shipped
 from looptck.running import runner_process as certifying
+from looptck.running.messages import ImplementationFound, Judged, Planned
 from looptck.running.runner_process import RunRequest
 
 from .conftest import HERE, RULE, Run
@@ -25,11 +27,15 @@ CRASHES = {
     "exiting": "exited with status 7",
     "closing_every_descriptor": "the process",
     "writing_to_the_channel": "wrote to a descriptor that is not its own",
+    "replacing_json": "sent a report that cannot be read",
 }
 BREAKS = {
     "closing_at_random": "Bad file descriptor",
     "raising_system_exit": "SystemExit",
-    "raising_keyboard_interrupt": "KeyboardInterrupt",
+    "raising_keyboard_interrupt": "KeyboardInterrupt came out of the loop",
+    "raising_skip_test": "SkipTest came out of the loop: not today",
+    "skipping": "Skipped came out of the loop: not today",
+    "expecting_failure": "came out of the loop: not today",
 }
 
 
@@ -46,7 +52,7 @@ def _failed_case(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", HANGS)
-def test_a_loop_that_hangs_is_called_hung_with_its_stack_and_what_it_did(
+def test_a_loop_that_hangs_is_hung_and_its_stack_is_shown(
     looptck: Run, tmp_path: Path, name: str
 ) -> None:
     done = looptck("certify", f"hostile:{name}", *RULE, "--patience", "1.5")
@@ -61,9 +67,7 @@ def test_a_loop_that_hangs_is_called_hung_with_its_stack_and_what_it_did(
 
 
 @pytest.mark.parametrize("name", CRASHES)
-def test_a_loop_that_ends_its_process_is_called_crashed_with_the_signal_or_status(
-    looptck: Run, tmp_path: Path, name: str
-) -> None:
+def test_a_loop_that_ends_its_process_has_crashed(looptck: Run, tmp_path: Path, name: str) -> None:
     done = looptck("certify", f"hostile:{name}", *RULE)
     assert done.returncode == 1, done.stderr
     assert _evidence(tmp_path)["verdict"] == "crashed"
@@ -80,24 +84,29 @@ def test_a_loop_that_raises_what_ends_programs_is_called_broken(
     assert BREAKS[name] in _failed_case(tmp_path)["message"]
 
 
-def test_a_loop_that_is_wrong_from_its_first_call_is_judged_all_the_same(
-    looptck: Run, tmp_path: Path
-) -> None:
+def test_a_loop_that_is_wrong_at_its_first_call_is_judged(looptck: Run, tmp_path: Path) -> None:
     """The judgement of the adapter, which asks it first, must let it through."""
     done = looptck("certify", "hostile:tireless", *RULE)
     assert done.returncode == 1, done.stderr
     assert _evidence(tmp_path)["verdict"] in ("broken", "hung")
 
 
-def test_a_loop_whose_close_ends_the_process_is_judged_all_the_same(looptck: Run) -> None:
+def test_a_loop_whose_close_ends_the_process_is_judged(looptck: Run) -> None:
     done = looptck("certify", "hostile:unclosable", *RULE)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
-    "name", ["kept", "writing_rubbish", "writing_to_every_number", "leaving_a_process"]
+    "name",
+    [
+        "kept",
+        "writing_rubbish",
+        "writing_to_every_number",
+        "leaving_a_process",
+        "replacing_write",
+    ],
 )
-def test_what_a_loop_does_to_its_streams_and_children_does_not_change_the_verdict(
+def test_streams_and_children_do_not_change_the_verdict(
     looptck: Run, tmp_path: Path, name: str
 ) -> None:
     done = looptck("certify", f"hostile:{name}", *RULE)
@@ -117,9 +126,18 @@ def test_a_loop_that_is_slow_to_begin_does_not_end_the_run(monkeypatch: pytest.M
     """The runner says of each step of the adapter's judgement that it is done."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     request = RunRequest("hostile:slow_to_begin", rules=RULE[1:])
-    monkeypatch.setattr(certifying, "_STARTUP_PATIENCE", 5.0 - request.patience)
-    kinds = [event["kind"] for event in certifying.events(request)]
-    assert kinds == ["implementation", "plan", "judgement"]
+    monkeypatch.setattr(certifying, "_STARTUP_TIMEOUT", 5.0 - request.patience)
+    kinds = [type(event) for event in certifying.events(request, shipped())]
+    assert kinds == [ImplementationFound, Planned, Judged]
+
+
+def test_a_loop_that_stops_the_runner_is_named(looptck: Run) -> None:
+    done = looptck("certify", "hostile:stopping_the_parent", *RULE)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "SIGTERM" in done.stderr
+    assert RULE[1] in done.stderr
+    assert "deselected" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_nothing_that_a_loop_started_is_left_running(looptck: Run) -> None:

@@ -138,7 +138,7 @@ def _has_begun(process: psutil.Process) -> bool:
     return any(name.startswith("_hashlib") or "psutil" in name for name in maps)
 
 
-def test_a_terminal_gets_a_bar_and_colours_and_no_color_is_honoured(
+def test_a_terminal_gets_colours_unless_no_color_is_set(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     command = [sys.executable, "-m", "looptck", "certify", "hostile:kept", *RULE]
@@ -152,7 +152,7 @@ def test_a_terminal_gets_a_bar_and_colours_and_no_color_is_honoured(
 
 
 def _in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """What the command writes when its streams are a terminal."""
+    """The output of the command when its streams are a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs

@@ -127,9 +127,7 @@ def test_what_the_environment_says_does_not_change_the_verdict(
     assert "SystemExit" in done.stdout
 
 
-def test_what_lies_beside_a_module_is_found_and_the_library_is_not_hidden(
-    looptck: Run, tmp_path: Path
-) -> None:
+def test_files_beside_a_module_are_found_after_the_library(looptck: Run, tmp_path: Path) -> None:
     loop = "import queue, helper\nfrom hostile import kept as loop\nqueue.Queue\nhelper.made\n"
     _fill(tmp_path, {"loops/mine.py": loop, "loops/helper.py": "made = 1\n", "queue.py": _HIDES})
     done = looptck("certify", "loops.mine:loop", *RULE)
@@ -206,7 +204,7 @@ def test_a_suite_that_lacks_a_file_judges_nothing(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_judged_rule_that_is_untested_for_no_reason_of_its_page_is_not_certified() -> None:
+def test_an_untested_rule_without_a_reason_is_not_certified() -> None:
     rules = shipped()
     judged = [rule for rule in rules.values() if rule.level.is_judged]
     excused = next(rule for rule in judged if rule.untested)

@@ -40,7 +40,7 @@ def readings() -> list[float]:
 
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("step_by", [HOUR, -HOUR])
-def test_every_function_that_tells_the_time_of_day_follows_a_step(step_by: float) -> None:
+def test_every_function_of_the_time_of_day_follows_a_step(step_by: float) -> None:
     before = readings()
     with wall_clock.stepped() as step:
         step(step_by)
@@ -72,7 +72,7 @@ def test_a_replaced_function_can_still_be_pickled() -> None:
     assert pickle.loads(pickle.dumps(time.time)) is time.time
 
 
-def test_an_implementation_that_imports_the_function_itself_gets_the_replaced_one() -> None:
+def test_importing_the_function_itself_gets_the_replaced_one() -> None:
     """In a process of its own, for the plugin replaces the functions for ever."""
     code = """if True:
         from looptck.testing import wall_clock

@@ -10,9 +10,9 @@ import pytest
 
 from looptck import Clock, Implementation
 from looptck.cli.main import main
-from looptck.report.exploration import format_exploration
 from looptck.running import exploration
 from looptck.running.exploration import Search
+from looptck.running.messages import Explored
 from tideloop.tck import implementation as reference
 
 
@@ -50,25 +50,25 @@ class _Standstill(_Ending):
         return hop
 
 
-def _search(factory: Any, steps: int) -> dict[str, Any]:
+def _search(factory: Any, steps: int) -> Explored:
     made = Implementation(name="made", version="1", profiles={"luahop": factory}, virtual_time=True)
     events = Search(steps, seed=1).events(made, [("default", "luahop")], jobs=1)
-    found = [event for event in events if event["kind"] == "exploration"]
+    found = [event for event in events if isinstance(event, Explored)]
     assert len(found) == 1
     return found[0]
 
 
 def test_a_search_without_a_difference_says_how_far_it_went() -> None:
     event = _search(reference.by_variant["poll"]["luahop"], 200)
-    assert event["difference"] == ""
-    assert event["steps"] >= 200
-    assert format_exploration(event).endswith("scenarios, no difference")
+    assert event.result.difference == ""
+    assert event.result.steps >= 200
+    assert event.text().endswith("scenarios, no difference")
 
 
 def test_the_scenario_that_ends_the_process_is_told_and_small() -> None:
     event = _search(_Ending, 5000)
-    assert "the process was ended by SIGKILL" in event["difference"]
-    lines = event["difference"].partition("\n\n")[0].splitlines()
+    assert "the process was ended by SIGKILL" in event.result.difference
+    lines = event.result.difference.partition("\n\n")[0].splitlines()
     assert [line.strip() for line in lines[1:2]] == ["luahop"]
     assert lines[-2].strip() == "begin"
     assert lines[-1].strip().startswith("set ")
@@ -79,8 +79,8 @@ def test_the_scenario_that_stops_the_process_is_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(exploration, "_SHORT_PATIENCE", 0.5)
     monkeypatch.setattr(exploration, "_REDUCING", 2.0)
     event = _search(_Standstill, 5000)
-    assert "the process hung: it slept" in event["difference"]
-    assert "interval" in event["difference"]
+    assert "the process hung: it slept" in event.result.difference
+    assert "interval" in event.result.difference
 
 
 def test_the_command_line_prints_the_seed_and_the_search(

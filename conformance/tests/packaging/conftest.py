@@ -1,4 +1,4 @@
-"""What the tests of packaging start from: the checkout that they are in."""
+"""The checkout that the tests of packaging start from."""
 
 from __future__ import annotations
 

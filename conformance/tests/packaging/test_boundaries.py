@@ -1,4 +1,4 @@
-"""Who may know whom: the two distributions, and the suite that judges anyone.
+"""The imports that the two distributions and the suite may have.
 
 Read from the source, so that an import inside a function counts too.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-# What names a subject of the suite, and what would tell one which it is.
+# Names of subjects, and attributes that would tell a test its subject.
 SUBJECTS = {"asyncio", "curio", "tideloop", "gevent", "rloop", "trio", "twisted", "uvloop"}
 TELLTALES = {"__class__", "__module__", "engine", "implementation", "variant"}
 
@@ -20,6 +20,7 @@ SUITE_MAY_IMPORT = (sys.stdlib_module_names - SUBJECTS) | {"hypothesis", "looptc
 # The parts of looptck that know the implementation under test.
 SUITE_MUST_NOT_IMPORT = {
     "looptck.adapters",
+    "looptck.subjects.discovery",
     "looptck.subjects.implementation",
     "looptck.running.scheduler",
 }

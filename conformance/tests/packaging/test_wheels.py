@@ -61,7 +61,7 @@ class Environment:
 def run(
     program: Path | str, *arguments: Path | str, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """What *program* did, with no Python setting of ours in its environment."""
+    """Run *program* with no Python setting of ours in its environment."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return subprocess.run(
         [str(program), *map(str, arguments)],

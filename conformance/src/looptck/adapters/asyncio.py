@@ -221,7 +221,7 @@ class LuaeventEvent:
                 remove(self._fd)
 
     def _job(self, callback: EventCallback | None, what: int) -> tuple[Any, ...]:
-        """What to give the loop so that it calls *callback* with *what*."""
+        """A function for the loop that calls *callback* with *what*."""
         # 3
         return (self._call, callback, what) if callable(callback) else (callback,)
 
@@ -337,7 +337,7 @@ class _Turn:
         loop.set_exception_handler(self._keep)
 
     def job(self, callback: HopCallback) -> tuple[Any, ...]:
-        """What to give the loop so that it calls *callback*."""
+        """A function for the loop that calls *callback*."""
         # 3
         return (self._call, callback) if callable(callback) else (callback,)
 
@@ -345,7 +345,7 @@ class _Turn:
         """True if a callback ran."""
         loop = self._loop
         if loop.is_running():
-            # What the loop says to that is the answer.
+            # The loop's exception is the answer.
             loop.run_forever()
             return False
         self._ran = self._stopping = False

@@ -1,4 +1,4 @@
-"""What callbacks raised in an asyncio loop, which would otherwise only log it."""
+"""Exceptions that callbacks raised in an asyncio loop, which would otherwise only log it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Errors:
-    """What callbacks raised, kept until the loop is left."""
+    """Keeps the exceptions of callbacks until the loop is left."""
 
     def __init__(self) -> None:
         self._kept: list[BaseException] = []

@@ -43,7 +43,7 @@ Callback = Callable[..., object]
 
 _EVTYPES = ("r", "w", "rw", "wr")
 
-# What `errorcb` is told.  asyncio does not say in which direction an error was.
+# The arguments of `errorcb`.  asyncio does not say in which direction an error was.
 _EOF_READING = 0x11
 _ERROR = 0x20
 
@@ -106,7 +106,7 @@ class LeventBase:
     def loop(self, howmany: int | None = None) -> None:
         loop = self.asyncio_loop
         if loop.is_running():
-            # What the loop says to that is the answer.
+            # The loop's exception is the answer.
             loop.run_forever()
             return
         self._wants_one = howmany is not None and howmany > 0
@@ -313,7 +313,7 @@ class LeventEvBuf:
         if self._transport is not None:
             self._set_mark()
 
-    # What the transport says, through the protocol.
+    # Methods that the transport calls.
 
     def connected(self, transport: Any) -> None:
         if self._is_deleted:
@@ -352,7 +352,7 @@ class LeventEvBuf:
         if not is_paused:
             self._tell_level()
 
-    # What the transport is told.
+    # Calls of the transport.
 
     def _settle(self) -> None:
         """Have the transport read or not, and the loop know whether it is needed."""
@@ -409,7 +409,7 @@ def _flush(reference: weakref.ref[LeventEvBuf]) -> None:
 
 
 class _Protocol(asyncio.BufferedProtocol):
-    """What the transport refers to; it does not keep the buffered event."""
+    """The protocol that the transport keeps; it does not keep the buffered event."""
 
     def __init__(self, evbuf: LeventEvBuf) -> None:
         self._evbuf = weakref.ref(evbuf)

@@ -1,4 +1,4 @@
-"""What a file is, in the profile `levent`, for loops that know descriptors alone.
+"""Files in the profile `levent`, for loops that know descriptors alone.
 
 Knows no loop.  Some rules judge nobody but whoever wrote these functions and
 the adapters that use them; such an adapter declares them unsupported, with the

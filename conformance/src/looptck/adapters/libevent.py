@@ -185,7 +185,7 @@ class Base:
         return EvBuf(self.owned, file, number, (readcb, writecb, errorcb))
 
     def loop(self, howmany: int | None = None) -> int:
-        """What `event_base_loop` returned: 1 if there was nothing to wait for.
+        """The result of `event_base_loop`: 1 if there was nothing to wait for.
 
         libevent goes on with EVLOOP_NONBLOCK alone while anything is ready.
         The document says "return immediately", so one pass is asked for.

@@ -111,7 +111,7 @@ class LuaState:
     def collect(self) -> None:
         """Let Lua collect what is no longer referred to, now."""
         self._is_due = True
-        # What Lua collects may let go of Python objects, and those of more.
+        # Objects that Lua collects may release Python objects, and those may release more.
         if self._is_collecting:
             return
         self._is_collecting = True

@@ -25,7 +25,7 @@ from .real_luaevent_buffers import BufferEvents, Buffers
 # Where luaevent's Lua part is.
 _SCRIPTS = ("/usr/share/lua/5.1", "/usr/local/share/lua/5.1")
 
-# What the documents know or a version has, and another version has not.
+# Names that the documents or some versions have, and other versions lack.
 _MAY_HAVE = ("close", "loopexit", "method")
 
 

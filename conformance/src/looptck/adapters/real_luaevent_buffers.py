@@ -91,7 +91,7 @@ class BufferEvents:
     def _callback(
         self, callback: BufferEventCallback | None, made: list[weakref.ref[BufferEvent]]
     ) -> object:
-        """What Lua calls: *callback*, with the object that `new` returned."""
+        """A function for Lua that calls *callback* with the object that `new` returned."""
 
         def call(userdata: Any, *what: int) -> object:
             bufferevent = made[0]() if made else None
@@ -141,6 +141,6 @@ class BufferEvent(Dropped):
 
 
 def _for_lua(value: Any) -> object:
-    """What Lua gets for *value*: for one of luaevent's objects that object itself."""
+    """The object that Lua gets for *value*: for one of luaevent's objects that object itself."""
     userdata = getattr(value, "userdata", None)
     return as_no_string(value) if userdata is None else userdata

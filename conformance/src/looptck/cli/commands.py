@@ -1,6 +1,6 @@
 """The command line: `looptck certify`, `list`, `rules`, `explain`.
 
-Exit status: 0 certified (or nothing to complain of), 1 not certified, 2 wrong
+Exit status: 0 certified (or no error), 1 not certified, 2 wrong
 usage, 3 adapter or environment broken, 130 stopped by Ctrl-C (128 and the
 number of the signal, if it was another).
 """
@@ -20,15 +20,21 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.text import Text
 
 from .. import __version__
+from .. import import_path as import_path
 from ..errors import EnvironmentBrokenError, LooptckError, UsageError, next_step
 from ..profiles import PROFILES
 from ..report import junit
-from ..report.exploration import format_exploration
-from ..report.terminal import ProgressLine, cannot_print, discard, show, summary_line, terminal
+from ..report.terminal import (
+    ProgressLine,
+    cannot_print,
+    discard,
+    print_results,
+    summary_line,
+    terminal,
+)
 from ..results import certificate
 from ..results.output_folder import (
     CERTIFICATE,
@@ -37,18 +43,21 @@ from ..results.output_folder import (
     OutputFolder,
     check_writable,
     folder_name,
+    remove_empty,
 )
 from ..results.results_file import Results, ResultsWriter
-from ..results.verdicts import Judgement, is_certified
+from ..results.verdicts import is_certified
 from ..rules.catalogue import Catalogue, Rule, read_folder, shipped
 from ..rules.kills import killed_by
 from ..running import runner_process as certifying
 from ..running import suite_index
+from ..running.messages import Explored, ImplementationFound, Judged, Message, Planned
 from ..running.runner_process import RunRequest
-from ..subjects.implementation import installed
+from ..subjects.discovery import installed
 from ..text import did_you_mean, one_line, printable, shown
 from .descendants import Descendants
 from .interruption import INTERRUPTED, Interruption, Stopped
+from .reference import installed_reference, places_of
 
 # A day without a sign of life is no patience, and sleeping calls of the system
 # refuse numbers that are much longer.
@@ -222,17 +231,21 @@ def certify(
     catalogue = _catalogue(rules_folder)
     if seed is None:
         seed = random.randrange(1_000_000)
-    rules_path = os.path.abspath(rules_folder) if rules_folder else ""
     requests = [
-        RunRequest(spec, profiles, rules, variants, jobs or 0, patience, rules_path, explore, seed)
+        RunRequest(spec, profiles, rules, variants, jobs or 0, patience, explore, seed)
         for spec in dict.fromkeys(implementations)
     ]
     _refuse_mistakes(requests, catalogue)
     if not out:
         raise UsageError("--out is empty; name a folder, or leave the option out")
     _ensure_descriptors(jobs)
-    check_writable(Path(out))
+    if import_path.working_folder() is None:
+        raise EnvironmentBrokenError(
+            "the working folder was deleted; change to a folder that exists and run again"
+        )
+    made = check_writable(Path(out))
     with contextlib.ExitStack() as stack:
+        stack.callback(remove_empty, made)
         folders: list[OutputFolder] = []
         for path in _paths(requests, Path(out)):
             folders.append(OutputFolder(path))
@@ -315,7 +328,7 @@ class _Run:
         self._out = terminal()
         self._err = terminal(stderr=True)
         self._results: Results | None = None
-        self._explored: list[dict[str, Any]] = []
+        self._explored: list[Explored] = []
 
     def status(self) -> int:
         try:
@@ -343,7 +356,7 @@ class _Run:
         with ProgressLine(self._err, spec) as meter, contextlib.ExitStack() as stack:
             writer: ResultsWriter | None = None
             for event in self._events(stack):
-                if event["kind"] == "implementation":
+                if isinstance(event, ImplementationFound):
                     self._folder.clear()
                     digest = self._catalogue.digest()
                     header = printable(certifying.header(self._request, event, digest))
@@ -351,26 +364,26 @@ class _Run:
                     writer = ResultsWriter(self._folder.path / RESULTS)
                     stack.callback(self._finish, writer)
                     writer.write(header)
-                elif event["kind"] == "plan":
-                    meter.expect(event["total"])
-                elif event["kind"] == "judgement" and self._results and writer:
-                    self._results.judgements.append(Judgement.from_data(event))
-                    writer.write(event)
+                elif isinstance(event, Planned):
+                    meter.expect(event.total)
+                elif isinstance(event, Judged) and self._results and writer:
+                    self._results.judgements.append(event.judgement)
+                    writer.write({"kind": "judgement", **event.judgement.as_data()})
                     meter.advance()
-                elif event["kind"] == "exploration":
+                elif isinstance(event, Explored):
                     self._explored.append(event)
             if self._results is not None:
                 self._results.is_complete = True
         if writer is not None:
             writer.check()
 
-    def _events(self, stack: contextlib.ExitStack) -> Iterator[dict[str, Any]]:
-        """What the runner says, made printable; *stack* ends all that it started."""
+    def _events(self, stack: contextlib.ExitStack) -> Iterator[Message]:
+        """The messages of the runner; *stack* ends all that it started."""
         descendants = Descendants()
         stack.callback(descendants.close)
         stack.enter_context(_own_temporary_folder())
         stack.callback(descendants.kill)
-        events = certifying.events(self._request)
+        events = certifying.events(self._request, self._catalogue)
         stack.callback(events.close)
         while True:
             try:
@@ -382,7 +395,7 @@ class _Run:
                 ) from error
             if event is None:
                 return
-            yield printable(event)
+            yield event
 
     def _finish(self, writer: ResultsWriter) -> None:
         assert self._results is not None
@@ -403,7 +416,7 @@ class _Run:
         results = self._results
         if results is not None and results.judgements:
             self._interruption.allowed(
-                lambda: show(self._out, results, self._catalogue, verbose=self._verbose)
+                lambda: print_results(self._out, results, self._catalogue, verbose=self._verbose)
             )
 
     def _conclude(self) -> int:
@@ -418,14 +431,14 @@ class _Run:
         path = printable(str(self._folder.path / CERTIFICATE))
         self._out.print(f"  {path}", soft_wrap=True)
         for event in self._explored:
-            self._out.print(format_exploration(event), soft_wrap=True)
-        differs = any(event["difference"] for event in self._explored)
+            self._out.print(event.text(), soft_wrap=True)
+        differs = any(event.result.difference for event in self._explored)
         return 0 if is_certified(self._catalogue, results.judgements) and not differs else 1
 
 
 @contextlib.contextmanager
 def _own_temporary_folder() -> Iterator[None]:
-    """What the runner and its workers make in the temporary folder is gone afterwards.
+    """Give the runner a temporary folder of its own, which is removed afterwards.
 
     They may be killed at any moment, and cannot tidy up then.
     """
@@ -492,7 +505,7 @@ def rules(rules_folder: str | None, patterns: tuple[str, ...]) -> int:
 @click.argument("rule_id", metavar="RULE")
 @click.pass_obj
 def explain(rules_folder: str | None, rule_id: str) -> int:
-    """Print a rule: its statement, its source, its tests, the loops that prove it."""
+    """Print a rule: statement, source, tests, where the reference keeps it, broken loops."""
     catalogue = _catalogue(rules_folder)
     out = terminal()
     for rule in catalogue.matching([rule_id]):
@@ -504,6 +517,8 @@ def _explain(out: Console, rule: Rule, catalogue: Catalogue) -> None:
     out.print(Text(rule.id, style="bold") + Text(f"  {rule.level} ({rule.basis})"))
     out.print(rule.title + "\n")
     if out.is_terminal:
+        from rich.markdown import Markdown  # slow to import
+
         out.print(Markdown(rule.statement))
     else:
         # Paragraphs, which is all that a statement is made of, each in one line.
@@ -526,6 +541,9 @@ def _explain(out: Console, rule: Rule, catalogue: Catalogue) -> None:
         out.print(f"  ({test.where})", soft_wrap=True)
         if test.says:
             out.print(Text(f"  {test.says}", style="dim"))
+    if (package := installed_reference()) is not None:
+        for place in places_of(rule.id, package):
+            out.print(f"\nkept in the reference at {place}", soft_wrap=True)
     for proof in killed_by(rule.id):
         out.print(Text("\nbroken loop: ", style="bold") + Text(proof.loop))
         out.print(Text(f"  {proof.bug}", style="dim"))

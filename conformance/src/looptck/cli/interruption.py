@@ -1,6 +1,6 @@
 """Ctrl-C, and the signals that ask a run to stop.
 
-Until a run begins, Ctrl-C ends the command at once: nothing was made that would
+Until a run begins, such a signal ends the command at once: nothing was made that would
 be left behind, and modules are still being imported, which a KeyboardInterrupt
 would leave through a traceback.  During a run a signal is noticed only where
 the run allows it, so that nothing is half done.
@@ -27,9 +27,13 @@ class Stopped(KeyboardInterrupt):
     """A signal asked the run to stop."""
 
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def end_at_once() -> None:
-    """From now on Ctrl-C prints one line and ends the process."""
-    _replace(signal.SIGINT, _end)
+    """From now on a signal that asks to stop prints one line and ends the process."""
+    for number in _STOPPING:
+        _replace(number, _end)
 
 
 def ignore() -> None:
@@ -39,13 +43,14 @@ def ignore() -> None:
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Ctrl-C ends the process in here; what it did before is restored afterwards."""
-    former = signal.getsignal(signal.SIGINT)
+    """Within it, a signal that asks to stop ends the process; its handler is restored after."""
+    former = {number: signal.getsignal(number) for number in _STOPPING}
     end_at_once()
     try:
         yield
     finally:
-        _replace(signal.SIGINT, former)
+        for number, handler in former.items():
+            _replace(number, handler)
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
@@ -68,7 +73,7 @@ class Interruption:
         self.exit_status = INTERRUPTED
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _STOPPING:
             self._former[number] = signal.getsignal(number)
             _replace(number, self._note)
         return self
@@ -78,7 +83,7 @@ class Interruption:
             _replace(number, former)
 
     def allowed(self, call: Callable[[], _T]) -> _T:
-        """What *call* returns; raises Stopped if a signal came before or comes meanwhile."""
+        """Return the result of *call*; raise Stopped if a signal came before or comes meanwhile."""
         try:
             self._allowed = True
             if self._pending:

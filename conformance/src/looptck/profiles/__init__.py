@@ -15,7 +15,7 @@ from looptck.clocks import Clock
 
 from . import levent, luaevent, luaevent_extended, luahop
 
-# What an adapter supplies for a profile: called with the clock that the suite
+# The function that an adapter supplies for a profile: called with the clock that the suite
 # measures by, it returns the profile's entry object.
 Factory = Callable[[Clock], Any]
 

@@ -1,4 +1,4 @@
-"""What every profile accepts where its document says `fd`."""
+"""The type that every profile accepts where its document says `fd`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ File = Any
 
 
 class Event(Protocol):
-    """What `newevent` returns.  While it is referenced, its event lives."""
+    """The result of `newevent`.  While it is referenced, its event lives."""
 
     def start(self) -> object:
         """The event is active from now on: it is served, and keeps `loop()` going.
@@ -39,7 +39,7 @@ class Event(Protocol):
 
 
 class EvBuf(Protocol):
-    """What `newevbuf` returns: a buffered event.  While it is referenced, it lives."""
+    """The result of `newevbuf`: a buffered event.  While it is referenced, it lives."""
 
     def start(self) -> object:
         """Bytes move between the file and the buffers from now on, and callbacks are called."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from .descriptors import Descriptor
 
-# What a callback may return: nothing, the flags to register from now on (or
+# The result of a callback: nothing, the flags to register from now on (or
 # LEAVE, which ends the event), or those flags and a new timeout in seconds.
 Answer = int | None | tuple[int | None, float | None]
 
@@ -37,7 +37,7 @@ LOOP_NAMES = ("addevent", "loop", "close")
 
 
 class Event(Protocol):
-    """What `addevent` returns.  While it is referenced, its event lives."""
+    """The result of `addevent`.  While it is referenced, its event lives."""
 
     def close(self) -> None:
         """After this returns, the callback is never called again, not even this turn.

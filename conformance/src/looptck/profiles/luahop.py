@@ -18,7 +18,7 @@ LOOP_NAMES = ("set_listener", "remove_listener", "set_timeout", "set_interval", 
 Duration = Mapping[str, float]
 HopCallback = Callable[[], object]
 
-# What `set_timeout` and `set_interval` return: opaque, unique for the life of
+# The result of `set_timeout` and `set_interval`: opaque, unique for the life of
 # the loop, and knows its loop.
 Timer = object
 

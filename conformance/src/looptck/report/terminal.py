@@ -1,4 +1,4 @@
-"""What the terminal shows: progress while it lasts, tables and reasons afterwards."""
+"""Output on a terminal: progress while a run lasts, tables and reasons afterwards."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class _Outlet(io.TextIOBase):
 
 
 def discard(stream: TextIO | None = None) -> None:
-    """What is still printed to *stream* (standard output), or buffered, goes nowhere."""
+    """Discard all further and all buffered output to *stream* (standard output)."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         descriptor = (stream or sys.stdout).fileno()
         nothing = os.open(os.devnull, os.O_WRONLY)
@@ -141,7 +141,7 @@ class ProgressLine:
         self._name = name
         self._total = 0
         self._done = 0
-        self._said = 0
+        self._quarters_printed = 0
         self._progress: Progress | None = None
         if console.is_terminal:
             self._progress = Progress(
@@ -172,12 +172,14 @@ class ProgressLine:
         self._done += 1
         if self._progress is not None:
             self._progress.advance(self._task)
-        elif self._total and self._done * 4 // self._total > self._said:
-            self._said = self._done * 4 // self._total
+        elif self._total and self._done * 4 // self._total > self._quarters_printed:
+            self._quarters_printed = self._done * 4 // self._total
             self._console.print(f"{self._name}: {self._done} of {self._total} rules judged")
 
 
-def show(console: Console, results: Results, catalogue: Catalogue, *, verbose: bool) -> None:
+def print_results(
+    console: Console, results: Results, catalogue: Catalogue, *, verbose: bool
+) -> None:
     """Print a table for each profile, then what is not kept and why."""
     implementation = results.header["implementation"]
     time = "virtual time" if implementation["virtual_time"] else "real time"
@@ -188,16 +190,21 @@ def show(console: Console, results: Results, catalogue: Catalogue, *, verbose: b
     for profile in implementation["profiles"]:
         here = [j for j in ordered if j.profile == profile]
         if here:
-            console.print(_table(profile, implementation["variants"], here, catalogue))
+            _print_counts(console, profile, implementation["variants"], here, catalogue)
     if verbose:
         _show_all(console, ordered, catalogue)
     _show_failures(console, ordered, catalogue)
     _show_reasons(console, ordered)
 
 
-def _table(
-    profile: str, variants: Sequence[str], judgements: Sequence[Judgement], catalogue: Catalogue
-) -> Table:
+def _print_counts(
+    console: Console,
+    profile: str,
+    variants: Sequence[str],
+    judgements: Sequence[Judgement],
+    catalogue: Catalogue,
+) -> None:
+    """Print how many verdicts of each kind there are: a table, or a list where none fits."""
     table = Table(
         title=profile,
         title_justify="left",
@@ -209,16 +216,29 @@ def _table(
     table.add_column("kept", justify="right")
     for verdict in _COLUMNS:
         table.add_column(_HEADINGS.get(verdict, str(verdict)), justify="right")
+    lists: list[Text] = []
     for variant in variants:
         here = [j for j in judgements if j.variant == variant]
         if not here:
             continue
         judged = [j for j in here if catalogue[j.rule].level.is_judged]
         counts = Counter(j.verdict for j in here)
-        row: list[str | Text] = [variant, f"{counts[Verdict.KEPT]}/{len(judged)}"]
+        kept = f"{counts[Verdict.KEPT]}/{len(judged)}"
+        row: list[str | Text] = [variant, kept]
         row += [_count(counts[verdict], verdict) for verdict in _COLUMNS]
         table.add_row(*row, style="" if is_certified(catalogue, here) else "bold")
-    return table
+        lists += [Text(variant), Text(f"  kept: {kept}")]
+        for verdict in _COLUMNS:
+            if counts[verdict]:
+                lists.append(Text(f"  {verdict}: ").append(_count(counts[verdict], verdict)))
+    unlimited = console.options.update(width=_UNLIMITED)
+    if console.measure(table, options=unlimited).maximum <= console.width:
+        console.print(table)
+        return
+    console.print(Text(profile, "bold"))
+    for line in lists:
+        console.print(line, soft_wrap=True)
+    console.print()
 
 
 def _count(count: int, verdict: Verdict) -> Text:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import EnvironmentBrokenError, UsageError, next_step
@@ -34,14 +35,27 @@ def folder_name(spec: str) -> str:
     return name
 
 
-def check_writable(folder: Path) -> None:
-    """*folder* exists and takes files; raises UsageError otherwise."""
+def check_writable(folder: Path) -> list[Path]:
+    """Make *folder* and a file in it; return the folders that did not exist before.
+
+    Raises UsageError if that fails.
+    """
+    made = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
+        remove_empty(made)
         raise _unusable(folder, error) from error
+    return made
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove each of *folders*, the innermost first, as long as they are empty."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 class OutputFolder:

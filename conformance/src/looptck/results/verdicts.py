@@ -29,12 +29,12 @@ class Verdict(StrEnum):
         return self in FAILURES
 
 
-# What the implementation itself did wrong; a blocked rule was not tried.
+# The faults of the implementation itself; a blocked rule was not tried.
 FAILURES = frozenset({Verdict.BROKEN, Verdict.HUNG, Verdict.CRASHED})
 
 
 class Activity(StrEnum):
-    """What a process did while nothing came of it."""
+    """The activity of a process that sent nothing."""
 
     SLEPT = "slept for ever"
     SPUN = "spun"

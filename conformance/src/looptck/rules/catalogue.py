@@ -23,13 +23,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Never, TypeVar
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING, Never, TypeVar
 
 from ..errors import CatalogueError, UsageError
 from ..text import did_you_mean, printable, shown
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -191,6 +191,8 @@ def read_folder(folder: Path) -> Catalogue:
 
 def read_page(page: Path) -> list[Rule]:
     """The rules of one page, whose document is the page's name."""
+    from markdown_it import MarkdownIt  # the runner is given the rules and needs no parser
+
     try:
         text = printable(page.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -18,10 +18,11 @@ from ..profiles import PROFILES
 from ..rules.catalogue import Catalogue
 from ..subjects.implementation import Implementation
 from ..subjects.subject import Subject
+from .messages import AdapterFailed, CallbackRan
 from .virtual_time import refuse_real_sleep
-from .workers import Report, run_one
+from .workers import Reporter, run_one
 
-# What a loop of a profile must have to be asked anything at all; the lack of
+# The methods that a loop of a profile must have to be judged at all; the lack of
 # another name of the profile breaks the rule that asks for it.
 _INDISPENSABLE = {
     "luaevent": ("addevent", "loop"),
@@ -71,18 +72,19 @@ def _check_profile(
 ) -> Iterator[None]:
     where = f"the adapter of {implementation.name} ({variant}, {profile})"
 
-    def shape(report: Report) -> None:
-        report.begin("the factory")
+    def shape(reporter: Reporter) -> None:
+        reporter.begin("the factory")
         try:
             for _ in range(2):
-                _check_shape(Subject(implementation, variant), profile, report)
+                _check_shape(Subject(implementation, variant), profile, reporter)
         except Exception as error:
-            reason = str(error) if isinstance(error, AdapterError) else _said(error)
-            report.say({"failure": reason})
+            reason = str(error) if isinstance(error, AdapterError) else _described(error)
+            reporter.send(AdapterFailed(reason))
 
     messages, ending = run_one(shape, patience)
     for message in messages:
-        raise AdapterError(f"{where} {message['failure']}")
+        if isinstance(message, AdapterFailed):
+            raise AdapterError(f"{where} {message.reason}")
     if not ending.is_clean:
         how = "hung" if ending.hung else ending.death
         said = f"; it said: {ending.output.splitlines()[-1][:200]}" if ending.output else ""
@@ -106,7 +108,7 @@ def _check_profile(
     )
 
 
-def _check_shape(subject: Subject, profile: str, report: Report) -> None:
+def _check_shape(subject: Subject, profile: str, reporter: Reporter) -> None:
     entry = subject.entry(profile)
     made = PROFILES[profile]
     new = getattr(entry, made.constructor, None)
@@ -118,7 +120,7 @@ def _check_shape(subject: Subject, profile: str, report: Report) -> None:
         )
     loops = []
     for _ in range(2):
-        report.begin("a loop")
+        reporter.begin("a loop")
         loops.append(new())
     for loop in loops:
         for name in _INDISPENSABLE[profile]:
@@ -138,21 +140,24 @@ def _try(
 ) -> str | None:
     """None if a callback ran that way, otherwise what happened."""
 
-    def attempt(report: Report) -> None:
-        report.begin("one callback")
+    def attempt(reporter: Reporter) -> None:
+        reporter.begin("one callback")
 
         def ran() -> NoReturn:
-            report.say({"ran": True})
+            reporter.send(CallbackRan())
             os._exit(0)  # whatever the loop would do next is for the rules to judge
 
         try:
             way(Subject(implementation, variant).entry(profile), ran)
         except Exception as error:
-            report.say({"failure": _said(error)})
+            reporter.send(AdapterFailed(_described(error)))
 
     messages, ending = run_one(attempt, patience)
     for message in messages:
-        return None if "ran" in message else str(message["failure"])
+        if isinstance(message, CallbackRan):
+            return None
+        if isinstance(message, AdapterFailed):
+            return message.reason
     return ("hung" if ending.hung else ending.death) or "it returned without one"
 
 
@@ -239,5 +244,5 @@ def _luahop_descriptor(entry: Any, ran: Callable[[], None]) -> None:
     del far
 
 
-def _said(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     return f"raised {type(error).__name__}: {error}"

@@ -11,14 +11,14 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-from ..models.explore import Exploration, explore
+from ..models.explore import explore
 from ..models.parse import AnyScenario, parse
 from ..models.run import run_scenario
 from ..models.shrink import reduce
 from ..subjects.implementation import Implementation
-from .workers import Pool, Report, WorkerExit, run_one
+from .messages import CallbackRan, Explored, Message, Progress, SearchResult
+from .workers import Pool, Reporter, WorkerExit, run_one
 
 # A single scenario that says nothing for so long has stopped the process for
 # good: playing has a patience of its own, which works as long as Python does.
@@ -34,7 +34,7 @@ _HEARTBEAT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What the user asked to be searched."""
+    """The search that the user asked for."""
 
     steps: int
     seed: int
@@ -45,8 +45,8 @@ class Search:
         wanted: list[tuple[str, str]],
         jobs: int,
         known: Mapping[str, Collection[str]] = MappingProxyType({}),
-    ) -> Iterator[dict[str, Any]]:
-        """Search for each wanted (variant, profile); yield what to tell of it.
+    ) -> Iterator[Message]:
+        """Search for each wanted (variant, profile); yield what to report of it.
 
         *known* says which rules each variant is known to break: that they are
         broken is no news.
@@ -61,21 +61,21 @@ class Search:
                     work = _Work(implementation, variant, profile, self, known.get(variant, ()))
                     pool.start((variant, profile), work)
                 for (variant, profile), messages, ending in pool.wait():
-                    event = {"kind": "exploration", "variant": variant, "profile": profile}
-                    event["seed"] = self.seed
-                    if messages and ending.is_clean:
-                        yield {**event, **messages[-1]}
+                    results = [each for each in messages if isinstance(each, SearchResult)]
+                    if results and ending.is_clean:
+                        result = results[-1]
                     else:
-                        yield {**event, **_cut_off(implementation, variant, ending)}
+                        result = _interrupted(implementation, variant, ending)
+                    yield Explored(profile, variant, self.seed, result)
                 if time.monotonic() - said > _HEARTBEAT:
                     said = time.monotonic()
-                    yield {"kind": "exploring"}
+                    yield Progress()
         finally:
             pool.close()
 
 
 class _Work:
-    """What a worker does: one search, and then it tells of it."""
+    """Makes one search in a worker, and reports its result."""
 
     def __init__(
         self,
@@ -91,9 +91,9 @@ class _Work:
         self._search = search
         self._known = known
 
-    def __call__(self, report: Report) -> None:
+    def __call__(self, reporter: Reporter) -> None:
         def begin(scenario: AnyScenario) -> None:
-            report.begin(scenario.text())
+            reporter.begin(scenario.text())
 
         found = explore(
             self._implementation,
@@ -104,34 +104,30 @@ class _Work:
             begin=begin,
             known=self._known,
         )
-        report.say(_as_event(found))
+        difference = found.difference
+        reporter.send(
+            SearchResult(
+                steps=found.steps,
+                scenarios=found.scenarios,
+                passed_over=tuple(found.passed_over),
+                rule=difference.rule if difference else "",
+                difference=difference.text() if difference else "",
+            )
+        )
 
 
-def _as_event(found: Exploration) -> dict[str, Any]:
-    difference = found.difference
-    return {
-        "steps": found.steps,
-        "scenarios": found.scenarios,
-        "passed_over": found.passed_over,
-        "rule": difference.rule if difference else "",
-        "difference": difference.text() if difference else "",
-    }
-
-
-def _cut_off(implementation: Implementation, variant: str, ending: WorkerExit) -> dict[str, Any]:
-    """What to tell of a search that hung or died."""
-    event = {"steps": 0, "scenarios": 0, "passed_over": (), "rule": ""}
-    event["difference"] = _how(ending)
+def _interrupted(implementation: Implementation, variant: str, ending: WorkerExit) -> SearchResult:
+    """The result of a search whose worker hung or died."""
     try:
         scenario = parse(ending.unfinished)
-    except ValueError:
-        return event  # it was between two scenarios
+    except ValueError:  # it was between two scenarios
+        return SearchResult(0, 0, (), "", _end_in_words(ending))
 
     def ends_so(smaller: AnyScenario) -> bool:
-        def once(report: Report) -> None:
-            report.begin(smaller.text())
+        def once(reporter: Reporter) -> None:
+            reporter.begin(smaller.text())
             run_scenario(smaller, implementation, variant)
-            report.say({})
+            reporter.send(CallbackRan())
 
         _, again = run_one(once, _SHORT_PATIENCE)
         return (again.hung, again.death) == (ending.hung, ending.death)
@@ -140,11 +136,11 @@ def _cut_off(implementation: Implementation, variant: str, ending: WorkerExit) -
     trace = [f"    {line}" for line in ending.trace]
     lines = ["the scenario:", *(f"    {line}" for line in smallest.text().splitlines())]
     lines += ["", "the last that happened:", *trace] if trace and smallest is scenario else []
-    event["difference"] = "\n".join([*lines, "", "happened:", f"    {_how(ending)}"])
-    return event
+    difference = "\n".join([*lines, "", "happened:", f"    {_end_in_words(ending)}"])
+    return SearchResult(0, 0, (), "", difference)
 
 
-def _how(ending: WorkerExit) -> str:
+def _end_in_words(ending: WorkerExit) -> str:
     if ending.hung:
         return f"the process hung: it {ending.activity}"
     return f"the process {ending.death or 'ended'}"

@@ -10,18 +10,23 @@ what runs when and what it means.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from .. import import_path as import_path
 from ..errors import CatalogueError, LooptckError, UsageError
 from ..rules import catalogue as rules
-from . import import_path as import_path
+from ..rules.markers import EVERY_VARIANT
+from . import suite_index
 
 if TYPE_CHECKING:
+    from .exploration import Search
     from .scheduler import RuleScheduler
     from .sealing import Seal
     from .selection import Selection
@@ -31,8 +36,7 @@ if "looptck.testing" not in sys.modules:
 
 DEFAULT_PATIENCE = 5.0
 
-# In place of a variant's name, in a test that is collected once for all of them.
-EVERY_VARIANT = "*"
+_SUITE = Path(__file__).parents[1] / "suite"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("implementation") is None:
         return
     from ..testing import wall_clock
-    from .event_stream import Stream
+    from .event_stream import EventStream
     from .sealing import Seal
     from .workers import die_with_parent
 
@@ -86,19 +90,50 @@ def pytest_configure(config: pytest.Config) -> None:
             "would pass; run it without"
         )
     wall_clock.install()  # before the implementation is imported
-    stream = config.stash.get(Stream.KEY, None)
+    stream = config.stash.get(EventStream.KEY, None)
     if stream is None:
-        stream = config.stash[Stream.KEY] = Stream()
+        stream = config.stash[EventStream.KEY] = EventStream()
     if stream.is_read:
         die_with_parent()  # whoever reads the events; without it there is nothing to do
     if config.pluginmanager.hasplugin("dsession") or config.getoption("dist", "no") != "no":
         raise pytest.UsageError("looptck runs its own workers; use --jobs in place of -n")
+    with contextlib.suppress(LooptckError):  # said when the implementation is found
+        if (files := _chosen_files(config)) is not None:
+            config.pluginmanager.register(_ChosenFiles(files), "looptck-files")
     seal = Seal(config)
     config.pluginmanager.register(seal, "looptck-seal")
     if config.getoption("fold_variants"):
         config.pluginmanager.register(_ClampLater(seal), "looptck-clamp")
     else:
         clamp(config, seal)
+
+
+class _ChosenFiles:
+    """Collects only the files of the suite that hold tests of the chosen rules."""
+
+    def __init__(self, files: Collection[Path]) -> None:
+        self._files = files
+        self._folders = {folder for file in files for folder in file.parents}
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        if not collection_path.is_relative_to(_SUITE):
+            return None
+        is_test = collection_path.name.startswith("test_")
+        if collection_path.suffix == ".py":
+            return (is_test and collection_path not in self._files) or None
+        return collection_path not in self._folders or None
+
+
+def _chosen_files(config: pytest.Config) -> Collection[Path] | None:
+    """The files that the options leave; None for all of them."""
+    patterns, profiles = config.getoption("rule"), config.getoption("profile")
+    if not patterns and not profiles:
+        return None
+    catalogue = _catalogue(config)
+    chosen = catalogue.matching(patterns) if patterns else catalogue.values()
+    return suite_index.files_for(
+        rule.id for rule in chosen if not profiles or rule.profile in profiles
+    )
 
 
 class _ClampLater:
@@ -117,13 +152,12 @@ class _ClampLater:
 def clamp(config: pytest.Config, seal: Seal) -> RuleScheduler:
     """Find the implementation, have its adapter judged, and register who judges it."""
     from ..testing import guards
-    from .event_stream import Stream
-    from .exploration import Search
+    from .event_stream import EventStream
+    from .messages import RunFailed
     from .scheduler import RuleScheduler
     from .selection import Selection
 
-    stream = config.stash[Stream.KEY]
-    steps = config.getoption("explore")
+    stream = config.stash[EventStream.KEY]
     try:
         guards.set_patience(config.getoption("patience"))
         import_path.add(config.getoption("import_from"))
@@ -134,12 +168,12 @@ def clamp(config: pytest.Config, seal: Seal) -> RuleScheduler:
             patterns=config.getoption("rule"),
             patience=config.getoption("patience"),
             catalogue=_catalogue(config),
-            search=Search(steps, config.getoption("seed")) if steps else None,
-            go_on=stream.go_on,
+            search=_search(config),
+            note_progress=stream.note_progress,
         )
-        stream.say({"kind": "implementation", **selection.described(stream.go_on)})
+        stream.send(selection.described(stream.note_progress))
     except LooptckError as error:
-        stream.say({"kind": "error", "status": error.exit_status, "message": str(error)})
+        stream.send(RunFailed(error.exit_status, str(error)))
         if not isinstance(error, (UsageError, CatalogueError)):
             pytest.exit(f"looptck: {error}", returncode=error.exit_status)
         raise pytest.UsageError(f"looptck: {error}") from error
@@ -148,6 +182,16 @@ def clamp(config: pytest.Config, seal: Seal) -> RuleScheduler:
     config.pluginmanager.register(judging, "looptck-judging")
     config.stash[Selection.KEY] = selection
     return judging
+
+
+def _search(config: pytest.Config) -> Search | None:
+    """The search that the options ask for; the models it needs are slow to import."""
+    steps = config.getoption("explore")
+    if not steps:
+        return None
+    from .exploration import Search
+
+    return Search(steps, config.getoption("seed"))
 
 
 def default_jobs(*, virtual: bool) -> int:
@@ -161,7 +205,7 @@ def default_jobs(*, virtual: bool) -> int:
 
 
 def under_test_of(config: pytest.Config) -> Selection:
-    """What this session judges; raises UsageError where the suite runs without."""
+    """The selection that this session judges; raises UsageError if it judges nothing."""
     from .selection import Selection
 
     found = config.stash.get(Selection.KEY, None)
@@ -174,6 +218,11 @@ def under_test_of(config: pytest.Config) -> Selection:
 
 
 def _catalogue(config: pytest.Config) -> rules.Catalogue:
+    from .event_stream import EventStream
+
+    stream = config.stash[EventStream.KEY]
+    if stream.catalogue is not None:
+        return stream.catalogue
     folder = config.getoption("rules_folder")
     return rules.read_folder(Path(folder)) if folder else rules.shipped()
 

@@ -6,24 +6,27 @@ the tasks nor who reads the verdicts.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
-from _pytest.runner import runtestprotocol
-from hypothesis import settings
 
 from ..errors import EnvironmentBrokenError
 from ..results.verdicts import Case, Judgement, Verdict, fold
 from ..rules.catalogue import Rule
 from ..subjects.subject import Subject
-from .workers import Report, WorkerExit
+from . import pytest_internals
+from .messages import Message, TestRun
+from .workers import Reporter, WorkerExit
 
 # Where the fixtures leave the bench of a test for the worker to read.
 BENCH = pytest.StashKey[Subject]()
+
+_PACKAGE = Path(__file__).parents[1]
 
 # The most that a message may bring along, in characters.
 _MESSAGE_LENGTH = 4000
@@ -60,69 +63,107 @@ _ENOUGH_FAILURES = 5
 
 
 class RuleTests:
-    """What a worker does with its tasks: run their tests, tell of each."""
+    """Runs the tests of some tasks in a worker, and reports each."""
 
     def __init__(self, config: pytest.Config, batch: Sequence[RuleTask]) -> None:
         self._config = config
         self._batch = batch
+        self._outcomes = _OutcomeWatch()
 
-    def __call__(self, report: Report) -> None:
+    def __call__(self, reporter: Reporter) -> None:
         manager = self._config.pluginmanager
         for name in _NOT_IN_A_WORKER:
             if plugin := manager.get_plugin(name):
                 manager.unregister(plugin)
-        settings.register_profile("looptck", derandomize=True, database=None, deadline=None)
-        settings.load_profile("looptck")
-        result: dict[str, Any] | None = None
+        manager.register(self._outcomes, "looptck-outcomes")
+        if "hypothesis" in sys.modules:  # otherwise no test uses it, and it is slow to import
+            from hypothesis import settings
+
+            settings.register_profile("looptck", derandomize=True, database=None, deadline=None)
+            settings.load_profile("looptck")
+        result: TestRun | None = None
         failures = Counter[int]()
         tried = [(at, item) for at, task in enumerate(self._batch) for item in task.items]
         following = [item for _, item in tried[1:]] + [None]
         for (at, item), after in zip(tried, following, strict=True):
             if failures[at] >= _ENOUGH_FAILURES:
                 continue
-            report.begin(item.nodeid, after=result)
+            reporter.begin(item.nodeid, after=result)
             if isinstance(item, pytest.Function):
-                item.callspec.params["variant"] = self._batch[at].variant
-                item._initrequest()  # a campaign may have an item run more than once
+                pytest_internals.set_parameter(item, "variant", self._batch[at].variant)
+                pytest_internals.renew_fixtures(item)  # a campaign may run an item again
             # what is to run again must be torn down in between
-            result = {"task": at, **self._run(item, None if after is item else after)}
-            failures[at] += result["failed"] and self._batch[at].rule.level.is_judged
+            result = self._run(at, item, None if after is item else after)
+            failures[at] += result.failed and self._batch[at].rule.level.is_judged
             if failures[at] >= _ENOUGH_FAILURES:
-                item.session._setupstate.teardown_exact(None)  # the next one may be any
+                pytest_internals.tear_down_all(item.session)  # the next one may be any
         if result is not None:
-            report.say(result)
+            reporter.send(result)
 
-    def _run(self, item: pytest.Item, following: pytest.Item | None) -> dict[str, Any]:
+    def _run(self, task: int, item: pytest.Item, following: pytest.Item | None) -> TestRun:
+        self._outcomes.raised_by_loop = ""
+        reports: list[pytest.TestReport] = []
+        failure: pytest.TestReport | None = None
         started = time.monotonic()
         try:
-            reports = runtestprotocol(item, log=False, nextitem=following)
-            failure = next((r for r in reports if r.failed), None)
-            message = _message(failure) if failure else ""
+            reports = pytest_internals.run_test(item, following)
+            failure = next((report for report in reports if report.failed), None)
+            message = _message(failure) if failure else self._outcomes.raised_by_loop
         except BaseException as error:  # a loop may raise KeyboardInterrupt or pytest's Exit
-            reports, failure = [], None
-            message = f"{type(error).__name__} came out of the test: {error}"
-        said: dict[str, Any] = {"test": item.nodeid, "failed": bool(message or failure)}
-        said["message"] = message[:_MESSAGE_LENGTH]
-        said["seconds"] = time.monotonic() - started
-        if failure is not None and failure.longrepr is not None:
-            said["text"] = str(failure.longrepr)[-4 * _MESSAGE_LENGTH :]
-        if not said["failed"] and not any(r.when == "call" and r.passed for r in reports):
-            said["not_run"] = str(next((r.longrepr for r in reports if r.skipped), "no call"))
+            message = _came_out_of_the_loop(error)
+        seconds = time.monotonic() - started
+        is_failed = failure is not None or bool(message)
+        not_run = ""
+        if not is_failed and not any(r.when == "call" and r.passed for r in reports):
+            not_run = str(next((r.longrepr for r in reports if r.skipped), "no call"))
+        result = TestRun(task, item.nodeid, is_failed, message[:_MESSAGE_LENGTH], seconds, not_run)
         subject = item.stash.get(BENCH, None)
-        if subject is not None:
-            said["calls"] = dict(subject.call_counter.calls)
-            said["engines"] = sorted(subject.call_counter.engines)
-            said["observed"] = subject.observation.values
-        return said
+        if subject is None:
+            return result
+        return replace(
+            result,
+            calls=dict(subject.call_counter.calls),
+            engines=tuple(sorted(subject.call_counter.engines)),
+            observed=tuple(subject.observation.values),
+        )
+
+
+class _OutcomeWatch:
+    """Notices when the loop, and not the suite, tells pytest to skip a test."""
+
+    def __init__(self) -> None:
+        # how that is described; "" if it did not happen
+        self.raised_by_loop = ""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        error = call.excinfo.value if call.excinfo else None
+        if isinstance(error, pytest_internals.OUTCOMES) and pytest_internals.is_raised_outside(
+            error.__traceback__, _PACKAGE
+        ):
+            self.raised_by_loop = _came_out_of_the_loop(error)
+        return (yield)
+
+
+def _came_out_of_the_loop(error: BaseException) -> str:
+    name = f"{type(error).__name__} came out of the loop"
+    try:
+        text = str(error).strip()
+    except Exception:  # a `__str__` of the loop's own
+        text = ""
+    return f"{name}: {text}" if text else name
 
 
 _CLEAN = WorkerExit(unfinished="", hung=False, death=None)
 
 
 def judgements_from(
-    batch: Sequence[RuleTask], messages: Sequence[dict[str, Any]], ending: WorkerExit
+    batch: Sequence[RuleTask], messages: Iterable[Message], ending: WorkerExit
 ) -> Iterator[tuple[RuleTask, Judgement | None]]:
-    """What one worker says about its tasks; None for one that it did not get to."""
+    """The judgements that one worker's messages give; None for a task that it did not reach."""
+    runs = [message for message in messages if isinstance(message, TestRun)]
     if len(batch) > 1 and not ending.is_clean and not ending.unfinished_test:
         # Something that one of them left behind ended it: have each tried alone.
         for task in batch:
@@ -130,8 +171,8 @@ def judgements_from(
         return
     ended = False
     for at, task in enumerate(batch):
-        own = [message for message in messages if message["task"] == at]
-        failed = sum(message["failed"] for message in own)
+        own = [run for run in runs if run.task == at]
+        failed = sum(run.failed for run in own)
         enough = task.rule.level.is_judged and failed >= _ENOUGH_FAILURES
         through = enough or len(own) == len(task.items)
         if ended:
@@ -143,30 +184,24 @@ def judgements_from(
             yield task, _judgement(task, own, ending)
 
 
-def _judgement(task: RuleTask, messages: Sequence[dict[str, Any]], ending: WorkerExit) -> Judgement:
-    """What the messages of one worker, and its ending, say about the rule."""
-    for message in messages:
-        if "not_run" in message:
+def _judgement(task: RuleTask, runs: Sequence[TestRun], ending: WorkerExit) -> Judgement:
+    """The verdict that the runs in one worker, and how it ended, add up to."""
+    for run in runs:
+        if run.not_run:
             raise EnvironmentBrokenError(
-                f"{message['test']}, a test of {task.rule.id}, was not run "
-                f"({message['not_run']}); leave out what skips it"
+                f"{run.test}, a test of {task.rule.id}, was not run ({run.not_run}); "
+                "leave out what skips it"
             )
     cases = [
-        Case(
-            test=message["test"],
-            verdict=Verdict.BROKEN if message["failed"] else Verdict.KEPT,
-            message=message["message"],
-        )
-        for message in messages
+        Case(run.test, Verdict.BROKEN if run.failed else Verdict.KEPT, run.message) for run in runs
     ]
     if not ending.is_clean:
-        cases.append(_cut_off(ending))
-    calls: dict[str, int] = {}
+        cases.append(_unfinished_case(ending))
+    calls = Counter[str]()
     engines: set[str] = set()
-    for message in messages:
-        engines |= set(message.get("engines", ()))
-        for name, count in message.get("calls", {}).items():
-            calls[name] = calls.get(name, 0) + count
+    for run in runs:
+        engines.update(run.engines)
+        calls.update(run.calls)
     verdict = fold(task.rule, cases)
     if verdict is Verdict.KEPT and not calls:
         raise EnvironmentBrokenError(
@@ -178,15 +213,15 @@ def _judgement(task: RuleTask, messages: Sequence[dict[str, Any]], ending: Worke
         profile=task.profile,
         variant=task.variant,
         verdict=verdict,
-        observation="" if task.rule.level.is_judged else _observed(messages, cases),
+        observation="" if task.rule.level.is_judged else _observed(runs, cases),
         cases=tuple(cases),
-        calls=calls,
+        calls=dict(calls),
         engines=tuple(sorted(engines)),
-        seconds=sum(message["seconds"] for message in messages),
+        seconds=sum(run.seconds for run in runs),
     )
 
 
-def _cut_off(ending: WorkerExit) -> Case:
+def _unfinished_case(ending: WorkerExit) -> Case:
     """The case in which a worker hung or died."""
     if ending.hung and ending.activity is not None:
         verdict, message = Verdict.HUNG, f"nothing came back: it {ending.activity}"
@@ -204,14 +239,14 @@ def _cut_off(ending: WorkerExit) -> Case:
     )
 
 
-def _observed(messages: Sequence[dict[str, Any]], cases: Sequence[Case]) -> str:
-    """What was recorded, each situation once, in the order of the tests."""
+def _observed(runs: Iterable[TestRun], cases: Iterable[Case]) -> str:
+    """The recorded observations, each situation once, in the order of the tests."""
     values: dict[str, None] = {}
-    for message in messages:
-        for situation, value in message.get("observed", ()):
+    for run in runs:
+        for situation, value in run.observed:
             values[f"{situation}: {value}" if situation else value] = None
-        if message["failed"]:
-            values[message["message"].splitlines()[0][:120]] = None
+        if run.failed:
+            values[run.message.splitlines()[0][:120]] = None
     for case in cases:
         if case.verdict in (Verdict.HUNG, Verdict.CRASHED):
             values[case.message.partition(";")[0]] = None
@@ -219,10 +254,10 @@ def _observed(messages: Sequence[dict[str, Any]], cases: Sequence[Case]) -> str:
 
 
 def _message(report: pytest.TestReport) -> str:
-    """What the failed assertion said, without the source around it."""
+    """The message of the failed assertion, without the source around it."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    said = crash.message if crash is not None else str(report.longrepr)
+    text = crash.message if crash is not None else str(report.longrepr)
     where = "" if report.when == "call" else f"in {report.when}: "
     # what pytest adds to a message of our own is full of addresses
-    words, _, _ = str(said).removeprefix("AssertionError: ").partition("\nassert ")
+    words, _, _ = str(text).removeprefix("AssertionError: ").partition("\nassert ")
     return where + words

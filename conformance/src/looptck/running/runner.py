@@ -2,70 +2,38 @@
 
 Started as a script, by its path, with Python's safe path: so it is this very
 looptck that runs, and nothing in the working folder or in PYTHONPATH stands in
-for a module of the standard library.  A letter on its standard input says
+for a module of the standard library.  A `RunnerOrder` on its standard input says
 where to report, where the user's modules are and what to judge.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from dataclasses import dataclass
-from typing import IO, Any
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What the command line tells the runner."""
-
-    # the descriptor for events, and the secret that signs them, in hexadecimal
-    events_fd: int
-    secret: str
-    # the arguments of pytest
-    arguments: tuple[str, ...]
-    # variables for the implementation and the programs that it starts; Python
-    # itself has started without them
-    environment: dict[str, str]
-
-    def as_bytes(self) -> bytes:
-        return json.dumps(
-            {
-                "events_fd": self.events_fd,
-                "secret": self.secret,
-                "arguments": self.arguments,
-                "environment": self.environment,
-            }
-        ).encode()
-
-    @classmethod
-    def read(cls, file: IO[bytes]) -> Letter:
-        said: dict[str, Any] = json.load(file)
-        return cls(
-            events_fd=said["events_fd"],
-            secret=said["secret"],
-            arguments=tuple(said["arguments"]),
-            environment=dict(said["environment"]),
-        )
 
 
 def main() -> int:
-    """Judge what the letter says; returns the exit status of pytest."""
-    letter = Letter.read(sys.stdin.buffer)
+    """Run the session that the order on standard input describes; returns pytest's status."""
+    from looptck.rules.catalogue import Catalogue
+    from looptck.running.channel import Sender
+    from looptck.running.messages import RunnerOrder, decode
+
+    order = decode(sys.stdin.buffer.read())
+    assert isinstance(order, RunnerOrder)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    os.environ.update(letter.environment)
+    os.environ.update(order.environment)
 
     import pytest
 
     from looptck.running import own_descriptors as descriptors
-    from looptck.running.event_stream import Stream
-    from looptck.running.messages import Sender
+    from looptck.running.event_stream import EventStream
 
-    events = descriptors.out_of_reach(letter.events_fd)
-    stream = Stream(Sender(events, bytes.fromhex(letter.secret)))
-    return int(pytest.main(list(letter.arguments), plugins=[stream]))
+    events = descriptors.out_of_reach(order.events_fd)
+    sender = Sender(events, bytes.fromhex(order.secret))
+    stream = EventStream(sender, Catalogue(order.rules))
+    return int(pytest.main(list(order.arguments), plugins=[stream]))
 
 
 def _place_package() -> None:

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import pkgutil
 import platform
+import re
 import selectors
 import signal
 import subprocess
@@ -25,24 +26,35 @@ from pathlib import Path
 from typing import IO, Any
 
 from .. import __version__
+from .. import import_path as import_path
 from ..errors import AdapterError, EnvironmentBrokenError, LooptckError, UsageError
-from ..subjects.implementation import installed, not_installed
-from ..text import did_you_mean, shown
-from . import import_path as import_path
-from .messages import GarbledError, Receiver, new_secret
-from .runner import Letter
+from ..rules.catalogue import Catalogue
+from ..subjects.discovery import installed, not_installed
+from ..text import did_you_mean, printable, shown
+from .channel import GarbledError, Receiver, new_secret
+from .messages import (
+    ImplementationFound,
+    MalformedError,
+    Message,
+    Progress,
+    RunEnded,
+    RunFailed,
+    RunnerOrder,
+    as_data,
+    encode,
+)
 
 # How long the runner may take to import the implementation and judge its
 # adapter, in seconds; afterwards something comes within the patience of a test.
-_STARTUP_PATIENCE = 60.0
+_STARTUP_TIMEOUT = 60.0
 
 # How long a runner that is asked to stop may take, in seconds.
-_STOP_PATIENCE = 1.0
+_STOP_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the user asked to be judged."""
+    """The run that the user asked for."""
 
     spec: str
     profiles: tuple[str, ...] = ()
@@ -50,14 +62,13 @@ class RunRequest:
     variants: tuple[str, ...] = ()
     jobs: int = 0
     patience: float = 5.0
-    rules_folder: str = ""
     # how far to search after the tests, and from where; no part of a
     # certificate, which is made of the tests alone
     explore: int = 0
     seed: int = 0
 
     def arguments(self) -> dict[str, Any]:
-        """What a certificate says about how it was made."""
+        """The arguments, as a certificate records them."""
         return {
             "implementation": self.spec,
             "profiles": list(self.profiles),
@@ -89,8 +100,6 @@ class RunRequest:
         command += [f"--import-from={folder}" for folder in import_path.of_the_user()]
         command += ["--jobs", str(self.jobs), "--patience", str(self.patience)]
         command += ["--explore", str(self.explore), "--seed", str(self.seed)]
-        if self.rules_folder:
-            command += ["--rules-folder", self.rules_folder]
         for option, values in (
             ("--profile", self.profiles),
             ("--rule", self.rules),
@@ -127,7 +136,7 @@ def _is_in_folder(name: str) -> bool:
     return any(Path(each, f"{name}.py").exists() or Path(each, name).is_dir() for each in folders)
 
 
-def events(request: RunRequest) -> Generator[dict[str, Any], None, None]:
+def events(request: RunRequest, catalogue: Catalogue) -> Generator[Message, None, None]:
     """Run the suite and yield what the runner says, until it is through.
 
     Raises the error that the runner reports, AdapterError if it dies or hangs
@@ -135,7 +144,8 @@ def events(request: RunRequest) -> Generator[dict[str, Any], None, None]:
     """
     reading, writing = os.pipe()
     secret = new_secret()
-    letter = Letter(writing, secret.hex(), tuple(request.command()), _given_back())
+    rules = tuple(catalogue.values())
+    order = RunnerOrder(writing, secret.hex(), tuple(request.command()), _given_back(), rules)
     with tempfile.TemporaryFile() as output:
         runner = subprocess.Popen(
             [sys.executable, "-P", str(files("looptck").joinpath("running", "runner.py"))],
@@ -150,8 +160,8 @@ def events(request: RunRequest) -> Generator[dict[str, Any], None, None]:
         try:
             assert runner.stdin is not None
             with contextlib.suppress(BrokenPipeError), runner.stdin as stdin:
-                stdin.write(letter.as_bytes())
-            yield from _listen(reading, runner, request, output, Receiver(secret))
+                stdin.write(encode(order))
+            yield from _listen(reading, runner, request, output, Receiver(secret, printable))
         finally:
             os.close(reading)
             _stop(runner)
@@ -163,23 +173,25 @@ def _listen(
     request: RunRequest,
     output: IO[bytes],
     receiver: Receiver,
-) -> Iterator[dict[str, Any]]:
-    patience = _STARTUP_PATIENCE + request.patience
+) -> Iterator[Message]:
+    patience = _STARTUP_TIMEOUT + request.patience
     for event in _events_in(channel, patience, receiver, request.spec):
         if event is None:
             raise AdapterError(
                 f"{request.spec!r}: nothing came back for {patience:.0f} s; "
                 "`python -c 'import ...'` of its module shows whether it hangs while it is loaded"
             )
-        if event["kind"] == "error":
-            raise _ERRORS.get(event["status"], EnvironmentBrokenError)(event["message"])
-        if event["kind"] == "end":
-            return
-        if event["kind"] != "progress":
-            yield event
-    status = runner.wait()
+        match event:
+            case RunFailed(status, message):
+                raise _ERRORS.get(status, EnvironmentBrokenError)(message)
+            case RunEnded():
+                return
+            case Progress():
+                pass
+            case _:
+                yield event
     raise AdapterError(
-        f"{request.spec!r}: the process that loads it {_ended(status)} before it was through"
+        f"{request.spec!r}: the process that loads it {_ended(runner.wait())} before it was through"
         f"{_last_words(output)}"
     )
 
@@ -189,7 +201,7 @@ _ERRORS: dict[int, type[LooptckError]] = {2: UsageError, 3: AdapterError}
 
 def _events_in(
     channel: int, patience: float, receiver: Receiver, spec: str
-) -> Iterator[dict[str, Any] | None]:
+) -> Iterator[Message | None]:
     """The events in *channel*; None when nothing came for *patience* seconds.
 
     Raises AdapterError when something else than an event came.
@@ -211,6 +223,11 @@ def _events_in(
                     f"over which verdicts are reported ({error}); look for a number that was "
                     "closed and is used still"
                 ) from error
+            except MalformedError as error:
+                raise AdapterError(
+                    f"{spec!r}: while it was loaded it changed what reports are made with "
+                    f"({error}); have it leave the modules of the library as they are"
+                ) from error
 
 
 def _stop(runner: subprocess.Popen[bytes]) -> None:
@@ -218,8 +235,8 @@ def _stop(runner: subprocess.Popen[bytes]) -> None:
     if runner.poll() is None:
         runner.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        runner.wait(_STOP_PATIENCE)
-    # What is left of its group, if it did not get round to ending it itself.
+        runner.wait(_STOP_TIMEOUT)
+    # The rest of its group, if the runner could not end it.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(runner.pid, signal.SIGKILL)
     runner.wait()
@@ -234,10 +251,10 @@ _OF_THE_INSTALLATION = {
     "PYTHONUSERBASE",
 }
 
-# What the implementation gets back, once Python has started without it.
+# Variables that the implementation gets back, once Python has started without them.
 _GIVEN_BACK = ("PYTHONPATH",)
 
-# What pytest, hypothesis or Python take orders from.
+# The variables that change how pytest, hypothesis or Python work.
 _ORDERS = ("HYPOTHESIS_", "PYTEST_", "PYTHON")
 
 
@@ -268,21 +285,31 @@ def _ended(status: int) -> str:
 
 
 def _last_words(output: IO[bytes]) -> str:
+    """The last line of *output* that is no summary of pytest's, for the end of a message."""
     output.seek(0)
-    lines = [line for line in output.read().decode(errors="replace").splitlines() if line.strip()]
-    return f"; its last words: {lines[-1].strip()[:300]}" if lines else ""
+    lines = [line.strip() for line in output.read().decode(errors="replace").splitlines()]
+    internal = [line for line in lines if line.startswith(_INTERNAL_ERROR)]
+    told = internal or [line for line in lines if line and not _SUMMARY.match(line)]
+    if not told:
+        return ""
+    return f"; its last words: {told[-1].removeprefix(_INTERNAL_ERROR).strip()[:300]}"
+
+
+_INTERNAL_ERROR = "INTERNALERROR>"
+
+# Lines such as `8000 deselected in 29.30s`, `no tests ran in 0.10s`, `!!! Interrupted !!!`.
+_SUMMARY = re.compile(r"[= ]*(\d+ [a-z]+(, \d+ [a-z]+)*|no tests ran) in [\d.]+s|!{3,}|={3,}")
 
 
 def header(
-    request: RunRequest, implementation: dict[str, Any], rules_digest: str
+    request: RunRequest, implementation: ImplementationFound, rules_digest: str
 ) -> dict[str, Any]:
     """The first line of a results file."""
-    described = {key: value for key, value in implementation.items() if key != "kind"}
     return {
         "kind": "header",
         "format_version": 1,
         "suite": {"name": "looptck", "version": __version__, "rules": rules_digest},
-        "implementation": described,
+        "implementation": as_data(implementation),
         "seed": 0,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",

@@ -16,16 +16,23 @@ from typing import Any, NoReturn
 import pytest
 
 from ..errors import AdapterError, LooptckError
-from ..models.corpus import MODELLED
-from ..report.exploration import format_exploration
 from ..results.verdicts import Case, Judgement, Verdict
 from ..rules.catalogue import Catalogue, Rule
-from .event_stream import Stream
-from .plugin import EVERY_VARIANT
+from ..rules.markers import EVERY_VARIANT
+from . import pytest_internals
+from .event_stream import EventStream
+from .messages import Explored, Judged, Message, Planned, RunEnded, RunFailed
 from .rule_task import RuleTask, RuleTests, judgements_from
 from .sealing import Seal
 from .selection import Selection
 from .workers import Pool
+
+
+class _StoppedError(KeyboardInterrupt):
+    """A signal asked the runner to stop."""
+
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class RuleScheduler:
@@ -34,7 +41,7 @@ class RuleScheduler:
     def __init__(
         self,
         selection: Selection,
-        stream: Stream,
+        stream: EventStream,
         jobs: int,
         *,
         batch: int = 1,
@@ -48,8 +55,11 @@ class RuleScheduler:
         # How many tasks one process is given.  A verdict that counts comes from
         # a process of its own; a campaign over many loops has not the time.
         self._batch = batch
+        # the first error of collecting; "" for none
+        self._collection_error = ""
         # {(variant, rule id): verdict}
         self._decided: dict[tuple[str, str], Verdict] = {}
+        self._pool: Pool | None = None
         # {(variant, profile): (type of the loop that did the work, rule it was seen at)}
         self._engines: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -78,11 +88,17 @@ class RuleScheduler:
             config.hook.pytest_deselected(items=left_out)
         items[:] = kept
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and not self._collection_error:
+            lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
+            last = lines[-1].removeprefix("E").strip() if lines else "no reason was given"
+            self._collection_error = f"{report.nodeid}: {last}"
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if session.config.option.collectonly:
             return True
         if session.testsfailed:
-            self._fail("the suite cannot be collected; run it with pytest to see why")
+            self._fail(f"the suite cannot be collected: {self._collection_error}")
         tasks = self.tasks(session.items)
         if self._seal is not None:
             offered = {task.rule.id: task.rule for task in tasks}
@@ -90,27 +106,37 @@ class RuleScheduler:
                 self._seal.check_shipped(offered.values(), session.items)
             except LooptckError as error:
                 self._fail(str(error), error.exit_status)
-        self._stream.say({"kind": "plan", "total": len(tasks)})
-        signal.signal(signal.SIGTERM, _stop)
+        self._stream.send(Planned(len(tasks)))
+        for number in _STOPPING:
+            signal.signal(number, self._stop)
         share_memory()
         try:
             for judgement, task in self.judge(session.config, tasks):
-                self._stream.say({"kind": "judgement", **judgement.as_data()})
+                self._stream.send(Judged(judgement))
                 if not self._stream.is_read:
                     _tell_pytest(session, judgement, task)
-            for event in self._search():
-                self._stream.say(event)
-                _tell_pytest_of_search(session, event)
+            for message in self._search():
+                self._stream.send(message)
+                _tell_pytest_of_search(session, message)
         except LooptckError as error:
             self._fail(str(error), error.exit_status)
-        self._stream.say({"kind": "end"})
+        except _StoppedError as stopped:
+            if not self._stream.is_read:
+                raise
+            try:
+                self._fail(str(stopped))
+            except OSError:  # the command line sent the signal, and reads no more
+                raise stopped from None
+        self._stream.send(RunEnded())
         return True
 
-    def _search(self) -> Iterator[dict[str, Any]]:
-        """What the search finds, if one was asked for."""
+    def _search(self) -> Iterator[Message]:
+        """The results of the search, if one was asked for."""
         selection = self._under_test
         if selection.search is None:
             return
+        from ..models.corpus import MODELLED  # the models are slow to import
+
         wanted = [
             (variant, profile)
             for profile in selection.profiles
@@ -127,8 +153,17 @@ class RuleScheduler:
         }
         yield from selection.search.events(selection.implementation, wanted, self._jobs, known)
 
+    def _stop(self, number: int, _frame: object) -> NoReturn:
+        batches: list[list[RuleTask]] = self._pool.running if self._pool else []
+        rules = sorted({task.rule.id for batch in batches for task in batch})
+        raise _StoppedError(
+            f"the process that judges was asked to stop by {signal.Signals(number).name}, which "
+            f"this command did not send; it was judging {', '.join(rules) or 'no rule'}: "
+            "see whether the loop sends signals to its parent"
+        )
+
     def _fail(self, message: str, status: int = 3) -> NoReturn:
-        self._stream.say({"kind": "error", "status": status, "message": message})
+        self._stream.send(RunFailed(status, message))
         pytest.exit(f"looptck: {message}", returncode=status)
 
     def tasks(self, items: Iterable[pytest.Item]) -> list[RuleTask]:
@@ -154,7 +189,7 @@ class RuleScheduler:
         """Run the tasks and yield each verdict as it is reached."""
         waiting = deque(tasks)
         selected = {(task.variant, task.rule.id) for task in waiting}
-        pool = Pool(self._jobs, self._under_test.patience)
+        pool = self._pool = Pool(self._jobs, self._under_test.patience)
         try:
             while waiting or not pool.is_idle:
                 while pool.has_room:
@@ -172,7 +207,7 @@ class RuleScheduler:
                 if pool.is_idle:
                     continue
                 ended = pool.wait()
-                self._stream.go_on()
+                self._stream.note_progress()
                 for batch, messages, ending in ended:
                     for task, judgement in judgements_from(batch, messages, ending):
                         if judgement is None:
@@ -246,10 +281,10 @@ def _tell_pytest(session: pytest.Session, judgement: Judgement, task: RuleTask) 
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
-def _tell_pytest_of_search(session: pytest.Session, event: dict[str, Any]) -> None:
-    if event["kind"] == "exploration":
-        session.testsfailed += bool(event["difference"])
-        session.config.get_terminal_writer().line("\n" + format_exploration(event))
+def _tell_pytest_of_search(session: pytest.Session, message: Message) -> None:
+    if isinstance(message, Explored):
+        session.testsfailed += bool(message.result.difference)
+        session.config.get_terminal_writer().line("\n" + message.text())
 
 
 def _report(
@@ -290,18 +325,13 @@ def _rule_of(item: pytest.Item, catalogue: Catalogue) -> Rule | None:
 
 def _variants_of(item: pytest.Item, selection: Selection) -> tuple[str, ...]:
     """The variants that *item* is a test of: one, or all of them."""
-    callspec = getattr(item, "callspec", None)
-    if callspec is None or "variant" not in callspec.params:
+    variant = pytest_internals.parameter(item, "variant")
+    if not isinstance(variant, str):
         raise pytest.UsageError(f"{item.nodeid} uses no profile; ask for one as a fixture")
-    variant = callspec.params["variant"]
     return selection.variants if variant == EVERY_VARIANT else (variant,)
 
 
 def share_memory() -> None:
-    """What exists now is shared with every worker to come, and need not be copied."""
+    """Let later workers share the objects that exist now, without copying them."""
     gc.collect()
     gc.freeze()
-
-
-def _stop(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt

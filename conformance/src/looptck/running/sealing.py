@@ -16,7 +16,7 @@ import pytest
 
 from ..errors import EnvironmentBrokenError
 from ..rules.catalogue import Rule
-from . import suite_index
+from . import pytest_internals, suite_index
 
 _SUITE = Path(__file__).parent.parent / "suite"
 
@@ -36,15 +36,15 @@ class Seal:
     def __init__(self, config: pytest.Config) -> None:
         self._manager = config.pluginmanager
         self.put_out: list[str] = []
-        # What deselects, or runs nothing, is for other sessions.
+        # These options run no test.
         config.option.setuponly = config.option.setupplan = False
         # {id of a test that was collected: its rule}
         self._collected: dict[str, str] = {}
         # No conftest.py above the suite is read while it is collected.
-        self._manager._confcutdir = _SUITE
+        pytest_internals.stop_reading_conftests_above(self._manager, _SUITE)
         # A plugin that was registered is told to every later one, which then
         # takes its fixtures, even if it is gone by then.
-        told = config.hook.pytest_plugin_registered._call_history or []
+        told = pytest_internals.registrations(config)
         told[:] = [call for call in told if self._may_stay(call[0]["plugin"])]
         for name, plugin in list(self._manager.list_name_plugin()):
             if plugin is not None and name != _PRINTS and not self._may_stay(plugin):

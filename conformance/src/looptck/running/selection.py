@@ -1,4 +1,4 @@
-"""What is judged: an implementation, and what the user asked to judge of it.
+"""The selection: an implementation, and the rules that the user asked to judge.
 
 Finds the implementation and has its adapter judged; knows no test.
 """
@@ -8,19 +8,23 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from ..errors import UsageError
 from ..profiles import PROFILES
 from ..rules.catalogue import Catalogue, Rule
-from ..subjects.implementation import Implementation, file_hashes, find
+from ..subjects.discovery import file_hashes, find
+from ..subjects.implementation import Implementation
 from ..subjects.subject import Subject
 from ..text import did_you_mean
 from . import adapter_check
-from .exploration import Search
-from .workers import Report, run_one
+from .messages import EnginesSeen, ImplementationFound
+from .workers import Reporter, run_one
+
+if TYPE_CHECKING:
+    from .exploration import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,9 @@ class Selection:
         patience: float,
         catalogue: Catalogue,
         search: Search | None = None,
-        go_on: Callable[[], None] = lambda: None,
+        note_progress: Callable[[], None] = lambda: None,
     ) -> Selection:
-        """*go_on* is called after each step, of which none takes longer than *patience*.
+        """*note_progress* is called after each step, of which none takes longer than *patience*.
 
         Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
         for name in profiles:
@@ -91,35 +95,35 @@ class Selection:
                 f"no rule is left to judge: {', '.join(patterns)} is not among the rules of "
                 f"{', '.join(wanted)}"
             )
-        go_on()
+        note_progress()
         for _ in adapter_check.steps(
             implementation, selection.variants, selection.profiles, catalogue, patience
         ):
-            go_on()
+            note_progress()
         return selection
 
     def offers(self, variant: str, profile: str) -> bool:
         return profile in self.implementation.by_variant[variant]
 
-    def described(self, go_on: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """What the header of a certificate says about it; *go_on* is called after each step."""
+    def described(self, note_progress: Callable[[], None] = lambda: None) -> ImplementationFound:
+        """Describe it for the header; *note_progress* is called after each step."""
         implementation = self.implementation
         modules: set[str] = set()
         for variant in self.variants:
             for profile in self.profiles:
                 if self.offers(variant, profile):
                     modules |= _modules_of(implementation, variant, profile, self.patience)
-                    go_on()
-        return {
-            "name": implementation.name,
-            "version": implementation.version,
-            "variants": list(self.variants),
-            "profiles": list(self.profiles),
-            "virtual_time": implementation.virtual_time,
-            "unsupported": dict(sorted(implementation.unsupported.items())),
-            "files": file_hashes(iter(modules)),
-            "python": f"{platform.python_implementation()} {platform.python_version()}",
-        }
+                    note_progress()
+        return ImplementationFound(
+            name=implementation.name,
+            version=implementation.version,
+            variants=self.variants,
+            profiles=self.profiles,
+            virtual_time=implementation.virtual_time,
+            unsupported=dict(sorted(implementation.unsupported.items())),
+            files=file_hashes(iter(modules)),
+            python=f"{platform.python_implementation()} {platform.python_version()}",
+        )
 
 
 def _modules_of(
@@ -129,14 +133,15 @@ def _modules_of(
     factory = implementation.by_variant[variant][profile]
     found = {getattr(factory, "__module__", None) or ""}
 
-    def look(report: Report) -> None:
-        report.begin("a look at the loop")
+    def look(reporter: Reporter) -> None:
+        reporter.begin("a look at the loop")
         subject = Subject(implementation, variant)
         loop = getattr(subject.entry(profile), PROFILES[profile].constructor)()
-        report.say({"engines": sorted(subject.call_counter.engines)})
+        reporter.send(EnginesSeen(tuple(sorted(subject.call_counter.engines))))
         del loop
 
     messages, _ = run_one(look, patience)
     for message in messages:
-        found |= {engine.rpartition(".")[0] for engine in message["engines"]}
+        if isinstance(message, EnginesSeen):
+            found |= {engine.rpartition(".")[0] for engine in message.engines}
     return found - {""}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..models.corpus import MODELLED, frozen, name_of_test
-
 _SUITE = Path(__file__).parent.parent / "suite"
+
+_SCENARIOS = _SUITE.parent / "models" / "scenarios"
+
+# The file in the folder of a profile that plays its scenarios.
+_SCENARIO_TESTS = "test_scenarios.py"
 
 # The files of the suite, one a line, so that a missing one is noticed.
 FILES = _SUITE / "files.txt"
@@ -29,11 +34,23 @@ class Test:
 
 def judging(rule_id: str) -> list[Test]:
     """The tests marked with *rule_id*, in the order of the files."""
-    return _index().get(rule_id, [])
+    found = [test for file in _files_naming(rule_id) for test in _tests_in(file).get(rule_id, ())]
+    return found + [test for name, test in _scenarios() if name == rule_id]
 
 
 def rules_with_a_test() -> set[str]:
-    return set(_index())
+    marked = {rule_id for file in _texts() for rule_id in _tests_in(file)}
+    return marked | {rule_id for rule_id, _ in _scenarios()}
+
+
+def files_for(rule_ids: Iterable[str]) -> frozenset[Path]:
+    """The files that hold all tests of these rules, and perhaps tests of others."""
+    wanted = set(rule_ids)
+    found = {file for rule_id in wanted for file in _files_naming(rule_id)}
+    for rule_id, test in _scenarios():
+        if rule_id in wanted:
+            found.add(_SUITE / Path(test.where).stem / _SCENARIO_TESTS)
+    return frozenset(found)
 
 
 def files() -> list[str]:
@@ -49,22 +66,40 @@ def absent_files() -> list[str]:
 
 
 @cache
-def _index() -> dict[str, list[Test]]:
-    index: dict[str, list[Test]] = {}
-    for file in sorted(_SUITE.rglob("test_*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                for rule_id in _rules_of(node):
-                    where = f"{file.relative_to(_SUITE.parent)}:{node.lineno}"
-                    says = " ".join((ast.get_docstring(node) or "").split())
-                    index.setdefault(rule_id, []).append(Test(node.name, where, says, node.name))
-    for profile in MODELLED:
-        for scenario in frozen(profile):
-            where = f"models/scenarios/{profile}.json"
-            function = name_of_test(scenario.id)
-            test = Test(f"scenario {scenario.id}", where, scenario.why, function)
-            index.setdefault(scenario.rule, []).append(test)
-    return index
+def _texts() -> dict[Path, str]:
+    """{file of tests: its source}."""
+    return {file: file.read_text(encoding="utf-8") for file in sorted(_SUITE.rglob("test_*.py"))}
+
+
+def _files_naming(rule_id: str) -> list[Path]:
+    """The files whose source holds the id; parsing all files would take half a second."""
+    return [file for file, text in _texts().items() if f'"{rule_id}"' in text]
+
+
+@cache
+def _tests_in(file: Path) -> dict[str, list[Test]]:
+    """{rule: the tests of it} in one file."""
+    found: dict[str, list[Test]] = {}
+    for node in ast.walk(ast.parse(_texts()[file])):
+        if isinstance(node, ast.FunctionDef):
+            for rule_id in _rules_of(node):
+                where = f"{file.relative_to(_SUITE.parent)}:{node.lineno}"
+                says = " ".join((ast.get_docstring(node) or "").split())
+                found.setdefault(rule_id, []).append(Test(node.name, where, says, node.name))
+    return found
+
+
+@cache
+def _scenarios() -> list[tuple[str, Test]]:
+    """Each frozen scenario as (rule, test); read here, since the models are slow to import."""
+    found: list[tuple[str, Test]] = []
+    for file in sorted(_SCENARIOS.glob("*.json")):
+        for scenario in json.loads(file.read_text(encoding="utf-8")):
+            name = f"scenario {scenario['id']}"
+            function = f"test_scenario_{scenario['id'].replace('-', '_')}"
+            where = f"{file.relative_to(_SUITE.parent)}"
+            found.append((scenario["rule"], Test(name, where, scenario["why"], function)))
+    return found
 
 
 def _rules_of(function: ast.FunctionDef) -> list[str]:

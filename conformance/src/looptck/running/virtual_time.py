@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 from ..clocks import VirtualClock
 from ..errors import AdapterError
 from ..subjects.implementation import Implementation
-from .workers import Report, run_one
+from .messages import TimerMeasured
+from .workers import Reporter, run_one
 
 # How long the timers are that are tried one after the other, in seconds.  On a
 # busy machine one may seem to take its time; three do not.
@@ -47,9 +48,9 @@ def refuse_real_sleep(
     moved = 0.0
     for delay in _DELAYS:
 
-        def attempt(report: Report, delay: float = delay) -> None:
-            report.begin("a timer in virtual time")
-            clock = _WatchedClock(report, delay)
+        def attempt(reporter: Reporter, delay: float = delay) -> None:
+            reporter.begin("a timer in virtual time")
+            clock = _WatchedClock(reporter, delay)
 
             def ran() -> NoReturn:
                 clock.end(slept=time.monotonic() - clock.started >= _MOST * delay)
@@ -57,9 +58,10 @@ def refuse_real_sleep(
             timer(factory(clock), delay, ran)
 
         messages, _ = run_one(attempt, max(patience, _LEAST_PATIENCE))
-        if not any(message.get("slept") for message in messages):
+        measured = [message for message in messages if isinstance(message, TimerMeasured)]
+        if not any(each.slept for each in measured):
             return
-        moved = messages[-1]["moved"]
+        moved = measured[-1].moved
     raise AdapterError(
         f"the adapter of {implementation.name} ({variant}, {profile}) declares virtual_time=True, "
         f"but its loop sleeps in real time: a timer of {_DELAYS[-1]} s took as long on the wall, "
@@ -71,9 +73,9 @@ def refuse_real_sleep(
 class _WatchedClock(VirtualClock):
     """Ends the process once it is plain that somebody sleeps and does not move it."""
 
-    def __init__(self, report: Report, delay: float) -> None:
+    def __init__(self, reporter: Reporter, delay: float) -> None:
         super().__init__()
-        self._report = report
+        self._reporter = reporter
         self._delay = delay
         self._began = self._now
         self._readings = self._sleeps = 0
@@ -90,7 +92,7 @@ class _WatchedClock(VirtualClock):
         return super().now()
 
     def end(self, *, slept: bool) -> NoReturn:
-        self._report.say({"slept": slept, "moved": self._now - self._began})
+        self._reporter.send(TimerMeasured(slept, self._now - self._began))
         os._exit(0)
 
 

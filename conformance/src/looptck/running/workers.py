@@ -42,46 +42,52 @@ import psutil
 from ..results.verdicts import Activity
 from ..testing import guards, trace
 from . import own_descriptors as descriptors
-from .messages import GarbledError, Receiver, Sender, new_secret
+from .channel import GarbledError, Receiver, Sender, new_secret
+from .messages import Began, MalformedError, Message, WorkDone
 
-# What has a worker print its stacks, and how long that may take, in seconds.
+# The signal at which a worker prints its stacks, and the seconds that this may take.
 _PRINT_STACKS = signal.SIGUSR2
-_STACK_PATIENCE = 0.5
+_STACK_TIMEOUT = 0.5
 
 # How long a worker that has closed its channel may take to exit, in seconds.
-_EXIT_PATIENCE = 1.0
+_EXIT_TIMEOUT = 1.0
 
-# One test may take so many times the patience, as long as it goes on.
-_MOST_PATIENCES = 12
+# One test may take so many times the hang timeout, as long as it goes on.
+_MOST_HANG_TIMEOUTS = 12
 
 # How often a worker from which nothing comes is looked at.
 _SAMPLES = 9
 
-Say = Callable[[dict[str, Any]], None]
-Work = Callable[["Report"], None]
+Work = Callable[["Reporter"], None]
 
 
-class Report:
+class Reporter:
     """The worker's side of the channel."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    def begin(self, what: str, after: dict[str, Any] | None = None) -> None:
-        """*what* begins now and has the whole patience for itself.
+    def begin(self, activity: str, after: Message | None = None) -> None:
+        """Tell the parent that *activity* begins, which has the whole hang timeout for itself.
 
-        *after* is said in the same breath, which wakes the parent once, not twice.
+        *after* is sent in the same write, which wakes the parent once, not twice.
         """
         if trace.recorder is not None:
             trace.recorder.forget()
-        self._sender.send(*([] if after is None else [after]), {"begin": what})
+        self._sender.send(*([] if after is None else [after]), Began(activity))
 
-    def say(self, message: dict[str, Any]) -> None:
-        """Send *message*, which must be JSON, to the parent."""
+    def send(self, message: Message) -> None:
         self._sender.send(message)
 
 
-# What a worker does when its work is done.
+# How a worker is described whose channel cannot be trusted.
+_FOREIGN_WRITE = "wrote to a descriptor that is not its own, over which verdicts are reported"
+_MALFORMED = (
+    "sent a report that cannot be read: the loop has changed what reports are made with, "
+    "such as a function of the json module"
+)
+
+# The activity of a worker after its work.
 _LAST_COLLECTION = "the collection of what the tests left behind"
 
 
@@ -118,24 +124,25 @@ class Worker:
     stacks: IO[bytes]
     output: IO[bytes]
     recorder: trace.Recorder
-    patience: float
+    hang_timeout: float
     receiver: Receiver
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    _garbled: bool = False
+    messages: list[Message] = field(default_factory=list)
+    # why the channel can no longer be trusted; "" while it can
+    _garbled: str = ""
     _current: str = ""
     _done: bool = False
     _since: float = field(default_factory=time.monotonic)
 
     @property
     def deadline(self) -> float:
-        """When the parent's patience ends, on the monotonic clock.
+        """When the worker counts as hung, on the monotonic clock.
 
         Whatever is done puts it off, but not for ever: what goes on and on
         without an end is hung as well.
         """
-        patience = self.patience * guards.burden()
+        hang_timeout = self.hang_timeout * guards.burden()
         last = max(self._since, self.recorder.last_beat())
-        return min(last + patience, self._since + _MOST_PATIENCES * patience)
+        return min(last + hang_timeout, self._since + _MOST_HANG_TIMEOUTS * hang_timeout)
 
     @property
     def is_done(self) -> bool:
@@ -143,24 +150,27 @@ class Worker:
         return self._done
 
     def read(self) -> bool:
-        """Take what the channel holds; False at its end, and when somebody else wrote to it."""
+        """Take what the channel holds; False at its end, and when it cannot be trusted."""
         data = os.read(self.channel, 65536)
         try:
             for message in self.receiver.feed(data):
                 self._take(message)
         except GarbledError:
-            self._garbled = True
+            self._garbled = _FOREIGN_WRITE
+        except MalformedError:
+            self._garbled = _MALFORMED
         return bool(data) and not self._garbled
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: Message) -> None:
         self._since = time.monotonic()
-        if "begin" in message:
-            self._current = message["begin"]
-        elif "done" in message:
-            self._done = True
-        else:
-            self._current = ""
-            self.messages.append(message)
+        match message:
+            case Began(activity):
+                self._current = activity
+            case WorkDone():
+                self._done = True
+            case _:
+                self._current = ""
+                self.messages.append(message)
 
     def kill(self) -> None:
         """The process and its whole group end at once."""
@@ -175,7 +185,7 @@ class Worker:
         if self._garbled:
             self.kill()
             os.waitpid(self.pid, 0)
-            death = "wrote to a descriptor that is not its own, over which verdicts are reported"
+            death = self._garbled
         elif hung or self._done:
             # Its group, too: a grandchild may live on.
             self.kill()
@@ -202,7 +212,7 @@ class Worker:
     def _wait_for_exit(self) -> str:
         """How the process ended, in words; it may have closed its channel and lived on."""
         pause = 0.0001  # most are gone by now, or within a fraction of a millisecond
-        while pause < _EXIT_PATIENCE:
+        while pause < _EXIT_TIMEOUT:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 return describe_status(status)
@@ -213,7 +223,7 @@ class Worker:
         return "closed the descriptor that it reports to"
 
     def _activity(self) -> Activity:
-        """What it does while nothing comes of it.
+        """The activity of a worker that sends nothing.
 
         A process that spins is always ready to run, even where a busy machine
         gives it little time; one that sleeps is not.
@@ -229,7 +239,7 @@ class Worker:
         """The file of stacks holds them, unless the worker no longer takes signals."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, _PRINT_STACKS)
-        size, until = 0, time.monotonic() + _STACK_PATIENCE
+        size, until = 0, time.monotonic() + _STACK_TIMEOUT
         while time.monotonic() < until:
             time.sleep(0.01)
             former, size = size, os.fstat(self.stacks.fileno()).st_size
@@ -244,10 +254,10 @@ class Worker:
         self.recorder.close()
 
 
-def start(work: Work, patience: float) -> Worker:
+def start(work: Work, hang_timeout: float) -> Worker:
     """A new process that runs *work* and ends.
 
-    It is judged hung when nothing comes from it for *patience* seconds.
+    It is judged hung when nothing comes from it for *hang_timeout* seconds.
     """
     channel, theirs = map(descriptors.out_of_reach, os.pipe())
     stacks, output = _file(), _file()
@@ -258,7 +268,7 @@ def start(work: Work, patience: float) -> Worker:
     if pid == 0:
         _run(work, Sender(theirs, secret), stacks, output, recorder)
     descriptors.release(theirs)
-    return Worker(pid, channel, stacks, output, recorder, patience, Receiver(secret))
+    return Worker(pid, channel, stacks, output, recorder, hang_timeout, Receiver(secret))
 
 
 def _file() -> IO[bytes]:
@@ -288,13 +298,13 @@ def _run(
         faulthandler.enable(file=printed)
         trace.recorder = recorder
         faulthandler.register(_PRINT_STACKS, file=printed)
-        report = Report(sender)
+        reporter = Reporter(sender)
         # Nothing of the parent's is garbage here, and looking for some would copy it.
         gc.freeze()
-        work(report)
-        report.begin(_LAST_COLLECTION)
+        work(reporter)
+        reporter.begin(_LAST_COLLECTION)
         gc.collect()
-        report.say({"done": True})
+        reporter.send(WorkDone())
         status = 0
     except BaseException as error:  # the last frame of this process: it may only exit
         with contextlib.suppress(OSError):
@@ -317,7 +327,7 @@ def _take_streams(output: IO[bytes]) -> None:
 
 
 def _flush() -> None:
-    """What is still buffered would be written by both processes."""
+    """Write buffered output now; after a fork both processes would write it."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
@@ -326,9 +336,9 @@ def _flush() -> None:
 class Pool:
     """Runs workers side by side and tells as each one ends."""
 
-    def __init__(self, jobs: int, patience: float) -> None:
+    def __init__(self, jobs: int, hang_timeout: float) -> None:
         self._jobs = jobs
-        self._patience = patience
+        self._hang_timeout = hang_timeout
         self._selector = selectors.DefaultSelector()
         if hasattr(self._selector, "fileno"):
             descriptors.own(self._selector.fileno())
@@ -343,12 +353,17 @@ class Pool:
     def is_idle(self) -> bool:
         return not self._running
 
+    @property
+    def running(self) -> list[Any]:
+        """The callers' names of the tasks that run now."""
+        return list(self._running.values())
+
     def start(self, name: Any, work: Work) -> None:
-        worker = start(work, self._patience)
+        worker = start(work, self._hang_timeout)
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         self._running[worker] = name
 
-    def wait(self) -> Iterator[tuple[Any, list[dict[str, Any]], WorkerExit]]:
+    def wait(self) -> Iterator[tuple[Any, list[Message], WorkerExit]]:
         """Sleep until something happens; yield (name, messages, ending) of what ended."""
         soonest = min(worker.deadline for worker in self._running)
         for key, _ in self._selector.select(max(soonest - time.monotonic(), 0)):
@@ -368,15 +383,15 @@ class Pool:
             descriptors.forget(self._selector.fileno())
         self._selector.close()
 
-    def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[dict[str, Any]], WorkerExit]:
+    def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[Message], WorkerExit]:
         self._selector.unregister(worker.channel)
         name = self._running.pop(worker)
         return name, worker.messages, worker.end(hung=hung)
 
 
-def run_one(work: Work, patience: float) -> tuple[list[dict[str, Any]], WorkerExit]:
+def run_one(work: Work, hang_timeout: float) -> tuple[list[Message], WorkerExit]:
     """Run one task to its end, in a process of its own."""
-    pool = Pool(1, patience)
+    pool = Pool(1, hang_timeout)
     try:
         pool.start(None, work)
         while True:

@@ -29,7 +29,7 @@ _RETURNS_A_PART = {
     "bufferevent.new": "bufferevent",
 }
 
-# What makes a loop; its result is the engine.
+# Functions that make a loop; their result is the engine.
 _MAKES_A_LOOP = {"new", "newbase"}
 
 # Names of an entry object that stand for a module of their own.

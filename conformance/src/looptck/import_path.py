@@ -14,10 +14,23 @@ from collections.abc import Iterable
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
 
 
+def working_folder() -> str | None:
+    """The working folder; None if it was deleted."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
+
+
 def of_the_user() -> list[str]:
     """The folders of PYTHONPATH, which the user has set for the implementation."""
     given = os.environ.get("PYTHONPATH", "")
-    return [os.path.abspath(folder) for folder in given.split(os.pathsep)] if given else []
+    here = working_folder()
+    return [
+        folder if here is None else os.path.join(here, folder)
+        for folder in (given.split(os.pathsep) if given else [])
+        if here is not None or os.path.isabs(folder)
+    ]
 
 
 def add(folders: Iterable[str]) -> None:
@@ -28,7 +41,7 @@ def add(folders: Iterable[str]) -> None:
 
 
 def add_folder_of(module: str) -> None:
-    """What lies beside the file of *module* is found too, after everything else."""
+    """Find modules beside the file of *module* too, after all others."""
     *packages, name = module.split(".")
     for start in list(sys.path):
         folder = os.path.join(start, *packages)
@@ -40,7 +53,7 @@ def add_folder_of(module: str) -> None:
 
 def put_users_last() -> None:
     """For the command line, which imports nothing of the user's: their folders come last."""
-    theirs = {"", os.getcwd(), *of_the_user()}
+    theirs = {"", working_folder(), *of_the_user()}
     sys.path.sort(key=lambda folder: folder in theirs)
 
 
