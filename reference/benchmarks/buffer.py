@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pairs import report, take_turns
@@ -131,17 +132,17 @@ def main() -> None:
     for count in (5_000_000 // part, 10_000_000 // part):
         print(f"{count:,} appends of one byte, then as many takes")
         contenders = {
-            "tideloop.Buffer": lambda count=count: bytes_in_and_out(Buffer, count),  # type: ignore[misc]  # a default binds the loop variable
-            "bytearray": lambda count=count: bytes_in_and_out(ByHand, count),  # type: ignore[misc]  # a default binds the loop variable
+            "tideloop.Buffer": partial(bytes_in_and_out, Buffer, count),
+            "bytearray": partial(bytes_in_and_out, ByHand, count),
         }
         report(take_turns(contenders, options.pairs), "calls/CPU s", against="bytearray")
 
     print(f"lines out of {100 // part} MiB")
     size = 100 * MIB // part
     contenders = {
-        "tideloop.Buffer.take_line": lambda: lines(Buffer, size),
-        "tideloop.Buffer.take_any_line": lambda: lines(Buffer, size, "take_any_line"),
-        "bytearray": lambda: lines(ByHand, size),
+        "tideloop.Buffer.take_line": partial(lines, Buffer, size),
+        "tideloop.Buffer.take_any_line": partial(lines, Buffer, size, "take_any_line"),
+        "bytearray": partial(lines, ByHand, size),
     }
     report(take_turns(contenders, options.pairs), "lines/CPU s", against="bytearray")
 

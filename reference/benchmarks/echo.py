@@ -15,6 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 
 from pairs import report, take_turns
 
@@ -170,7 +171,7 @@ def per_second(serve: Server, options: argparse.Namespace) -> float:
     for server in servers:
         server.close()
     os.waitpid(child, 0)
-    return requests / took
+    return float(requests / took)
 
 
 def main() -> None:
@@ -193,10 +194,7 @@ def main() -> None:
         f"median of {options.pairs} rounds"
     )
     figures = take_turns(
-        {
-            name: lambda serve=serve: per_second(serve, options)  # type: ignore[misc]  # a default binds the loop variable
-            for name, serve in servers.items()
-        },
+        {name: partial(per_second, serve, options) for name, serve in servers.items()},
         options.pairs,
     )
     report(figures, "requests/CPU s", against="uvloop" if uvloop is not None else "asyncio")

@@ -15,6 +15,7 @@ import resource
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from pairs import report, take_turns
 
@@ -149,10 +150,7 @@ def main() -> None:
     }
     if uvloop is not None:
         makers["uvloop"] = transports_of(uvloop.new_event_loop)
-    contenders = {
-        name: lambda make=make: weigh(make, options.connections)  # type: ignore[misc]  # a default binds the loop variable
-        for name, make in makers.items()
-    }
+    contenders = {name: partial(weigh, make, options.connections) for name, make in makers.items()}
     print(f"{options.connections} idle connections, median of {options.pairs} rounds")
     figures = take_turns(contenders, options.pairs)
     for against in ("asyncio", "uvloop"):

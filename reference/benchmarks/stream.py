@@ -100,7 +100,7 @@ def tideloop_sends(sock: socket.socket, total: int) -> None:
 def libevent_receives(low: int, sock: socket.socket, total: int) -> None:
     library, left = load_libevent(), total
 
-    @DataCallback
+    @DataCallback  # type: ignore[untyped-decorator]  # ctypes types no callback
     def on_read(event: int, _: object) -> None:
         nonlocal left
         incoming = library.bufferevent_get_input(event)
@@ -125,7 +125,7 @@ def libevent_receives(low: int, sock: socket.socket, total: int) -> None:
 def libevent_sends(sock: socket.socket, total: int) -> None:
     library, block, left = load_libevent(), bytes(MIB), total
 
-    @DataCallback
+    @DataCallback  # type: ignore[untyped-decorator]  # ctypes types no callback
     def on_write(event: int, _: object) -> None:
         nonlocal left
         if left:

@@ -152,7 +152,7 @@ NAN, INF = math.nan, math.inf
 CALLBACK = Kind(print, (None, 5, "print", b"", [print]))
 MAYBE_CALLBACK = Kind(None, (5, "print", b"", [print], False))
 LENGTH = Kind(1, ("1", b"1", True, [], 1j, timedelta(1), print), (NAN, -1, -0.1, -INF, -(10**400)))
-LENGTH_TYPES = ("1", True, [], 1j, timedelta(1))
+LENGTH_TYPES: tuple[object, ...] = ("1", True, [], 1j, timedelta(1))
 MAYBE_LENGTH = Kind(None, LENGTH.types, (*LENGTH.values, Decimal("NaN"), Decimal("sNaN")))
 SIZE = Kind(1, ("1", 1.0, 1.5, NAN, True, [], Decimal(1)), (-1, -(2**70)))
 MAYBE_SIZE = Kind(None, SIZE.types, SIZE.values)
@@ -452,7 +452,7 @@ def test_a_clock_is_asked_once_whether_it_tells_the_time() -> None:
         now = staticmethod(lambda: "noon")  # type: ignore[assignment]  # wrong on purpose
 
     with pytest.raises(TypeError, match=r"now\(\)"):
-        Loop(clock=Silent())
+        Loop(clock=Silent())  # type: ignore[arg-type]  # wrong on purpose
 
 
 anything = st.one_of(

@@ -72,13 +72,14 @@ def test_it_closes_once_all_is_sent(loop: Loop, pair: Pairs) -> None:
     far.send(b"not read")
     loop.turn(0)
     assert not leaver.event.closed
-    for late in (
+    calls: list[Callable[[], object]] = [
         lambda: leaver.event.write(b"x"),
         leaver.event.enable,
         leaver.event.disable,
         lambda: leaver.event.set_timeouts(1, 1),
         lambda: leaver.event.set_read_watermarks(1, 2),
-    ):
+    ]
+    for late in calls:
         with pytest.raises(ClosedError):
             late()
     assert drain(loop, far) == MUCH

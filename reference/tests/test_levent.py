@@ -8,6 +8,7 @@ import socket
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,8 @@ def test_the_example_of_the_document(module: Levent) -> None:
 
 def test_what_is_no_file_is_never_taken_for_one(module: Levent, base: Base) -> None:
     assert module.fdfromvalue(7) == 7
-    for wrong in (None, True, {}, "0", 7.9, sys.stdin):
+    wrongs: list[Any] = [None, True, {}, "0", 7.9, sys.stdin]
+    for wrong in wrongs:
         with pytest.raises(TypeError):
             module.fdfromvalue(wrong)
         with pytest.raises(TypeError):
@@ -148,9 +150,10 @@ def test_wrong_arguments(base: Base, pair: Pairs) -> None:
         base.newevent(fd, None)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(TypeError):
         base.newevbuf(fd, 5)  # type: ignore[arg-type]  # wrong on purpose
-    for howmany in (True, "1", 0.5, {}):
+    wrongs: list[Any] = [True, "1", 0.5, {}]
+    for howmany in wrongs:
         with pytest.raises(TypeError):
-            base.loop(howmany)  # type: ignore[arg-type]  # wrong on purpose
+            base.loop(howmany)
     with pytest.raises(OSError):
         base.newevent(90_000, print).start()
 

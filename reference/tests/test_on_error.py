@@ -160,7 +160,7 @@ def test_levent_and_luahop_tell_it_too(
 ) -> None:
     fail = failing("raised")
     base = levent.newbase(poller, clock, told)
-    kept = [
+    kept: list[Any] = [
         base.newevent(ready(pair).fileno(), fail).start(),
         base.newevbuf(ready(pair).fileno(), fail).start(),
     ]

@@ -33,7 +33,10 @@ DATAGRAMS: dict[str, Callable[[], Pair]] = {
 }
 if socket.has_ipv6:
     DATAGRAMS["udp6"] = lambda: udp(socket.AF_INET6, "::1")
-PACKETS = {**DATAGRAMS, "seqpacket": lambda: unix(socket.SOCK_SEQPACKET)}
+PACKETS: dict[str, Callable[[], Pair]] = {
+    **DATAGRAMS,
+    "seqpacket": lambda: unix(socket.SOCK_SEQPACKET),
+}
 
 
 @pytest.fixture(params=PACKETS)
@@ -181,7 +184,13 @@ def received(far: socket.socket) -> list[bytes]:
 def test_each_write_is_one_message(loop: Loop, ends: Pair) -> None:
     near, far = ends
     event = BufferedEvent(loop, near)
-    messages = [b"one", b"two", b"x" * 5000, bytearray(b"three"), memoryview(b"four")]
+    messages: list[bytes | bytearray | memoryview] = [
+        b"one",
+        b"two",
+        b"x" * 5000,
+        bytearray(b"three"),
+        memoryview(b"four"),
+    ]
     for message in messages:
         event.write(message)
     event.write(b"")  # nothing to send, and no message

@@ -26,7 +26,11 @@ LONG = 20.0
 def on_signal() -> Iterator[Callable[[Callable[[], object]], None]]:
     """Sets what SIGUSR1's handler does."""
     before = signal.getsignal(signal.SIGUSR1)
-    yield lambda act: signal.signal(signal.SIGUSR1, lambda *_: act()) and None
+
+    def set_handler(act: Callable[[], object]) -> None:
+        signal.signal(signal.SIGUSR1, lambda *_: act())
+
+    yield set_handler
     signal.signal(signal.SIGUSR1, before)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of levent's adapters share: a pair of sockets."""
+"""The fixture that the tests of levent's adapters share: a pair of sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The adapter of the asyncio family adds as little as docs/adapters.md says."""
+"""The adapter of asyncio and its kin adds no more to a loop than docs/adapters.md says."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import platform
 import socket
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from contextvars import Context
+from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVarTuple
 
 import pytest
 
@@ -23,9 +25,14 @@ from looptck.rules.catalogue import shipped
 from looptck.subjects.discovery import find
 from looptck.subjects.implementation import Implementation
 
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+Ts = TypeVarTuple("Ts")
+
 
 class Spy(asyncio.SelectorEventLoop):
-    """Notes what it is asked for."""
+    """A loop that notes the calls of its methods in `asked`."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -35,25 +42,35 @@ class Spy(asyncio.SelectorEventLoop):
     def _note(self, name: str) -> None:
         self.asked.append(name)
 
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+    def add_reader(
+        self, fd: FileDescriptorLike, callback: Callable[[*Ts], Any], *args: *Ts
+    ) -> None:
         self._note("add_reader")
         super().add_reader(fd, callback, *args)
 
-    def add_writer(self, fd: Any, callback: Any, *args: Any) -> None:
+    def add_writer(
+        self, fd: FileDescriptorLike, callback: Callable[[*Ts], Any], *args: *Ts
+    ) -> None:
         self._note("add_writer")
         super().add_writer(fd, callback, *args)
 
-    def remove_reader(self, fd: Any) -> bool:
+    def remove_reader(self, fd: FileDescriptorLike) -> bool:
         self._note("remove_reader")
         return super().remove_reader(fd)
 
-    def remove_writer(self, fd: Any) -> bool:
+    def remove_writer(self, fd: FileDescriptorLike) -> bool:
         self._note("remove_writer")
         return super().remove_writer(fd)
 
-    def call_later(self, delay: Any, callback: Any, *args: Any, **kw: Any) -> asyncio.TimerHandle:
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
         self._note(f"call_later {delay:g}")
-        return super().call_later(delay, callback, *args, **kw)
+        return super().call_later(delay, callback, *args, context=context)
 
     def stop(self) -> None:
         self._note("stop")
@@ -61,15 +78,23 @@ class Spy(asyncio.SelectorEventLoop):
 
 
 class Strict(asyncio.SelectorEventLoop):
-    """Refuses at once what cannot be called, as asyncio does not."""
+    """A loop that refuses a callback that cannot be called at once, which asyncio does not."""
 
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+    def add_reader(
+        self, fd: FileDescriptorLike, callback: Callable[[*Ts], Any], *args: *Ts
+    ) -> None:
         self._check(callback)
         super().add_reader(fd, callback, *args)
 
-    def call_later(self, delay: Any, callback: Any, *args: Any, **kw: Any) -> asyncio.TimerHandle:
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
         self._check(callback)
-        return super().call_later(delay, callback, *args, **kw)
+        return super().call_later(delay, callback, *args, context=context)
 
     def _check(self, callback: object) -> None:
         if not callable(callback):
@@ -99,19 +124,19 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 # ---- what it is called, and who does the work
 
 
-def test_the_entry_point_is_the_standard_library() -> None:
+def test_the_entry_point_names_the_standard_library() -> None:
     assert find("asyncio") is implementation
     assert (implementation.name, implementation.version) == ("asyncio", platform.python_version())
     assert not implementation.virtual_time
 
 
-def test_a_factory_of_an_installed_package_goes_by_the_name_of_the_package() -> None:
+def test_a_packages_factory_has_the_name_of_the_package() -> None:
     pytest.importorskip("uvloop", reason="uvloop is not installed (pip install uvloop)")
     found = find("uvloop:new_event_loop")
     assert (found.name, found.version) == ("uvloop", version("uvloop"))
 
 
-def test_a_factory_of_a_loose_module_goes_by_what_the_user_typed() -> None:
+def test_a_loose_factory_has_the_name_that_the_user_typed() -> None:
     made = from_loop_factory("my_module:make", asyncio.new_event_loop)
     assert (made.name, made.version) == ("my_module:make", "unknown")
 
@@ -124,13 +149,13 @@ def test_the_engine_is_the_loop_that_the_factory_made(profile: str) -> None:
     assert type(made.engine(loop)) is Spy
 
 
-def test_every_unsupported_pattern_is_a_rule() -> None:
+def test_every_unsupported_pattern_matches_a_rule() -> None:
     for pattern in UNSUPPORTED:
         assert shipped().matching([pattern])
 
 
-def test_no_judged_rule_is_lost_for_want_of_one_that_is_not_asked() -> None:
-    """A rule that needs a rule which is not applicable would not be applicable itself."""
+def test_no_judged_rule_needs_an_unsupported_one() -> None:
+    """A rule that needs a rule which is not applicable is not applicable itself."""
     asked = [rule for rule in shipped().values() if not implementation.why_unsupported(rule.id)]
     lost = {
         rule.id for rule in asked for need in rule.needs if implementation.why_unsupported(need)
@@ -141,7 +166,7 @@ def test_no_judged_rule_is_lost_for_want_of_one_that_is_not_asked() -> None:
 # ---- translation
 
 
-def test_a_listener_is_a_reader_or_a_writer(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_a_listener_becomes_a_reader_or_a_writer(pair: tuple[socket.socket, socket.socket]) -> None:
     hop = entry("luahop", Spy).new()
     hop.set_listener(pair[0], "r", print)
     hop.set_listener(pair[0], "w", print)
@@ -161,7 +186,7 @@ def test_poll_asks_the_loop_to_stop_once(pair: tuple[socket.socket, socket.socke
     assert hop.asyncio_loop.asked.count("stop") == 1
 
 
-def test_a_duration_is_a_number_of_seconds() -> None:
+def test_a_duration_becomes_a_number_of_seconds() -> None:
     hop = entry("luahop", Spy).new()
     hop.set_timeout({"s": 1, "ms": 500}, print)
     assert hop.asyncio_loop.asked == ["call_later 1.5"]
@@ -186,10 +211,10 @@ def test_an_answer_becomes_calls_of_the_loop(pair: tuple[socket.socket, socket.s
     del kept
 
 
-def test_a_new_reader_takes_the_place_of_the_former_as_in_asyncio(
+def test_a_new_event_of_a_direction_replaces_the_former(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    """The former event answers as if nothing had happened, and must not come back."""
+    """The former event's callback returns its flags, which must not bring it back."""
     core = entry("luaevent")
     base = core.new()
     ran: list[str] = []
@@ -230,10 +255,10 @@ def test_a_timeout_starts_again_after_each_call(pair: tuple[socket.socket, socke
 
 
 @pytest.mark.parametrize("factory", [asyncio.new_event_loop, Strict])
-def test_whether_a_callback_is_looked_at_is_up_to_the_loop(
+def test_the_adapter_leaves_checks_of_callbacks_to_the_loop(
     factory: Any, pair: tuple[socket.socket, socket.socket]
 ) -> None:
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: entry("luahop", factory).new().set_listener(pair[0], "r", None),
         lambda: entry("luahop", factory).new().set_timeout({"ms": 1}, "text"),
         lambda: entry("luahop", factory).new().set_interval({"ms": 1}, 5),
@@ -249,7 +274,7 @@ def test_whether_a_callback_is_looked_at_is_up_to_the_loop(
     assert refused == (len(calls) if factory is Strict else 0)
 
 
-def test_what_cannot_be_called_fails_when_it_is_due() -> None:
+def test_a_callback_that_cannot_be_called_raises_when_due() -> None:
     hop = entry("luahop").new()
     hop.set_timeout({"ms": 1}, None)
     with pytest.raises(TypeError):
@@ -257,11 +282,17 @@ def test_what_cannot_be_called_fails_when_it_is_due() -> None:
 
 
 def test_an_early_timer_stays_early() -> None:
-    """Nothing between the loop and the user measures time again."""
+    """The adapter must not hide an early timer by measuring time again."""
 
     class Early(asyncio.SelectorEventLoop):
-        def call_later(self, delay: Any, *args: Any, **kw: Any) -> asyncio.TimerHandle:
-            return super().call_later(delay / 2, *args, **kw)
+        def call_later(
+            self,
+            delay: float,
+            callback: Callable[[*Ts], object],
+            *args: *Ts,
+            context: Context | None = None,
+        ) -> asyncio.TimerHandle:
+            return super().call_later(delay / 2, callback, *args, context=context)
 
     hop = entry("luahop", Early).new()
     began = time.monotonic()
@@ -306,9 +337,12 @@ def test_a_loop_that_cannot_run_inside_another_says_so(profile: str) -> None:
 
 
 def test_an_exception_comes_out_with_a_note_of_the_later_ones() -> None:
+    def fail(text: str) -> NoReturn:
+        raise KeyError(text)
+
     hop = entry("luahop").new()
     for text in ("first", "second"):
-        hop.set_timeout({"ms": 0}, lambda text=text: (_ for _ in ()).throw(KeyError(text)))
+        hop.set_timeout({"ms": 0}, partial(fail, text))
     with pytest.raises(KeyError) as caught:
         hop.poll()
     assert len(caught.value.__notes__) == 1
@@ -389,6 +423,6 @@ def test_a_factory_that_makes_something_else_is_refused(tmp_path: Any, monkeypat
         find("not_a_loop:make")
 
 
-def test_it_is_an_implementation_like_any_other() -> None:
+def test_asyncio_is_an_implementation_with_three_profiles() -> None:
     assert isinstance(implementation, Implementation)
     assert set(implementation.profiles) == {"luaevent", "levent", "luahop"}

@@ -1,4 +1,4 @@
-"""levent over asyncio: what is the loop's, what is the adapter's, what is let go of."""
+"""levent over asyncio: the loop does its part, the adapter the rest, and nothing is kept."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_bytes_go_both_ways(levent: Levent, pair: Pair) -> None:
     base.loop()  # nothing is left to wait for
 
 
-def test_the_loop_is_given_no_more_room_than_high_leaves(levent: Levent, pair: Pair) -> None:
+def test_the_loop_gets_no_more_room_than_high_leaves(levent: Levent, pair: Pair) -> None:
     near, far = pair
     base = levent.newbase()
     lengths: list[int] = []
@@ -82,7 +82,7 @@ def test_the_loop_is_given_no_more_room_than_high_leaves(levent: Levent, pair: P
     assert evbuf.read() == b"7"
 
 
-def test_a_full_input_is_not_read_and_a_drained_one_is(levent: Levent, pair: Pair) -> None:
+def test_a_full_input_is_read_again_once_it_is_drained(levent: Levent, pair: Pair) -> None:
     near, far = pair
     base = levent.newbase()
     calls: list[Any] = []
@@ -97,8 +97,8 @@ def test_a_full_input_is_not_read_and_a_drained_one_is(levent: Levent, pair: Pai
     assert evbuf.read() == b"56"
 
 
-def test_output_above_low_is_told_when_it_has_gone(levent: Levent, pair: Pair) -> None:
-    """More than the socket takes at once; the peer reads between the passes."""
+def test_writecb_runs_when_the_output_falls_to_low(levent: Levent, pair: Pair) -> None:
+    """The output is more than the socket takes at once; the peer reads between the passes."""
     near, far = pair
     base = levent.newbase()
     calls: list[Any] = []
@@ -133,7 +133,7 @@ def test_several_events_may_be_for_one_file(levent: Levent, pair: Pair) -> None:
     assert set(calls) == {"second"}
 
 
-def test_what_callbacks_raise_comes_out_and_harms_no_transport(levent: Levent, pair: Pair) -> None:
+def test_an_exception_of_a_callback_harms_no_transport(levent: Levent, pair: Pair) -> None:
     near, far = pair
     base = levent.newbase()
 
@@ -151,7 +151,7 @@ def test_what_callbacks_raise_comes_out_and_harms_no_transport(levent: Levent, p
     assert evbuf.read() == b"xy"
 
 
-def test_a_loop_inside_a_loop_is_for_asyncio_to_refuse(levent: Levent, pair: Pair) -> None:
+def test_asyncio_refuses_a_loop_inside_a_loop(levent: Levent, pair: Pair) -> None:
     base = levent.newbase()
     event = base.newevent(pair[0].fileno(), lambda _: base.loop(0), "w")
     event.start()
@@ -160,7 +160,7 @@ def test_a_loop_inside_a_loop_is_for_asyncio_to_refuse(levent: Levent, pair: Pai
 
 
 def test_the_file_stays_open_and_its_duplicates_are_closed(pair: Pair) -> None:
-    """A loop of uvloop's keeps its own until it is collected, so this asks asyncio alone."""
+    """uvloop keeps duplicates of its own until its loop is collected: only asyncio is tested."""
     near, far = pair
     gc.collect()
     before = descriptors()
@@ -180,7 +180,7 @@ def test_the_file_stays_open_and_its_duplicates_are_closed(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("kind", ["event", "evbuf"])
-def test_what_is_dropped_in_its_callback_is_gone(levent: Levent, pair: Pair, kind: str) -> None:
+def test_an_event_dropped_in_its_callback_is_gone(levent: Levent, pair: Pair, kind: str) -> None:
     near, far = pair
     base = levent.newbase()
     held = DroppedWhenCalled(base, near, kind)
@@ -190,7 +190,7 @@ def test_what_is_dropped_in_its_callback_is_gone(levent: Levent, pair: Pair, kin
     assert held.is_gone()
 
 
-def test_what_was_deleted_is_refused(levent: Levent, pair: Pair) -> None:
+def test_deleted_objects_refuse_every_use(levent: Levent, pair: Pair) -> None:
     base = levent.newbase()
     event, evbuf = base.newevent(pair[0].fileno(), print), base.newevbuf(pair[0].fileno())
     event.delete()

@@ -1,4 +1,4 @@
-"""The adapter of libevent translates, and C never reaches what Python let go of."""
+"""The adapter of libevent translates, and C never reaches an object that Python has freed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def levent() -> Any:
     return found_or_skipped("libevent").profiles["levent"](MonotonicClock())
 
 
-def test_it_says_whose_loop_it_is(levent: Any) -> None:
+def test_the_implementation_names_libevents_version(levent: Any) -> None:
     implementation = find("libevent")
     assert implementation.version.startswith("2.")
     assert implementation.engine is not None
@@ -66,7 +66,7 @@ def test_the_watermarks_are_those_of_libevent(levent: Any, pair: Pair) -> None:
     assert evbuf.read() == b"7"
 
 
-def test_what_a_callback_raises_ends_the_loop_and_comes_out_of_it(levent: Any, pair: Pair) -> None:
+def test_an_exception_of_a_callback_ends_the_loop(levent: Any, pair: Pair) -> None:
     near, _far = pair
     base = levent.newbase()
     calls: list[str] = []
@@ -109,7 +109,7 @@ def test_a_loop_inside_a_loop_is_refused(levent: Any, pair: Pair) -> None:
         base.loop()
 
 
-def test_what_cannot_be_watched_is_an_error_of_the_system(levent: Any) -> None:
+def test_a_file_that_cannot_be_watched_raises_os_error(levent: Any) -> None:
     event = levent.newbase().newevent(os.open(os.devnull, os.O_RDONLY), print)
     with pytest.raises(OSError, match="event_add"):
         event.start()
@@ -139,8 +139,8 @@ def test_a_callback_may_drop_the_last_reference(levent: Any, pair: Pair, kind: s
     assert base.loop() == 1
 
 
-def test_the_last_to_be_dropped_gives_the_base_back(levent: Any, pair: Pair) -> None:
-    """What is freed twice, or after its base, would end the process."""
+def test_the_base_is_freed_with_the_last_of_its_objects(levent: Any, pair: Pair) -> None:
+    """An object that is freed twice, or after its base, crashes the process."""
     before = len(os.listdir("/dev/fd"))
     for first in ("base", "event", "evbuf"):
         base = levent.newbase()
@@ -159,7 +159,7 @@ def test_the_last_to_be_dropped_gives_the_base_back(levent: Any, pair: Pair) -> 
         assert len(os.listdir("/dev/fd")) == before
 
 
-def test_what_refers_to_each_other_is_finalized_in_any_order(levent: Any, pair: Pair) -> None:
+def test_objects_in_a_cycle_are_finalized_in_any_order(levent: Any, pair: Pair) -> None:
     gc.collect()
     before = len(os.listdir("/dev/fd"))
     ring: list[Any] = [levent.newbase()]
@@ -174,7 +174,7 @@ def test_what_refers_to_each_other_is_finalized_in_any_order(levent: Any, pair: 
 
 _AT_THE_END = """
 import socket
-from looptck.implementation import find
+from looptck.subjects.implementation import find
 levent = find("libevent").profiles["levent"](None)
 near, far = (end.detach() for end in socket.socketpair())
 base = levent.newbase()
@@ -194,8 +194,8 @@ def test_the_interpreter_ends_quietly_with_live_events() -> None:
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-def test_it_can_be_listed_where_there_is_no_libevent() -> None:
-    """And says what to install once it is asked for."""
+def test_it_can_be_listed_without_libevent() -> None:
+    """The error that comes when it is used names the package to install."""
     program = (
         "import ctypes.util; ctypes.util.find_library = lambda _: None\n"
         "import looptck.adapters.libevent\n"

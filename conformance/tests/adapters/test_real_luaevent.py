@@ -29,7 +29,7 @@ def core() -> Any:
     return found_or_skipped(SPEC).profiles["luaevent"](MonotonicClock())
 
 
-def test_it_says_whose_loop_it_is(core: Any) -> None:
+def test_the_implementation_names_luaevents_version(core: Any) -> None:
     implementation = find(SPEC)
     assert implementation.name == "real-luaevent"
     assert "libevent" in implementation.version
@@ -55,7 +55,12 @@ def test_an_object_with_fileno_is_its_number(core: Any) -> None:
     near, far = socket.socketpair()
     base = core.new()
     seen: list[int] = []
-    kept = base.addevent(near, core.EV_WRITE, lambda flags: seen.append(flags) or core.LEAVE)
+
+    def on_write(flags: int) -> Any:
+        seen.append(flags)
+        return core.LEAVE
+
+    kept = base.addevent(near, core.EV_WRITE, on_write)
     base.loop()
     assert seen == [core.EV_WRITE]
     del kept, far
@@ -94,7 +99,7 @@ def test_an_event_dropped_inside_a_callback_is_gone_at_once(core: Any) -> None:
     assert base.loop() == 1
 
 
-def test_a_callback_is_let_go_of(core: Any) -> None:
+def test_the_callback_of_an_ended_event_is_let_go(core: Any) -> None:
     base = core.new()
 
     def on_timeout(_flags: int) -> int:
@@ -121,7 +126,7 @@ def test_a_base_has_no_close_as_luaevent_has_none(core: Any) -> None:
     assert not hasattr(core.new(), "close")
 
 
-def test_a_base_has_what_luaevent_has_beyond_its_document(core: Any) -> None:
+def test_a_base_has_luaevents_undocumented_functions(core: Any) -> None:
     base = core.new()
     assert base.method() in ("epoll", "poll", "select")
     kept = base.addevent(None, core.EV_TIMEOUT, lambda _flags: None, 3600)
@@ -138,7 +143,7 @@ def extended() -> Any:
     return found_or_skipped(SPEC).profiles["luaevent-extended"](MonotonicClock())
 
 
-def test_bytes_are_the_strings_of_lua(extended: Any) -> None:
+def test_bytes_become_strings_of_lua(extended: Any) -> None:
     buffer = extended.buffer.new()
     every = bytes(range(256))
     assert buffer.add(every, b"") == 256
@@ -147,7 +152,7 @@ def test_bytes_are_the_strings_of_lua(extended: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["text", None, bytearray(b"bytes"), [b"bytes"]])
-def test_what_is_no_string_of_lua_is_for_luaevent_to_refuse(extended: Any, wrong: Any) -> None:
+def test_luaevent_itself_refuses_values_that_are_no_strings(extended: Any, wrong: Any) -> None:
     buffer = extended.buffer.new()
     with pytest.raises(TypeError, match="bad argument"):
         buffer.add(b"good", wrong)
@@ -155,7 +160,7 @@ def test_what_is_no_string_of_lua_is_for_luaevent_to_refuse(extended: Any, wrong
 
 
 def test_a_buffer_may_be_added_to_another(extended: Any) -> None:
-    """An empty one too, although lupa finds it false."""
+    """An empty buffer may be added too, although lupa takes it for false."""
     first, second, empty = (extended.buffer.new() for _ in range(3))
     second.add(b"two")
     assert first.add(b"one ", second, empty) == 7
@@ -163,7 +168,7 @@ def test_a_buffer_may_be_added_to_another(extended: Any) -> None:
 
 
 def test_the_buffers_of_a_bufferevent_are_the_same_each_time(extended: Any) -> None:
-    """In a process of its own, as the library frees them twice."""
+    """The test runs a process of its own, as the library frees the buffers twice."""
     program = (
         "import os, socket\n"
         "from looptck.subjects.discovery import find\n"
@@ -194,7 +199,7 @@ MISSING = {
 
 @pytest.mark.usefixtures("core")
 @pytest.mark.parametrize("missing", MISSING)
-def test_what_is_missing_is_named_in_one_line(missing: str) -> None:
+def test_a_missing_package_is_named_in_one_line(missing: str) -> None:
     program = f"{MISSING[missing]}\nfrom looptck.subjects.discovery import find\nfind({SPEC!r})"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

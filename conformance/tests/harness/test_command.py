@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import click
 import psutil
 import pytest
 
@@ -228,7 +229,8 @@ def test_the_version_has_a_short_option(looptck: Run) -> None:
 
 
 def test_help_says_what_a_step_is() -> None:
-    said = " ".join(cli.commands["certify"].get_help(_context()).split())
+    certify = cli.commands["certify"]
+    said = " ".join(certify.get_help(click.Context(certify, info_name="certify")).split())
     assert "A step is one thing that a program does with a loop" in said
 
 
@@ -316,12 +318,6 @@ def test_text_is_made_printable_through_and_through() -> None:
     assert shown("x" * 100, 10) == "'xxxxxx..."
     assert did_you_mean("epol", ["epoll", "poll"]) == "did you mean 'epoll'? "
     assert did_you_mean("kqueue", ["epoll", "poll"]) == ""
-
-
-def _context() -> object:
-    import click
-
-    return click.Context(cli.commands["certify"], info_name="certify")
 
 
 def _in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:

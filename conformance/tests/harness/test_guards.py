@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import select
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -70,7 +71,7 @@ def test_time_in_which_the_process_stood_still_is_not_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(guards.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     guard = guards.Guard(1.0)
     now[0] += 1000.0
     assert not guard.is_over

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ HOUR = 3600.0
 
 
 class Holder:
-    clock = time.time
+    clock: Any = time.time
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def test_every_skipped_test_says_why(tracked: Tracked) -> None:
                 says_why = any(keyword.arg == "reason" for keyword in node.keywords) or (
                     ast.unparse(node.func) == "pytest.skip" and node.args
                 )
-            elif is_skip(node) and id(node) not in called:
+            elif isinstance(node, ast.Attribute) and is_skip(node) and id(node) not in called:
                 says_why = False
             else:
                 continue

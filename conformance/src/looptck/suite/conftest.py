@@ -1,4 +1,4 @@
-"""What every test of the suite may ask for."""
+"""The fixtures that every test of the suite may ask for."""
 
 from __future__ import annotations
 

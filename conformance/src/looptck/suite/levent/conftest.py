@@ -1,4 +1,4 @@
-"""What the tests of the levent document share."""
+"""The fixtures that the tests of the levent document share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from looptck.testing.levent_driver import LeventDriver
 
 @pytest.fixture
 def driver(levent: Levent) -> Iterator[LeventDriver]:
-    """A fresh base, driven pass by pass; what was made on it is stopped after the test."""
+    """A fresh base that the test runs pass by pass; its events are stopped after the test."""
     made = LeventDriver(levent)
     yield made
     made.stop_all()

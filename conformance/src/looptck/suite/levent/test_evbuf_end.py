@@ -1,4 +1,4 @@
-"""levent, buffered events: what was sent arrives before the end of the file, and whole."""
+"""levent, buffered events: all sent bytes arrive, whole and before the end of the file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ every_end = pytest.mark.parametrize("end", ENDS)
 
 
 class Reader(ReceivingBuffer):
-    """Takes everything in each call; the end is told after all of it."""
+    """Takes everything in each call and expects the end after all of it."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Reader(ReceivingBuffer):
             self.at_end = had, len(self.take_all())
 
     def finish(self, driver: LeventDriver) -> None:
-        """Until all has come that was sent; and nothing comes after that."""
+        """Run until everything that was sent has come; nothing may come after that."""
         self.run_while_receiving(lambda: None)
         driver.run_idle()  # the end is met before the rest is taken
         driver.until(lambda: len(self.taken) + len(self.take_all()) >= len(self.sent))
@@ -86,7 +86,7 @@ class Reader(ReceivingBuffer):
 def test_everything_that_was_sent_arrives_before_the_end(
     driver: LeventDriver, channels: Channels, channel: str, end: str, size: int
 ) -> None:
-    """Data and end are there before the loop first looks."""
+    """Data and end are there before the loop's first look."""
     reader = Reader(driver, CHANNELS[channel](channels))
     reader.send(size)
     ENDS[end](reader.far)
@@ -105,7 +105,7 @@ def test_everything_that_was_sent_arrives_before_the_end(
 def test_the_last_bytes_arrive_with_the_end(
     driver: LeventDriver, channels: Channels, end: str, size: int
 ) -> None:
-    """Some have arrived, and the last ones come together with the end."""
+    """Some bytes have arrived; the last ones come together with the end."""
     reader = Reader(driver, channels.pair())
     reader.evbuf.start()
     reader.send(100)
@@ -123,10 +123,10 @@ def test_the_last_bytes_arrive_with_the_end(
 @rule("levent.newevbuf.data-before-eof")
 @every_end
 @pytest.mark.parametrize("portions", [1, 4])
-def test_what_nobody_took_is_there_after_the_end(
+def test_input_left_unread_is_there_after_the_end(
     driver: LeventDriver, channels: Channels, end: str, portions: int
 ) -> None:
-    """The callbacks take nothing; everything is read when all is over."""
+    """The callbacks take nothing; the test reads everything at last."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     for _ in range(portions - 1):
@@ -144,10 +144,10 @@ def test_what_nobody_took_is_there_after_the_end(
 @every_end
 @pytest.mark.parametrize("low", [4, 10, 1000])
 @pytest.mark.parametrize("rest", ["1", "low - 1"])
-def test_what_is_below_the_low_watermark_at_the_end_can_be_read(
+def test_a_rest_below_the_low_watermark_can_be_read_at_the_end(
     driver: LeventDriver, channels: Channels, end: str, low: int, rest: str
 ) -> None:
-    """One full portion is told and taken, and a part of another one is left for the end."""
+    """One full portion is told and taken; a part of another one is left for the end."""
     reader = Reader(driver, channels.pair(), low=low)
     reader.evbuf.start()
     reader.send(low)
@@ -162,7 +162,7 @@ def test_what_is_below_the_low_watermark_at_the_end_can_be_read(
 def test_nothing_is_lost_at_the_high_watermark(
     driver: LeventDriver, channels: Channels, low: int, high: int
 ) -> None:
-    """A few portions at once, each taken in its call, a part of one, and the end."""
+    """A few portions, a part of one and the end come at once; each call takes a portion."""
     reader = Reader(driver, channels.pair(), low=low, high=high)
     reader.evbuf.start()
     reader.send(5 * high + high // 2)
@@ -172,10 +172,10 @@ def test_nothing_is_lost_at_the_high_watermark(
 
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("low, high", [(0, 4096), (4096, 4096), (1, 16384), (4000, 70_000)])
-def test_a_lot_passes_through_a_high_watermark(
+def test_many_bytes_pass_through_a_high_watermark(
     driver: LeventDriver, channels: Channels, low: int, high: int
 ) -> None:
-    """More than the loop takes at once, with the end behind it."""
+    """More bytes come than the loop takes at once, with the end behind them."""
     reader = Reader(driver, channels.pair(), low=low, high=high)
     reader.send(100_000)
     reader.far.close()
@@ -184,10 +184,11 @@ def test_a_lot_passes_through_a_high_watermark(
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_what_comes_one_byte_at_a_time_passes_through_a_high_watermark(
+def test_single_bytes_pass_through_a_high_watermark(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Each byte when the one before it has arrived, so that the input is never more than full."""
+    """Each byte is sent when the one before it has arrived, so the input is never more than
+    full."""
     reader = Reader(driver, channels.pair(), low=3, high=3)
     reader.evbuf.start()
     for _ in range(10):
@@ -198,7 +199,8 @@ def test_what_comes_one_byte_at_a_time_passes_through_a_high_watermark(
 
 
 class _Pauser(ReceivingBuffer):
-    """Stops in each call as long as it pauses, and takes everything in each call after that."""
+    """Stops the event in each call as long as it pauses, and takes everything in each later
+    call."""
 
     def __init__(self, driver: LeventDriver, ends: tuple[socket.socket, socket.socket]) -> None:
         super().__init__(driver, ends, self._read)
@@ -215,7 +217,7 @@ class _Pauser(ReceivingBuffer):
 def test_an_input_that_is_drained_outside_of_calls_fills_again(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """It may be full when it is stopped; all of it is taken before the next start."""
+    """The input may be full when the event is stopped; all of it is taken before the next start."""
     receiver = _Pauser(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(0, 10)
     receiver.evbuf.start()
@@ -239,7 +241,8 @@ def test_an_input_that_is_drained_outside_of_calls_fills_again(
 def test_a_high_watermark_that_is_lifted_lets_the_rest_in(
     driver: LeventDriver, channels: Channels, high: int
 ) -> None:
-    """A hundred bytes and a watermark of 5; then of 10, or none, and what is there is taken."""
+    """The high watermark is 5 for a hundred bytes; then it is 10, or none, and the input is
+    taken."""
     receiver = _Pauser(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(0, 5)
     receiver.send(100)
@@ -258,10 +261,10 @@ def test_a_high_watermark_that_is_lifted_lets_the_rest_in(
 
 @rule("levent.newevbuf.data-before-eof")
 @pytest.mark.parametrize("high", [1, 5, 4096])
-def test_a_full_input_is_no_end_of_the_file(
+def test_a_full_input_is_not_told_as_the_end_of_the_file(
     driver: LeventDriver, channels: Channels, high: int
 ) -> None:
-    """It stays full for a while: a loop that calls again has it emptied at the fourth call."""
+    """The input stays full for a while; from the fourth call on it is emptied."""
     calls: list[int] = []
 
     def read(*_arguments: object) -> None:
@@ -281,8 +284,8 @@ def test_a_full_input_is_no_end_of_the_file(
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_many_small_pieces_are_one_row_of_bytes(driver: LeventDriver, channels: Channels) -> None:
-    """Sent one by one while the loop runs, and taken now and then, now some, now all."""
+def test_many_small_pieces_arrive_in_order(driver: LeventDriver, channels: Channels) -> None:
+    """The pieces are sent one by one while the loop runs; a part or all is taken now and then."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     for number in range(300):
@@ -299,10 +302,10 @@ def test_many_small_pieces_are_one_row_of_bytes(driver: LeventDriver, channels: 
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_a_portion_a_call_leaves_the_rest_for_later(
+def test_a_call_that_takes_a_portion_leaves_the_rest(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Each call takes ten bytes, however many there are; what is left is read at the end."""
+    """Each call takes ten bytes, however many there are; the test reads the rest at last."""
     reader = Reader(driver, channels.pair(), most=10)
     reader.evbuf.start()
     for _ in range(20):
@@ -316,7 +319,7 @@ def test_a_portion_a_call_leaves_the_rest_for_later(
 def test_the_input_goes_on_while_the_peer_takes_nothing(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """The way to the peer is full and output waits; what the peer sent and its end arrive."""
+    """The channel to the peer is full and output waits; the peer's bytes and its end arrive."""
     reader = Reader(driver, channels.pair())
     reader.evbuf.start()
     fill(reader.near)
@@ -331,10 +334,10 @@ def test_the_input_goes_on_while_the_peer_takes_nothing(
 @every_end
 @pytest.mark.parametrize("size, high", [(100, 0), (5000, 1000), (100_000, 0), (100_000, 4096)])
 @pytest.mark.parametrize("written", ["at first", "when some has arrived", "in each call"])
-def test_what_was_sent_arrives_though_output_fails(
+def test_input_arrives_though_output_fails(
     driver: LeventDriver, channels: Channels, end: str, size: int, high: int, written: str
 ) -> None:
-    """The peer takes nothing any more, so that the output meets an error; the input meets none."""
+    """The peer takes nothing any more: the output meets an error, the input meets none."""
 
     def write() -> None:
         if len(reader.taken) < size:
@@ -360,7 +363,9 @@ def test_what_was_sent_arrives_though_output_fails(
 
 
 @rule("levent.newevbuf.data-before-eof")
-def test_the_end_of_one_file_touches_no_other(driver: LeventDriver, channels: Channels) -> None:
+def test_the_end_of_one_file_leaves_other_files_alone(
+    driver: LeventDriver, channels: Channels
+) -> None:
     """Three connections end one after the other; the bytes of each are its own."""
     readers = [Reader(driver, channels.pair(), name=str(number)) for number in range(3)]
     for number, reader in enumerate(readers):

@@ -1,4 +1,4 @@
-"""levent, buffered events: errorcb, of which the document has only the name."""
+"""levent, buffered events: the calls of errorcb, which the document only names, are observed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from looptck.testing.observation import Observation
 
 
 def _calls(driver: LeventDriver) -> str:
-    """The calls but those of writecb; one of readcb and several are the same."""
+    """Return the calls but those of writecb; several calls of readcb in a row count as one."""
     called: list[str] = []
     for entry in driver.trace:
         if entry != "write" and (entry != "read" or called[-1:] != ["read"]):
@@ -25,10 +25,10 @@ def _calls(driver: LeventDriver) -> str:
 @rule("levent.newevbuf.errorcb")
 @pytest.mark.parametrize("data", [b"", b"data"], ids=["no data", "data"])
 @pytest.mark.parametrize("end", ["close", "half close"])
-def test_what_the_end_of_the_file_brings(
+def test_the_calls_at_the_end_of_the_file_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, end: str, data: bytes
 ) -> None:
-    """It is there before the first pass."""
+    """The end is there before the first pass."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     if data:
@@ -42,7 +42,7 @@ def test_what_the_end_of_the_file_brings(
 
 
 @rule("levent.newevbuf.errorcb")
-def test_what_a_reset_connection_brings(
+def test_the_calls_at_a_reset_connection_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     near, far = channels.tcp_pair()
@@ -54,10 +54,10 @@ def test_what_a_reset_connection_brings(
 
 
 @rule("levent.newevbuf.errorcb")
-def test_what_a_peer_that_is_gone_brings_to_output_that_waits(
+def test_the_calls_for_output_without_a_peer_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """Both directions meet it, in any order."""
+    """Both directions meet the error, in any order."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     sender.fill()
@@ -69,10 +69,10 @@ def test_what_a_peer_that_is_gone_brings_to_output_that_waits(
 
 
 @rule("levent.newevbuf.errorcb")
-def test_whether_output_leaves_after_the_end_of_the_input(
+def test_output_after_the_end_of_the_input_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """The peer only finished sending: it still reads."""
+    """The peer only shut down its sending side: it still reads."""
     near, far = channels.pair()
     evbuf = driver.evbuf(near.fileno())
     evbuf.start()
@@ -89,10 +89,10 @@ def test_whether_output_leaves_after_the_end_of_the_input(
 
 
 @rule("levent.newevbuf.errorcb")
-def test_whether_the_end_is_told_again(
+def test_a_restart_after_the_end_of_the_file_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """stop() and start() of an event whose file has ended."""
+    """An event whose file has ended is stopped and started again."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     receiver.far.close()

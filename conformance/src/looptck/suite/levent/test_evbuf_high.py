@@ -1,4 +1,5 @@
-"""levent, buffered events: the high watermark of the input, which the document only names."""
+"""levent, buffered events: the high watermark of the input, which the document only names, is
+observed."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ _MANY = 30
 
 
 class _Patient(ReceivingBuffer):
-    """Takes nothing in its calls, and stops if they have no end."""
+    """Takes nothing in its calls, and stops its event if the calls have no end."""
 
     def __init__(self, driver: LeventDriver, channels: Channels, low: int, high: int) -> None:
         super().__init__(driver, channels.pair(), self._read)
@@ -28,7 +29,7 @@ class _Patient(ReceivingBuffer):
             self.evbuf.stop()
 
     def go_on(self) -> None:
-        """Count anew, and be started again if it has stopped."""
+        """Count the calls anew, and start the event again if it has stopped."""
         stopped = self.calls >= _MANY
         self.calls = 0
         if stopped:
@@ -49,10 +50,10 @@ def _calls(count: int) -> str:
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [1, 4, 9, 10, 11])
-def test_how_much_is_taken_in(
+def test_the_level_at_the_high_watermark_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
-    """Ten bytes come at once and nobody takes any."""
+    """Ten bytes come at once and no call takes any."""
     receiver = _started(driver, channels, 0, high)
     receiver.send(10)
     driver.run_idle()
@@ -61,10 +62,10 @@ def test_how_much_is_taken_in(
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [4096, 65536])
-def test_how_much_is_taken_in_of_a_lot(
+def test_the_level_of_a_large_input_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
-    """A hundred thousand bytes, in as many passes as the loop wants."""
+    """A hundred thousand bytes come, in as many passes as the loop needs."""
     receiver = _started(driver, channels, 0, high)
     receiver.send(100_000)
     receiver.run_while_receiving(lambda: None)
@@ -75,10 +76,10 @@ def test_how_much_is_taken_in_of_a_lot(
 
 
 @rule("levent.buffer.read-highwater")
-def test_calls_at_the_high_watermark(
+def test_the_calls_at_the_high_watermark_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """Once the input is full, nothing can arrive in it; a call is for what lies there."""
+    """A full input takes no further byte: a call tells of bytes that are there."""
     receiver = _started(driver, channels, 0, 4)
     receiver.send(10)
     driver.run_idle(2 * _MANY)
@@ -87,10 +88,10 @@ def test_calls_at_the_high_watermark(
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("size", [1, 3, 4])
-def test_when_reading_goes_on(
+def test_the_level_at_which_reading_goes_on_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, size: int
 ) -> None:
-    """Ten bytes were sent, the input is limited to four, and so many are taken of it."""
+    """Ten bytes were sent, the high watermark is four, and some of the input is taken."""
     receiver = _started(driver, channels, 0, 4)
     receiver.send(10)
     driver.run_idle()
@@ -103,10 +104,10 @@ def test_when_reading_goes_on(
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("high", [0, 3, 4, 20])
-def test_a_high_watermark_that_changes(
+def test_a_change_of_the_high_watermark_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, high: int
 ) -> None:
-    """At first four; ten bytes were sent."""
+    """The high watermark is four at first; ten bytes were sent."""
     receiver = _started(driver, channels, 0, 4)
     receiver.send(10)
     driver.run_idle()
@@ -118,10 +119,10 @@ def test_a_high_watermark_that_changes(
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("low, high", [(4, 4), (5, 4), (10, 4)])
-def test_a_low_watermark_that_is_not_below_the_high_one(
+def test_a_low_watermark_at_or_above_high_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, low: int, high: int
 ) -> None:
-    """Whoever waits for more than there may be waits for ever, unless a loop knows better."""
+    """The input may never reach such a low watermark, unless a loop makes an exception."""
     situation = f"low {low}, high {high}, 12 sent"
     try:
         receiver = _Patient(driver, channels, low, high)
@@ -137,10 +138,10 @@ def test_a_low_watermark_that_is_not_below_the_high_one(
 
 @rule("levent.buffer.read-highwater")
 @pytest.mark.parametrize("marks", [(-1, 0), (0, -1), (1.5, 0), ("1", 0), (None, None)], ids=str)
-def test_odd_watermarks(
+def test_watermarks_that_are_no_counts_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, marks: tuple[int, int]
 ) -> None:
-    """Numbers that count no bytes."""
+    """The values count no bytes."""
     receiver = ReceivingBuffer(driver, channels.pair())
     try:
         receiver.evbuf.set_read_watermarks(*marks)

@@ -1,4 +1,4 @@
-"""levent, buffered events: what is left of one that nobody needs."""
+"""levent, buffered events: a dropped one leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from looptck.testing.resources import ResourceSnapshot, alive, left_since
 
 
 class Callback:
-    """Something that can be called, and watched for whether anybody still holds it."""
+    """A callback that accepts weak references, so that a test sees whether it is still held."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -30,7 +30,8 @@ class Callback:
 def _used(
     levent: Levent, near: Any, far: Any, state: str
 ) -> tuple[list[weakref.ref[Callback]], Callable[[], None]]:
-    """The callbacks of a buffered event that has served, and what drops it with its base."""
+    """Return the callbacks of a buffered event that has served, and a function that drops it
+    with its base."""
     base = levent.newbase()
     callbacks = [Callback() for _ in range(3)]
     evbuf = base.newevbuf(near.fileno(), *callbacks)
@@ -48,7 +49,8 @@ def _used(
 
 
 def _bring(evbuf: EvBuf, near: Any, far: Any, state: str) -> None:
-    """The state in which it is to be dropped; its input is not empty."""
+    """Bring the buffered event, whose input is not empty, into the *state* in which it is
+    dropped."""
     if state == "output waits":
         fill(near)
         evbuf.write(payload(1000))
@@ -61,10 +63,10 @@ every_state = pytest.mark.parametrize("state", ["idle", "output waits", "the fil
 
 @rule("levent.newevbuf.nothing-left")
 @every_state
-def test_nobody_holds_the_callbacks_of_what_was_dropped(
+def test_callbacks_of_a_dropped_buffered_event_are_freed(
     levent: Levent, channels: Channels, state: str
 ) -> None:
-    """Five of them, one after the other; garbage is collected before it is looked."""
+    """Five are dropped, one after the other; garbage is collected before the look."""
     references: list[weakref.ref[Callback]] = []
     for _ in range(5):
         near, far = channels.pair()
@@ -80,10 +82,10 @@ def test_nobody_holds_the_callbacks_of_what_was_dropped(
 
 @rule("levent.newevbuf.nothing-left")
 @every_state
-def test_no_descriptor_is_left_of_what_was_dropped(
+def test_a_dropped_buffered_event_leaves_no_descriptor(
     levent: Levent, channels: Channels, state: str
 ) -> None:
-    """One is used up before the count, for what a process keeps once."""
+    """One is used and dropped before the count, since a process may keep something once."""
     pairs = [channels.pair() for _ in range(4)]
     _, drop = _used(levent, *pairs[0], state)
     drop()
@@ -102,7 +104,7 @@ def test_no_descriptor_is_left_of_what_was_dropped(
 def test_the_file_stays_open_when_its_buffered_event_is_dropped(
     levent: Levent, channels: Channels, state: str
 ) -> None:
-    """It belongs to the program, which may go on with it."""
+    """The file belongs to the program, which may go on with it."""
     near, far = channels.pair()
     _, drop = _used(levent, near, far, state)
     drop()

@@ -20,7 +20,7 @@ def _inlet(
 ) -> ReceivingBuffer:
     """An inlet with that low watermark, started; *take* takes all in each call.
 
-    Every call looks at the level, and takes nothing as long as it is not the test's turn.
+    Every call notes the level and, without *take*, leaves the bytes in the input.
     """
     made: list[ReceivingBuffer] = []
 
@@ -43,7 +43,7 @@ def _inlet(
 
 
 def _silent(driver: LeventDriver, receiver: ReceivingBuffer, low: int) -> None:
-    """All that was sent arrives, and is not told."""
+    """Let all sent bytes arrive; readcb must not run."""
     before = driver.count("read")
     receiver.run_until_received()
     assert driver.count("read") == before, (
@@ -52,7 +52,7 @@ def _silent(driver: LeventDriver, receiver: ReceivingBuffer, low: int) -> None:
 
 
 def _told(driver: LeventDriver, receiver: ReceivingBuffer, low: int, before: int) -> None:
-    """There is a call that there was not when *before* was counted."""
+    """Assert that readcb runs after *before* calls of it were counted."""
     assert driver.until_count("read", before + 1), (
         f"readcb did not run when {len(receiver.sent)} bytes had been sent and "
         f"{len(receiver.taken)} "
@@ -62,10 +62,10 @@ def _told(driver: LeventDriver, receiver: ReceivingBuffer, low: int, before: int
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", LOWS)
-def test_readcb_waits_for_the_low_watermark_and_not_for_more(
+def test_readcb_runs_at_the_low_watermark(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """The bytes come one at a time, so that the call can only be due to the last one."""
+    """The bytes come one at a time, so that only the last one can bring the call."""
     receiver = _inlet(driver, channels, low)
     for _ in range(low - 1):
         receiver.send(1)
@@ -81,7 +81,7 @@ def test_readcb_waits_for_the_low_watermark_and_not_for_more(
 def test_one_arrival_that_reaches_the_low_watermark_is_told(
     driver: LeventDriver, channels: Channels, low: int, more: int
 ) -> None:
-    """Exactly the watermark, a byte more, many more, all at once."""
+    """Exactly as many bytes as the watermark come at once, or one more, or many more."""
     receiver = _inlet(driver, channels, low)
     receiver.send(low + more)
     _told(driver, receiver, low, before=0)
@@ -92,7 +92,7 @@ def test_one_arrival_that_reaches_the_low_watermark_is_told(
 def test_one_arrival_below_the_low_watermark_is_not_told(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """One byte less than the watermark, all at once; the last one is told then."""
+    """One byte less than the watermark comes at once; the last byte is told then."""
     receiver = _inlet(driver, channels, low)
     receiver.send(low - 1)
     _silent(driver, receiver, low)
@@ -106,7 +106,7 @@ def test_one_arrival_below_the_low_watermark_is_not_told(
 def test_with_a_low_watermark_of_0_or_1_every_arrival_is_told(
     driver: LeventDriver, channels: Channels, low: int, size: int
 ) -> None:
-    """Nothing is taken, so that no call can be due to an emptied buffer."""
+    """No call takes any byte, so that an emptied buffer cannot bring a call."""
     receiver = _inlet(driver, channels, low)
     for _ in range(4):
         before = driver.count("read")
@@ -118,7 +118,7 @@ def test_with_a_low_watermark_of_0_or_1_every_arrival_is_told(
 def test_without_a_watermark_a_single_byte_is_told(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Nobody has set one; it is 0 then."""
+    """No low watermark was set, so it is 0."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     for _ in range(3):
@@ -132,7 +132,7 @@ def test_without_a_watermark_a_single_byte_is_told(
 def test_above_the_low_watermark_every_further_byte_is_told(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """What was told is not taken, and more comes, a byte at a time."""
+    """The calls take nothing, and further bytes come one at a time."""
     receiver = _inlet(driver, channels, low)
     receiver.send(low)
     _told(driver, receiver, low, before=0)
@@ -145,10 +145,10 @@ def test_above_the_low_watermark_every_further_byte_is_told(
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", LOWS)
-def test_after_the_input_was_drained_in_a_call_the_low_watermark_counts_anew(
+def test_a_drained_input_waits_for_the_low_watermark_again(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """Three times; each call takes everything."""
+    """The input reaches the watermark three times; each call takes everything."""
     receiver = _inlet(driver, channels, low, take=True)
     for _ in range(3):
         before = driver.count("read")
@@ -165,10 +165,10 @@ def test_after_the_input_was_drained_in_a_call_the_low_watermark_counts_anew(
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", [2, 10, 100])
 @pytest.mark.parametrize("left", ["1", "low - 1"])
-def test_what_a_program_leaves_in_the_input_counts_for_the_next_call(
+def test_bytes_left_between_passes_count_for_the_next_call(
     driver: LeventDriver, channels: Channels, low: int, left: str
 ) -> None:
-    """Taken between two passes: all but one byte, or just one."""
+    """Between two passes the test takes all but one byte, or just one."""
     receiver = _inlet(driver, channels, low)
     receiver.send(low)
     _told(driver, receiver, low, before=0)
@@ -185,10 +185,10 @@ def test_what_a_program_leaves_in_the_input_counts_for_the_next_call(
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", [4, 10, 100])
-def test_what_a_call_leaves_in_the_input_counts_for_the_next_one(
+def test_bytes_left_by_a_call_count_for_the_next_call(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """Each call takes half of the watermark, so that half of it brings the next."""
+    """Each call takes half of the watermark, so that another half of it brings the next call."""
     half = low // 2
     taken_at: list[int] = []
 
@@ -215,10 +215,10 @@ def test_what_a_call_leaves_in_the_input_counts_for_the_next_one(
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", [16384, 16385, 65536, 70000])
-def test_a_low_watermark_above_what_is_read_at_once_is_reached_all_the_same(
+def test_a_low_watermark_above_one_read_is_reached(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """Sent in four parts, while the loop runs; the last byte comes alone."""
+    """The bytes are sent in four parts, while the loop runs; the last byte comes alone."""
     receiver = _inlet(driver, channels, low)
     parts = [low // 4, low // 4, low // 4, low - 1 - 3 * (low // 4)]
     for part in parts:
@@ -229,8 +229,8 @@ def test_a_low_watermark_above_what_is_read_at_once_is_reached_all_the_same(
 
 
 @rule("levent.buffer.read-lowwater")
-def test_what_waits_when_it_is_started_counts(driver: LeventDriver, channels: Channels) -> None:
-    """Of ten bytes asked for, nine wait; the tenth comes later."""
+def test_bytes_that_wait_at_the_start_count(driver: LeventDriver, channels: Channels) -> None:
+    """Nine of the ten bytes that readcb waits for are there at the start; the tenth comes later."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(10, 0)
     receiver.send(9)
@@ -244,7 +244,7 @@ def test_what_waits_when_it_is_started_counts(driver: LeventDriver, channels: Ch
 @pytest.mark.parametrize("end", ["close", "half close"])
 @pytest.mark.parametrize("low", [2, 100])
 @pytest.mark.parametrize("together", [True, False], ids=["at once", "later"])
-def test_calls_for_the_rest_at_the_end_of_the_file(
+def test_calls_for_a_rest_at_the_end_of_the_file_are_recorded(
     driver: LeventDriver,
     channels: Channels,
     observe: Observation,
@@ -252,7 +252,7 @@ def test_calls_for_the_rest_at_the_end_of_the_file(
     end: str,
     together: bool,
 ) -> None:
-    """One byte is missing and will never come; what is there can be read in any case."""
+    """One byte is missing and never comes; the bytes that are there can be read in any case."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(low, 0)
     receiver.evbuf.start()

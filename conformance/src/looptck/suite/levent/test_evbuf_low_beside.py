@@ -1,4 +1,4 @@
-"""levent, buffered events: the low watermark of the input, and what else happens meanwhile."""
+"""levent, buffered events: the low watermark of the input, beside other events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _PATIENCE = 1.0
 
 
 def _run(driver: LeventDriver, channels: Channels) -> None:
-    """One `loop()`, which a callback of the test ends by `driver.end`, or this one in the end."""
+    """Call `loop()` once; a callback of the test ends it by `driver.end`, or a timer does in the
+    end."""
     near, far = channels.pair()
     driver.event("too late", near.fileno(), "r", lambda *_: driver.stop_all()).start()
     timer = threading.Timer(guard(_PATIENCE), lambda: far.send(b"!"))
@@ -33,10 +34,10 @@ def _run(driver: LeventDriver, channels: Channels) -> None:
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("number", [2, 3, 10])
 @pytest.mark.parametrize("low", [0, 5])
-def test_each_of_those_that_are_ready_at_once_is_told(
+def test_each_input_that_is_ready_at_once_is_told(
     driver: LeventDriver, channels: Channels, number: int, low: int
 ) -> None:
-    """All have what they wait for when the pass begins; twice."""
+    """All inputs reach their watermark before the pass begins; this happens twice."""
     receivers = [ReceivingBuffer(driver, channels.pair(), name=str(at)) for at in range(number)]
     for receiver in receivers:
         receiver.evbuf.set_read_watermarks(low, 0)
@@ -58,7 +59,7 @@ def test_each_of_those_that_are_ready_at_once_is_told(
 def test_input_is_told_while_there_is_output(
     driver: LeventDriver, channels: Channels, full: bool
 ) -> None:
-    """Some is written before each arrival."""
+    """Some output is written before each arrival."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(5, 0)
     receiver.evbuf.start()
@@ -76,8 +77,8 @@ def test_input_is_told_while_there_is_output(
 
 
 @rule("levent.buffer.read-lowwater")
-def test_lines_that_were_taken_do_not_count(driver: LeventDriver, channels: Channels) -> None:
-    """A line, and then the rest; of ten bytes that are waited for, nine come again."""
+def test_lines_that_were_read_do_not_count(driver: LeventDriver, channels: Channels) -> None:
+    """A line and then the rest are read; nine of the ten bytes that readcb waits for come again."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(10, 0)
     receiver.evbuf.start()
@@ -98,8 +99,8 @@ def test_lines_that_were_taken_do_not_count(driver: LeventDriver, channels: Chan
 
 
 @rule("levent.buffer.read-lowwater")
-def test_what_arrived_before_a_stop_counts(driver: LeventDriver, channels: Channels) -> None:
-    """Nine of ten come before it, and the last one after the start."""
+def test_bytes_that_arrived_before_a_stop_count(driver: LeventDriver, channels: Channels) -> None:
+    """Nine of ten bytes come before the stop, and the last one after the start."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(10, 0)
     receiver.evbuf.start()
@@ -121,7 +122,7 @@ def test_what_arrived_before_a_stop_counts(driver: LeventDriver, channels: Chann
 def test_every_arrival_is_told_in_a_loop_that_waits(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """One loop(); each call takes everything and lets the peer send the next portion."""
+    """During one loop() each call takes everything and lets the peer send the next portion."""
     portions = 6
 
     def read(*_arguments: object) -> None:

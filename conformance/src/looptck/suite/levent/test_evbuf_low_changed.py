@@ -13,10 +13,11 @@ from looptck.testing.observation import Observation
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("there", [1, 5, 9])
-def test_a_low_watermark_that_was_raised_counts_for_the_next_arrival(
+def test_a_raised_low_watermark_counts_for_the_next_arrival(
     driver: LeventDriver, channels: Channels, there: int
 ) -> None:
-    """Some bytes were told at a watermark of 1; of ten the last one is missing then."""
+    """Some bytes were told at a watermark of 1; then one byte is missing to the new watermark of
+    ten."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(1, 0)
     receiver.evbuf.start()
@@ -39,10 +40,10 @@ def test_a_low_watermark_that_was_raised_counts_for_the_next_arrival(
 
 @rule("levent.buffer.read-lowwater")
 @pytest.mark.parametrize("low", [0, 1, 5, 6])
-def test_a_low_watermark_that_was_lowered_counts_for_the_next_arrival(
+def test_a_lowered_low_watermark_counts_for_the_next_arrival(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """Five bytes are there, and ten were waited for; the sixth is enough, and nobody takes any."""
+    """Five bytes are there and no call takes any; after the change the sixth brings a call."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(10, 0)
     receiver.evbuf.start()
@@ -62,7 +63,7 @@ def test_a_low_watermark_that_was_lowered_counts_for_the_next_arrival(
 def test_a_low_watermark_set_in_a_call_counts_for_the_next_one(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Each call takes everything and asks for a byte more, as a reader of records does."""
+    """Each call takes everything and waits for one byte more, as a reader of records does."""
     wanted = 1
     got: list[int] = []
 
@@ -85,10 +86,10 @@ def test_a_low_watermark_set_in_a_call_counts_for_the_next_one(
 
 
 @rule("levent.buffer.read-lowwater-no-data")
-def test_calls_for_what_lies_there(
+def test_calls_for_bytes_that_lie_there_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """How often is seen in so many passes that "in each pass" cannot be mistaken for "once"."""
+    """Many passes tell "in each pass" from "once"."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(4, 0)
     receiver.evbuf.start()
@@ -110,10 +111,10 @@ def test_calls_for_what_lies_there(
 
 
 @rule("levent.buffer.read-lowwater-no-data")
-def test_a_call_that_takes_some(
+def test_calls_after_one_that_takes_some_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """Ten bytes at once, and a call takes two, while there are two."""
+    """Ten bytes come at once; each call takes two, as long as there are two."""
     receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: receiver.take(2))
     receiver.evbuf.start()
     receiver.send(10)

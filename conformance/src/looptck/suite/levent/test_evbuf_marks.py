@@ -33,7 +33,7 @@ def _silent(driver: LeventDriver, receiver: ReceivingBuffer, size: int, why: str
 def test_a_low_watermark_is_followed_whenever_it_was_set(
     driver: LeventDriver, channels: Channels, when: str
 ) -> None:
-    """Twenty bytes are far too few, and twenty more are far too many."""
+    """The first twenty bytes are far below the watermark, and twenty more are far above it."""
 
     def read(*_arguments: object) -> None:
         if when == "in a callback":
@@ -55,7 +55,7 @@ def test_a_low_watermark_is_followed_whenever_it_was_set(
 
 @rule("levent.newevbuf.watermarks-exist")
 def test_the_last_watermark_holds(driver: LeventDriver, channels: Channels) -> None:
-    """Up, down, up again and to 0, each before an arrival."""
+    """The watermark is raised, lowered, raised again and set to 0, each time before an arrival."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     receiver.evbuf.set_read_watermarks(FAR, 0)
@@ -70,10 +70,11 @@ def test_the_last_watermark_holds(driver: LeventDriver, channels: Channels) -> N
 
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("started", [False, True], ids=["before the start", "after it"])
-def test_the_watermarks_of_the_output_are_not_those_of_the_input(
+def test_output_watermarks_do_not_hold_for_the_input(
     driver: LeventDriver, channels: Channels, started: bool
 ) -> None:
-    """The one of the output is far above what is sent; readcb does not wait for it."""
+    """The output's low watermark is far above the level of the input; readcb must not wait for
+    it."""
     receiver = ReceivingBuffer(driver, channels.pair())
     if started:
         receiver.evbuf.start()
@@ -88,10 +89,11 @@ def test_the_watermarks_of_the_output_are_not_those_of_the_input(
 
 
 @rule("levent.newevbuf.watermarks-exist")
-def test_the_watermarks_of_the_input_are_not_those_of_the_output(
+def test_input_watermarks_do_not_hold_for_the_output(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """The one of the input is far above the level; writecb waits for the output to be empty."""
+    """The input's low watermark is far above the level of the output: writecb waits for an empty
+    output."""
     sender = SendingBuffer(driver, channels)
     sender.evbuf.set_read_watermarks(FAR, 0)
     sender.start()
@@ -113,7 +115,7 @@ def test_the_watermarks_of_the_input_are_not_those_of_the_output(
 def test_a_high_watermark_of_the_output_does_not_limit_the_input(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """And that of one buffered event, which is not started, does not limit another."""
+    """In one case the high watermark is that of another buffered event, which is not started."""
     limited = ReceivingBuffer(driver, channels.pair(), name="limited")
     free = ReceivingBuffer(driver, channels.pair())
     limited.evbuf.set_read_watermarks(0, 5)
@@ -131,10 +133,10 @@ def test_a_high_watermark_of_the_output_does_not_limit_the_input(
 
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("first", [True, False], ids=["set for the older", "set for the newer"])
-def test_the_watermarks_of_one_are_not_those_of_another(
+def test_two_buffered_events_have_watermarks_of_their_own(
     driver: LeventDriver, channels: Channels, first: bool
 ) -> None:
-    """One waits for more than there will be, and the other one for nothing in particular."""
+    """One waits for more bytes than ever come; the other one has a low watermark of 0."""
     older = ReceivingBuffer(driver, channels.pair(), name="older")
     newer = ReceivingBuffer(driver, channels.pair(), name="newer")
     waits, serves = (older, newer) if first else (newer, older)
@@ -153,9 +155,9 @@ def test_the_watermarks_of_one_are_not_those_of_another(
 
 
 def _told_above_none(driver: LeventDriver, sender: SendingBuffer, why: str) -> None:
-    """More is written than can leave, before the peer takes some of it, and after it.
+    """Write more than can leave; writecb must run before the peer takes some of it, or after.
 
-    What leaves within `write` may be told or not, having never been in the output.
+    Bytes that leave within `write` were never in the output, so a loop may tell of them or not.
     """
     before = len(sender.call_levels)
     sender.write(50_000)
@@ -166,7 +168,7 @@ def _told_above_none(driver: LeventDriver, sender: SendingBuffer, why: str) -> N
 
 
 def _told_at_none(driver: LeventDriver, sender: SendingBuffer, why: str) -> None:
-    """No call as long as the peer takes nothing, whatever has left."""
+    """Write more than can leave; writecb must not run as long as the peer takes nothing."""
     before = len(sender.call_levels)
     sender.write(50_000)
     driver.run_idle()
@@ -179,10 +181,10 @@ def _told_at_none(driver: LeventDriver, sender: SendingBuffer, why: str) -> None
 
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("when", ["before the start", "after it", "in a callback"])
-def test_a_low_watermark_of_the_output_is_followed_whenever_it_was_set(
+def test_an_output_low_watermark_counts_whenever_it_was_set(
     driver: LeventDriver, channels: Channels, when: str
 ) -> None:
-    """It is above all that is ever written, so that each piece that leaves brings a call."""
+    """The watermark is above all output, so that each piece that leaves brings a call."""
 
     def write() -> None:
         if when == "in a callback":
@@ -203,10 +205,10 @@ def test_a_low_watermark_of_the_output_is_followed_whenever_it_was_set(
 
 @rule("levent.newevbuf.watermarks-exist")
 def test_the_last_watermark_of_the_output_holds(driver: LeventDriver, channels: Channels) -> None:
-    """Up, down and up again, each before something is written."""
+    """The watermark is raised, lowered and raised again, each time before something is written."""
     sender = SendingBuffer(driver, channels)
     sender.start()
-    _told_at_none(driver, sender, "with a low watermark that nobody has set")
+    _told_at_none(driver, sender, "with no low watermark set")
     sender.evbuf.set_write_watermarks(FAR, 0)
     _told_above_none(driver, sender, f"with a low watermark of {FAR}")
     sender.evbuf.set_write_watermarks(0, 0)
@@ -217,10 +219,10 @@ def test_the_last_watermark_of_the_output_holds(driver: LeventDriver, channels: 
 
 @rule("levent.newevbuf.watermarks-exist")
 @pytest.mark.parametrize("first", [True, False], ids=["set for the older", "set for the newer"])
-def test_the_watermarks_of_one_output_are_not_those_of_another(
+def test_two_outputs_have_watermarks_of_their_own(
     driver: LeventDriver, channels: Channels, first: bool
 ) -> None:
-    """One is told of each piece that leaves, and the other one when nothing is left."""
+    """One writecb runs for each piece that leaves, the other one when nothing is left."""
     older, newer = SendingBuffer(driver, channels), SendingBuffer(driver, channels)
     high, none = (older, newer) if first else (newer, older)
     high.evbuf.set_write_watermarks(FAR, 0)
@@ -234,7 +236,7 @@ def test_the_watermarks_of_one_output_are_not_those_of_another(
 def test_the_watermarks_of_the_input_outlast_a_stop(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Stopped and started twice, between two passes and without one."""
+    """The event is stopped and started twice, with passes in between and without."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(30, 0)
     for passes in (5, 0):
@@ -250,7 +252,7 @@ def test_the_watermarks_of_the_input_outlast_a_stop(
 def test_the_watermarks_of_the_output_outlast_a_stop(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Stopped and started twice, between two passes and without one."""
+    """The event is stopped and started twice, with passes in between and without."""
     sender = SendingBuffer(driver, channels)
     sender.evbuf.set_write_watermarks(FAR, 0)
     for passes in (5, 0):
@@ -262,10 +264,8 @@ def test_the_watermarks_of_the_output_outlast_a_stop(
 
 
 @rule("levent.newevbuf.watermarks-exist")
-def test_a_low_watermark_beside_a_high_one_is_the_low_one(
-    driver: LeventDriver, channels: Channels
-) -> None:
-    """Of the input, the first number is for calls; of the output too."""
+def test_the_first_watermark_is_the_low_one(driver: LeventDriver, channels: Channels) -> None:
+    """A loop that swaps the two numbers calls too late, for the input or for the output."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(10, 1000)
     receiver.evbuf.start()

@@ -1,4 +1,4 @@
-"""levent, buffered events: making one."""
+"""levent, buffered events: newevbuf makes one."""
 
 from __future__ import annotations
 
@@ -16,32 +16,36 @@ from looptck.testing.observation import Observation
 
 
 class Line:
-    """What a program might use as a file: it knows its descriptor, and is none."""
+    """An object that a program might use as a file: it knows its descriptor, and is no file."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 @rule("levent.newevbuf.creates")
-def test_both_buffers_of_a_new_one_are_empty(driver: LeventDriver, channels: Channels) -> None:
-    """The first that is read is the first that was sent; the peer gets nothing.
+def test_both_buffers_of_a_new_buffered_event_are_empty(
+    driver: LeventDriver, channels: Channels
+) -> None:
+    """The first byte read is the first one sent, and the peer gets nothing.
 
-    Nothing is read from an empty input: what that does is for other rules.
+    The test never reads an empty input: other rules judge that.
     """
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     driver.run_idle()
-    assert not receive(receiver.far, 100), "the peer got bytes that nobody wrote"
+    assert not receive(receiver.far, 100), "the peer got bytes that were never written"
     receiver.send_bytes(b"sent")
     receiver.run_until_received()
     got = receiver.take()
     assert got == b"sent"[: len(got)], f"b'sent' was sent to a new one, and read() gave {got!r}"
-    assert not receive(receiver.far, 100), "the peer got bytes that nobody wrote"
+    assert not receive(receiver.far, 100), "the peer got bytes that were never written"
 
 
 @rule("levent.newevbuf.creates")
-def test_each_call_makes_another_one(driver: LeventDriver, channels: Channels) -> None:
-    """The same callbacks for all; nothing else tells them apart but their files."""
+def test_each_newevbuf_makes_another_buffered_event(
+    driver: LeventDriver, channels: Channels
+) -> None:
+    """All share the callbacks, so that only their files tell them apart."""
     files = [channels.pair()[0].fileno() for _ in range(3)]
     made = [driver.base.newevbuf(file, print, print, print) for file in files]
     assert len({id(unwrap(each)) for each in made}) == len(made), (
@@ -50,8 +54,8 @@ def test_each_call_makes_another_one(driver: LeventDriver, channels: Channels) -
 
 
 @rule("levent.newevbuf.creates")
-def test_each_serves_its_own_file(driver: LeventDriver, channels: Channels) -> None:
-    """Three of them; each has a letter that its peer sends, and one that its peer gets."""
+def test_each_buffered_event_serves_its_own_file(driver: LeventDriver, channels: Channels) -> None:
+    """For each of three, the peer sends one letter and gets another one."""
     receivers = [ReceivingBuffer(driver, channels.pair(), name=str(number)) for number in range(3)]
     for receiver, letter in zip(receivers, b"abc", strict=True):
         receiver.evbuf.start()
@@ -70,11 +74,13 @@ def test_each_serves_its_own_file(driver: LeventDriver, channels: Channels) -> N
 
 
 @rule("levent.newevbuf.creates")
-def test_each_calls_its_own_callbacks(driver: LeventDriver, channels: Channels) -> None:
-    """Something comes for one of three, and something leaves from it; then for the next.
+def test_each_buffered_event_calls_its_own_callbacks(
+    driver: LeventDriver, channels: Channels
+) -> None:
+    """Bytes come and leave for one of three at a time.
 
-    A loop may call writecb in each pass while an output is empty, so that of
-    those that have nothing to do only readcb and errorcb must be quiet.
+    A loop may call writecb in each pass while an output is empty, so only readcb and errorcb of the
+    idle ones must be quiet.
     """
     receivers = [ReceivingBuffer(driver, channels.pair(), name=str(number)) for number in range(3)]
     for receiver in receivers:
@@ -100,9 +106,7 @@ def test_each_calls_its_own_callbacks(driver: LeventDriver, channels: Channels) 
 
 
 @rule("levent.newevbuf.creates")
-def test_the_number_of_a_file_that_was_closed_brings_nothing_back(
-    driver: LeventDriver, channels: Channels
-) -> None:
+def test_a_reused_number_brings_no_old_bytes_back(driver: LeventDriver, channels: Channels) -> None:
     """Bytes were in both buffers when the first one was stopped and its file closed."""
     old = ReceivingBuffer(driver, channels.pair(), name="old")
     old.evbuf.start()
@@ -136,7 +140,7 @@ def test_the_number_of_a_file_that_was_closed_brings_nothing_back(
 def test_the_first_callback_is_for_data_and_the_second_for_room(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Nothing is sent while something is written; whether each is called is for other rules."""
+    """Nothing is sent while something is written; other rules judge whether each is called."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     sender.write(10)
@@ -152,7 +156,7 @@ def test_the_first_callback_is_for_data_and_the_second_for_room(
 def test_an_object_of_a_type_with_an_accessor_is_a_file(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """The accessor is the only one who knows the number."""
+    """Only the accessor knows the number."""
     driver.levent.setfdaccessor(Line, lambda line: line.number)
     near, far = channels.pair()
     evbuf = driver.evbuf(Line(near.fileno()))
@@ -167,7 +171,7 @@ def test_an_object_of_a_type_with_an_accessor_is_a_file(
 
 @rule("levent.newevbuf.creates")
 def test_two_objects_of_a_type_are_two_files(driver: LeventDriver, channels: Channels) -> None:
-    """The accessor is asked about each of them."""
+    """The accessor has to be called for each object."""
     driver.levent.setfdaccessor(Line, lambda line: line.number)
     pairs = [channels.pair() for _ in range(2)]
     made = [driver.evbuf(Line(near.fileno()), name=str(at)) for at, (near, _) in enumerate(pairs)]
@@ -183,7 +187,7 @@ def test_two_objects_of_a_type_are_two_files(driver: LeventDriver, channels: Cha
 
 @rule("levent.newevbuf.creates")
 def test_an_object_of_a_type_without_an_accessor_is_refused(driver: LeventDriver) -> None:
-    """By newevbuf, or at the latest by start; it must not pass for some descriptor."""
+    """`newevbuf` refuses it, or at the latest `start`; it must not pass for some descriptor."""
     unknown = type("Unknown", (), {})()
     assert error_of(lambda: driver.evbuf(unknown).start()), (
         "newevbuf() took an object of a type that setfdaccessor() was never told of"
@@ -192,10 +196,10 @@ def test_an_object_of_a_type_without_an_accessor_is_refused(driver: LeventDriver
 
 @rule("levent.newevbuf.callbacks-optional")
 @pytest.mark.parametrize("missing", ["readcb", "writecb", "errorcb", "all", "left out", "trailing"])
-def test_missing_callbacks(
+def test_missing_callbacks_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, missing: str
 ) -> None:
-    """What is there is called; what is not is not missed, as far as can be seen."""
+    """The callbacks that are there are called as usual."""
     near, far = channels.pair()
     names = ("readcb", "writecb", "errorcb")
     callbacks = [
@@ -223,7 +227,7 @@ def test_missing_callbacks(
 
 @rule("levent.newevbuf.callbacks-optional")
 @pytest.mark.parametrize("wrong", [5, "read", ()], ids=str)
-def test_callbacks_that_cannot_be_called(
+def test_callbacks_that_cannot_be_called_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, wrong: object
 ) -> None:
     near, _ = channels.pair()
@@ -237,7 +241,7 @@ def test_callbacks_that_cannot_be_called(
 
 @rule("levent.newevbuf.callback-args")
 @pytest.mark.parametrize("file", ["a descriptor", "an object"])
-def test_what_callbacks_are_given(
+def test_the_arguments_of_the_callbacks_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, file: str
 ) -> None:
     """Data comes, output leaves, and the file ends."""

@@ -1,4 +1,4 @@
-"""levent, buffered events: what deleting does, and what an exception does."""
+"""levent, buffered events: the effects of a delete and of an exception are observed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from looptck.testing.observation import Observation
 
 @rule("levent.bufevent.delete")
 @pytest.mark.parametrize("where", ["readcb", "writecb", "errorcb"])
-def test_calls_after_a_delete_in_a_callback(
+def test_calls_after_a_delete_in_a_callback_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, where: str
 ) -> None:
     """Data, the end of the file and room come at once."""
@@ -56,10 +56,10 @@ def test_calls_after_a_delete_in_a_callback(
 
 
 @rule("levent.bufevent.delete")
-def test_a_delete_by_another_one(
+def test_a_delete_by_another_buffered_event_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """Data is there for both; whoever is called first deletes the other."""
+    """Data is there for both; the one that is called first deletes the other."""
     called: list[int] = []
 
     def act(at: int) -> None:
@@ -83,10 +83,10 @@ def test_a_delete_by_another_one(
 
 
 @rule("levent.bufevent.delete")
-def test_output_that_waits_when_it_is_deleted(
+def test_output_that_waits_at_the_delete_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """The peer takes what was before it, and sees what comes."""
+    """The peer takes earlier bytes and then sees whether the waiting output comes."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     sender.fill()
@@ -126,10 +126,10 @@ USES: dict[str, Callable[[EvBuf], object]] = {
 
 @rule("levent.bufevent.delete")
 @pytest.mark.parametrize("use", USES)
-def test_use_after_a_delete(
+def test_the_use_of_a_deleted_buffered_event_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, use: str
 ) -> None:
-    """Its input holds ten bytes when it is deleted."""
+    """The input holds ten bytes at the delete."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     receiver.send(10)
@@ -150,10 +150,10 @@ def test_use_after_a_delete(
 
 @rule("levent.bufevent.error-in-callback")
 @pytest.mark.parametrize("where", ["readcb", "writecb", "errorcb"])
-def test_an_exception_in_a_callback(
+def test_an_exception_in_a_callback_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, where: str
 ) -> None:
-    """It is raised once; data comes again afterwards."""
+    """The callback raises once; data comes again afterwards."""
     calls: list[str] = []
 
     def raising(name: str) -> Callable[..., None]:

@@ -21,7 +21,7 @@ HUGE = 1 << 30
 def _holding(
     driver: LeventDriver, channels: Channels, data: bytes, pieces: int = 1
 ) -> ReceivingBuffer:
-    """A started buffered event with *data* in its input, in so many arrivals or more."""
+    """A started buffered event with *data* in its input, after that many arrivals or more."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     for piece in range(pieces):
@@ -33,7 +33,7 @@ def _holding(
 
 
 def _read(receiver: ReceivingBuffer, size: int, expected: bytes) -> None:
-    """`read(size)` gives *expected*, whatever it makes of nothing."""
+    """Assert that `read(size)` gives *expected*, where None and b"" both stand for no bytes."""
     before = len(receiver.taken)
     got = receiver.take(size)
     there = len(receiver.sent) - before
@@ -46,10 +46,10 @@ def _read(receiver: ReceivingBuffer, size: int, expected: bytes) -> None:
 @rule("levent.bufevent.read-size")
 @pytest.mark.parametrize("size", [1, 2, 9, 10, 11, 20, HUGE])
 @pytest.mark.parametrize("pieces", [1, 2, 10])
-def test_as_much_is_read_as_was_asked_for_or_is_there(
+def test_read_gives_size_bytes_or_all_there_are(
     driver: LeventDriver, channels: Channels, size: int, pieces: int
 ) -> None:
-    """Ten bytes; the rest of them stays, and is read after it."""
+    """The input holds ten bytes; the rest stays and is read after it."""
     data = payload(10)
     receiver = _holding(driver, channels, data, pieces)
     _read(receiver, size, data[:size])
@@ -59,10 +59,8 @@ def test_as_much_is_read_as_was_asked_for_or_is_there(
 
 @rule("levent.bufevent.read-size")
 @pytest.mark.parametrize("before", [0, 3, 10])
-def test_to_read_0_bytes_takes_nothing(
-    driver: LeventDriver, channels: Channels, before: int
-) -> None:
-    """0 is a size, and not a missing one; the input is full, partly read, empty."""
+def test_read_0_takes_nothing(driver: LeventDriver, channels: Channels, before: int) -> None:
+    """A loop may take size 0 for a missing size; the input is full, partly read or empty."""
     data = payload(10)
     receiver = _holding(driver, channels, data)
     if before:
@@ -78,7 +76,7 @@ def test_to_read_0_bytes_takes_nothing(
 def test_repeated_reads_give_everything_in_order(
     driver: LeventDriver, channels: Channels, size: int, pieces: int
 ) -> None:
-    """Whole portions, and at last what is left."""
+    """The test reads whole portions, and the rest at last."""
     data = payload(size * 3 + size // 2 if size > 10 else 1000)
     receiver = _holding(driver, channels, data[:100_000], pieces)
     for begin in range(0, len(receiver.sent), size):
@@ -89,7 +87,7 @@ def test_repeated_reads_give_everything_in_order(
 
 @rule("levent.bufevent.read-size")
 def test_every_byte_is_data(driver: LeventDriver, channels: Channels) -> None:
-    """All 256 of them, zeros, carriage returns and line feeds included, cut at all places."""
+    """All 256 values come, zeros and line breaks included, cut at all places."""
     data = bytes(range(256)) + b"\0\0\0\n\r\n\0\xff"
     receiver = _holding(driver, channels, data, 3)
     at = 0
@@ -99,8 +97,8 @@ def test_every_byte_is_data(driver: LeventDriver, channels: Channels) -> None:
 
 
 @rule("levent.bufevent.read-size")
-def test_reads_and_arrivals_alternate(driver: LeventDriver, channels: Channels) -> None:
-    """More comes than is read at first, and then less."""
+def test_reads_and_arrivals_may_alternate(driver: LeventDriver, channels: Channels) -> None:
+    """At first more comes than is read, and then less."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     for number in range(60):
@@ -114,8 +112,8 @@ def test_reads_and_arrivals_alternate(driver: LeventDriver, channels: Channels) 
 
 
 @rule("levent.bufevent.read-size")
-def test_read_gives_as_much_in_a_callback(driver: LeventDriver, channels: Channels) -> None:
-    """Two bytes, three, and what is left, in each call of readcb."""
+def test_read_in_a_callback_gives_size_bytes(driver: LeventDriver, channels: Channels) -> None:
+    """Each call of readcb reads two bytes, three, and the rest."""
     left: list[bytes | None] = []
 
     def read(*_arguments: object) -> None:
@@ -138,7 +136,7 @@ def test_read_gives_as_much_in_a_callback(driver: LeventDriver, channels: Channe
 def test_read_without_a_size_gives_everything(
     driver: LeventDriver, channels: Channels, size: int, asked: str
 ) -> None:
-    """It was sent at once; nothing is left."""
+    """The bytes were sent at once; nothing may be left."""
     receiver = _holding(driver, channels, payload(size))
     got = receiver.evbuf.read() if asked == "read()" else receiver.evbuf.read(None)
     assert_same(receiver.sent, got or b"", f"what {asked} gave")
@@ -150,10 +148,10 @@ def test_read_without_a_size_gives_everything(
 
 @rule("levent.bufevent.read-all")
 @pytest.mark.parametrize("data", [b"\n", b"a\nb\n", b"\r\n\r\n", b" a ", b"\0a\0", b"\xff\n\0\t "])
-def test_read_without_a_size_gives_what_looks_like_nothing(
+def test_read_without_a_size_gives_breaks_and_zero_bytes(
     driver: LeventDriver, channels: Channels, data: bytes
 ) -> None:
-    """Line breaks, spaces and zero bytes at both ends."""
+    """Line breaks, spaces and zero bytes are at both ends: a loop that strips them loses them."""
     receiver = _holding(driver, channels, data)
     got = receiver.evbuf.read()
     assert got == data, f"{data!r} was in the input, and read() gave {got!r}"
@@ -164,7 +162,7 @@ def test_read_without_a_size_gives_what_looks_like_nothing(
 def test_read_without_a_size_looks_at_no_watermark(
     driver: LeventDriver, channels: Channels, low: int, size: int
 ) -> None:
-    """Below the low watermark of the input, and above it."""
+    """The input is below its low watermark, or above it."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.set_read_watermarks(low, 0)
     receiver.evbuf.start()
@@ -179,16 +177,16 @@ def test_read_without_a_size_looks_at_no_watermark(
 def test_read_without_a_size_gives_all_arrivals(
     driver: LeventDriver, channels: Channels, size: int, pieces: int
 ) -> None:
-    """They came one after the other."""
+    """The pieces came one after the other: a loop may give the first one only."""
     receiver = _holding(driver, channels, payload(size), pieces)
     assert_same(receiver.sent, receiver.take(), f"what read() gave of {pieces} arrivals")
 
 
 @rule("levent.bufevent.read-all")
-def test_read_without_a_size_gives_more_than_the_kernel_holds(
+def test_read_without_a_size_gives_more_than_a_megabyte(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """More than a megabyte, sent in portions while the loop runs."""
+    """The bytes are sent in portions while the loop runs: the kernel never holds all of them."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     guard = Guard(1.5)  # a loop may read byte by byte
@@ -200,10 +198,10 @@ def test_read_without_a_size_gives_more_than_the_kernel_holds(
 
 @rule("levent.bufevent.read-all")
 @pytest.mark.parametrize("taken", [1, 999, 20_000])
-def test_read_without_a_size_gives_what_another_read_left(
+def test_read_without_a_size_gives_all_another_read_left(
     driver: LeventDriver, channels: Channels, taken: int
 ) -> None:
-    """Some was taken before."""
+    """An earlier read took some of the input."""
     receiver = _holding(driver, channels, payload(60_000), 2)
     receiver.take(taken)
     receiver.take()
@@ -220,7 +218,7 @@ def test_read_without_a_size_gives_what_another_read_left(
 def test_read_without_a_size_gives_everything_in_a_callback(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """In as many calls as there are arrivals."""
+    """readcb may run once for each arrival."""
     receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: receiver.take())
     receiver.evbuf.start()
     receiver.send(50_000)
@@ -229,17 +227,17 @@ def test_read_without_a_size_gives_everything_in_a_callback(
 
 
 def _asked(receiver: ReceivingBuffer, size: int | None) -> bytes:
-    """What `read` gives; a size that is None is not given."""
+    """Call `read` with *size*, or without one if *size* is None; return the bytes."""
     return (receiver.evbuf.read() if size is None else receiver.evbuf.read(size)) or b""
 
 
 @rule("levent.bufevent.read-buffer-only")
 @pytest.mark.parametrize("size", [None, 1, 10, HUGE])
 @pytest.mark.parametrize("started", [False, True], ids=["not started", "started"])
-def test_what_waits_in_the_file_is_not_read(
+def test_read_does_not_take_from_the_file(
     driver: LeventDriver, channels: Channels, size: int | None, started: bool
 ) -> None:
-    """It came when no loop ran."""
+    """The bytes came while no loop ran."""
     receiver = ReceivingBuffer(driver, channels.pair())
     if started:
         receiver.evbuf.start()
@@ -253,10 +251,11 @@ def test_what_waits_in_the_file_is_not_read(
 
 @rule("levent.bufevent.read-buffer-only")
 @pytest.mark.parametrize("size", [None, 5, 6, 20, HUGE])
-def test_what_is_missing_in_the_input_is_not_fetched_from_the_file(
+def test_read_does_not_fill_up_from_the_file(
     driver: LeventDriver, channels: Channels, size: int | None
 ) -> None:
-    """Five letters have arrived, and ten others wait.  It is asked twice, stopped or not."""
+    """Five bytes have arrived and ten others wait in the file. The test reads twice, stopped or
+    not."""
     receiver = _holding(driver, channels, b"a" * 5)
     receiver.send_bytes(b"b" * 10)
     for _ in range(2):
@@ -270,10 +269,10 @@ def test_what_is_missing_in_the_input_is_not_fetched_from_the_file(
 @rule("levent.bufevent.read-buffer-only")
 @pytest.mark.parametrize("size", [None, 5, 20])
 @pytest.mark.parametrize("there", [0, 5])
-def test_what_comes_while_it_is_stopped_is_not_fetched_from_the_file(
+def test_read_while_stopped_does_not_take_from_the_file(
     driver: LeventDriver, channels: Channels, size: int | None, there: int
 ) -> None:
-    """It was started before, and some of what is asked for may have arrived."""
+    """The event was started before, and some of the size that is read may have arrived."""
     receiver = _holding(driver, channels, b"a" * there)
     driver.run_idle(5)
     receiver.evbuf.stop()
@@ -287,10 +286,10 @@ def test_what_comes_while_it_is_stopped_is_not_fetched_from_the_file(
 
 
 @rule("levent.bufevent.read-buffer-only")
-def test_read_in_a_callback_does_not_fetch_what_came_meanwhile(
+def test_read_in_a_callback_does_not_take_from_the_file(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """The peer sends more in the middle of readcb."""
+    """The peer sends more while readcb runs."""
     waiting: list[int] = []
 
     def read(*_arguments: object) -> None:
@@ -311,10 +310,10 @@ def test_read_in_a_callback_does_not_fetch_what_came_meanwhile(
 
 @rule("levent.bufevent.read-negative")
 @pytest.mark.parametrize("size", [-1, -100, True, 2.9, "3", b"3"], ids=repr)
-def test_sizes_that_are_no_number_of_bytes(
+def test_sizes_that_are_no_number_of_bytes_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, size: int
 ) -> None:
-    """Ten bytes are in the input."""
+    """The input holds ten bytes."""
     receiver = _holding(driver, channels, b"0123456789")
     of = f"read({size!r})"
     try:
@@ -326,10 +325,10 @@ def test_sizes_that_are_no_number_of_bytes(
 
 
 @rule("levent.bufevent.read-negative")
-def test_what_is_returned_for_nothing(
+def test_the_result_of_reading_an_empty_input_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """An empty input."""
+    """The input is empty."""
     receiver = ReceivingBuffer(driver, channels.pair())
     observe(repr(receiver.evbuf.read()), of="read() of nothing")
     observe(repr(receiver.evbuf.read(5)), of="read(5) of nothing")

@@ -1,4 +1,4 @@
-"""levent, buffered events: lines."""
+"""levent, buffered events: readline takes lines from the input."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ every_text = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 
 
 def _lines(receiver: ReceivingBuffer) -> list[bytes]:
-    """What `readline` gives until it gives None."""
+    """Call `readline` until it gives None; return the lines."""
     lines: list[bytes] = []
     while (line := receiver.evbuf.readline()) is not None:
         lines.append(line)
@@ -60,7 +60,7 @@ def _started(driver: LeventDriver, channels: Channels) -> ReceivingBuffer:
 def test_lines_that_arrived_at_once_are_read_one_by_one(
     driver: LeventDriver, channels: Channels, text: bytes
 ) -> None:
-    """And what is behind the last break is left."""
+    """The bytes behind the last break must stay in the input."""
     receiver = _started(driver, channels)
     receiver.send_bytes(text)
     receiver.run_until_received()
@@ -77,7 +77,7 @@ def test_lines_that_arrived_at_once_are_read_one_by_one(
 def test_lines_are_the_same_however_they_were_cut(
     driver: LeventDriver, channels: Channels, text: bytes, looked: bool
 ) -> None:
-    """Cut in two at each place, and looked at for lines after the first part, or not."""
+    """The input is cut in two at each place; readline may be tried after the first part."""
     lines, rest = _split(text)
     for first, second in list(_cuts(text))[:20]:
         receiver = _started(driver, channels)
@@ -99,7 +99,7 @@ def test_lines_are_the_same_however_they_were_cut(
 def test_a_line_that_comes_one_byte_at_a_time_is_whole(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """It is looked for after each byte."""
+    """readline is called after each byte."""
     receiver = _started(driver, channels)
     for byte in b"hello\n\nyou\n":
         receiver.send_bytes(bytes([byte]))
@@ -112,7 +112,7 @@ def test_a_line_that_comes_one_byte_at_a_time_is_whole(
 @rule("levent.bufevent.readline")
 @pytest.mark.parametrize("length", [1023, 4096, 16383, 16384, 16385, 65535, 65536, 65537, 99_000])
 def test_a_long_line_is_whole(driver: LeventDriver, channels: Channels, length: int) -> None:
-    """A short one is before it and behind it."""
+    """A short line comes before the long one and another after it."""
     long = payload(length).replace(b"\n", b"-").replace(b"\r", b"-")
     receiver = _started(driver, channels)
     receiver.send_bytes(b"short\n" + long + b"\nlast\n")
@@ -130,7 +130,7 @@ def test_a_long_line_is_whole(driver: LeventDriver, channels: Channels, length: 
 def test_a_break_is_found_where_the_input_ends(
     driver: LeventDriver, channels: Channels, size: int
 ) -> None:
-    """One line and nothing else; with its break, that is a size that buffers may have."""
+    """One line comes alone; with its break it has a size that buffers may have."""
     receiver = _started(driver, channels)
     receiver.send_bytes(b"x" * (size - 1) + b"\n")
     receiver.run_until_received()
@@ -143,7 +143,7 @@ def test_a_break_is_found_where_the_input_ends(
 def test_a_long_line_that_comes_in_pieces_is_whole(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """It is looked for after each, in vain until the last."""
+    """readline is called after each piece and finds no break until the last."""
     long = payload(250_000).replace(b"\n", b"-").replace(b"\r", b"-")
     receiver = _started(driver, channels)
     for at in range(0, len(long), 50_000):
@@ -158,7 +158,7 @@ def test_a_long_line_that_comes_in_pieces_is_whole(
 @rule("levent.bufevent.readline")
 @pytest.mark.parametrize("lines", [100, 5000])
 def test_many_lines_are_read_in_order(driver: LeventDriver, channels: Channels, lines: int) -> None:
-    """Numbered, so that a line that is lost or doubled shows."""
+    """The lines are numbered, so that a lost or doubled one shows."""
     sent = [b"line %d" % number for number in range(lines)]
     receiver = _started(driver, channels)
     receiver.send_bytes(b"".join(line + b"\n" for line in sent))
@@ -173,10 +173,10 @@ def test_many_lines_are_read_in_order(driver: LeventDriver, channels: Channels, 
 
 @rule("levent.bufevent.readline")
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6])
-def test_lines_and_other_reads_alternate(
+def test_readline_and_read_may_alternate(
     driver: LeventDriver, channels: Channels, size: int
 ) -> None:
-    """A line, some bytes, the rest of their line, and so on; what was searched is not skipped."""
+    """Bytes that an earlier search has passed must not be skipped."""
     text = b"one\ntwo\n\nthree\nfour\nfive and more\nsix\n" * 3
     receiver = _started(driver, channels)
     receiver.send_bytes(text)
@@ -193,10 +193,11 @@ def test_lines_and_other_reads_alternate(
 
 
 @rule("levent.bufevent.readline")
-def test_a_search_that_failed_does_not_hide_a_break_that_comes_later(
+def test_a_failed_search_does_not_hide_a_later_break(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Looked for in vain, read away in part or whole, and then the break comes early."""
+    """readline fails, a part or all is read, and then the break comes in front of the searched
+    length."""
     receiver = _started(driver, channels)
     for size in (1, 5, 10):
         receiver.send_bytes(b"0123456789")
@@ -208,14 +209,14 @@ def test_a_search_that_failed_does_not_hide_a_break_that_comes_later(
         receiver.run_until_received()
         got = [receiver.evbuf.readline(), receiver.evbuf.readline()]
         assert got == [rest, b"ab"], (
-            f"readline was asked in vain, {size} of 10 bytes were read, then a break and 'ab' and "
+            f"readline found no line, {size} of 10 bytes were read, then a break and 'ab' and "
             f"a break came; it gave {got}"
         )
 
 
 @rule("levent.bufevent.readline")
 def test_lines_are_read_in_readcb(driver: LeventDriver, channels: Channels) -> None:
-    """As a server of a line protocol does; the pieces are not lines."""
+    """readcb reads lines as a server of a line protocol does; the pieces sent are not lines."""
     got: list[bytes] = []
     receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: got.extend(_lines(receiver)))
     receiver.evbuf.start()
@@ -229,8 +230,8 @@ def test_lines_are_read_in_readcb(driver: LeventDriver, channels: Channels) -> N
 
 
 @rule("levent.bufevent.readline-none")
-def test_an_empty_input_has_no_line(driver: LeventDriver, channels: Channels) -> None:
-    """Before anything came, and when all was read."""
+def test_readline_of_an_empty_input_gives_none(driver: LeventDriver, channels: Channels) -> None:
+    """The input is empty before the first byte came, and after all was read."""
     receiver = _started(driver, channels)
     assert receiver.evbuf.readline() is None, "readline of an empty input did not give None"
     receiver.send_bytes(b"abc\n")
@@ -247,10 +248,10 @@ def test_an_empty_input_has_no_line(driver: LeventDriver, channels: Channels) ->
     ids=lambda text: f"{len(text)} bytes",
 )
 @pytest.mark.parametrize("times", [1, 3])
-def test_what_has_no_break_is_not_drained(
+def test_readline_without_a_break_removes_nothing(
     driver: LeventDriver, channels: Channels, text: bytes, times: int
 ) -> None:
-    """However often it is asked; then a break comes, and the line is whole."""
+    """readline is called several times; then a break comes, and the line is whole."""
     receiver = _started(driver, channels)
     receiver.send_bytes(text)
     receiver.run_until_received()
@@ -268,10 +269,10 @@ def test_what_has_no_break_is_not_drained(
 @pytest.mark.parametrize(
     "text", [b"a", b"abc", b"x" * 70_000], ids=lambda text: f"{len(text)} bytes"
 )
-def test_read_gives_what_readline_did_not(
+def test_read_gives_the_bytes_of_an_unfinished_line(
     driver: LeventDriver, channels: Channels, text: bytes
 ) -> None:
-    """Nothing was removed; after a line, too."""
+    """readline fails at the start of the input or after a line."""
     receiver = _started(driver, channels)
     receiver.send_bytes(b"line\n" + text)
     receiver.run_until_received()
@@ -288,9 +289,9 @@ def test_read_gives_what_readline_did_not(
 def test_the_end_of_the_file_breaks_no_line(
     driver: LeventDriver, channels: Channels, end: str
 ) -> None:
-    """The line will never be finished; its bytes can be read.
+    """The line is never finished; its bytes can be read.
 
-    If they are gone when no line was asked for, the end took them.
+    The control calls no readline: if it loses the bytes too, the end took them.
     """
 
     def ended() -> ReceivingBuffer:
@@ -312,7 +313,7 @@ def test_the_end_of_the_file_breaks_no_line(
 
 @rule("levent.bufevent.readline-none")
 def test_a_stop_breaks_no_line(driver: LeventDriver, channels: Channels) -> None:
-    """The line may be finished after a start."""
+    """A start may let the rest of the line in."""
     receiver = _started(driver, channels)
     receiver.send_bytes(b"abc")
     receiver.run_until_received()
@@ -324,7 +325,8 @@ def test_a_stop_breaks_no_line(driver: LeventDriver, channels: Channels) -> None
 @rule("levent.bufevent.readline-none")
 @pytest.mark.parametrize("high", [1, 5, 4096])
 def test_a_full_input_breaks_no_line(driver: LeventDriver, channels: Channels, high: int) -> None:
-    """Its high watermark is reached, and no line can ever be whole; the program takes it then."""
+    """The input has reached its high watermark, so no line can be finished until the program
+    reads."""
     lines: list[bytes | None] = []
 
     def read(*_arguments: object) -> None:
@@ -342,10 +344,10 @@ def test_a_full_input_breaks_no_line(driver: LeventDriver, channels: Channels, h
 
 
 @rule("levent.bufevent.readline-none")
-def test_a_break_that_waits_in_the_file_is_not_found(
+def test_readline_does_not_look_for_a_break_in_the_file(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """It came when no loop ran."""
+    """The break came while no loop ran."""
     receiver = _started(driver, channels)
     receiver.send_bytes(b"abc")
     receiver.run_until_received()
@@ -361,10 +363,10 @@ def test_a_break_that_waits_in_the_file_is_not_found(
     [b"a\r\nb", b"a\n\rb", b"a\rb", b"a\r", b"a\n\nb", b"a\r\n\r\nb", b"a\r\rb", b"a\0\r\nb"],
     ids=repr,
 )
-def test_what_breaks_a_line(
+def test_the_bytes_that_break_a_line_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, text: bytes
 ) -> None:
-    """It came at once."""
+    """All bytes came at once."""
     receiver = _started(driver, channels)
     receiver.send_bytes(text)
     receiver.run_until_received()
@@ -373,10 +375,10 @@ def test_what_breaks_a_line(
 
 @rule("levent.bufevent.readline-crlf")
 @pytest.mark.parametrize("looked", [False, True], ids=["not looked at", "looked at"])
-def test_a_carriage_return_that_comes_before_its_line_feed(
+def test_a_cr_that_arrives_before_its_lf_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, looked: bool
 ) -> None:
-    """In two arrivals."""
+    """The two bytes come in two arrivals."""
     receiver = _started(driver, channels)
     receiver.send_bytes(b"a\r")
     receiver.run_until_received()
@@ -387,7 +389,7 @@ def test_a_carriage_return_that_comes_before_its_line_feed(
 
 
 def _told(receiver: ReceivingBuffer) -> str:
-    """The lines, and what is left."""
+    """Describe the lines that `readline` gives, and the bytes that are left."""
     lines: list[bytes] = []
     while len(lines) < 9 and (line := receiver.evbuf.readline()) is not None:
         lines.append(line)

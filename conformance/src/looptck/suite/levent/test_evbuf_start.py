@@ -1,7 +1,6 @@
 """levent, buffered events: nothing happens before the start, and everything after it.
 
-Little is asked here of what the other rules promise: that bytes come or go at
-all, but not which.
+The tests ask whether bytes come or go at all; the other rules judge which.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _A_MOMENT = 0.02
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("end", [False, True], ids=["data", "data and the end"])
-def test_nothing_is_read_and_nothing_called_before_the_start(
+def test_before_the_start_nothing_is_read_or_called(
     driver: LeventDriver, channels: Channels, end: bool
 ) -> None:
     """Data waits in the file, and there is room for output."""
@@ -41,10 +40,10 @@ def test_nothing_is_read_and_nothing_called_before_the_start(
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("file", ["data", "data and the end"])
-def test_nothing_is_read_when_it_is_made(
+def test_newevbuf_reads_nothing_from_the_file(
     driver: LeventDriver, channels: Channels, file: str
 ) -> None:
-    """What it might read was there before."""
+    """The bytes were there before newevbuf was called."""
     near, far = channels.pair()
     far.send(_DATA)
     if file == "data and the end":
@@ -58,10 +57,10 @@ def test_nothing_is_read_when_it_is_made(
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("looped", [False, True], ids=["new base", "base that ran"])
-def test_what_is_not_started_keeps_no_loop_from_returning(
+def test_a_buffered_event_without_start_lets_loop_return(
     driver: LeventDriver, channels: Channels, looped: bool
 ) -> None:
-    """Data waits, so that a loop that serves it anyway calls, and is not silent for ever."""
+    """Data waits: a loop that serves the event anyway calls it, and does not just wait."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.send_bytes(_DATA)
     if looped:
@@ -71,7 +70,7 @@ def test_what_is_not_started_keeps_no_loop_from_returning(
 
 
 @rule("levent.bufevent.start")
-def test_what_waited_in_the_file_arrives_after_the_start(
+def test_bytes_that_waited_in_the_file_arrive_after_the_start(
     driver: LeventDriver, channels: Channels
 ) -> None:
     receiver = ReceivingBuffer(driver, channels.pair())
@@ -86,10 +85,10 @@ def test_what_waited_in_the_file_arrives_after_the_start(
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("idle", [0, 200])
-def test_what_comes_after_the_start_arrives(
+def test_bytes_sent_after_the_start_arrive(
     driver: LeventDriver, channels: Channels, idle: int
 ) -> None:
-    """At once, or when the loop has had nothing to do for some passes; and then again."""
+    """The bytes come at once, or after some idle passes; and then again."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     for _ in range(3):
@@ -105,7 +104,7 @@ def test_what_comes_after_the_start_arrives(
 
 @rule("levent.bufevent.start")
 def test_output_leaves_after_the_start(driver: LeventDriver, channels: Channels) -> None:
-    """And then again, when all of it has left."""
+    """More is written when all of the first output has left."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     for _ in range(3):
@@ -114,10 +113,8 @@ def test_output_leaves_after_the_start(driver: LeventDriver, channels: Channels)
 
 
 @rule("levent.bufevent.start")
-def test_one_that_is_started_in_a_callback_is_served(
-    driver: LeventDriver, channels: Channels
-) -> None:
-    """Data for it has waited; the first one is served before."""
+def test_a_start_in_a_callback_takes_effect(driver: LeventDriver, channels: Channels) -> None:
+    """Data has waited for the event; another one is served before and starts it."""
     first = ReceivingBuffer(driver, channels.pair(), lambda *_: second.evbuf.start(), name="first")
     second = ReceivingBuffer(driver, channels.pair(), name="second")
     second.send_bytes(_DATA)
@@ -130,7 +127,7 @@ def test_one_that_is_started_in_a_callback_is_served(
 
 
 @rule("levent.bufevent.start")
-def test_the_loop_does_not_return_as_long_as_one_is_started(
+def test_loop_goes_on_while_a_buffered_event_is_started(
     driver: LeventDriver, channels: Channels
 ) -> None:
     """Each of five has nothing to do until the one before it stops and sends to it."""
@@ -156,7 +153,7 @@ def test_the_loop_does_not_return_as_long_as_one_is_started(
 
 
 @rule("levent.bufevent.start")
-def test_the_loop_waits_for_one_that_only_listens(driver: LeventDriver, channels: Channels) -> None:
+def test_loop_waits_for_a_silent_buffered_event(driver: LeventDriver, channels: Channels) -> None:
     """Nothing is ready when the loop begins to wait; a thread sends a moment later."""
     receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: receiver.evbuf.stop())
     receiver.evbuf.start()
@@ -172,10 +169,10 @@ def test_the_loop_waits_for_one_that_only_listens(driver: LeventDriver, channels
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("inside", [False, True], ids=["outside", "in a callback"])
-def test_to_start_again_changes_nothing(
+def test_a_second_start_changes_nothing(
     driver: LeventDriver, channels: Channels, inside: bool
 ) -> None:
-    """It is not served twice, and bytes that are there stay."""
+    """A loop may serve the event twice, or lose bytes that are there."""
 
     def read(*_arguments: object) -> None:
         if inside:
@@ -198,10 +195,10 @@ def test_to_start_again_changes_nothing(
 
 @rule("levent.bufevent.start")
 @pytest.mark.parametrize("starts", [2, 3])
-def test_to_start_again_serves_nobody_twice(
+def test_a_second_start_does_not_double_the_calls(
     driver: LeventDriver, channels: Channels, starts: int
 ) -> None:
-    """Each call takes everything, so that another one would find less than it waits for."""
+    """Each call takes everything: a second call would find fewer bytes than its low watermark."""
     empty: list[int] = []
 
     def read(*_arguments: object) -> None:
@@ -222,7 +219,7 @@ def test_to_start_again_serves_nobody_twice(
 
 
 @rule("levent.bufevent.start")
-def test_to_start_again_keeps_the_output(driver: LeventDriver, channels: Channels) -> None:
+def test_a_second_start_keeps_the_output(driver: LeventDriver, channels: Channels) -> None:
     """Output waits for a peer that takes nothing."""
     sender = SendingBuffer(driver, channels)
     sender.start()
@@ -238,7 +235,7 @@ def test_to_start_again_keeps_the_output(driver: LeventDriver, channels: Channel
 
 @rule("levent.bufevent.start-without-readcb")
 @pytest.mark.parametrize("writecb", [True, False], ids=["with a writecb", "without any callback"])
-def test_bytes_that_nobody_is_told_of(
+def test_arrivals_without_a_readcb_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, writecb: bool
 ) -> None:
     near, far = channels.pair()

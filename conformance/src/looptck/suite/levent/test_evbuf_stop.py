@@ -1,4 +1,4 @@
-"""levent, buffered events: what is stopped is silent, and keeps its bytes."""
+"""levent, buffered events: a stopped one is silent, and keeps its bytes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from looptck.testing.payload import assert_same
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("end", [False, True], ids=["data", "data and the end"])
-def test_nothing_is_read_and_nothing_called_after_the_stop(
+def test_after_the_stop_nothing_is_read_or_called(
     driver: LeventDriver, channels: Channels, end: bool
 ) -> None:
-    """It was served before; data comes after the stop, and there is room for output."""
+    """The event was served before; data comes after the stop, and there is room for output."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     receiver.send(10)
@@ -38,10 +38,10 @@ def test_nothing_is_read_and_nothing_called_after_the_stop(
 
 
 @rule("levent.bufevent.stop")
-def test_what_is_stopped_keeps_no_loop_from_returning(
+def test_a_stopped_buffered_event_lets_loop_return(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Data waits in the file and output in the buffer, as much as at any time."""
+    """Data waits in the file and output in the buffer, as they may at any time."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     receiver.send(10)
@@ -59,7 +59,7 @@ def test_what_is_stopped_keeps_no_loop_from_returning(
 def test_nothing_is_called_after_a_stop_in_a_callback(
     driver: LeventDriver, channels: Channels, first: str
 ) -> None:
-    """Data, the end of the file and room come at once; whoever is called first stops it."""
+    """Data, the end of the file and room come at once; the first callback stops the event."""
     stopped_in: list[str] = []
 
     def act(name: str) -> None:
@@ -92,7 +92,8 @@ def test_nothing_is_called_after_a_stop_in_a_callback(
 
 
 class _Race:
-    """Of two, whoever is called first stops the other one; which is open."""
+    """Two buffered events, of which the one that is called first stops the other; the order is
+    open."""
 
     def __init__(self) -> None:
         self.evbufs: list[EvBuf] = []
@@ -106,7 +107,7 @@ class _Race:
 
 
 @rule("levent.bufevent.stop")
-def test_a_reader_that_another_one_stops_is_not_called_in_the_same_pass(
+def test_a_ready_reader_stopped_by_another_is_not_called(
     driver: LeventDriver, channels: Channels
 ) -> None:
     """Data is there for both when the pass begins."""
@@ -123,7 +124,7 @@ def test_a_reader_that_another_one_stops_is_not_called_in_the_same_pass(
 
 
 @rule("levent.bufevent.stop")
-def test_a_writer_that_another_one_stops_is_not_called_in_the_same_pass(
+def test_a_ready_writer_stopped_by_another_is_not_called(
     driver: LeventDriver, channels: Channels
 ) -> None:
     """There is room for the output of both when the pass begins."""
@@ -140,7 +141,7 @@ def test_a_writer_that_another_one_stops_is_not_called_in_the_same_pass(
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("stops", [2, 3])
-def test_to_stop_again_changes_nothing(
+def test_a_second_stop_changes_nothing(
     driver: LeventDriver, channels: Channels, stops: int
 ) -> None:
     """A loop may refuse it; one start() is enough after it."""
@@ -191,7 +192,7 @@ def test_one_stop_is_enough_after_several_starts(
 
 
 @rule("levent.bufevent.stop")
-def test_a_stop_before_the_first_start_is_made_good_by_it(
+def test_a_stop_before_the_first_start_does_not_prevent_it(
     driver: LeventDriver, channels: Channels
 ) -> None:
     """A loop may refuse to stop what is not started."""
@@ -209,7 +210,7 @@ def test_a_stop_before_the_first_start_is_made_good_by_it(
 def test_nothing_moves_after_a_stop_in_a_callback(
     driver: LeventDriver, channels: Channels, size: int, room: bool
 ) -> None:
-    """The first call stops it, whichever it is; what is in the file then stays there."""
+    """The first callback, whichever it is, stops the event; the bytes in the file stay there."""
     levels: list[int] = []
 
     def act(*_arguments: object) -> None:
@@ -241,9 +242,10 @@ def test_nothing_moves_after_a_stop_in_a_callback(
 def test_a_start_after_the_stop_in_the_same_callback_holds(
     driver: LeventDriver, channels: Channels, callback: str
 ) -> None:
-    """The last word counts, in the pass that is going on and later.
+    """A loop may remember the stop and forget the start, in this pass or later.
 
-    Three times only: a start may bring a call of writecb, which would go on for ever.
+    The callback does so three times only: a start may bring a call of writecb, which would go on
+    for ever.
     """
 
     def act(name: str) -> None:

@@ -1,4 +1,4 @@
-"""levent, buffered events: the bytes of one that is stopped, and where it goes on."""
+"""levent, buffered events: a stopped one keeps its bytes and goes on where it was."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from looptck.testing.payload import assert_same
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("read", ["while stopped", "after the start", "half and half"])
-def test_input_stays_and_what_comes_later_is_behind_it(
+def test_input_stays_and_later_bytes_follow_it(
     driver: LeventDriver, channels: Channels, read: str
 ) -> None:
     """Ten bytes are in the input at the stop, ten more come before the start, ten after it."""
@@ -44,7 +44,7 @@ def test_input_stays_and_what_comes_later_is_behind_it(
 
 @rule("levent.bufevent.stop")
 def test_lines_can_be_read_while_stopped(driver: LeventDriver, channels: Channels) -> None:
-    """The first of two is read before the stop, as one reads lines then, and the second after."""
+    """The first of two lines is read before the stop, the second after it."""
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
     receiver.send_bytes(b"one\ntwo\n")
@@ -58,7 +58,7 @@ def test_lines_can_be_read_while_stopped(driver: LeventDriver, channels: Channel
 
 @rule("levent.bufevent.stop")
 def test_data_that_waited_for_the_start_is_told(driver: LeventDriver, channels: Channels) -> None:
-    """And so is what comes after it."""
+    """Data that comes after the start must be told as well."""
     receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: receiver.take_all())
     receiver.evbuf.start()
     receiver.send(10)
@@ -83,12 +83,12 @@ def test_data_that_waited_for_the_start_is_told(driver: LeventDriver, channels: 
 
 
 @rule("levent.bufevent.stop")
-def test_what_is_in_the_input_at_the_stop_counts_for_the_low_watermark(
+def test_bytes_kept_over_a_stop_count_for_the_low_watermark(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Of ten that are waited for, nine are there before it; another one is never stopped.
+    """Nine of ten bytes are there before the stop; a control is never stopped.
 
-    Whether these calls are right is for levent.buffer.read-lowwater; here both have the same.
+    levent.buffer.read-lowwater judges the calls; here both must have the same.
     """
     told: dict[bool, list[bool]] = {}
     for stops in (False, True):
@@ -120,9 +120,9 @@ def _yes(told: list[bool]) -> str:
 def test_the_rest_and_the_end_come_after_the_start(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Stopped in a call that takes ten bytes; the others and the end of the file wait.
+    """A call takes ten bytes and stops the event; more bytes and the end of the file wait.
 
-    If one that is never stopped loses them as well, the stop is not to blame.
+    If the control, which is never stopped, loses them as well, the stop is not to blame.
     """
 
     def portion(receiver: ReceivingBuffer, stops: bool) -> None:
@@ -173,10 +173,10 @@ def _write(evbuf: EvBuf) -> None:
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("act", [_take_all, _take_one, _take_line, _lift, _write])
 @pytest.mark.parametrize("high", [0, 5])
-def test_nothing_that_is_done_to_a_stopped_one_starts_it(
+def test_no_call_but_start_starts_a_stopped_buffered_event(
     driver: LeventDriver, channels: Channels, act: Callable[[EvBuf], None], high: int
 ) -> None:
-    """Its input may be full, so that taking from it makes room; it stops when all is there."""
+    """The input may be full, so that a read makes room. The event stops when all is there."""
 
     stopped: list[bool] = []
 
@@ -211,7 +211,7 @@ def test_nothing_that_is_done_to_a_stopped_one_starts_it(
 def test_output_that_waits_at_the_stop_leaves_after_the_start(
     driver: LeventDriver, channels: Channels, size: int
 ) -> None:
-    """Some of it may have left before; the peer takes all that did, and there is room then."""
+    """Some output may have left before; the peer takes all of that, so there is room."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     if size == 10:
@@ -230,10 +230,10 @@ def test_output_that_waits_at_the_stop_leaves_after_the_start(
 
 @rule("levent.bufevent.stop")
 @pytest.mark.parametrize("before", [0, 1000])
-def test_what_is_written_while_stopped_leaves_after_the_start(
+def test_output_written_while_stopped_leaves_after_the_start(
     driver: LeventDriver, channels: Channels, before: int
 ) -> None:
-    """In several pieces, behind what waited already, and not before the start."""
+    """Several pieces are written behind waiting output; none may leave before the start."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     sender.fill()
@@ -252,10 +252,13 @@ def test_what_is_written_while_stopped_leaves_after_the_start(
 
 
 @rule("levent.bufevent.stop")
-def test_a_stop_in_writecb_keeps_what_it_wrote(driver: LeventDriver, channels: Channels) -> None:
-    """Written, stopped; or stopped, written.  It leaves after the start, and in order.
+def test_a_stop_in_writecb_keeps_the_output_it_wrote(
+    driver: LeventDriver, channels: Channels
+) -> None:
+    """writecb writes and stops, or stops and writes. The output leaves after the start, in
+    order.
 
-    If one that is never stopped loses it as well, the stop is not to blame.
+    If the control, which is never stopped, loses it as well, the stop is not to blame.
     """
 
     def more(sender: SendingBuffer, stops: bool) -> None:
@@ -287,7 +290,7 @@ def test_a_stop_in_writecb_keeps_what_it_wrote(driver: LeventDriver, channels: C
 
 @rule("levent.bufevent.stop")
 def test_both_directions_survive_many_stops(driver: LeventDriver, channels: Channels) -> None:
-    """Stopped and started at every other pass, between passes and in callbacks."""
+    """The event is stopped and started at every other pass, between passes and in callbacks."""
 
     def read(*_arguments: object) -> None:
         receiver.take_all()

@@ -1,4 +1,4 @@
-"""levent, buffered events: what is written leaves completely and in order."""
+"""levent, buffered events: all written bytes leave, in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZES = [1, 2, 1000, 8128, 16383, 16384, 16385, 65536, 65537, 100_000]
 def test_one_piece_leaves_completely(
     driver: LeventDriver, channels: Channels, size: int, stuffed: bool
 ) -> None:
-    """The peer takes what has come, pass after pass."""
+    """The peer takes the arrived bytes, pass after pass."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     if stuffed:
@@ -46,10 +46,10 @@ def test_one_piece_leaves_completely(
     ids=["single bytes", "small and large", "16384", "65536", "around", "growing", "1024"],
 )
 @pytest.mark.parametrize("passes", [0, 1], ids=["at once", "a pass between"])
-def test_pieces_leave_in_the_order_in_which_they_were_written(
+def test_pieces_leave_in_the_order_of_their_writes(
     driver: LeventDriver, channels: Channels, sizes: list[int], passes: int
 ) -> None:
-    """The way is narrow and at first full, so that all kinds of rests are left."""
+    """The channel is narrow and full at first, so that partial sends leave rests of all sizes."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     sender.fill()
@@ -64,7 +64,7 @@ def test_pieces_leave_in_the_order_in_which_they_were_written(
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("step", [1, 100, 3000, 50_000])
 def test_a_slow_peer_gets_everything(driver: LeventDriver, channels: Channels, step: int) -> None:
-    """It takes a little between passes, and so does the kernel."""
+    """The peer and the kernel take a little between passes."""
     size = max(200 * step, 20_000) if step < 3000 else 300_000
     sender = SendingBuffer(driver, channels)
     sender.start()
@@ -79,7 +79,7 @@ def test_a_slow_peer_gets_everything(driver: LeventDriver, channels: Channels, s
 def test_write_returns_though_the_peer_takes_nothing(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """More than a megabyte, into a way that is full; later the peer takes it."""
+    """More than a megabyte is written to a full channel; later the peer takes it."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     sender.fill()
@@ -97,7 +97,7 @@ def test_write_returns_though_the_peer_takes_nothing(
 def test_no_watermark_keeps_output_from_leaving(
     driver: LeventDriver, channels: Channels, high: int
 ) -> None:
-    """A high one of the output limits nothing, and a low one is for writecb alone."""
+    """The output's high watermark limits nothing, and its low one is for writecb alone."""
     sender = SendingBuffer(driver, channels)
     sender.evbuf.set_write_watermarks(min(high, 100), high)
     sender.start()
@@ -111,7 +111,7 @@ def test_no_watermark_keeps_output_from_leaving(
 def test_output_leaves_however_long_the_loop_was_idle(
     driver: LeventDriver, channels: Channels, passes: int
 ) -> None:
-    """Several times, with all of it gone and nothing to do between."""
+    """Several times all output leaves and the loop is idle before the next write."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     for _ in range(4):
@@ -122,8 +122,10 @@ def test_output_leaves_however_long_the_loop_was_idle(
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("times", [1, 3])
-def test_what_readcb_writes_leaves(driver: LeventDriver, channels: Channels, times: int) -> None:
-    """An echo: what comes back is what was sent, piece by piece."""
+def test_output_that_readcb_writes_leaves(
+    driver: LeventDriver, channels: Channels, times: int
+) -> None:
+    """readcb echoes piece by piece; the peer compares."""
 
     def echo(*_arguments: object) -> None:
         data = receiver.take_all()
@@ -144,7 +146,7 @@ def test_what_readcb_writes_leaves(driver: LeventDriver, channels: Channels, tim
 
 @rule("levent.bufevent.write")
 def test_output_leaves_while_input_arrives(driver: LeventDriver, channels: Channels) -> None:
-    """A lot goes both ways at the same time."""
+    """Many bytes go both ways at the same time."""
     receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: receiver.take_all())
     receiver.evbuf.start()
     outlet_bytes = bytes(range(256)) * 200
@@ -161,7 +163,7 @@ def test_output_leaves_while_input_arrives(driver: LeventDriver, channels: Chann
 
 @rule("levent.bufevent.write")
 def test_output_leaves_though_the_input_is_full(driver: LeventDriver, channels: Channels) -> None:
-    """A loop that calls again has its input emptied at the fourth call; others leave it full."""
+    """A loop may tell the full input again: the fourth call empties it; otherwise it stays full."""
     calls: list[int] = []
 
     def read(*_arguments: object) -> None:
@@ -185,10 +187,10 @@ def test_output_leaves_though_the_input_is_full(driver: LeventDriver, channels: 
 
 @rule("levent.bufevent.write")
 @pytest.mark.parametrize("passes", [0, 1])
-def test_each_peer_gets_what_was_written_for_it(
+def test_each_peer_gets_the_output_written_for_it(
     driver: LeventDriver, channels: Channels, passes: int
 ) -> None:
-    """Three at a time, in turns; the way to the first one is full at first."""
+    """Three outputs are written in turns; the channel to the first peer is full at first."""
     senders = [SendingBuffer(driver, channels) for _ in range(3)]
     for sender in senders:
         sender.start()
@@ -202,10 +204,10 @@ def test_each_peer_gets_what_was_written_for_it(
 
 
 @rule("levent.bufevent.write")
-def test_what_the_callback_of_another_one_writes_leaves(
+def test_output_written_by_anothers_callback_leaves(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """What arrives at one is written to the other, as a proxy does."""
+    """A proxy writes the input of one to the other."""
     source = ReceivingBuffer(
         driver, channels.pair(), lambda *_: sender.evbuf.write(source.take_all())
     )
@@ -221,7 +223,7 @@ def test_what_the_callback_of_another_one_writes_leaves(
 
 
 @rule("levent.bufevent.write-inactive")
-def test_what_is_written_before_the_start(
+def test_output_written_before_the_start_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
     near, far = channels.pair()
@@ -246,10 +248,10 @@ def test_what_is_written_before_the_start(
     [b"", "text", 12, None, bytearray(b"bytearray"), memoryview(b"view"), [1, 2], 1.5],
     ids=lambda data: type(data).__name__,
 )
-def test_odd_data(
+def test_writes_of_odd_data_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, data: bytes
 ) -> None:
-    """Something is written before and after it."""
+    """The test writes ordinary bytes before and after it."""
     near, far = channels.pair()
     evbuf = driver.evbuf(near.fileno())
     evbuf.start()

@@ -1,10 +1,9 @@
 """levent, buffered events: the low watermark of the output.
 
-How much is left in the output is known from outside: what was written, less
-what the peer has or could have.  The way to the peer is narrow, and stuffed at
-first; what one send takes after it was cleared is tried out before on another
-one.  A loop that sends in other pieces comes to other levels, and is judged by
-those.
+The test knows the level of the output from outside: the written bytes, less those that the peer has
+or could have. The channel to the peer is narrow, and stuffed at first; the test tries out before,
+on another channel, how much one send takes after it was cleared. A loop that sends in other pieces
+comes to other levels, and is judged by those.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def _started(driver: LeventDriver, channels: Channels, low: int) -> SendingBuffe
 
 
 def _none_above(sender: SendingBuffer, low: int) -> None:
-    """Every call of writecb since the start was at the watermark or below it."""
+    """Assert that no call of writecb since the start came above the watermark."""
     for level in sender.call_levels:
         assert level <= low, (
             f"writecb ran with {level} bytes in the output; the low watermark is {low}"
@@ -75,7 +74,7 @@ def test_writecb_runs_one_byte_below_the_low_watermark(
 def test_writecb_does_not_run_above_the_low_watermark(
     driver: LeventDriver, channels: Channels, low: int, more: int
 ) -> None:
-    """A byte more is left than the watermark, or two, or many; then all the rest leaves."""
+    """One byte more than the watermark is left, or two, or many; then all the rest leaves."""
     sender = _started(driver, channels, low)
     _left(driver, sender, channels, low + more)
     _none_above(sender, low)
@@ -87,7 +86,7 @@ def test_writecb_does_not_run_above_the_low_watermark(
 def test_writecb_has_run_when_all_output_has_left(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """Exactly the watermark is left at first, for which a call is open."""
+    """At first exactly the watermark is left, for which a call is open."""
     sender = _started(driver, channels, low)
     _left(driver, sender, channels, low)
     _drained(sender, low)
@@ -99,7 +98,7 @@ def test_writecb_has_run_when_all_output_has_left(
 def test_output_that_leaves_at_once_is_told(
     driver: LeventDriver, channels: Channels, low: int, size: int
 ) -> None:
-    """There is room for all of it, several times; it may have been below the watermark always."""
+    """There is room for all of the output, several times; it may always be below the watermark."""
     sender = _started(driver, channels, low)
     for _ in range(3):
         before = len(sender.call_levels)
@@ -131,10 +130,10 @@ def test_a_slow_peer_brings_no_call_above_the_low_watermark(
 
 
 @rule("levent.buffer.write-lowwater")
-def test_a_low_watermark_that_was_raised_while_output_waits_counts(
+def test_a_raised_low_watermark_counts_for_waiting_output(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """It was 0; what is left after the next send is below the new one."""
+    """The watermark was 0; the level after the next send is below the new one."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     room = room_of_filled_channel(channels)
@@ -154,10 +153,10 @@ def test_a_low_watermark_that_was_raised_while_output_waits_counts(
 
 @rule("levent.buffer.write-lowwater")
 @pytest.mark.parametrize("low", [0, 499])
-def test_a_low_watermark_that_was_lowered_while_output_waits_counts(
+def test_a_lowered_low_watermark_counts_for_waiting_output(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """The old one would be met by what is left after the next send, and the new one is not."""
+    """The level after the next send is below the old watermark and above the new one."""
     sender = _started(driver, channels, 501)
     room = room_of_filled_channel(channels)
     sender.fill()
@@ -172,10 +171,10 @@ def test_a_low_watermark_that_was_lowered_while_output_waits_counts(
 
 @rule("levent.buffer.write-lowwater")
 @pytest.mark.parametrize("low", [0, 10])
-def test_a_full_file_is_no_reason_to_call(
+def test_writecb_does_not_run_while_the_file_is_full(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """Nothing can leave, and more waits than the watermark."""
+    """Nothing can leave, and more output waits than the watermark."""
     sender = _started(driver, channels, low)
     sender.fill()
     sender.write(1000)
@@ -191,7 +190,7 @@ def test_a_full_file_is_no_reason_to_call(
 def test_output_that_waited_through_a_stop_is_told(
     driver: LeventDriver, channels: Channels, low: int
 ) -> None:
-    """It leaves after the start; a first call after a start may have gone by before."""
+    """The output leaves after the start; a first call for the start itself may have come before."""
     sender = _started(driver, channels, low)
     sender.fill()
     sender.write(10)
@@ -206,7 +205,7 @@ def test_output_that_waited_through_a_stop_is_told(
 
 @rule("levent.buffer.write-lowwater")
 def test_output_is_told_while_input_arrives(driver: LeventDriver, channels: Channels) -> None:
-    """Data is there when the pass begins, as well as room."""
+    """Data and room are there when the pass begins."""
     sender = SendingBuffer(driver, channels)
     sender.start()
     for _ in range(3):
@@ -222,7 +221,7 @@ def test_output_is_told_while_input_arrives(driver: LeventDriver, channels: Chan
 
 
 @rule("levent.buffer.write-lowwater")
-def test_what_is_added_meanwhile_counts_for_the_level(
+def test_output_added_meanwhile_counts_for_the_level(
     driver: LeventDriver, channels: Channels
 ) -> None:
     """A little is written whenever something leaves, so that the output is never empty."""
@@ -242,10 +241,10 @@ def _said(calls: int) -> str:
 
 
 @rule("levent.buffer.write-initial")
-def test_calls_though_nothing_left(
+def test_calls_though_nothing_left_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """How often is seen in twenty passes for each."""
+    """Twenty passes for each case show how often."""
     sender = SendingBuffer(driver, channels)
 
     def look(situation: str) -> None:
@@ -271,10 +270,10 @@ def test_calls_though_nothing_left(
 
 @rule("levent.buffer.write-initial")
 @pytest.mark.parametrize("low", [1, 100, 5000])
-def test_calls_at_exactly_the_low_watermark(
+def test_calls_at_exactly_the_low_watermark_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, low: int
 ) -> None:
-    """If the loop sends in other pieces than most, the level is another, and that is said."""
+    """A loop that sends in other pieces than most comes to another level; the test records that."""
     sender = _started(driver, channels, low)
     _left(driver, sender, channels, low)
     situation = f"{low} bytes left, low {low}"

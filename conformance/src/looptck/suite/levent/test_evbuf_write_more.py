@@ -1,4 +1,4 @@
-"""levent, buffered events: writing in a callback."""
+"""levent, buffered events: writecb may write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from looptck.testing.levent_driver import LeventDriver
 def _writer(
     driver: LeventDriver, channels: Channels, sizes: list[int], low: int = 0
 ) -> SendingBuffer:
-    """Writes the first of *sizes* outside, and one more in each call; it is started."""
+    """A started outlet; the first of *sizes* is written outside, and one more in each call."""
     left = sizes[1:]
 
     def more() -> None:
@@ -28,7 +28,7 @@ def _writer(
 
 
 def _all_leaves(driver: LeventDriver, sender: SendingBuffer, sizes: list[int]) -> None:
-    """Until everything was written, and has come in the order in which it was."""
+    """Run until everything was written and has come, in order."""
     total = sum(sizes)
     while len(sender.received) < total and driver.until(sender.drain):
         pass
@@ -53,17 +53,17 @@ def _all_leaves(driver: LeventDriver, sender: SendingBuffer, sizes: list[int]) -
     ids=str,
 )
 @pytest.mark.parametrize("low", [0, 1, 100, 50_000])
-def test_what_writecb_writes_leaves_and_brings_another_call(
+def test_output_from_writecb_leaves_and_brings_another_call(
     driver: LeventDriver, channels: Channels, sizes: list[int], low: int
 ) -> None:
-    """Small and large pieces; some are more than the file takes at once."""
+    """Some pieces are small, and some are more than the file takes at once."""
     sender = _writer(driver, channels, sizes, low)
     _all_leaves(driver, sender, sizes)
 
 
 @rule("levent.buffer.write-more-in-cb")
-def test_a_long_row_of_pieces_is_written_in_calls(driver: LeventDriver, channels: Channels) -> None:
-    """Three hundred, each when the one before it has left."""
+def test_three_hundred_calls_of_writecb_may_write(driver: LeventDriver, channels: Channels) -> None:
+    """Each call writes one piece when the piece before it has left."""
     sizes = [1 + number % 50 for number in range(300)]
     sender = _writer(driver, channels, sizes)
     _all_leaves(driver, sender, sizes)
@@ -73,7 +73,7 @@ def test_a_long_row_of_pieces_is_written_in_calls(driver: LeventDriver, channels
 def test_several_pieces_written_in_one_call_leave_in_order(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """Three in each of ten calls, larger and larger."""
+    """Each of ten calls writes three pieces, larger and larger."""
     rest = list(range(10))
 
     def more() -> None:
@@ -93,10 +93,10 @@ def test_several_pieces_written_in_one_call_leave_in_order(
 
 
 @rule("levent.buffer.write-more-in-cb")
-def test_writecb_is_called_again_when_it_wrote_after_a_pause(
+def test_writecb_runs_for_output_written_after_a_pause(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """It writes nothing in its first call; later it is given something to do again."""
+    """writecb writes nothing in its first call; output that is written later must bring another."""
     turns: list[int] = []
 
     def more() -> None:

@@ -1,4 +1,4 @@
-"""levent, events: what delete promises."""
+"""levent, events: a deleted event is never called, and loop does not wait for it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ every_past = pytest.mark.parametrize(
 
 
 def _with_past(past: str, driver: LeventDriver, event: Event) -> None:
-    """Do with *event*, whose file is ready, what is said; the trace is empty afterwards."""
+    """Give *event*, whose file is ready, the *past* of that name; the trace is empty afterwards."""
     if past == "new":
         return
     event.start()
@@ -53,7 +53,7 @@ def _with_past(past: str, driver: LeventDriver, event: Event) -> None:
 def test_a_deleted_event_is_never_called(
     driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
 ) -> None:
-    """Its file is ready in every pass, and the program keeps the object."""
+    """The file is ready in every pass, and the program keeps the object."""
     switch = ReadinessToggle(channels, evtype, on=True)
     event = driver.event("event", switch.number, evtype)
 
@@ -71,10 +71,10 @@ def test_a_deleted_event_is_never_called(
 @every_evtype
 @every_howmany
 @pytest.mark.parametrize("calls", [1, 3])
-def test_an_event_deleted_in_its_own_callback_is_not_called_again(
+def test_an_event_deleted_in_its_callback_is_not_called_again(
     driver: LeventDriver, channels: Channels, evtype: str, howmany: int | None, calls: int
 ) -> None:
-    """Its file stays ready; `loop()` returns, since nothing else is active."""
+    """The file stays ready; `loop()` returns, since no other event is active."""
     switch = ReadinessToggle(channels, evtype, on=True)
 
     def act() -> None:
@@ -96,7 +96,7 @@ def test_an_event_deleted_in_its_own_callback_is_not_called_again(
 @crowds
 @every_howmany
 @pytest.mark.parametrize("pause", [0, 3])
-def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
+def test_a_ready_event_deleted_by_another_is_not_called(
     driver: LeventDriver,
     channels: Channels,
     evtypes: list[str],
@@ -104,7 +104,7 @@ def test_an_event_deleted_by_another_that_was_ready_with_it_is_not_called(
     howmany: int | None,
     pause: int,
 ) -> None:
-    """Whichever comes first deletes the others, so one call is right in any order."""
+    """The first callback deletes the others, so one call is right in any order."""
     rivals = MutualCancel(driver, channels, "delete", evtypes, one_file=one_file)
     rivals.expect_one_call(howmany, pause)
 
@@ -122,7 +122,7 @@ def test_deleting_an_event_leaves_the_others_as_they_are(
     past: str,
     files: str,
 ) -> None:
-    """The other one has been waiting for some passes, and its file is ready only afterwards."""
+    """The other event has waited for some passes, and its file is ready only afterwards."""
     pair = IndependentCancel(driver, channels, evtypes, past=past, files=files)
     act_in(situation, driver, channels, pair.ended.delete)
     pair.expect_only_other("deleted")
@@ -135,7 +135,7 @@ def test_deleting_an_event_leaves_the_others_as_they_are(
 def test_loop_does_not_wait_for_a_deleted_event(
     driver: LeventDriver, channels: Channels, evtype: str, past: str, deleted_in: str
 ) -> None:
-    """Nothing else is active in the end: loop() returns, or never."""
+    """No other event is active in the end: a loop that counts wrong never returns."""
     switch = ReadinessToggle(channels, evtype, on=True)
 
     def act() -> None:

@@ -1,4 +1,4 @@
-"""levent, events: what is left of an event object after delete."""
+"""levent, events: a deleted event object refuses to be used."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_deleted_event_refuses_to_be_started_and_stopped(
     passes: int,
     times: int,
 ) -> None:
-    """Its file is ready, so that an event that came to life again is called."""
+    """The file is ready: an event that came to life again is called."""
     switch = ReadinessToggle(channels, evtype, on=True)
     event = _deleted(driver, switch.number, evtype, past)
     driver.run_idle(passes)
@@ -79,10 +79,10 @@ def test_a_deleted_event_refuses_to_be_started_and_stopped(
 @either_evtype
 @pytest.mark.parametrize("verbs", ["start", "stop", "delete start", "delete stop", "stop start"])
 @every_howmany
-def test_an_event_deleted_in_its_own_callback_refuses_there_already(
+def test_an_event_deleted_in_its_callback_refuses_start_there(
     driver: LeventDriver, channels: Channels, evtype: str, verbs: str, howmany: int | None
 ) -> None:
-    """What a loop does after the callback does not bring it back."""
+    """The steps that a loop takes after the callback must not bring the event back."""
     switch = ReadinessToggle(channels, evtype, on=True)
     *firsts, last = verbs.split()
     refused: list[bool] = []
@@ -108,7 +108,7 @@ def test_an_event_deleted_in_its_own_callback_refuses_there_already(
 @every_verb
 @every_howmany
 @pytest.mark.parametrize("one_file", [True, False])
-def test_an_event_deleted_while_it_was_ready_refuses(
+def test_an_event_deleted_while_ready_refuses_start_and_stop(
     driver: LeventDriver,
     channels: Channels,
     evtype: str,
@@ -116,7 +116,7 @@ def test_an_event_deleted_while_it_was_ready_refuses(
     howmany: int | None,
     one_file: bool,
 ) -> None:
-    """Whichever of two comes first deletes the other, and then tries it."""
+    """Of two ready events the one that is called first deletes the other, and then tries it."""
     rivals = MutualCancel(driver, channels, "delete", [evtype, evtype], one_file=one_file)
     refused: list[bool] = []
 
@@ -140,7 +140,7 @@ def test_an_event_deleted_while_it_was_ready_refuses(
 @pytest.mark.parametrize("verb", ["start", "stop", "delete"])
 @pytest.mark.parametrize("files", ["one file", "two files"])
 @pytest.mark.parametrize("made", ["before", "after"])
-def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
+def test_use_of_a_deleted_event_leaves_the_others_alone(
     driver: LeventDriver,
     channels: Channels,
     evtype: str,
@@ -149,7 +149,7 @@ def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
     files: str,
     made: str,
 ) -> None:
-    """The others are made before it was deleted or after; they wait, and are ready only later."""
+    """The others are made before the delete or after it; they wait, and are ready only later."""
     deleted_file = ReadinessToggle(channels, evtype, on=True)
     shared = deleted_file if files == "one file" else ReadinessToggle(channels, evtype)
     others: dict[str, Event] = {}
@@ -188,7 +188,7 @@ def test_what_is_done_to_a_deleted_event_leaves_the_others_as_they_are(
 def test_deleting_an_event_twice_changes_nothing(
     driver: LeventDriver, channels: Channels, evtype: str, past: str
 ) -> None:
-    """It may raise; loop() neither waits for the event nor forgets another."""
+    """The second delete may raise; loop() neither waits for the event nor forgets another."""
     switch, other = (
         ReadinessToggle(channels, evtype, on=True),
         ReadinessToggle(channels, evtype, on=True),
@@ -215,7 +215,8 @@ def test_deleting_an_event_twice_changes_nothing(
 def test_a_deleted_event_does_not_stand_for_one_made_after_it(
     driver: LeventDriver, channels: Channels, evtype: str, past: str, verb: str
 ) -> None:
-    """Three are made after it, for files that are ready: two are new, the last one is active."""
+    """Three are made after it, for files that are ready: two are never started, the last one is
+    active."""
     event = _deleted(driver, ReadinessToggle(channels, evtype, on=True).number, evtype, past)
     made: list[Event] = []
     for at in range(3):

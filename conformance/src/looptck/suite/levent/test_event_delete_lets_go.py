@@ -1,4 +1,4 @@
-"""levent, events: what delete lets go of, and what it leaves."""
+"""levent, events: delete lets go of the callback and the number, and leaves the file open."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from looptck.testing.situations import Situation, everywhere
 
 
 class CallCountingProxy:
-    """An event whose callback nobody holds but the loop; *act* gets the event."""
+    """An event whose callback only the loop holds; *act* gets the event."""
 
     def __init__(
         self, driver: LeventDriver, number: int, evtype: str, act: Callable[[Event], object]
@@ -44,9 +44,9 @@ class CallCountingProxy:
         held.append(self.event)
 
     def check(self, what: str) -> None:
-        """Raises AssertionError if somebody still holds the callback."""
+        """Raise AssertionError if the callback is still held."""
         assert not alive([self.callback]), (
-            f"an event was deleted {what}; its callback is still held by somebody"
+            f"an event was deleted {what}; its callback is still referenced"
         )
 
 
@@ -59,7 +59,7 @@ class CallCountingProxy:
 def test_the_callback_of_a_deleted_event_is_let_go(
     driver: LeventDriver, channels: Channels, evtype: str, past: str, passes: int
 ) -> None:
-    """The program keeps the event object, so that nothing but delete can have freed it."""
+    """The program keeps the event object, so that only delete can have freed the callback."""
     switch = ReadinessToggle(channels, evtype, on=past != "silent")
     watched = CallCountingProxy(driver, switch.number, evtype, lambda event: event.start())
     event = watched.event
@@ -84,7 +84,7 @@ def test_the_callback_of_a_deleted_event_is_let_go(
 def test_the_callback_of_an_event_that_deletes_itself_is_let_go(
     driver: LeventDriver, channels: Channels, evtype: str, howmany: int | None
 ) -> None:
-    """Once the callback is over, and a pass more."""
+    """The test looks when the callback is over and one more pass was made."""
     switch = ReadinessToggle(channels, evtype, on=True)
     watched = CallCountingProxy(driver, switch.number, evtype, lambda event: event.delete())
     watched.event.start()
@@ -96,10 +96,10 @@ def test_the_callback_of_an_event_that_deletes_itself_is_let_go(
 @rule("levent.event.delete")
 @every_evtype
 @pytest.mark.parametrize("count", [2, 5])
-def test_the_callback_of_an_event_deleted_while_it_is_ready_is_let_go(
+def test_the_callback_of_an_event_deleted_while_ready_is_freed(
     driver: LeventDriver, channels: Channels, evtype: str, count: int
 ) -> None:
-    """Whichever comes first deletes all the others; then all have deleted themselves."""
+    """The first callback deletes all the others; in the end all have deleted themselves."""
     crowd: list[CallCountingProxy] = []
 
     def act(event: Event) -> None:
@@ -135,7 +135,7 @@ def test_the_number_of_a_deleted_event_is_free_for_another(
     file: str,
     ready: bool,
 ) -> None:
-    """The kernel knew the number; what is new on it is silent, then ready."""
+    """The kernel knew the number; a new file with it is silent at first, then ready."""
     old = ReadinessToggle(channels, evtype, on=ready)
     deleted: list[bool] = []
 
@@ -174,10 +174,11 @@ def test_the_number_of_a_deleted_event_is_free_for_another(
 
 @rule("levent.event.delete")
 @pytest.mark.parametrize("howmany", [0, 1])
-def test_what_is_new_on_the_number_of_an_event_deleted_while_ready_waits_for_its_own_file(
+def test_a_reused_number_of_a_deleted_event_is_not_ready(
     driver: LeventDriver, channels: Channels, howmany: int
 ) -> None:
-    """Whichever of two comes first gives the number of the other to a silent file."""
+    """Of two ready events the one that is called first gives the number of the other to a silent
+    file."""
     rivals = MutualCancel(driver, channels, "delete", ["r", "r"], one_file=False)
     silent = ReadinessToggle(channels)
 
@@ -206,7 +207,7 @@ def test_what_is_new_on_the_number_of_an_event_deleted_while_ready_waits_for_its
 def test_the_file_of_a_deleted_event_stays_open(
     driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
 ) -> None:
-    """Bytes go both ways afterwards, so that a file that is open but dead shows as well."""
+    """Bytes go both ways afterwards: a file that is open but dead shows as well."""
     switch = ReadinessToggle(channels, evtype, on=True)
     event = driver.event("event", switch.number, evtype)
     if past != "new":

@@ -1,4 +1,4 @@
-"""levent, events: what the document leaves open, observed."""
+"""levent, events: cases that the document leaves open are observed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PASSES = 6
 
 
 class Mistake(Exception):  # noqa: N818  it is no error of anybody's but the test's
-    """What the callbacks here raise."""
+    """The exception that the callbacks here raise."""
 
 
 def _passes(driver: LeventDriver, count: int = _PASSES) -> tuple[int, str]:
-    """Make so many passes; how many of them raised, and what the last one did."""
+    """Make that many passes; return how many of them raised, and the outcome of the last one."""
     raised, name = 0, ""
     for _ in range(count):
         try:
@@ -33,10 +33,10 @@ def _passes(driver: LeventDriver, count: int = _PASSES) -> tuple[int, str]:
 @rule("levent.event.start-bad-fd")
 @pytest.mark.parametrize("evtype", ["r", "w"])
 @pytest.mark.parametrize("closed", ["never open", "closed before newevent", "closed before start"])
-def test_where_a_descriptor_that_is_not_open_is_noticed(
+def test_an_event_for_a_closed_descriptor_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, evtype: str, closed: str
 ) -> None:
-    """Nobody else opens a file meanwhile that could take the number, but perhaps the loop."""
+    """The test opens no file meanwhile that could take the number, but the loop may."""
     near, _ = channels.pair()
     high = channels.numbered(near, 900)
     number = high.fileno() if closed != "never open" else 930
@@ -62,10 +62,10 @@ def test_where_a_descriptor_that_is_not_open_is_noticed(
 
 @rule("levent.event.gc")
 @pytest.mark.parametrize("state", ["started", "called before", "inactive"])
-def test_whether_an_event_that_nobody_references_is_called(
+def test_an_event_without_a_reference_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, state: str
 ) -> None:
-    """Its callback does not know it, so that no circle keeps it."""
+    """The callback does not refer to the event, so no reference cycle keeps it."""
     switch = ReadinessToggle(channels, on=state == "called before")
     held: list[Event] = [driver.base.newevent(switch.number, driver.callback("event"), "r")]
     if state != "inactive":
@@ -85,7 +85,7 @@ def test_whether_an_event_that_nobody_references_is_called(
 
 @rule("levent.event.error")
 @pytest.mark.parametrize("howmany", [0, 1, None])
-def test_what_loop_does_when_a_callback_raises(
+def test_a_loop_whose_callback_raises_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, howmany: int | None
 ) -> None:
     """The event has stopped itself, so that every `loop` can return."""
@@ -114,10 +114,10 @@ def test_what_loop_does_when_a_callback_raises(
 
 
 @rule("levent.event.error")
-def test_what_becomes_of_an_event_that_always_raises(
+def test_an_event_that_always_raises_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """Thousands of errors, one in each pass, beside an event that does its work."""
+    """The callback raises in each of thousands of passes, beside an event that does its work."""
     switch, other = ReadinessToggle(channels, on=True), ReadinessToggle(channels, on=True)
     calls = 0
 

@@ -1,4 +1,4 @@
-"""levent, events: what start promises."""
+"""levent, events: a started event is served, and loop waits for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ every_past = pytest.mark.parametrize("past", PASTS)
 
 
 def _taking(driver: LeventDriver, switch: ReadinessToggle, evtype: str) -> Event:
-    """A new event, whose callback takes what there is and stops the event."""
+    """A new event, whose callback takes all data and stops the event."""
 
     def take() -> None:
         switch.off()
@@ -32,7 +32,7 @@ def _taking(driver: LeventDriver, switch: ReadinessToggle, evtype: str) -> Event
 
 
 def _with_past(past: str, driver: LeventDriver, switch: ReadinessToggle, event: Event) -> None:
-    """Do with *event*, which is new, what is said; its file is silent then, the trace empty."""
+    """Give the new *event* the *past* of that name; its file is silent then, the trace empty."""
     if past != "new" and past != "stopped as a new one":
         event.start()
     if "called" in past:
@@ -59,7 +59,7 @@ def test_a_started_event_is_called(
     past: str,
     ready: str,
 ) -> None:
-    """Its callback takes what there is, so that each call needs a reason of its own."""
+    """The callback takes all data, so that each call needs a reason of its own."""
     switch = ReadinessToggle(channels, evtype)
     event = _taking(driver, switch, evtype)
     _with_past(past, driver, switch, event)
@@ -91,10 +91,10 @@ AGAIN: dict[str, Callable[[Event], object]] = {
 @either_evtype
 @pytest.mark.parametrize("again", AGAIN)
 @every_howmany
-def test_an_event_that_starts_itself_in_its_callback_is_called_again(
+def test_an_event_that_starts_itself_is_called_again(
     driver: LeventDriver, channels: Channels, evtype: str, again: str, howmany: int | None
 ) -> None:
-    """Its file is ready all the time; the fifth call is the last, and ends the loop."""
+    """The file is ready all the time; the fifth call is the last, and ends the loop."""
     switch = ReadinessToggle(channels, evtype, on=True)
 
     def go_on() -> None:
@@ -122,10 +122,10 @@ def test_an_event_that_starts_itself_in_its_callback_is_called_again(
 @either_evtype
 @pytest.mark.parametrize("starts", [2, 3])
 @pytest.mark.parametrize("where", ["before loop", "between passes", "its callback", "another's"])
-def test_an_event_started_more_than_once_is_called_once_for_each_arrival(
+def test_an_event_started_twice_is_called_once_per_arrival(
     driver: LeventDriver, channels: Channels, evtype: str, starts: int, where: str
 ) -> None:
-    """Its callback takes what there is, and starts the event as often again."""
+    """The callback takes all data, and starts the event as often again."""
     switch, other = ReadinessToggle(channels, evtype), ReadinessToggle(channels)
 
     def start(often: int) -> None:
@@ -176,7 +176,7 @@ def test_an_event_that_another_callback_starts_is_called(
     starts: int,
     stopped: bool,
 ) -> None:
-    """Its file is ready long before, and its callback is the last thing that happens."""
+    """The file is ready long before; only the other callback's start can bring the call."""
     switch, opener = ReadinessToggle(channels, evtype, on=True), ReadinessToggle(channels, on=True)
     event = driver.event("event", switch.number, evtype, lambda *_: event.stop())
 
@@ -241,7 +241,7 @@ def test_loop_does_not_return_before_a_started_event_was_called(
 def test_an_event_is_served_after_many_starts_and_stops(
     driver: LeventDriver, channels: Channels, evtype: str, where: str
 ) -> None:
-    """The last of them is a start, and counts."""
+    """The last call is a start, and counts."""
     switch = ReadinessToggle(channels, evtype)
 
     def turn_about() -> None:
@@ -283,7 +283,7 @@ def test_an_event_is_served_after_many_starts_and_stops(
 def test_starting_an_event_leaves_another_of_its_file_active(
     driver: LeventDriver, channels: Channels, evtypes: str, where: str
 ) -> None:
-    """The other one was started first; both stop when they are called, and both are ready."""
+    """The other event was started first; both are ready, and each stops when it is called."""
     first, second = evtypes.split()
     switch = ReadinessToggle(channels, "".join(sorted(set(first + second))))
     other = driver.event("other", switch.number, first, lambda *_: other.stop())

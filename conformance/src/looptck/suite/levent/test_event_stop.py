@@ -1,4 +1,4 @@
-"""levent, events: what stop promises."""
+"""levent, events: a stopped event is not called, and loop does not wait for it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ every_stop = pytest.mark.parametrize("stop", STOPS)
 @every_evtype
 @every_stop
 @pytest.mark.parametrize("ready", ["before", "after"])
-def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
+def test_an_event_stopped_before_its_first_call_is_silent(
     driver: LeventDriver,
     channels: Channels,
     situation: Situation,
@@ -53,7 +53,8 @@ def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
     stop: str,
     ready: str,
 ) -> None:
-    """Its file is ready in every pass; the start at the end shows that nothing else was amiss."""
+    """The file is ready in every pass; a start at the end shows that only the stop kept it
+    silent."""
     switch = ReadinessToggle(channels, evtype)
     event = driver.event("event", switch.number, evtype, lambda *_: event.stop())
 
@@ -76,10 +77,10 @@ def test_an_event_stopped_before_it_was_called_is_silent_until_it_is_started(
 @every_evtype
 @every_stop
 @pytest.mark.parametrize("known", ["called before", "silent before"])
-def test_an_event_stopped_between_passes_is_silent_until_it_is_started(
+def test_an_event_stopped_between_passes_is_silent(
     driver: LeventDriver, channels: Channels, evtype: str, stop: str, known: str
 ) -> None:
-    """The kernel has been told of it; each time it is started it is called again."""
+    """The kernel knows the event; each time it is started it is called again."""
     switch = ReadinessToggle(channels, evtype, on=known == "called before")
     event = driver.event("event", switch.number, evtype, lambda *_: event.start())
     event.start()
@@ -104,10 +105,10 @@ def test_an_event_stopped_between_passes_is_silent_until_it_is_started(
 @every_evtype
 @every_stop
 @every_howmany
-def test_an_event_stopped_in_its_own_callback_is_not_called_again(
+def test_an_event_stopped_in_its_callback_is_not_called_again(
     driver: LeventDriver, channels: Channels, evtype: str, stop: str, howmany: int | None
 ) -> None:
-    """Its file stays ready; `loop()` returns, since nothing else is active."""
+    """The file stays ready; `loop()` returns, since no other event is active."""
     switch = ReadinessToggle(channels, evtype, on=True)
     event = driver.event("event", switch.number, evtype, lambda *_: STOPS[stop](event))
     event.start()
@@ -125,7 +126,7 @@ def test_an_event_stopped_in_its_own_callback_is_not_called_again(
 @crowds
 @every_howmany
 @pytest.mark.parametrize("pause", [0, 3])
-def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
+def test_a_ready_event_stopped_by_another_is_not_called(
     driver: LeventDriver,
     channels: Channels,
     evtypes: list[str],
@@ -133,7 +134,7 @@ def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
     howmany: int | None,
     pause: int,
 ) -> None:
-    """Whichever comes first stops the others, so one call is right in any order."""
+    """The first callback stops the others, so one call is right in any order."""
     rivals = MutualCancel(driver, channels, "stop", evtypes, one_file=one_file)
     rivals.expect_one_call(howmany, pause)
     for name, event in rivals.events.items():
@@ -145,14 +146,14 @@ def test_an_event_stopped_by_another_that_was_ready_with_it_is_not_called(
 @rule("levent.event.stop")
 @crowds
 @every_howmany
-def test_an_event_stopped_and_started_by_another_that_was_ready_with_it_is_called_once(
+def test_a_ready_event_restarted_by_another_is_called_once(
     driver: LeventDriver,
     channels: Channels,
     evtypes: list[str],
     one_file: bool,
     howmany: int | None,
 ) -> None:
-    """Whichever comes first does it to all others; each one stops itself when it is called."""
+    """The first callback stops and starts all others; each one stops itself when it is called."""
     rivals = MutualCancel(driver, channels, "stop", evtypes, one_file=one_file)
 
     def start_others(name: str) -> None:
@@ -191,7 +192,7 @@ def test_stopping_an_event_leaves_the_others_as_they_are(
     stops: int,
     files: str,
 ) -> None:
-    """The other one has been waiting for some passes, and its file is ready only afterwards."""
+    """The other event has waited for some passes, and its file is ready only afterwards."""
     pair = IndependentCancel(driver, channels, evtypes, past=past, files=files)
 
     def act() -> None:
@@ -209,7 +210,7 @@ def test_stopping_an_event_leaves_the_others_as_they_are(
 def test_loop_returns_when_its_last_event_was_stopped_by_another(
     driver: LeventDriver, channels: Channels, evtype: str, stop: str, past: str
 ) -> None:
-    """The other one stops itself after it: then loop() returns at once, or never."""
+    """The other event stops itself after it: a loop that counts wrong never returns."""
     switch = ReadinessToggle(channels, evtype, on=past == "called")
 
     def act() -> None:
@@ -232,7 +233,7 @@ def test_loop_returns_when_its_last_event_was_stopped_by_another(
 def test_loop_returns_at_once_if_every_event_was_stopped(
     driver: LeventDriver, channels: Channels, evtype: str, situation: str
 ) -> None:
-    """Some were called before, one never, one was started twice, and all files are ready."""
+    """Some events were called before, one never, one was started twice; all files are ready."""
     events = []
     for at in range(4):
         switch = ReadinessToggle(channels, evtype, on=True)

@@ -1,4 +1,4 @@
-"""levent, base:loop: long silences, many calls, and what earlier loops leave behind."""
+"""levent, base:loop: long silences, many calls, and traces of earlier loops."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _stopping(driver: LeventDriver, name: str, switch: ReadinessToggle) -> Event
 def _is_waited_for(
     driver: LeventDriver, channels: Channels, evtype: str, howmany: int | None
 ) -> None:
-    """Nothing is ready for long; then one event is, and is called."""
+    """Keep one event silent for long, then make it ready: it must be called."""
     switch = ReadinessToggle(channels, evtype)
     _stopping(driver, "event", switch)
 
@@ -54,7 +54,7 @@ def _is_waited_for(
 def test_loop_waits_through_a_long_silence(
     driver: LeventDriver, channels: Channels, evtype: str
 ) -> None:
-    """A loop that takes a while without anything for the end returns before."""
+    """A loop that takes a long silence for the end returns early."""
     _is_waited_for(driver, channels, evtype, None)
 
 
@@ -63,7 +63,7 @@ def test_loop_waits_through_a_long_silence(
 def test_loop_waits_for_a_started_event_that_is_silent_for_long(
     driver: LeventDriver, channels: Channels, evtype: str
 ) -> None:
-    """It is the only one, and nothing else can keep the loop."""
+    """It is the only event, and nothing else can keep the loop."""
     _is_waited_for(driver, channels, evtype, None)
 
 
@@ -72,14 +72,14 @@ def test_loop_waits_for_a_started_event_that_is_silent_for_long(
 def test_loop_1_waits_through_a_long_silence(
     driver: LeventDriver, channels: Channels, evtype: str
 ) -> None:
-    """A loop that waits for some time at most returns before."""
+    """A loop that bounds its wait returns early."""
     _is_waited_for(driver, channels, evtype, 1)
 
 
 @rule("levent.loop.nil")
 @either_evtype
 def test_loop_serves_many_calls(driver: LeventDriver, channels: Channels, evtype: str) -> None:
-    """Its file stays ready; a loop that bounds its passes returns too early."""
+    """The file stays ready; a loop that bounds its passes returns too early."""
     many = 150
     switch = ReadinessToggle(channels, evtype, on=True)
 
@@ -100,10 +100,10 @@ def test_loop_serves_many_calls(driver: LeventDriver, channels: Channels, evtype
 @rule("levent.loop.nil")
 @pytest.mark.parametrize("before", [[0], [1], [7], [0, 1, 0]], ids=str)
 @pytest.mark.parametrize("idle", [False, True], ids=["served", "with nothing to do"])
-def test_loop_is_the_same_after_loops_with_a_howmany(
+def test_loop_does_not_remember_an_earlier_howmany(
     driver: LeventDriver, channels: Channels, before: list[int], idle: bool
 ) -> None:
-    """What was said to an earlier loop is not remembered; the event waits for another thread."""
+    """The event waits for another thread, so that a remembered `howmany` ends the loop early."""
     for howmany in before:
         if not idle:
             _stopping(driver, f"loop({howmany})", ReadinessToggle(channels, on=True))
@@ -126,7 +126,7 @@ def test_loop_is_the_same_after_loops_with_a_howmany(
 def test_loop_serves_events_after_a_callback_has_raised(
     driver: LeventDriver, channels: Channels, howmany: int | None, evtype: str
 ) -> None:
-    """Whether loop raised or went on is open; the one that raised has stopped before."""
+    """Whether loop raises or goes on is open; the event that raises has stopped before."""
 
     def fail() -> None:
         bad.stop()
@@ -151,18 +151,20 @@ def test_loop_serves_events_after_a_callback_has_raised(
 
 
 def _own(_served: ReadinessToggle, channels: Channels) -> tuple[int, Callable[[], object]]:
-    """A file of its own."""
+    """Return the number of a new file, and a function that makes it ready."""
     near, far = channels.pair()
     return near.fileno(), lambda: far.send(b"x")
 
 
 def _served(served: ReadinessToggle, _channels: Channels) -> tuple[int, Callable[[], object]]:
-    """The file that the callback is called for."""
+    """Return the number of the file that the callback is called for, and a function that makes
+    it ready."""
     return served.number, served.on
 
 
 def _reused(served: ReadinessToggle, channels: Channels) -> tuple[int, Callable[[], object]]:
-    """Another file, which has the number now that the served one had."""
+    """Give the number of the served file to a new one; return it and a function that makes it
+    ready."""
     number = served.number
     served.near.close()
     near, far = channels.pair_at(number)
@@ -180,7 +182,7 @@ _FILES = {"its own file": _own, "the served file": _served, "a reused number": _
 def test_an_event_made_in_a_callback_may_take_over_its_file(
     driver: LeventDriver, channels: Channels, file: str, ended_by: str, ready: str
 ) -> None:
-    """The event that is called ends itself first; the new one is the only one then."""
+    """The event that is called ends itself first; then only the new one is active."""
     served = ReadinessToggle(channels, on=True)
     kept: list[Callable[[], object]] = []
 
@@ -210,7 +212,7 @@ def test_an_event_made_in_a_callback_may_take_over_its_file(
 def test_all_events_started_in_one_callback_are_served(
     driver: LeventDriver, channels: Channels, many: int, ready: str
 ) -> None:
-    """One callback makes them all, and stops itself; each one's call makes the next one ready."""
+    """One callback makes them all and stops its own event; each call makes the next one ready."""
     names = [f"new {at}" for at in range(many)]
     switches = {name: ReadinessToggle(channels) for name in names}
     turn = iter(names)
@@ -248,10 +250,10 @@ def test_all_events_started_in_one_callback_are_served(
 @either_evtype
 @pytest.mark.parametrize("ended_by", ["stop", "delete"])
 @pytest.mark.parametrize("passes", [0, 3])
-def test_an_event_started_for_a_number_that_was_another_files_is_called(
+def test_an_event_started_for_a_reused_number_is_called(
     driver: LeventDriver, channels: Channels, evtype: str, ended_by: str, passes: int
 ) -> None:
-    """The one before was ended, its file closed, and the number given to another file."""
+    """The earlier event was ended, its file closed, and the number given to another file."""
     near, far = channels.pair()
     for _ in range(2):
         old = driver.event("old", near.fileno(), evtype, lambda *_: None)

@@ -1,4 +1,4 @@
-"""levent, base:loop: loop() and loop(None), which serve until no event is active."""
+"""levent, base:loop: loop() and loop(None) serve until no event is active."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _reader(
     calls: int = 1,
     served: threading.Event | None = None,
 ) -> Event:
-    """An event that reads all there is, tells *served*, and stops at its last call."""
+    """An event that reads all data, notes *served*, and stops at its last call."""
 
     def on_read(*_: object) -> None:
         drain(end)
@@ -57,14 +57,14 @@ def _reader(
 
 
 def _ready(driver: LeventDriver, channels: Channels) -> Event:
-    """An event with data, not started."""
+    """An event with data, which is not started."""
     near, far = channels.pipe()
     far.send(b"x")
     return _reader(driver, "event", near)
 
 
 def _none(_driver: LeventDriver, _channels: Channels) -> None:
-    """No event at all."""
+    """Make no event at all."""
 
 
 def _made(driver: LeventDriver, channels: Channels) -> None:
@@ -104,7 +104,7 @@ _NONE_ACTIVE: dict[str, Callable[[LeventDriver, Channels], None]] = {
 def test_loop_returns_at_once_when_no_event_is_active(
     driver: LeventDriver, channels: Channels, clock: Clock, past: str, form: str
 ) -> None:
-    """Their files have data: a loop that takes one of them for active serves it, or waits."""
+    """All files have data: a loop that takes an event for active serves it, or waits."""
     _NONE_ACTIVE[past](driver, channels)
 
     def lateness() -> float:
@@ -121,7 +121,7 @@ def test_loop_returns_at_once_when_no_event_is_active(
 def test_loop_serves_an_event_again_and_again_until_it_stops(
     driver: LeventDriver, channels: Channels, form: str
 ) -> None:
-    """Each call reads its byte and sends the next one; the last one of five stops."""
+    """Each of five calls reads its byte and sends the next one; the last one stops."""
     near, far = channels.pipe()
 
     def on_read(*_: object) -> None:
@@ -147,7 +147,8 @@ def test_loop_serves_an_event_again_and_again_until_it_stops(
 def test_loop_waits_for_an_event_that_is_silent_for_long(
     driver: LeventDriver, channels: Channels, form: str, attempt: int
 ) -> None:
-    """Another thread sends, twice; three attempts, as a slow machine may hide an early return."""
+    """Another thread sends, twice; the test makes three attempts, as a slow machine may hide an
+    early return."""
     near, far = channels.pipe()
 
     served = threading.Event()
@@ -176,7 +177,8 @@ def test_loop_waits_for_an_event_that_is_silent_for_long(
 def test_loop_waits_for_the_last_of_several_events(
     driver: LeventDriver, channels: Channels, form: str, first: int
 ) -> None:
-    """Three events: one is ready at once, the others later, each after the one before ended."""
+    """One of three events is ready at once; each other one is ready after the one before it
+    ended."""
     names = ["a", "b", "c"]
     order = names[first:] + names[:first]
     pairs = {name: channels.pipe() for name in names}
@@ -205,7 +207,7 @@ def test_loop_waits_for_the_last_of_several_events(
 def test_loop_returns_when_a_callback_ends_the_last_event(
     driver: LeventDriver, channels: Channels, form: str, end: str, whose: str
 ) -> None:
-    """What another one ends is silent, so that only its end can let the loop return."""
+    """The last event is silent, so that only its end can let the loop return."""
     near, far = channels.pipe()
     silent, _ = channels.pipe()
     other = driver.event("other", silent.fileno(), "r")
@@ -261,7 +263,7 @@ _SOURCES = ["ready", "later, by a callback", "later, by another thread"]
 def test_an_event_started_in_a_callback_is_served(
     driver: LeventDriver, channels: Channels, made: str, data: str, beside: str
 ) -> None:
-    """With nothing beside it, the one that starts it has stopped, or stops at its next call."""
+    """The event that starts it has stopped, or stops at its next call: no third event is active."""
     near, far = channels.pipe()
     fresh, sender = channels.pipe()
     quiet, _ = channels.pipe()
@@ -307,7 +309,7 @@ def test_an_event_started_in_a_callback_is_served(
 def test_each_callback_may_start_the_next_event(
     driver: LeventDriver, channels: Channels, stops: str
 ) -> None:
-    """Six in a row; each stops before it has started the next one, or after."""
+    """Six events start each other in a row; each stops before it starts the next one, or after."""
     names = [f"event {each}" for each in range(6)]
     pairs = [channels.pipe() for _ in names]
     for _, far in pairs:

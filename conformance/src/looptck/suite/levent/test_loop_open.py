@@ -1,4 +1,4 @@
-"""levent, base:loop: what the document leaves open, observed."""
+"""levent, base:loop: cases that the document leaves open are observed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FOR_EVER = 0.4
 
 
 def _in_a_process(act: Callable[[], str]) -> str:
-    """What *act* says, in a process of its own, or that it waits; any loop comes to an end so.
+    """Return what *act* says in a process of its own, or that it waits.
 
-    The process is ended by the kernel, so that a loop cannot miss it.
+    The kernel ends the process after a while, so every loop comes to an end.
     """
 
     def main() -> None:
@@ -63,10 +63,10 @@ def _loop(base: Base, howmany: Any) -> object:
 
 
 @rule("levent.loop.howmany-positive-one")
-def test_observe_how_many_of_three_ready_events_are_served(
+def test_the_number_of_events_that_loop_1_serves_is_recorded(
     levent: Levent, channels: Channels, observe: Observation
 ) -> None:
-    """No call is made when all three were served, as that one might wait."""
+    """No further call is made when all three were served, as that call might wait."""
 
     def act() -> str:
         driver = LeventDriver(levent)
@@ -85,10 +85,10 @@ def test_observe_how_many_of_three_ready_events_are_served(
 @rule("levent.loop.howmany-positive-none")
 @pytest.mark.parametrize("howmany", [1, 5])
 @pytest.mark.parametrize("past", ["no event", "a stopped event"])
-def test_observe_waiting_for_an_event_that_nobody_can_make(
+def test_loop_1_without_an_active_event_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, howmany: int, past: str
 ) -> None:
-    """The stopped event has data, so that a loop that looks at it anyway shows."""
+    """The stopped event has data: a loop that serves it anyway shows."""
 
     def act() -> str:
         driver = LeventDriver(levent)
@@ -105,7 +105,7 @@ def test_observe_waiting_for_an_event_that_nobody_can_make(
 
 
 def _told(levent: Levent, channels: Channels, howmany: Any) -> str:
-    """What `loop` does with *howmany*, an event being ready three times and one silent."""
+    """Describe `loop(howmany)` with one event that is ready three times and one that is silent."""
     driver = LeventDriver(levent)
     _reader(driver, channels, "event", calls=3)
     try:
@@ -117,7 +117,7 @@ def _told(levent: Levent, channels: Channels, howmany: Any) -> str:
 
 @rule("levent.loop.howmany-negative")
 @pytest.mark.parametrize("howmany", [-1, -3])
-def test_observe_a_negative_number(
+def test_loop_with_a_negative_number_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, howmany: int
 ) -> None:
     """An event is ready three times: one pass calls it once, a loop to the end three times."""
@@ -137,7 +137,7 @@ _NO_NUMBERS: dict[str, object] = {
 
 @rule("levent.loop.howmany-type")
 @pytest.mark.parametrize("howmany", _NO_NUMBERS)
-def test_observe_what_is_no_whole_number(
+def test_loop_without_a_whole_number_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, howmany: str
 ) -> None:
     """An event is ready three times: one pass calls it once, a loop to the end three times."""
@@ -148,10 +148,11 @@ def test_observe_what_is_no_whole_number(
 @rule("levent.loop.return-value")
 @pytest.mark.parametrize("howmany", [None, 0, 1])
 @pytest.mark.parametrize("events", ["an event", "nothing"])
-def test_observe_what_loop_returns(
+def test_the_value_that_loop_returns_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, howmany: int | None, events: str
 ) -> None:
-    """Numbers, truth values, texts and None are told; of anything else its type."""
+    """Numbers, truth values, texts and None are recorded as they are; any other object by its
+    type."""
 
     def act() -> str:
         driver = LeventDriver(levent)
@@ -166,7 +167,7 @@ def test_observe_what_loop_returns(
 
 @rule("levent.loop.nested")
 @pytest.mark.parametrize("inner", [None, 0, 1])
-def test_observe_loop_in_a_callback_of_its_own_base(
+def test_loop_in_a_callback_of_its_own_base_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, inner: int | None
 ) -> None:
     """The outer event has stopped; another one is ready, and a third gets ready afterwards."""

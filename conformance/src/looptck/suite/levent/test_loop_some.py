@@ -1,4 +1,4 @@
-"""levent, base:loop: loop(n), which waits for the next event and serves it."""
+"""levent, base:loop: loop(n) waits for the next event and serves it."""
 
 from __future__ import annotations
 
@@ -70,23 +70,24 @@ def _waits(driver: LeventDriver, channels: Channels, howmany: int) -> None:
 def test_loop_1_calls_an_event_that_is_ready_once_and_returns(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """It stays ready and active, and beside it one is silent: nothing else ends the loop."""
+    """The event stays ready and active beside a silent one: nothing else ends the loop."""
     _serves_one_call(driver, channels, 1)
 
 
 @rule("levent.loop.howmany-positive")
 def test_loop_1_waits_for_the_next_event(driver: LeventDriver, channels: Channels) -> None:
-    """Three times, so that a machine that is slow to call the loop cannot hide an early return."""
+    """The test runs three times: a machine that is slow to call the loop cannot hide an early
+    return."""
     _waits(driver, channels, 1)
 
 
 @rule("levent.loop.howmany-positive")
 @pytest.mark.parametrize("ready", [2, 3, 8])
 @pytest.mark.parametrize("beside", ["nothing", "a silent event"])
-def test_loop_1_serves_each_of_several_events_in_the_end(
+def test_repeated_loop_1_serves_each_of_several_events(
     driver: LeventDriver, channels: Channels, ready: int, beside: str
 ) -> None:
-    """One or all may be served by each call, which is made only while some are left."""
+    """Each call may serve one event or all; calls are made only while some are left."""
     if beside != "nothing":
         _silent(driver, channels)
 
@@ -107,7 +108,7 @@ def test_loop_1_serves_each_of_several_events_in_the_end(
 
 
 def _never_started(_event: Event) -> None:
-    """It stays as it was made."""
+    """Leave the event as it was made."""
 
 
 def _stopped(event: Event) -> None:
@@ -132,7 +133,7 @@ _INACTIVE: dict[str, Callable[[Event], None]] = {
 def test_loop_1_waits_although_an_inactive_event_is_ready(
     driver: LeventDriver, channels: Channels, past: str
 ) -> None:
-    """A loop that was waked up for it has served nothing, and has to go on waiting."""
+    """A loop that wakes up for the inactive event has served nothing, and has to go on waiting."""
     near, far = channels.pipe()
     far.send(b"x")
     inactive = driver.event("inactive", near.fileno(), "r")
@@ -141,10 +142,10 @@ def test_loop_1_waits_although_an_inactive_event_is_ready(
 
 
 @rule("levent.loop.howmany-positive")
-def test_loop_1_waits_again_after_its_event_was_served_and_stopped(
+def test_loop_1_does_not_return_for_a_stopped_event(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """What the stopped one left unread is no event for the next call."""
+    """The stopped event left its data unread; the next call must wait for another event."""
     near, far = channels.pipe()
     far.send(b"x")
     event = driver.event("stopped", near.fileno(), "r", lambda *_: event.stop())
@@ -162,25 +163,25 @@ more_than_one = pytest.mark.parametrize("howmany", [2, 5, 1000])
 def test_loop_n_calls_an_event_that_is_ready_once_and_returns(
     driver: LeventDriver, channels: Channels, howmany: int
 ) -> None:
-    """It stays ready, and could be called as often as that."""
+    """The event stays ready, and could be called n times."""
     _serves_one_call(driver, channels, howmany)
 
 
 @rule("levent.loop.howmany-not-a-count")
 @more_than_one
-def test_loop_n_waits_for_one_event_and_not_for_more(
+def test_loop_n_returns_after_one_event(
     driver: LeventDriver, channels: Channels, howmany: int
 ) -> None:
-    """One arrival is all that comes, and the event stays active."""
+    """Only one arrival comes, and the event stays active."""
     _waits(driver, channels, howmany)
 
 
 @rule("levent.loop.howmany-not-a-count")
 @pytest.mark.parametrize("howmany, ready", [(2, 1), (5, 2), (5, 4), (2, 5)])
-def test_loop_n_returns_with_fewer_events_or_more(
+def test_loop_n_returns_with_fewer_or_more_events_than_n(
     driver: LeventDriver, channels: Channels, howmany: int, ready: int
 ) -> None:
-    """Each is ready once and stops; a silent one keeps a loop waiting that wants to count on."""
+    """Each event is ready once and stops; a silent one holds up a loop that wants to count to n."""
     _silent(driver, channels)
 
     def add(name: str) -> None:

@@ -1,4 +1,4 @@
-"""levent, base:loop: loop(0), one pass over what is ready."""
+"""levent, base:loop: loop(0) makes one pass over the ready events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _pass(driver: LeventDriver) -> None:
 
 
 def _passes_until(driver: LeventDriver, condition: Callable[[], object]) -> None:
-    """One pass, and those more that a loop may need to notice."""
+    """Make one pass, and the further ones that a loop may need to notice readiness."""
     for _ in range(_PASSES):
         _pass(driver)
         if condition():
@@ -54,7 +54,7 @@ def _ending(driver: LeventDriver, name: str, end: End, evtype: str = "r") -> Eve
 def test_every_ready_event_is_called_and_no_other_is(
     driver: LeventDriver, channels: Channels, ready: int, idle: int
 ) -> None:
-    """Few are called by one pass; forty are more than three passes serve a few at a time."""
+    """One pass serves a few; of forty events, three passes that serve a few at a time miss some."""
     for each in range(max(ready, idle)):
         if each < ready:
             near, far = channels.pipe()
@@ -80,10 +80,10 @@ def test_every_ready_event_is_called_and_no_other_is(
 @rule("levent.loop.howmany-zero")
 @pytest.mark.parametrize("evtypes", ["r w", "w r", "rw r w", "r r w w"])
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
-def test_readers_and_writers_that_are_ready_are_called_by_one_pass(
+def test_one_pass_calls_ready_readers_and_writers(
     driver: LeventDriver, channels: Channels, evtypes: str, channel: str
 ) -> None:
-    """Each has a file of its own, on which nothing but what it asks for is ready."""
+    """Each event has a file of its own, which is ready in that event's direction only."""
     names = []
     for at, evtype in enumerate(evtypes.split()):
         near, far = _CHANNELS[channel](channels)
@@ -103,10 +103,10 @@ def test_readers_and_writers_that_are_ready_are_called_by_one_pass(
 
 @rule("levent.loop.howmany-zero")
 @pytest.mark.parametrize("channel", _CHANNELS)
-def test_what_becomes_ready_later_is_served_by_a_later_pass(
+def test_an_event_that_is_ready_later_is_served_by_a_later_pass(
     driver: LeventDriver, channels: Channels, channel: str
 ) -> None:
-    """Passes before it find nothing, and no room either; each event serves one arrival."""
+    """Earlier passes find neither data nor room; each event serves one arrival."""
     for arrival in range(1, 4):
         near, far = _CHANNELS[channel](channels)
         if channel != "pipe":
@@ -124,7 +124,7 @@ def test_what_becomes_ready_later_is_served_by_a_later_pass(
 
 
 def _none(_driver: LeventDriver, _channels: Channels) -> None:
-    """No event at all."""
+    """Make no event at all."""
 
 
 def _idle(driver: LeventDriver, channels: Channels) -> None:
@@ -161,10 +161,10 @@ _NOTHING_READY: dict[str, Callable[[LeventDriver, Channels], None]] = {
 
 @rule("levent.loop.howmany-zero")
 @pytest.mark.parametrize("left", _NOTHING_READY)
-def test_a_pass_waits_for_nothing(
+def test_a_pass_does_not_wait(
     driver: LeventDriver, channels: Channels, clock: Clock, left: str
 ) -> None:
-    """Late is what is late every time, by the loop's clock or the machine's."""
+    """A pass is late only if every attempt is late, by the loop's clock or the machine's."""
     _NOTHING_READY[left](driver, channels)
 
     def lateness() -> float:
@@ -187,7 +187,7 @@ def _took(driver: LeventDriver, before: int) -> list[str]:
 def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
     driver: LeventDriver, channels: Channels, data: str, evtype: str, events: int
 ) -> None:
-    """Each callback starts its event again; a loop that never ends is ended by the count."""
+    """Each callback starts its event again; a count ends a pass that would never end."""
 
     def add(name: str) -> None:
         switch = ReadinessToggle(channels, evtype, on=True)
@@ -218,10 +218,10 @@ def test_an_event_that_is_ready_again_is_called_once_in_a_pass(
 
 
 @rule("levent.loop.howmany-zero-bounded")
-def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
+def test_events_that_ready_each_other_do_not_prolong_a_pass(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """A byte goes to and fro between two events; to see it go on takes another pass."""
+    """A byte goes to and fro between two events; another pass may see it go on."""
     one, two = channels.pair()
 
     def add(name: str, end: End) -> None:
@@ -245,10 +245,10 @@ def test_events_that_make_each_other_ready_do_not_keep_a_pass_going(
 
 
 @rule("levent.loop.howmany-zero-bounded")
-def test_events_that_make_new_ones_do_not_keep_a_pass_going(
+def test_events_that_make_new_ones_do_not_prolong_a_pass(
     levent: Levent, channels: Channels
 ) -> None:
-    """Each stops, and starts a new event for the same file, whose data nobody reads."""
+    """Each event stops, and starts a new event for the same file, whose data is never read."""
     most = 60
     driver = LeventDriver(levent)
     near, far = channels.pipe()

@@ -25,19 +25,17 @@ def _reader(driver: LeventDriver, name: str, fd: int) -> None:
 @rule("levent.newbase")
 @pytest.mark.parametrize("name", LOOP_NAMES)
 def test_a_base_has_the_functions_of_a_base(levent: Levent, name: str) -> None:
-    """Asked of a second base too, since a module may hand out its first one ready-made."""
+    """A second base is asked too, since a module may hand out its first one ready-made."""
     for base in (levent.newbase(), levent.newbase()):
         assert callable(getattr(base, name, None)), f"what newbase() returned has no {name}"
 
 
 @rule("levent.newbase")
 @pytest.mark.parametrize("what", ["events", "buffered events"])
-def test_a_pass_serves_what_its_own_base_made(
+def test_a_pass_serves_the_events_of_its_own_base(
     levent: Levent, channels: Channels, what: str
 ) -> None:
-    """Three bases that are all there from the beginning; neither the first nor the last is run
-    first.
-    """
+    """Three bases exist from the beginning; neither the first nor the last one runs first."""
     bases = [LeventDriver(levent) for _ in range(3)]
     for driver in bases:
         near, far = channels.pair()
@@ -67,10 +65,10 @@ def test_a_pass_serves_what_its_own_base_made(
 @rule("levent.newbase")
 @pytest.mark.parametrize("busy", ["made before", "made after"])
 @pytest.mark.parametrize("with_data", [False, True], ids=["silent", "ready"])
-def test_the_loop_of_a_fresh_base_returns_though_another_base_is_busy(
+def test_the_loop_of_a_fresh_base_returns_beside_a_busy_base(
     levent: Levent, channels: Channels, busy: str, with_data: bool
 ) -> None:
-    """Nothing is active in it: to return at once is all that its loop can do."""
+    """No event of the base is active, so its loop has to return at once."""
     near, far = channels.pair()
     if with_data:
         far.send(b"x")
@@ -85,8 +83,8 @@ def test_the_loop_of_a_fresh_base_returns_though_another_base_is_busy(
 
 
 @rule("levent.newbase")
-def test_two_bases_watch_one_file(levent: Levent, channels: Channels) -> None:
-    """What the first stops watching, before the second looks, is still there for the second."""
+def test_two_bases_may_watch_one_file(levent: Levent, channels: Channels) -> None:
+    """The first base stops watching before the second looks: readiness must not get lost."""
     near, far = channels.pair()
     far.send(b"unread")
     bases = [LeventDriver(levent), LeventDriver(levent)]
@@ -104,7 +102,7 @@ def test_two_bases_watch_one_file(levent: Levent, channels: Channels) -> None:
 def test_a_base_that_is_dropped_takes_nothing_from_another(
     levent: Levent, channels: Channels
 ) -> None:
-    """Both watched the same file, which the dropped one might unregister too well."""
+    """Both bases watched the same file; the clean-up of the dropped one may remove too much."""
     near, far = channels.pair()
     stays, goes = LeventDriver(levent), LeventDriver(levent)
     _reader(stays, "read", near.fileno())
@@ -145,7 +143,7 @@ _FILES: dict[str, Callable[[Channels], IO[Any]]] = {
 def test_fdfromfile_gives_the_number_of_an_open_file(
     levent: Levent, channels: Channels, kind: str
 ) -> None:
-    """Asked twice, as the first answer may have been made for the occasion."""
+    """The test asks twice, as the first answer may be a number made for the call."""
     file = _FILES[kind](channels)
     channels.keep(file.close)
     for _ in range(2):
@@ -164,7 +162,8 @@ def test_fdfromfile_gives_the_number_of_an_open_file(
 
 @rule("levent.fdfromfile")
 def test_fdfromfile_tells_files_apart(levent: Levent) -> None:
-    """Of one name and type, open at the same time; each file closed leaves its number free."""
+    """The files have one name and type, and are open together; each closed one leaves its number
+    free."""
     files = [open(__file__, "rb") for _ in range(4)]  # noqa: SIM115  # closed in the middle of the test
     try:
         assert [levent.fdfromfile(file) for file in files] == [file.fileno() for file in files], (
@@ -186,7 +185,7 @@ def test_fdfromfile_tells_files_apart(levent: Levent) -> None:
 
 @rule("levent.fdfromfile")
 def test_fdfromfile_leaves_the_file_as_it_is(levent: Levent) -> None:
-    """Half is written, the number asked for, the rest written, and so for reading."""
+    """The test asks for the number between two writes, and between two reads."""
     with tempfile.TemporaryFile("w+") as file:
         file.write("one ")
         levent.fdfromfile(file)

@@ -1,4 +1,4 @@
-"""levent, module functions: setfdaccessor, fdfromvalue and what they make a file."""
+"""levent, module functions: setfdaccessor and fdfromvalue make objects files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from looptck.testing.must_return import must_return
 
 
 class Plain:
-    """What a program has for a file: its descriptor is an attribute."""
+    """An object that a program uses as a file: its descriptor is an attribute."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -31,7 +31,7 @@ class Slotted:
 
 
 class Alike(Plain):
-    """All are equal and none is hashable."""
+    """An object that equals all others of its type and has no hash."""
 
     def __eq__(self, _other: object) -> bool:
         return True
@@ -40,18 +40,18 @@ class Alike(Plain):
 
 
 class Empty(Plain):
-    """Is false, as an empty container is."""
+    """An object that is false, as an empty container is."""
 
     def __len__(self) -> int:
         return 0
 
 
 class Derived(Plain):
-    """Of a type whose base class may have an accessor too."""
+    """An object of a type whose base class may have an accessor too."""
 
 
 class Misleading(Plain):
-    """Gives descriptor 0 to whoever does not ask its accessor."""
+    """An object that gives descriptor 0 unless its accessor is asked."""
 
     fd = 0
 
@@ -77,7 +77,7 @@ def _number(file: Any) -> int:
 def _is_watched(
     driver: LeventDriver, file: File, right: socket.socket, *wrong: socket.socket
 ) -> str | None:
-    """None if an event for *file* is called for what *right* sends alone; else what is wrong."""
+    """Return None if an event for *file* is called only for bytes from *right*; else the fault."""
     driver.trace.clear()
     try:
         event = driver.event("event", file, "r", lambda _: event.stop())
@@ -94,7 +94,7 @@ def _is_watched(
 
 
 def _told(levent: Levent, file: File) -> int:
-    """What fdfromvalue gives; that it raises is told in plain words."""
+    """Return the number that fdfromvalue gives, or the name of its exception in words."""
     try:
         return levent.fdfromvalue(file)
     except Exception as error:
@@ -108,7 +108,7 @@ def _told(levent: Levent, file: File) -> int:
 def test_an_object_of_a_type_with_an_accessor_is_a_file(
     levent: Levent, driver: LeventDriver, channels: Channels, kind: type[Any]
 ) -> None:
-    """Two objects of the type, each for its own file, one made before the accessor was set."""
+    """Of two objects, each with its own file, one was made before the accessor was set."""
     pairs = [channels.pair(), channels.pair()]
     one = kind(pairs[0][0].fileno())
     levent.setfdaccessor(kind, _number)
@@ -122,10 +122,10 @@ def test_an_object_of_a_type_with_an_accessor_is_a_file(
 
 
 @rule("levent.setfdaccessor")
-def test_a_buffered_event_takes_an_object_of_a_type_with_an_accessor(
+def test_newevbuf_takes_an_object_of_a_type_with_an_accessor(
     levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
-    """Whether it serves the file is for levent.newevbuf.creates."""
+    """levent.newevbuf.creates judges whether it serves the file."""
     levent.setfdaccessor(Plain, _number)
     try:
         driver.evbuf(Plain(channels.pair()[0].fileno()))
@@ -140,7 +140,7 @@ def test_a_buffered_event_takes_an_object_of_a_type_with_an_accessor(
 def test_each_type_has_its_own_accessor(
     levent: Levent, driver: LeventDriver, channels: Channels, second: str
 ) -> None:
-    """Two unrelated types; the second is told of before the first is used, or after."""
+    """The accessor of the second type is set before the first is used, or after."""
     left, right = channels.pair(), channels.pair()
     levent.setfdaccessor(Plain, lambda _: left[0].fileno())
     if second == "before":
@@ -177,7 +177,7 @@ def test_types_of_one_name_each_have_their_own_accessor(
 def test_a_class_and_its_base_class_each_have_their_own_accessor(
     levent: Levent, driver: LeventDriver, channels: Channels, order: str, of: str
 ) -> None:
-    """Both are told of, so that the object's own type says which one it is."""
+    """Both types have an accessor, so the object's own type decides."""
     base, derived = channels.pair(), channels.pair()
     told: list[tuple[type[Any], Callable[[Any], int]]] = [
         (Plain, lambda _: base[0].fileno()),
@@ -197,7 +197,7 @@ def test_a_class_and_its_base_class_each_have_their_own_accessor(
 def test_a_second_accessor_replaces_the_first(
     levent: Levent, driver: LeventDriver, channels: Channels, used: bool
 ) -> None:
-    """In one case the first has been used already, for the same object."""
+    """In one case the first accessor has been used already, for the same object."""
     old, new = channels.pair(), channels.pair()
     file = Plain(-1)
     levent.setfdaccessor(Plain, lambda _: old[0].fileno())
@@ -248,7 +248,7 @@ every_way = pytest.mark.parametrize("way", _DIRECTIONS)
 
 
 class Owner:
-    """Keeps what its method was called with."""
+    """An object whose method is the accessor and keeps its arguments."""
 
     def __init__(self) -> None:
         self.seen: list[object] = []
@@ -264,7 +264,7 @@ class Owner:
 def test_an_accessor_is_called_with_the_object_alone(
     levent: Levent, driver: LeventDriver, channels: Channels, way: str, kind: type[Any]
 ) -> None:
-    """It has one parameter; there is an equal object, of the same type and file."""
+    """The accessor has one parameter; an equal object of the same type and file exists."""
     owner = Owner()
     fd = channels.pair()[0].fileno()
     levent.setfdaccessor(kind, owner.accessor)
@@ -283,7 +283,7 @@ def test_an_accessor_is_called_with_the_object_alone(
 def test_an_accessor_is_asked_anew_for_the_same_object(
     levent: Levent, driver: LeventDriver, channels: Channels, way: str
 ) -> None:
-    """The object is for another file meanwhile, as one that was opened again."""
+    """The object stands for another file meanwhile, as one that was opened again."""
     old, new = channels.pair(), channels.pair()
     levent.setfdaccessor(Plain, _number)
     file = Plain(old[0].fileno())
@@ -298,7 +298,7 @@ def test_an_accessor_is_asked_anew_for_the_same_object(
 
 
 class OwnError(Exception):
-    """What an accessor raises here."""
+    """The exception that an accessor raises here."""
 
 
 def _raises(_file: Any) -> int:
@@ -319,7 +319,7 @@ _FAILING: dict[str, Callable[[Any], Any]] = {
 def test_an_accessor_that_fails_registers_nothing(
     levent: Levent, driver: LeventDriver, channels: Channels, way: str, fault: str
 ) -> None:
-    """Another event is active before it and served after it, and nothing keeps the loop then."""
+    """Another event is active before and is served after it; then nothing may keep the loop."""
     near, far = channels.pair()
     other = driver.event("other", near.fileno(), "r", lambda _: other.stop())
     other.start()
@@ -345,7 +345,7 @@ def test_an_accessor_that_fails_registers_nothing(
 def test_an_accessor_that_failed_is_asked_again(
     levent: Levent, driver: LeventDriver, channels: Channels, way: str, fault: str
 ) -> None:
-    """It fails for one object; that says nothing of others of its type, nor of this one later."""
+    """The accessor fails for one object: a loop must not refuse its type, or the object, later."""
     near, far = channels.pair()
     bad, good = Plain(-1), Plain(near.fileno())
     levent.setfdaccessor(
@@ -379,7 +379,7 @@ def _opened(channels: Channels, fd: int, mode: str) -> IO[Any]:
 
 
 def _tell_of(levent: Levent, kind: type[Any]) -> None:
-    """The document's example, for files of this type."""
+    """Set `fdfromfile` as the accessor of the type *kind*, as the document's example does."""
     try:
         levent.setfdaccessor(kind, levent.fdfromfile)
     except Exception as error:
@@ -391,10 +391,10 @@ def _tell_of(levent: Levent, kind: type[Any]) -> None:
 @rule("levent.setfdaccessor-example")
 @every_mode
 @pytest.mark.parametrize("opened", ["before", "after"])
-def test_file_objects_are_files_with_fdfromfile_as_their_accessor(
+def test_fdfromfile_as_accessor_makes_file_objects_files(
     levent: Levent, driver: LeventDriver, channels: Channels, mode: str, opened: str
 ) -> None:
-    """Two of the type, one of them opened for nothing but its type."""
+    """Of two file objects one is opened for nothing but its type."""
     example = _opened(channels, channels.pair()[0].fileno(), mode)
     near, far = channels.pair()
     file = _opened(channels, near.fileno(), mode) if opened == "before" else None
@@ -406,10 +406,10 @@ def test_file_objects_are_files_with_fdfromfile_as_their_accessor(
 
 @rule("levent.setfdaccessor-example")
 @every_mode
-def test_fdfromvalue_knows_file_objects_by_the_example(
+def test_fdfromvalue_gives_the_number_of_a_file_object(
     levent: Levent, channels: Channels, mode: str
 ) -> None:
-    """Several files of the type, standard input's descriptor 0 among them."""
+    """The accessor is that of the document's example. Descriptor 0 is among the files."""
     numbers = [channels.pair()[0].fileno(), 0, channels.pair()[0].fileno()]
     files = [_opened(channels, number, mode) for number in numbers]
     _tell_of(levent, type(files[0]))
@@ -420,10 +420,10 @@ def test_fdfromvalue_knows_file_objects_by_the_example(
 
 @rule("levent.fdfromvalue")
 @pytest.mark.parametrize("kind", _TYPES, ids=lambda kind: kind.__name__.lower())
-def test_fdfromvalue_gives_what_the_accessor_returns(
+def test_fdfromvalue_gives_the_number_the_accessor_returns(
     levent: Levent, channels: Channels, kind: type[Any]
 ) -> None:
-    """No base was made; 0 is among the numbers, and one that is higher than most."""
+    """No base was made; 0 and a high number are among the numbers."""
     levent.setfdaccessor(kind, _number)
     near, far = channels.pair()
     high = channels.numbered(near, 700).fileno()
@@ -438,7 +438,7 @@ def test_fdfromvalue_gives_what_the_accessor_returns(
 def test_fdfromvalue_asks_the_accessor_of_the_values_own_type(
     levent: Levent, channels: Channels, order: int
 ) -> None:
-    """Three types, one of them derived from another; each accessor gives a number of its own."""
+    """One of three types is derived from another; each accessor gives a number of its own."""
     numbers = [end.fileno() for end in (*channels.pair(), *channels.pair())][:3]
     told: list[tuple[type[Any], Callable[[Any], int]]] = [
         (Plain, lambda _: numbers[0]),
@@ -455,7 +455,7 @@ def test_fdfromvalue_asks_the_accessor_of_the_values_own_type(
 def test_fdfromvalue_asks_the_accessor_that_was_set_last(
     levent: Levent, channels: Channels
 ) -> None:
-    """The first one was asked already, for the same object."""
+    """The first accessor was used before, for the same object."""
     old, new = (end.fileno() for end in channels.pair())
     file = Plain(-1)
     levent.setfdaccessor(Plain, lambda _: old)

@@ -1,4 +1,4 @@
-"""levent, module functions: what the document leaves open, observed."""
+"""levent, module functions: cases that the document leaves open are observed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from looptck.testing.observation import Observation
 
 
 @rule("levent.module.require")
-def test_observe_the_names_of_the_module(levent: Levent, observe: Observation) -> None:
-    """A name that is missing breaks other rules; a global one is nobody's business."""
+def test_the_names_of_the_module_are_recorded(levent: Levent, observe: Observation) -> None:
+    """A missing name breaks other rules; further global names break none."""
     missing = [name for name in ENTRY_NAMES if not callable(getattr(levent, name, None))]
     observe(f"lacks {', '.join(missing)}" if missing else "all are there", of="functions")
     observe("yes" if hasattr(builtins, "levent") else "no", of="known everywhere")
 
 
 @rule("levent.module.require")
-def test_observe_the_functions_by_other_names(
+def test_calls_of_functions_without_the_module_are_recorded(
     levent: Levent, channels: Channels, observe: Observation
 ) -> None:
     """Each function is taken from the module once, and called without it."""
@@ -45,15 +45,15 @@ def test_observe_the_functions_by_other_names(
 
 
 class _Unknown:
-    """Of a type that no accessor is set for at first."""
+    """An object of a type that has no accessor at first."""
 
 
 class _Derived(_Unknown):
-    """Of a type whose base class may have one."""
+    """An object of a type whose base class may have an accessor."""
 
 
 class _WithFileno:
-    """Resembles a file, as a socket does."""
+    """An object that resembles a file, as a socket does."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -69,7 +69,7 @@ def _closed_file() -> object:
 
 
 def _record(observe: Observation, of: str, ask: Callable[[], object], own: int | None) -> None:
-    """What *ask* comes to; *own* is the number that is right, if there is one."""
+    """Record the outcome of *ask*; *own* is the number that is right, if there is one."""
     try:
         told = ask()
     except Exception as error:
@@ -97,10 +97,10 @@ _NO_FILES: dict[str, Callable[[int], object]] = {
 
 @rule("levent.fdfromfile-bad")
 @pytest.mark.parametrize("what", _NO_FILES)
-def test_observe_fdfromfile_of_what_is_no_open_file(
+def test_fdfromfile_of_other_values_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, what: str
 ) -> None:
-    """Only the number itself and the object with `fileno` have one that could be right."""
+    """Only the number itself and the object with `fileno` have a number that could be right."""
     number = channels.pair()[0].fileno()
     value = _NO_FILES[what](number)
     own = number if what in ("a number", "an object with fileno") else None
@@ -109,7 +109,7 @@ def test_observe_fdfromfile_of_what_is_no_open_file(
 
 @rule("levent.fdfromvalue-int")
 @pytest.mark.parametrize("what", ["a descriptor", "0", "a fraction", "a text", "True"])
-def test_observe_fdfromvalue_of_a_number(
+def test_fdfromvalue_of_a_number_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, what: str
 ) -> None:
     """The fraction is a little more than an open descriptor, the text its digits."""
@@ -128,10 +128,11 @@ def test_observe_fdfromvalue_of_a_number(
 @rule("levent.fdfromvalue-unknown")
 @pytest.mark.parametrize("accessors", ["none", "of another type", "of its base class"])
 @pytest.mark.parametrize("what", ["None", "an object", "a list", "a file", "a class"])
-def test_observe_fdfromvalue_of_a_value_without_an_accessor(
+def test_fdfromvalue_without_an_accessor_is_recorded(
     levent: Levent, channels: Channels, observe: Observation, accessors: str, what: str
 ) -> None:
-    """Before any accessor is set, and when one is that might be taken for the value's own."""
+    """The test asks before any accessor is set, and when one is set that a loop might take for
+    the value's own."""
     near, _ = channels.pair()
     if accessors != "none":
         levent.setfdaccessor(_Unknown, lambda _: near.fileno())

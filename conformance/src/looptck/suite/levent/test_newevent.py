@@ -1,4 +1,4 @@
-"""levent, newevent: an event of its own each time, which is not active yet."""
+"""levent, newevent: each call makes an event of its own, which is not active yet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _two(driver: LeventDriver, channels: Channels, evtype: str, files: str) -> l
 def test_starting_one_event_does_not_start_the_other(
     driver: LeventDriver, channels: Channels, evtype: str, files: str, started: int
 ) -> None:
-    """They share the callback, so the one that was stopped is silent only if the other is too."""
+    """Both share the callback: it is called for the stopped event if both were started."""
     events = _two(driver, channels, evtype, files)
     events[started].start()
     assert driver.until_count("called"), "one of two events was started and not called"
@@ -59,7 +59,7 @@ def test_ending_one_event_does_not_end_the_other(
     ended: int,
     since: str,
 ) -> None:
-    """They share the callback, and nobody is left to call it but the other one."""
+    """Both share the callback, and only the other event is left to call it."""
     events = _two(driver, channels, evtype, files)
     for event in events:
         event.start()
@@ -80,7 +80,7 @@ def test_ending_one_event_does_not_end_the_other(
 def test_each_event_of_a_file_is_called(
     driver: LeventDriver, channels: Channels, evtypes: tuple[str, str], when: str
 ) -> None:
-    """Each stops itself, so that none can be called in the other's place."""
+    """Each event stops itself, so that none can be called in the other's place."""
     switch = ReadinessToggle(channels, "".join(sorted(set(evtypes))))
     events = [
         _stopping(driver, str(at), switch.number, evtype) for at, evtype in enumerate(evtypes)
@@ -99,10 +99,11 @@ def test_each_event_of_a_file_is_called(
 
 @rule("levent.newevent.creates")
 @pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("rw", "rw"), ("rw", "r")])
-def test_each_event_of_a_file_is_called_though_the_file_stays_ready(
+def test_each_event_of_a_file_that_stays_ready_is_called(
     driver: LeventDriver, channels: Channels, evtypes: tuple[str, str]
 ) -> None:
-    """All three go on after each call and take nothing, so that none can live on the rest."""
+    """Three events go on after each call and take nothing, so none depends on data that another
+    left."""
     switch = ReadinessToggle(channels, "".join(sorted(set("".join(evtypes)))), on=True)
     names = [f"event {at}" for at in range(3)]
     events: dict[str, Event] = {}
@@ -124,7 +125,7 @@ def test_each_event_of_a_file_is_called_though_the_file_stays_ready(
 @either_evtype
 @one_file_or_two
 @pytest.mark.parametrize("verb", ["delete", "stop"])
-def test_an_event_made_after_others_were_deleted_is_none_of_them(
+def test_an_event_made_after_deletes_is_a_new_one(
     driver: LeventDriver, channels: Channels, evtype: str, files: str, verb: str
 ) -> None:
     """A loop that uses deleted objects again lets go of the new event with the old one."""
@@ -154,7 +155,7 @@ def test_an_event_made_after_others_were_deleted_is_none_of_them(
 def test_an_event_that_was_not_started_is_silent(
     driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, ready: str
 ) -> None:
-    """Its file is ready in every pass, in both directions if it asks for both."""
+    """The file is ready in every pass, in both directions if the event is for both."""
     switch = ReadinessToggle(channels, evtype, on=ready == "before it was made")
 
     def make() -> None:
@@ -164,16 +165,16 @@ def test_an_event_that_was_not_started_is_silent(
 
     act_in(situation, driver, channels, make)
     driver.run_idle()
-    assert not driver.trace, "an event was called although nobody had started it"
+    assert not driver.trace, "an event was called that was never started"
 
 
 @rule("levent.newevent.inactive")
 @either_evtype
 @pytest.mark.parametrize("made", ["first", "last", "in the other's callback"])
-def test_an_event_that_was_not_started_is_silent_though_another_of_its_file_is_called(
+def test_an_unstarted_event_is_silent_beside_a_called_one(
     driver: LeventDriver, channels: Channels, evtype: str, made: str
 ) -> None:
-    """The kernel tells of the file for the other one's sake."""
+    """The kernel reports the file because of the other event."""
     switch = ReadinessToggle(channels, evtype, on=True)
 
     def on_active(*_: object) -> None:
@@ -189,7 +190,7 @@ def test_an_event_that_was_not_started_is_silent_though_another_of_its_file_is_c
     active.start()
     assert driver.until_count("active", 5), "an active event was not called again and again"
     assert not driver.count("new"), (
-        "an event that nobody had started was called when another of its file was"
+        "an event that was never started was called when another of its file was"
     )
 
 
@@ -206,7 +207,7 @@ def test_loop_does_not_wait_for_an_event_that_was_not_started(
     ready: bool,
     howmany: str | None,
 ) -> None:
-    """No other event is active: it returns at once, or never."""
+    """No event is active: a loop that waits for this one never returns."""
     switch = ReadinessToggle(channels, evtype, on=ready)
     act_in(
         situation,
@@ -221,11 +222,11 @@ def test_loop_does_not_wait_for_an_event_that_was_not_started(
         driver.base.loop()
     driver.trace("loop() returned")
     assert driver.trace == ["loop() begins", "loop() returned"], (
-        "loop() called an event that nobody had started"
+        "loop() called an event that was never started"
     )
 
 
 def _stopping(driver: LeventDriver, name: str, number: int, evtype: str) -> Event:
-    """A new event that stops itself when it is called, so that no loop goes on for ever by it."""
+    """A new event that stops itself when it is called, so that it cannot keep a loop going."""
     event = driver.event(name, number, evtype, lambda *_: event.stop())
     return event

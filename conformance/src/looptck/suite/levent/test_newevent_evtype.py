@@ -1,4 +1,4 @@
-"""levent, newevent: readable, writable, or either."""
+"""levent, newevent: events for "r", "w" and "rw" wait for their own directions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ at_any_time = pytest.mark.parametrize(
 def _started(
     event: Event, driver: LeventDriver, when: str, make_ready: Callable[[], object]
 ) -> None:
-    """Start *event*, and make its file ready at that time."""
+    """Start *event*, and make its file ready at the time *when*."""
     if when == "before start":
         make_ready()
     event.start()
@@ -35,7 +35,7 @@ def _started(
 
 
 def _reading_end(channels: Channels, kind: str) -> tuple[End, End]:
-    """An end that is not writable, and its peer."""
+    """Return an end that is not writable, and its peer."""
     if kind == "pipe":
         return channels.pipe()
     near, far = channels.pair()
@@ -99,7 +99,7 @@ def test_a_reader_is_silent_without_data(
 def test_a_reader_that_has_read_everything_is_silent(
     driver: LeventDriver, channels: Channels, arrivals: int
 ) -> None:
-    """The socket is writable all the time.  The event may be active for one call only."""
+    """The socket is writable all the time. The event may be active for one call only."""
     near, far = channels.pair()
     event = driver.event("reader", near.fileno(), "r", lambda *_: drain(near))
     event.start()
@@ -115,7 +115,7 @@ def test_a_reader_that_has_read_everything_is_silent(
 def test_a_reader_is_silent_while_a_writer_of_its_file_is_called(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """The kernel tells of the file as a whole; each event wants its own part of that."""
+    """The kernel reports the file as a whole; each event waits for its own direction."""
     near, _ = channels.pair()
     reader = driver.event("reader", near.fileno(), "r", lambda *_: reader.stop())
     writer = driver.event("writer", near.fileno(), "w")
@@ -149,7 +149,7 @@ def test_a_writer_is_called_when_there_is_room(
 def test_a_writer_is_called_when_its_peer_has_read(
     driver: LeventDriver, channels: Channels, kind: str, when: str
 ) -> None:
-    """Before it the file takes not one byte more."""
+    """At first the file takes not one byte more."""
     near, far = channels.pair() if kind == "socket" else reversed(channels.pipe())
     fill(near)
     event = driver.event("writer", near.fileno(), "w", lambda *_: event.stop())
@@ -179,7 +179,7 @@ def test_a_writer_is_silent_while_there_is_no_room(
 def test_a_writer_that_has_filled_its_file_is_silent(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """A byte waits to be read all the time.  The event may be active for one call only."""
+    """A byte waits to be read all the time. The event may be active for one call only."""
     near, far = channels.pair()
     far.send(b"x")
     event = driver.event("writer", near.fileno(), "w", lambda *_: fill(near))
@@ -195,7 +195,7 @@ def test_a_writer_that_has_filled_its_file_is_silent(
 def test_a_writer_is_silent_while_a_reader_of_its_file_is_called(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """The kernel tells of the file as a whole; each event wants its own part of that."""
+    """The kernel reports the file as a whole; each event waits for its own direction."""
     near, far = channels.pair()
     far.send(b"x")
     fill(near)
@@ -216,7 +216,7 @@ both_spellings = pytest.mark.parametrize("evtype", ["rw", "wr"])
 def _taken(
     driver: LeventDriver, number: int, evtype: str, act: Callable[[Event], object]
 ) -> list[Event]:
-    """The event of that evtype; none if it is a spelling that the loop refuses."""
+    """Return the event of that evtype, or nothing if the loop refuses the spelling."""
     made: list[Event] = []
 
     def make() -> None:
@@ -236,7 +236,7 @@ def _taken(
 def test_an_event_for_both_is_called_for_either(
     driver: LeventDriver, channels: Channels, ready: str, evtype: str, when: str
 ) -> None:
-    """What it is not to be called for is not there: no room, or no data."""
+    """Only one direction is ready: the file has no room, or no data."""
     near, far = channels.pair()
     fill(near)
 
@@ -257,7 +257,7 @@ def test_an_event_for_both_is_called_for_either(
 
 @rule("levent.newevent.evtype-rw")
 @both_spellings
-def test_an_event_for_both_is_silent_without_data_and_without_room(
+def test_an_event_for_both_is_silent_without_data_and_room(
     driver: LeventDriver, channels: Channels, evtype: str
 ) -> None:
     """Nothing is ready in any pass."""
@@ -274,7 +274,7 @@ def test_an_event_for_both_is_silent_without_data_and_without_room(
 def test_an_event_for_both_waits_for_both_each_time(
     driver: LeventDriver, channels: Channels, evtype: str, turns: str
 ) -> None:
-    """Between two calls its callback has taken what there was, in both directions."""
+    """Between two calls its callback uses up the data and the room."""
     switch = ReadinessToggle(channels, "rw")
 
     def take(event: Event) -> None:

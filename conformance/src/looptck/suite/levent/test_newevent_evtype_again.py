@@ -44,10 +44,10 @@ class Again:
         event.start()
 
     def is_called(self, calls: int, provoke: Callable[[], object]) -> bool:
-        """Whether so many calls come; not if only *provoke* brings another one.
+        """Return whether that many calls come; not if only *provoke* brings another one.
 
-        If even that brings none, then start in a callback is not heard, which is
-        for levent.event.start to say.
+        If *provoke* brings none either, then start in a callback has no effect, which
+        levent.event.start judges.
         """
         if self.driver.until_count("event", calls):
             return True
@@ -58,7 +58,7 @@ class Again:
 
 
 def _near_and_far(channels: Channels, kind: str) -> tuple[End, End]:
-    """An end to be read, and its peer."""
+    """Return an end to be read, and its peer."""
     if kind == "pipe":
         return channels.pipe()
     return channels.pair() if kind == "socket" else channels.tcp_pair()
@@ -70,7 +70,7 @@ def _near_and_far(channels: Channels, kind: str) -> tuple[End, End]:
 def test_a_reader_is_called_until_all_is_read(
     driver: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
-    """Ten bytes came at once, and each call takes one: nothing more arrives, and none is lost."""
+    """Ten bytes came at once, and each call takes one: nothing more arrives."""
     near, far = _near_and_far(channels, kind)
     taken = bytearray()
     again = Again(driver, near, "r", lambda: taken.extend(near.recv(1)), going_on)
@@ -86,7 +86,7 @@ def test_a_reader_is_called_until_all_is_read(
 
 @rule("levent.newevent.evtype-r")
 @every_way_on
-def test_a_reader_of_a_listening_socket_is_called_for_each_connection(
+def test_a_listening_socket_brings_a_call_for_each_connection(
     driver: LeventDriver, channels: Channels, going_on: str
 ) -> None:
     """Three wait at once, and each call accepts one; there is no byte to be read anywhere."""
@@ -94,7 +94,7 @@ def test_a_reader_of_a_listening_socket_is_called_for_each_connection(
     again = Again(driver, listening, "r", lambda: channels.accept(listening), going_on)
     again.start()
     driver.run_idle(3)
-    assert not driver.trace, "a listening socket was told readable, and nobody had connected"
+    assert not driver.trace, "a listening socket was reported readable before any client connected"
     for _ in range(3):
         channels.connect(listening)
     wait_readable([listening])
@@ -110,7 +110,7 @@ def test_a_reader_of_a_listening_socket_is_called_for_each_connection(
 def test_a_writer_is_called_each_time_there_is_room_again(
     driver: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
-    """Each call fills the file, and its peer reads all; the third call is as good as the first."""
+    """Each call fills the file, and its peer reads all, three times."""
     near, far = channels.pair() if kind == "socket" else reversed(channels.pipe())
     again = Again(driver, near, "w", lambda: fill(near), going_on)
     again.start()
@@ -129,7 +129,7 @@ def test_a_writer_is_called_each_time_there_is_room_again(
 def test_a_writer_is_called_while_there_is_room_left(
     driver: LeventDriver, channels: Channels, kind: str, going_on: str
 ) -> None:
-    """Each of ten calls writes one byte; the peer reads nothing, so that some are on their way."""
+    """Each of ten calls writes one byte, and the peer reads nothing."""
     near, far = reversed(channels.pipe()) if kind == "pipe" else _near_and_far(channels, kind)
 
     def provoke() -> None:
@@ -146,10 +146,10 @@ def test_a_writer_is_called_while_there_is_room_left(
 
 
 @rule("levent.newevent.evtype-w")
-def test_a_writer_is_called_when_nobody_is_left_to_read(
+def test_a_writer_is_called_when_the_reader_is_gone(
     driver: LeventDriver, channels: Channels
 ) -> None:
-    """A full pipe: a write had to wait before, and now fails without waiting."""
+    """The pipe is full: a write had to wait before, and now fails without waiting."""
     far, near = channels.pipe()
     fill(near)
     event = driver.event("writer", near.fileno(), "w", lambda *_: event.stop())
@@ -205,7 +205,7 @@ def test_a_reader_is_called_though_a_writer_of_its_file_waits(
 @rule("levent.newevent.evtype-rw")
 @pytest.mark.parametrize("turns", ["rw", "wr", "rrw", "wwr"])
 @either_evtype
-def test_an_event_for_both_waits_for_both_when_it_was_stopped_and_started(
+def test_an_event_for_both_waits_for_both_after_a_restart(
     driver: LeventDriver, channels: Channels, turns: str, evtype: str
 ) -> None:
     """Between two calls it is stopped, some passes go by, and it is started; *evtype* ends it."""

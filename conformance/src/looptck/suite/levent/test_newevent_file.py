@@ -1,4 +1,4 @@
-"""levent, newevent: what is taken for a file, and what the callback gets."""
+"""levent, newevent: the objects that are taken for files, and the callback's argument."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from looptck.testing.readiness import ReadinessToggle, either_evtype, every_evty
 
 
 class Handle:
-    """A type that no loop knows by itself."""
+    """An object of a type that no loop knows by itself."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -28,7 +28,7 @@ class Handle:
 
 
 class Odd:
-    """Compares equal to others, has no hash, counts as false and takes no weak reference."""
+    """An object that equals others, has no hash, counts as false and takes no weak reference."""
 
     __slots__ = ("number",)
     __hash__ = None  # type: ignore[assignment]  # how Python says that there is none
@@ -47,7 +47,7 @@ class Odd:
 
 
 class Stream(io.BytesIO):
-    """Has a descriptor, and says so in the way of Python's own files."""
+    """An object with a descriptor, and with Python's own `fileno`."""
 
     def __init__(self, number: int) -> None:
         io.BytesIO.__init__(self)  # not super(): `_untold` makes copies of this type
@@ -58,7 +58,7 @@ class Stream(io.BytesIO):
 
 
 def _numbered(channels: Channels, switch: ReadinessToggle, number: int | None) -> int:
-    """A descriptor of that number, or a little more, for the file of *switch*."""
+    """Return a descriptor of that number, or a little more, for the file of *switch*."""
     if number is None:
         return switch.number
     if number == 0:
@@ -94,7 +94,7 @@ def test_an_integer_is_taken_for_the_descriptor_of_that_number(
 @pytest.mark.parametrize("kind", [Handle, Odd, Stream])
 @pytest.mark.parametrize("made", ["before its type was told", "after it"])
 @pytest.mark.parametrize("number", [None, 0, 300])
-def test_an_object_of_a_told_type_is_a_file(
+def test_an_object_of_a_type_with_an_accessor_is_a_file(
     levent: Levent,
     driver: LeventDriver,
     channels: Channels,
@@ -103,7 +103,7 @@ def test_an_object_of_a_told_type_is_a_file(
     number: int | None,
     evtype: str,
 ) -> None:
-    """The file is silent at first; a neighbour that is ready shows a wrong descriptor."""
+    """The file is silent at first; a ready neighbour shows a wrong descriptor."""
     neighbour, far = channels.pair()
     far.send(b"x")
     switch = ReadinessToggle(channels, evtype)
@@ -126,10 +126,10 @@ def test_an_object_of_a_told_type_is_a_file(
 
 
 @rule("levent.newevent.file-object")
-def test_a_file_object_of_python_is_a_file_once_its_type_is_told(
+def test_a_python_file_is_a_file_once_its_type_has_an_accessor(
     levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
-    """As in the document's example, with the module's own function for the accessor."""
+    """`fdfromfile` is the accessor, as in the document's example."""
     near, far = channels.pipe()
     levent.setfdaccessor(io.FileIO, levent.fdfromfile)
     with io.FileIO(near.fileno(), closefd=False) as file:
@@ -142,7 +142,7 @@ def test_a_file_object_of_python_is_a_file_once_its_type_is_told(
 
 
 @rule("levent.newevent.file-object")
-def test_objects_of_two_types_have_the_descriptors_of_their_own_accessors(
+def test_two_types_use_the_descriptors_of_their_own_accessors(
     levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
     """One accessor in place of the other would give a file that is silent, or none."""
@@ -163,10 +163,9 @@ def test_objects_of_two_types_have_the_descriptors_of_their_own_accessors(
 
 
 def _untold(kind: type[Any]) -> type[Any]:
-    """A copy of *kind* that no loop was told of.
+    """Return a copy of the type *kind* for which no accessor was set.
 
-    What `setfdaccessor` was told may hold for the whole process: it is a
-    function of the module.
+    `setfdaccessor` may hold for the whole process, since it is a function of the module.
     """
     own = {name: value for name, value in vars(kind).items() if name not in _GIVEN_BY_PYTHON}
     return type(kind.__name__, kind.__bases__, own)
@@ -194,7 +193,7 @@ STRANGERS: dict[str, Callable[[int], object]] = {
 def test_an_object_of_an_unknown_type_is_refused(
     levent: Levent, driver: LeventDriver, channels: Channels, stranger: str, told: str
 ) -> None:
-    """Whatever number it might be taken for, that of the object or 0, is ready to be called for."""
+    """The number that it might be taken for, its own or 0, belongs to a ready file."""
     near, far = channels.pair()
     far.send(b"x")
     as_descriptor_zero(channels, near)
@@ -217,10 +216,10 @@ def test_an_object_of_an_unknown_type_is_refused(
 
 
 @rule("levent.newevent.file-object")
-def test_an_object_that_was_refused_is_taken_once_its_type_is_told(
+def test_a_refused_object_is_taken_once_it_has_an_accessor(
     levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
-    """The same object; a loop that remembers what it could not find refuses it again."""
+    """A loop that remembers the refused object refuses it again."""
     switch = ReadinessToggle(channels, on=True)
     kind = _untold(Handle)
     file = kind(switch.number)
@@ -234,11 +233,11 @@ def test_an_object_that_was_refused_is_taken_once_its_type_is_told(
 
 
 class _Other(Handle):
-    """Told of, and nobody's type but its own."""
+    """A type that has an accessor, and no object among the files."""
 
 
 class _Given:
-    """What a callback was given, call after call."""
+    """The arguments of a callback, call after call."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
@@ -252,7 +251,7 @@ class _Given:
         return callback
 
     def check(self, file: object) -> None:
-        """Raises AssertionError unless each call got *file*, and nothing else."""
+        """Raise AssertionError unless each call got *file*, and nothing else."""
         for arguments in self.calls:
             count = len(arguments)
             assert count == 1, (
@@ -267,7 +266,7 @@ class _Given:
 
 
 def _told(value: object) -> str:
-    """*value*, without an address."""
+    """Return the text of *value*, without an address."""
     if isinstance(value, int):
         return f"the {type(value).__name__} {value}"
     return f"an object of type {type(value).__name__}"
@@ -279,7 +278,7 @@ def _told(value: object) -> str:
 def test_the_callback_gets_the_integer(
     driver: LeventDriver, channels: Channels, number: int | None, evtype: str
 ) -> None:
-    """In every call, and after the event was stopped and started again."""
+    """The test looks at every call, also after the event was stopped and started again."""
     switch = ReadinessToggle(channels, evtype, on=True)
     watched = _numbered(channels, switch, number)
     given = _Given()
@@ -305,7 +304,8 @@ def test_the_callback_gets_the_object_itself(
     evtype: str,
     number: int | None,
 ) -> None:
-    """Not its descriptor; what compares equal is told from it by identity."""
+    """A loop may give its descriptor, or an object that compares equal; identity tells them
+    apart."""
     levent.setfdaccessor(kind, lambda file: file.number)
     switch = ReadinessToggle(channels, evtype, on=True)
     file = kind(_numbered(channels, switch, number))
@@ -352,7 +352,7 @@ def test_each_event_of_a_descriptor_gets_its_own_file(
 def test_the_callback_gets_the_file_in_each_direction(
     levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
-    """Called for data, for room and for both, it gets the same; nothing tells it which."""
+    """The callback gets the same for data, for room and for both."""
     levent.setfdaccessor(Handle, Handle.descriptor)
     switch = ReadinessToggle(channels, "rw")
     file, given = Handle(switch.number), _Given()

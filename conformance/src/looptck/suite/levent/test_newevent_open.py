@@ -1,4 +1,4 @@
-"""levent, newevent: what the document leaves open, observed."""
+"""levent, newevent: cases that the document leaves open are observed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_CALLBACKS: dict[str, Any] = {"None": None, "a number": 5, "a string": "callba
 
 
 class CanBeCalled:
-    """Can be called, and is no function."""
+    """An object that can be called, and is no function."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -31,10 +31,10 @@ class CanBeCalled:
 
 @rule("levent.newevent.callback-type")
 @pytest.mark.parametrize("given", ["nothing", *NO_CALLBACKS])
-def test_what_becomes_of_a_callback_that_is_none(
+def test_a_callback_that_is_none_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, given: str
 ) -> None:
-    """Its file is ready, so that the loop meets the callback if newevent lets it through."""
+    """The file is ready, so that the loop meets the callback if newevent lets it through."""
     near, far = channels.pair()
     far.send(b"x")
     arguments = () if given == "nothing" else (NO_CALLBACKS[given],)
@@ -54,10 +54,10 @@ def test_what_becomes_of_a_callback_that_is_none(
 
 
 @rule("levent.newevent.callback-type")
-def test_whether_an_object_that_can_be_called_is_a_callback(
+def test_an_object_that_can_be_called_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """Passes enough for any loop."""
+    """The test makes enough passes for any loop."""
     near, far = channels.pair()
     far.send(b"x")
     callback = CanBeCalled()
@@ -73,7 +73,7 @@ def test_whether_an_object_that_can_be_called_is_a_callback(
 
 
 def _heard(driver: LeventDriver, channels: Channels, *evtype: object) -> str:
-    """What an event made with this evtype is called for."""
+    """Return the directions for which an event with this evtype is called."""
     heard = []
     newevent: Any = driver.base.newevent
     for ready in ("r", "w"):
@@ -91,10 +91,10 @@ def _heard(driver: LeventDriver, channels: Channels, *evtype: object) -> str:
 
 @rule("levent.newevent.evtype-missing")
 @pytest.mark.parametrize("given", ["nothing", "None"])
-def test_what_an_event_without_an_evtype_waits_for(
+def test_an_event_without_an_evtype_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, given: str
 ) -> None:
-    """A file that has only data, then one that has only room."""
+    """One file has only data, and then another one only room."""
     try:
         observe(_heard(driver, channels, *(() if given == "nothing" else (None,))), of=given)
     except Exception as error:
@@ -105,10 +105,10 @@ def test_what_an_event_without_an_evtype_waits_for(
 @pytest.mark.parametrize(
     "evtype", ["", "x", "R", "rx", "wr", "rr", "r w", " r", b"r", 0, 2, True, ("r", "w")], ids=repr
 )
-def test_what_an_event_of_another_evtype_waits_for(
+def test_an_event_of_another_evtype_is_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, evtype: object
 ) -> None:
-    """A file that has only data, then one that has only room."""
+    """One file has only data, and then another one only room."""
     try:
         observe(_heard(driver, channels, evtype), of=repr(evtype))
     except Exception as error:
@@ -117,10 +117,10 @@ def test_what_an_event_of_another_evtype_waits_for(
 
 @rule("levent.newevent.one-shot")
 @every_evtype
-def test_whether_an_event_is_called_again_without_being_started_again(
+def test_calls_without_another_start_are_recorded(
     driver: LeventDriver, channels: Channels, observe: Observation, evtype: str
 ) -> None:
-    """Its file stays ready, and its callback does nothing."""
+    """The file stays ready, and the callback does nothing."""
     switch = ReadinessToggle(channels, evtype, on=True)
     event = driver.event("event", switch.number, evtype)
     event.start()

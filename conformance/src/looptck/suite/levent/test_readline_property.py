@@ -1,4 +1,4 @@
-"""levent, buffered events: lines, however the bytes are cut and whatever is read between."""
+"""levent, buffered events: lines do not depend on how bytes arrive, or on other reads."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CUTS = st.lists(st.integers(0, 40), max_size=5)
 
 
 def _pieces(text: bytes, cuts: list[int]) -> list[bytes]:
-    """*text* cut at these positions, without empty pieces."""
+    """Cut *text* at these positions; return the pieces that are not empty."""
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     return [text[begin:end] for begin, end in pairwise(places) if begin < end]
 
@@ -43,7 +43,8 @@ def _pieces(text: bytes, cuts: list[int]) -> list[bytes]:
 def test_any_split_of_the_input_gives_the_same_lines(
     levent: Levent, channels: Channels, text: bytes, cuts: list[int], asked: list[int]
 ) -> None:
-    """Between two pieces some of the lines that are there are asked for, none or too many."""
+    """Between two pieces readline is called, never, for some lines or more often than there are
+    any."""
     driver = LeventDriver(levent)
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
@@ -70,7 +71,7 @@ def test_any_split_of_the_input_gives_the_same_lines(
 def test_lines_and_bytes_may_be_read_in_turns(
     levent: Levent, channels: Channels, text: bytes, cuts: list[int], sizes: list[int | None]
 ) -> None:
-    """What one of them takes is gone for the other; None in place of a size asks for a line."""
+    """Each read removes bytes for the others; a size of None stands for readline."""
     driver = LeventDriver(levent)
     receiver = ReceivingBuffer(driver, channels.pair())
     receiver.evbuf.start()
@@ -87,7 +88,7 @@ def test_lines_and_bytes_may_be_read_in_turns(
 
 
 def _read(receiver: ReceivingBuffer, size: int | None, there: bytes) -> bytes:
-    """Read so many bytes, or a line, of what is *there*; what is left of that."""
+    """Read *size* bytes, or a line, of *there*; return the bytes that are left."""
     if size is not None:
         assert receiver.take(size) == there[:size], f"read({size}) with {there!r} in the input"
         return there[size:]

@@ -1,4 +1,4 @@
-"""levent: urgent data is nothing to read, and a signal does not end loop()."""
+"""levent: urgent data is not readable, and a signal does not end loop()."""
 
 from __future__ import annotations
 

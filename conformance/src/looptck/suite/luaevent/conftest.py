@@ -1,4 +1,4 @@
-"""What the tests of the luaevent document share."""
+"""The fixtures that the tests of the luaevent document share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from looptck.testing.stopwatch import Stopwatch, TimeoutSequence
 
 @pytest.fixture
 def driver(luaevent: Luaevent) -> LuaeventDriver:
-    """A fresh base, and events on it that keep no test waiting for ever."""
+    """A fresh base with events whose number of calls is bounded, so that no test runs for ever."""
     return LuaeventDriver(luaevent)
 
 
 @pytest.fixture
 def waits(stopwatch: Stopwatch) -> TimeoutSequence:
-    """Asserts that calls do not come early; shares the stopwatch of the test."""
+    """Asserts that calls do not come early; uses the stopwatch of the test."""
     return TimeoutSequence(stopwatch)

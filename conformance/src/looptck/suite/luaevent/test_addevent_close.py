@@ -1,4 +1,4 @@
-"""luaevent, core:addevent: what closing an event means."""
+"""luaevent, core:addevent: closing an event ends it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_an_event_closed_before_it_was_served_is_never_called(
     kind: str,
     timeout: float | None,
 ) -> None:
-    """The timer at the end comes after all that could; without the event nothing is waited for."""
+    """A timer ends the loop after all possible calls; without the event nothing is waited for."""
     if kind == "timer" and timeout is None:
         timeout = 0.004
     driver = LuaeventDriver(luaevent)
@@ -57,10 +57,10 @@ def test_an_event_closed_before_it_was_served_is_never_called(
 
 @rule("luaevent.addevent.close-erases")
 @every_kind
-def test_an_event_closed_by_another_callback_is_never_called_again(
+def test_an_event_closed_by_another_is_not_called_again(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """It was called twice before, and its condition goes on to hold."""
+    """The event was called twice before, and its condition goes on to hold."""
     driver = LuaeventDriver(luaevent)
     fd, event = event_arguments(luaevent, channels, kind)
     closed = Trace()
@@ -96,7 +96,8 @@ def test_an_event_closed_by_another_callback_is_never_called_again(
 def test_a_closed_event_does_not_keep_the_loop_from_returning(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, closed_in: str
 ) -> None:
-    """The event that closes is the only other one, so the loop ends with it or much too late."""
+    """The event that closes it is the only other one: a loop that waits for the closed one is
+    late."""
     base = luaevent.new()
     near, _ = channels.pair()
     fd, event = event_arguments(luaevent, channels, kind)
@@ -137,7 +138,7 @@ def test_the_number_of_a_closed_event_is_free_for_another(
     new: str,
     other_file: bool,
 ) -> None:
-    """The old event was known to the kernel, since a turn has gone by with it."""
+    """The kernel knew the old event, since a turn has gone by with it."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     silent, other = channels.pair()
@@ -177,7 +178,8 @@ def test_the_number_of_a_closed_event_is_free_for_another(
 def test_closing_an_event_twice_is_harmless(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
-    """Others wait beside it, one on the same descriptor: they notice a wrong count or removal."""
+    """Other events wait beside it, one on the same descriptor: a wrong count or removal shows
+    there."""
     driver = LuaeventDriver(luaevent)
     fd, event = event_arguments(luaevent, channels, kind)
     first: list[Event] = []
@@ -203,7 +205,7 @@ def test_closing_an_event_twice_is_harmless(
 def test_closing_an_event_that_left_is_harmless(
     luaevent: Luaevent, channels: Channels, kind: str
 ) -> None:
-    """It left by itself; the event on the same descriptor must be served all the same."""
+    """The event left by itself; another event on the same descriptor must still be served."""
     driver = LuaeventDriver(luaevent)
     fd, event = event_arguments(luaevent, channels, kind)
     left: list[Event] = []
@@ -230,7 +232,7 @@ def test_closing_an_event_that_left_is_harmless(
 def test_collecting_an_event_that_ended_is_harmless(
     luaevent: Luaevent, channels: Channels, kind: str, ended_by: str
 ) -> None:
-    """The object goes while another event waits on the same descriptor."""
+    """The object is collected while another event waits on the same descriptor."""
     base = luaevent.new()
     driver = LuaeventDriver(luaevent, base)
     fd, event = event_arguments(luaevent, channels, kind)
@@ -261,7 +263,7 @@ def test_collecting_an_event_that_ended_is_harmless(
 def test_the_descriptor_of_an_ended_event_stays_open(
     luaevent: Luaevent, channels: Channels, situation: Situation, ended_by: str, first_call: bool
 ) -> None:
-    """Bytes go both ways afterwards, so a descriptor that is open but dead shows as well."""
+    """Bytes go both ways afterwards: a descriptor that is open but dead shows as well."""
     near, far = channels.pair()
     base = luaevent.new()
     events: list[Event] = []

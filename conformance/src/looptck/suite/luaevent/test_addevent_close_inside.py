@@ -1,4 +1,4 @@
-"""luaevent, core:addevent: closing events from callbacks, its own or another's."""
+"""luaevent, core:addevent: a callback may close its own event or another's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def test_a_callback_can_close_its_own_event(
     answer: str,
     timeout: float | None,
 ) -> None:
-    """The condition goes on to hold and the timeout would come soon, before the timer's end."""
+    """The condition goes on to hold, and the timeout would pass before the timer that ends the
+    loop."""
     if timeout is None and not kind.startswith("ready"):
         timeout = 0.003
     driver = LuaeventDriver(luaevent)
@@ -101,7 +102,7 @@ def test_an_exception_does_not_bring_a_closed_event_back(
 def test_a_callback_can_put_a_new_event_in_the_place_of_its_own(
     luaevent: Luaevent, channels: Channels, kind: str, answer: str
 ) -> None:
-    """What the old one returns must touch the new one neither for good nor for bad."""
+    """A loop must not apply the value that the old callback returns to the new event."""
     driver = LuaeventDriver(luaevent)
     fd, event = event_arguments(luaevent, channels, kind)
     own: list[Event] = []
@@ -130,7 +131,7 @@ def test_an_event_closed_by_one_of_the_same_turn_is_not_called(
     kind: str,
     number: int,
 ) -> None:
-    """All are due when the turn begins; whichever is called first closes the rest."""
+    """All are due when the turn begins; the first callback closes the rest."""
     driver = LuaeventDriver(luaevent)
     events: list[Event] = []
 
@@ -158,10 +159,10 @@ def test_an_event_closed_by_one_of_the_same_turn_is_not_called(
 
 
 @rule("luaevent.addevent.close-other-same-turn")
-def test_closing_what_was_called_already_in_the_turn_is_harmless(
+def test_closing_events_already_called_in_the_turn_is_harmless(
     luaevent: Luaevent, channels: Channels
 ) -> None:
-    """Each closes all that came before it, and all are called: none closes one that is to come."""
+    """Each callback closes only events that came before it, so all must be called."""
     driver = LuaeventDriver(luaevent)
     events: list[Event] = []
     called: list[int] = []
@@ -193,7 +194,7 @@ def test_closing_what_was_called_already_in_the_turn_is_harmless(
 def test_a_number_reused_in_the_turn_does_not_inherit_readiness(
     luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
-    """Whichever comes first closes the other event and has its number stand for a silent file."""
+    """The first callback closes the other event and gives its number to a silent file."""
     driver = LuaeventDriver(luaevent)
     ends = [channels.pair(), channels.pair()]
     silent, other = channels.pair()

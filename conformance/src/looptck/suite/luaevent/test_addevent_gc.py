@@ -34,7 +34,7 @@ def test_an_event_lost_before_it_was_served_is_never_called(
     kind: str,
     timeout: float,
 ) -> None:
-    """No turn has seen it, so nobody can hold it for a moment longer."""
+    """No turn has seen the event, so the loop has no reason to hold it for a moment longer."""
     driver = LuaeventDriver(luaevent)
     fd, event = event_arguments(luaevent, channels, kind)
     calls = Trace()
@@ -62,7 +62,8 @@ def test_an_event_lost_before_it_was_served_is_never_called(
 def test_an_event_lost_while_the_loop_runs_is_not_called_again(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, dropped_by: str
 ) -> None:
-    """Three turns and collections go by before it counts: the loop may hold what it just served."""
+    """Calls count only after three turns and collections: the loop may hold an event that it
+    just served."""
     base = luaevent.new()
     driver = LuaeventDriver(luaevent, base)
     fd, event = event_arguments(luaevent, channels, kind)
@@ -100,7 +101,7 @@ def test_an_event_lost_while_the_loop_runs_is_not_called_again(
 def test_a_lost_event_does_not_keep_the_loop_from_returning(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """It is dropped while the loop runs; its timeout is far away."""
+    """The event is dropped while the loop runs; its timeout is far away."""
     base = luaevent.new()
     driver = LuaeventDriver(luaevent, base)
     fd, event = event_arguments(luaevent, channels, kind)
@@ -121,10 +122,8 @@ def test_a_lost_event_does_not_keep_the_loop_from_returning(
 
 
 @rule("luaevent.addevent.gc-erases")
-def test_a_lost_event_is_not_called_when_its_descriptor_gets_ready(
-    luaevent: Luaevent, channels: Channels
-) -> None:
-    """The data comes after it was collected; another event on the descriptor shows it came."""
+def test_a_lost_event_is_not_called_for_later_data(luaevent: Luaevent, channels: Channels) -> None:
+    """The data comes after the collection; another event on the descriptor shows that it came."""
     base = luaevent.new()
     driver = LuaeventDriver(luaevent, base)
     near, far = channels.pair()
@@ -152,7 +151,7 @@ def test_a_lost_event_is_not_called_when_its_descriptor_gets_ready(
 
 
 class _Listener:
-    """Lives by its bound method alone."""
+    """An object whose bound method alone keeps it alive."""
 
     def __init__(self, callback: EventCallback) -> None:
         self._callback = callback
@@ -179,7 +178,7 @@ def test_an_event_whose_object_is_kept_survives_every_collection(
     kind: str,
     callable_: str,
 ) -> None:
-    """The callback has no other reference than the event's, so a weak one would be dead."""
+    """Only the event refers to the callback: a loop with a weak reference loses it."""
     base = luaevent.new()
     driver = LuaeventDriver(luaevent, base)
     fd, event = event_arguments(luaevent, channels, kind)

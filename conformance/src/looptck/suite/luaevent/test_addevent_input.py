@@ -1,4 +1,4 @@
-"""luaevent, core:addevent: what goes in, and what comes back."""
+"""luaevent, core:addevent: its arguments and its result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PATIENT = 25
 def test_an_event_is_active_once_addevent_returned(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
-    """The descriptor is ready before the call, so nothing else can start the event."""
+    """The descriptor is ready before the call, so that no later change can start the event."""
     near, far = channels.pair()
     far.send(b"x")
     driver = LuaeventDriver(luaevent)
@@ -63,7 +63,7 @@ def test_an_event_is_active_once_addevent_returned(
 
 @rule("luaevent.addevent.adds")
 def test_every_added_event_is_active(luaevent: Luaevent, channels: Channels) -> None:
-    """Many at once, of all kinds, so that a table of fixed size or a single slot shows."""
+    """Many events of all kinds are added: a table of fixed size or a single slot shows."""
     driver = LuaeventDriver(luaevent, most=200)
     expected = []
     for number in range(20):
@@ -81,10 +81,10 @@ def test_every_added_event_is_active(luaevent: Luaevent, channels: Channels) -> 
 
 @rule("luaevent.addevent.adds")
 @everywhere
-def test_addevent_calls_nobody_even_if_somebody_is_due(
+def test_addevent_calls_no_callback_even_if_one_is_due(
     luaevent: Luaevent, channels: Channels, clock: Clock, situation: Situation
 ) -> None:
-    """The timer is due, and a descriptor is ready, while another event is added."""
+    """A timer is due and a descriptor ready while another event is added."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     added = Trace()
@@ -111,7 +111,7 @@ def test_addevent_calls_nobody_even_if_somebody_is_due(
 def test_the_arguments_are_fd_event_callback_timeout(
     luaevent: Luaevent, channels: Channels, given: str
 ) -> None:
-    """The number of the descriptor is no flag, so arguments that trade places show."""
+    """The number of the descriptor is no flag, so arguments in another order show."""
     near, far = channels.pair()
     number = channels.numbered(near, 300).fileno()
     driver = LuaeventDriver(luaevent)
@@ -135,7 +135,7 @@ def test_the_arguments_are_fd_event_callback_timeout(
 def test_a_descriptor_of_any_number_is_watched(
     luaevent: Luaevent, channels: Channels, situation: Situation, number: int, direction: str
 ) -> None:
-    """The other direction is not ready, so only the one asked for can bring the call."""
+    """The other direction is not ready, so only the right one can bring the call."""
     near, far = channels.pair()
     if direction == "read":
         far.send(b"x")
@@ -155,7 +155,7 @@ def test_a_descriptor_of_any_number_is_watched(
 def test_only_the_descriptor_of_that_number_is_watched(
     luaevent: Luaevent, channels: Channels
 ) -> None:
-    """The neighbours are ready, and the timer comes after any call they could bring."""
+    """The neighbours are ready, and a timer ends the loop after any call they could bring."""
     silent, _ = channels.pair()
     for _ in range(3):
         near, far = channels.pair()
@@ -175,7 +175,7 @@ def test_only_the_descriptor_of_that_number_is_watched(
 def test_an_event_without_a_descriptor_is_a_timer(
     luaevent: Luaevent, clock: Clock, situation: Situation, asked: str
 ) -> None:
-    """Other rules need this one, so it relies on LEAVE and on close only to come to an end."""
+    """Other rules need this one, so the test uses LEAVE and close only to end the loop."""
     event = {
         "EV_TIMEOUT": luaevent.EV_TIMEOUT,
         "0": 0,
@@ -211,10 +211,10 @@ def test_an_event_without_a_descriptor_is_a_timer(
 @pytest.mark.parametrize("asked", ["read", "write", "read write"])
 @pytest.mark.parametrize("ready", ["nothing", "read", "write", "read write"])
 @everywhere
-def test_the_event_argument_selects_what_is_watched(
+def test_the_event_argument_selects_the_watched_directions(
     luaevent: Luaevent, channels: Channels, situation: Situation, asked: str, ready: str
 ) -> None:
-    """The timer at the end comes after any call that could still come for readiness."""
+    """A timer ends the loop after any call that readiness could bring."""
     near, far = channels.pair()
     if "read" in ready:
         far.send(b"x")
@@ -246,7 +246,7 @@ def test_the_event_argument_selects_what_is_watched(
 def test_ev_signal_never_watches_the_descriptor_of_that_number(
     luaevent: Luaevent, channels: Channels, timeout: float | None
 ) -> None:
-    """The descriptor is ready in both directions; a loop that watched it would call at once."""
+    """The descriptor is ready in both directions: a loop that watched it would call at once."""
     near, far = channels.pair()
     far.send(b"x")
     number = channels.numbered(near, 20).fileno()
@@ -268,7 +268,7 @@ def test_ev_signal_never_watches_the_descriptor_of_that_number(
         "addevent(n, EV_SIGNAL, ...) watched the descriptor n: its callback was called for it"
     )
     assert not any(flags & luaevent.EV_SIGNAL for flags in calls), (
-        "addevent(n, EV_SIGNAL, ...) called for a signal that nobody sent: "
+        "addevent(n, EV_SIGNAL, ...) called for a signal that was not sent: "
         "only the descriptor n was ready"
     )
     assert "other write" in driver.trace, "an event that was there before was not served"
@@ -276,7 +276,7 @@ def test_ev_signal_never_watches_the_descriptor_of_that_number(
 
 @rule("luaevent.addevent.event-persist")
 def test_ev_persist_makes_a_reader_no_different(luaevent: Luaevent, channels: Channels) -> None:
-    """Data comes three times, each time after the reader has been silent for a while."""
+    """Data comes three times, each time after the reader was silent for a while."""
     near, far = channels.pair()
     driver = LuaeventDriver(luaevent)
     event = luaevent.EV_READ | luaevent.EV_PERSIST
@@ -333,7 +333,7 @@ def test_ev_persist_does_not_outlive_leave(luaevent: Luaevent, channels: Channel
 
 @rule("luaevent.addevent.persistent")
 def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, channels: Channels) -> None:
-    """Everything is read each time, so no call is owed to what an earlier one left."""
+    """The callback reads everything, so that only later data can bring a call."""
     near, far = channels.pair()
     driver = LuaeventDriver(luaevent)
     read = Trace()
@@ -362,7 +362,7 @@ def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, channels: C
 
 @rule("luaevent.addevent.persistent")
 def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, channels: Channels) -> None:
-    """The callback fills the socket, so no call is owed to room that is left."""
+    """The callback fills the socket, so that only later room can bring a call."""
     near, far = channels.pair()
     fill(near)
     driver = LuaeventDriver(luaevent)
@@ -395,7 +395,7 @@ def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, channels: C
 def test_a_timeout_repeats_without_being_added_again(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
-    """Nothing ever happens on the descriptor, so every call is the timeout's."""
+    """The descriptor is never ready, so only the timeout can bring a call."""
     near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_READ
@@ -423,7 +423,8 @@ _NOT_CALLABLE: dict[str, tuple[object, ...]] = {
 def test_a_callback_that_cannot_be_called_is_refused(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, callback: str
 ) -> None:
-    """A ready descriptor and a short timer, so that anything registered would come at once."""
+    """The descriptor is ready and the timer short: an event that was registered nevertheless
+    comes at once."""
     near, _ = channels.pair()
     base = luaevent.new()
     given = _NOT_CALLABLE[callback]
@@ -452,7 +453,7 @@ def test_a_callback_that_cannot_be_called_is_refused(
 def test_addevent_returns_an_object_with_close(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
 ) -> None:
-    """`close` is called as well, since a name may stand for anything."""
+    """The test calls `close`, since the attribute may be anything."""
     near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_WRITE
@@ -476,7 +477,7 @@ def test_addevent_returns_an_object_with_close(
 def test_each_call_of_addevent_returns_an_object_of_its_own(
     luaevent: Luaevent, channels: Channels, kind: str, closed: int
 ) -> None:
-    """The same arguments three times: one is closed, and two must be called all the same."""
+    """The arguments are the same three times: one event is closed, and two must still be called."""
     near, _ = channels.pair()
     fd = None if kind == "timer" else near.fileno()
     event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_WRITE

@@ -24,7 +24,7 @@ from looptck.testing.trace import Trace
 @rule("luaevent.addevent.from-callback")
 @pytest.mark.parametrize("kind", ["timer", "reader", "writer"])
 def test_a_callback_may_add_many_events(luaevent: Luaevent, channels: Channels, kind: str) -> None:
-    """Tables have to grow while something walks through them."""
+    """The loop's tables have to grow while the loop walks through them."""
     driver = LuaeventDriver(luaevent, most=200)
     near, far = channels.pair()
     far.send(b"x")
@@ -55,10 +55,10 @@ def test_a_callback_may_add_many_events(luaevent: Luaevent, channels: Channels, 
 
 @rule("luaevent.addevent.from-callback")
 @pytest.mark.parametrize("opener", ["timer", "writer"])
-def test_the_running_loop_waits_for_what_a_callback_added(
+def test_the_running_loop_waits_for_an_event_a_callback_added(
     luaevent: Luaevent, channels: Channels, opener: str
 ) -> None:
-    """The new event is not ready when it is added: the next wait has to know of it."""
+    """The new event is not ready when it is added: the next wait has to include it."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     reading, writing = channels.pair()
@@ -81,7 +81,7 @@ def test_the_running_loop_waits_for_what_a_callback_added(
 
 @rule("luaevent.addevent.from-callback")
 def test_a_new_event_shortens_the_wait(luaevent: Luaevent, clock: Clock) -> None:
-    """A far timer is there already; the near one, added later, must come first."""
+    """A far timer is there already; a near one, added later, must come first."""
     driver = LuaeventDriver(luaevent)
     driver.add("far", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.06)
     driver.after("opener", 0.002, lambda: driver.after("near", 0.005, lambda: None))
@@ -94,7 +94,7 @@ def test_a_new_event_shortens_the_wait(luaevent: Luaevent, clock: Clock) -> None
 def test_the_last_event_may_add_a_new_one_and_leave(
     luaevent: Luaevent, channels: Channels, first: str
 ) -> None:
-    """There is always one event only: a loop that looks too early has none, and no guard helps."""
+    """There is never a second event: a loop that counts too early finds none and returns."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"x")
@@ -131,7 +131,7 @@ def test_the_last_event_may_add_a_new_one_and_leave(
 def test_every_event_on_a_descriptor_is_called(
     luaevent: Luaevent, channels: Channels, situation: Situation, flags: str, number: int
 ) -> None:
-    """The descriptor stays ready for all of them, and all stay until each was called."""
+    """The descriptor stays ready, and every event stays until all were called."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"x")
@@ -163,10 +163,10 @@ def test_every_event_on_a_descriptor_is_called(
 @everywhere
 @pytest.mark.parametrize("first", ["reader", "writer"])
 @pytest.mark.parametrize("ready", ["read", "write", "both"])
-def test_a_reader_and_a_writer_on_a_descriptor_are_called_for_their_own_direction(
+def test_a_reader_and_a_writer_may_share_a_descriptor(
     luaevent: Luaevent, channels: Channels, situation: Situation, first: str, ready: str
 ) -> None:
-    """What is not ready yet gets so later, and must not have been told before."""
+    """A direction that is not ready yet gets ready later, and must not be told before."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     if ready != "write":
@@ -206,10 +206,10 @@ def test_a_reader_and_a_writer_on_a_descriptor_are_called_for_their_own_directio
 @pytest.mark.parametrize("ended_by", ["close", "LEAVE"])
 @pytest.mark.parametrize("ending", ["reader", "writer"])
 @pytest.mark.parametrize("staying", ["reader", "writer"])
-def test_the_end_of_one_event_leaves_the_others_on_the_descriptor(
+def test_the_end_of_an_event_leaves_others_of_its_descriptor(
     luaevent: Luaevent, channels: Channels, ended: str, ended_by: str, ending: str, staying: str
 ) -> None:
-    """The one that stays is not ready when the other ends, so the kernel must still know of it."""
+    """The event that stays is not ready when the other ends: the kernel must still watch for it."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     fill(near)
@@ -255,7 +255,7 @@ def test_the_end_of_one_event_leaves_the_others_on_the_descriptor(
 def test_events_on_a_descriptor_have_timeouts_of_their_own(
     luaevent: Luaevent, channels: Channels
 ) -> None:
-    """Nothing happens at first; one has a short timeout, one a longer one, one none."""
+    """Nothing happens at first; one event has a short timeout, one a longer one, one none."""
 
     def attempt() -> None:
         driver = LuaeventDriver(luaevent)
@@ -313,10 +313,10 @@ wrong = pytest.mark.parametrize("what", _WRONG)
 @rule("luaevent.addevent.failed-no-trace")
 @everywhere
 @wrong
-def test_a_refused_event_is_never_called_and_keeps_nothing(
+def test_a_refused_event_is_never_called_and_let_go(
     luaevent: Luaevent, channels: Channels, situation: Situation, what: str
 ) -> None:
-    """The descriptor is ready and the timeouts short, so whatever is left would come at once."""
+    """The descriptor is ready and the timeouts short: an event that is left comes at once."""
     base = luaevent.new()
     near, far = channels.pair()
     far.send(b"x")
@@ -358,7 +358,7 @@ def test_a_refused_event_is_never_called_and_keeps_nothing(
 def test_a_refused_event_does_not_keep_the_loop_from_returning(
     luaevent: Luaevent, channels: Channels, what: str
 ) -> None:
-    """Nothing else is registered, so a trace of it would show as a call, an error or a hang."""
+    """No event is registered: a trace of the refused one shows as a call, an error or a hang."""
     base = luaevent.new()
     near, _ = channels.pair()
     fill(near)
@@ -381,7 +381,7 @@ def test_a_refused_event_does_not_keep_the_loop_from_returning(
 def test_after_a_refusal_the_descriptor_serves_other_events(
     luaevent: Luaevent, channels: Channels, what: str
 ) -> None:
-    """One event was there before, and one comes after; a slip in the table shows in either."""
+    """One event was there before, and one comes after: a wrong table entry shows in either."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     fill(near)
@@ -406,7 +406,7 @@ def test_after_a_refusal_the_descriptor_serves_other_events(
 
 
 def _refuses(add: Callable[..., Event], *arguments: object) -> bool:
-    """Whether `addevent` raises; what it accepts is closed again."""
+    """Return whether `addevent` raises; close an event that it accepts."""
     accepted: list[Event] = []
     refused = error_of(lambda: accepted.append(add(*arguments))) is not None
     for event in accepted:
@@ -416,7 +416,7 @@ def _refuses(add: Callable[..., Event], *arguments: object) -> bool:
 
 
 def _closed_number() -> int:
-    """A number that is not open, and was a moment ago."""
+    """Return a number that was open a moment ago, and is not now."""
     reading, writing = os.pipe()
     os.close(reading)
     os.close(writing)

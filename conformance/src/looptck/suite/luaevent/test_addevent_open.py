@@ -1,4 +1,4 @@
-"""luaevent, core:addevent: what the document leaves open, observed."""
+"""luaevent, core:addevent: cases that the document leaves open are observed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Listening:
         self._kept: list[Event] = []
 
     def callback(self, *, most: int = 1) -> Callable[[int], int]:
-        """Notes its calls; leaves after *most* of them."""
+        """Return a callback that notes its calls and leaves after *most* of them."""
 
         def callback(flags: int) -> int:
             self.calls.append(flag_text(self.luaevent, flags))
@@ -57,7 +57,7 @@ class Listening:
         return event
 
     def loop(self, seconds: float = LISTEN) -> None:
-        """Run the loop; what it raises is kept in `error`."""
+        """Run the loop; keep its exception in `error`."""
         guard: list[Event] = []
 
         def end(_flags: int) -> int:
@@ -75,7 +75,7 @@ class Listening:
 
     @property
     def heard(self) -> str:
-        """The first call in words, and what the loop raised."""
+        """Describe the first call, and the exception of the loop."""
         said = f"called with {self.calls[0]}" if self.calls else "never called"
         return f"{said}, then loop raises {type(self.error).__name__}" if self.error else said
 
@@ -101,7 +101,7 @@ _CALLBACK = object()
 
 @rule("luaevent.addevent.fd-nil-no-timeout")
 @pytest.mark.parametrize("flags", ["EV_TIMEOUT", "EV_READ"])
-def test_observe_neither_descriptor_nor_timeout(
+def test_neither_descriptor_nor_timeout_is_recorded(
     luaevent: Luaevent, clock: Clock, observe: Observation, flags: str
 ) -> None:
     """A guard timer ends the loop in any case."""
@@ -113,17 +113,17 @@ def test_observe_neither_descriptor_nor_timeout(
     "of, fd",
     [("True", True), ("{}", {}), ("a string", "0"), ("1.5", 1.5), ("an object", object())],
 )
-def test_observe_a_descriptor_that_is_none(
+def test_a_descriptor_of_a_wrong_type_is_recorded(
     luaevent: Luaevent, clock: Clock, observe: Observation, of: str, fd: object
 ) -> None:
-    """With a timeout, so that a loop that drops the descriptor shows as a timer."""
+    """The event has a timeout, so that a loop that drops the descriptor shows as a timer."""
     _see(luaevent, clock, observe, of, fd, luaevent.EV_READ, _CALLBACK, 0.01)
 
 
 @rule("luaevent.addevent.fd-invalid")
 @pytest.mark.parametrize("timeout", [None, 0.01])
 @pytest.mark.parametrize("of", ["closed", "never opened", "-1", "2**40", "a regular file"])
-def test_observe_a_number_that_cannot_be_watched(
+def test_a_number_that_cannot_be_watched_is_recorded(
     luaevent: Luaevent,
     clock: Clock,
     channels: Channels,
@@ -131,7 +131,7 @@ def test_observe_a_number_that_cannot_be_watched(
     of: str,
     timeout: float | None,
 ) -> None:
-    """With a timeout too, since the descriptor may be lost and the timeout kept."""
+    """The event has a timeout too: a loop may drop the descriptor and keep the timeout."""
     fd = {"closed": _closed(), "never opened": 900, "-1": -1, "2**40": 2**40}.get(of)
     if fd is None:
         fd = os.open(__file__, os.O_RDONLY)
@@ -144,7 +144,7 @@ def test_observe_a_number_that_cannot_be_watched(
 @pytest.mark.parametrize("ready", [True, False])
 @pytest.mark.parametrize("timeout", [None, 0.01])
 @pytest.mark.parametrize("flags", ["EV_READ | EV_TIMEOUT", "EV_TIMEOUT"])
-def test_observe_ev_timeout_beside_a_descriptor(
+def test_ev_timeout_beside_a_descriptor_is_recorded(
     luaevent: Luaevent,
     clock: Clock,
     channels: Channels,
@@ -153,7 +153,7 @@ def test_observe_ev_timeout_beside_a_descriptor(
     timeout: float | None,
     ready: bool,
 ) -> None:
-    """Readable and silent, with a timeout and without."""
+    """The descriptor is readable or silent, with a timeout and without."""
     near, far = channels.pair()
     if ready:
         far.send(b"x")
@@ -165,7 +165,7 @@ def test_observe_ev_timeout_beside_a_descriptor(
 @rule("luaevent.addevent.event-zero")
 @pytest.mark.parametrize("timeout", [None, 0.01])
 @pytest.mark.parametrize("flags", ["0", "EV_PERSIST"])
-def test_observe_no_direction(
+def test_an_event_without_a_direction_is_recorded(
     luaevent: Luaevent,
     clock: Clock,
     channels: Channels,
@@ -185,7 +185,7 @@ def test_observe_no_direction(
 @pytest.mark.parametrize(
     "of", ["None", "'read'", "a digit in a string", "a fraction", "LEAVE", "-2", "an unknown bit"]
 )
-def test_observe_an_event_argument_that_is_no_flag_set(
+def test_an_event_argument_that_is_no_flag_set_is_recorded(
     luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
 ) -> None:
     """The descriptor is ready in both directions."""
@@ -205,10 +205,10 @@ def test_observe_an_event_argument_that_is_no_flag_set(
 
 @rule("luaevent.addevent.timeout-zero")
 @pytest.mark.parametrize("of", ["timer", "silent reader", "ready reader"])
-def test_observe_a_timeout_of_zero(
+def test_a_timeout_of_zero_is_recorded(
     luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
 ) -> None:
-    """Whether it repeats is told too; the callback lets a little time pass."""
+    """The test records whether it repeats; the callback lets a little time pass."""
     near, far = channels.pair()
     fill(near)
     if of == "ready reader":
@@ -229,7 +229,7 @@ def test_observe_a_timeout_of_zero(
 @rule("luaevent.addevent.timeout-negative")
 @pytest.mark.parametrize("timeout", [-1, -5.5, float("-inf")])
 @pytest.mark.parametrize("kind", ["timer", "silent reader"])
-def test_observe_a_negative_timeout(
+def test_a_negative_timeout_is_recorded(
     luaevent: Luaevent,
     clock: Clock,
     channels: Channels,
@@ -237,7 +237,7 @@ def test_observe_a_negative_timeout(
     kind: str,
     timeout: float,
 ) -> None:
-    """Called means within a few milliseconds here."""
+    """The event counts as called if the call comes within a few milliseconds."""
     near, _ = channels.pair()
     fd, event = (
         (None, luaevent.EV_TIMEOUT) if kind == "timer" else (near.fileno(), luaevent.EV_READ)
@@ -248,7 +248,7 @@ def test_observe_a_negative_timeout(
 @rule("luaevent.addevent.timeout-huge")
 @pytest.mark.parametrize("timeout", [2e9, 1e12, 1e300, 10**400, float("inf"), float("nan")])
 @pytest.mark.parametrize("kind", ["timer", "silent reader"])
-def test_observe_a_timeout_beyond_all_limits(
+def test_a_timeout_beyond_all_limits_is_recorded(
     luaevent: Luaevent,
     clock: Clock,
     channels: Channels,
@@ -256,7 +256,8 @@ def test_observe_a_timeout_beyond_all_limits(
     kind: str,
     timeout: float,
 ) -> None:
-    """Never called means within a few milliseconds here; the guard ends the loop."""
+    """The event counts as never called if no call comes within a few milliseconds; a guard ends
+    the loop."""
     near, _ = channels.pair()
     fd, event = (
         (None, luaevent.EV_TIMEOUT) if kind == "timer" else (near.fileno(), luaevent.EV_READ)
@@ -270,7 +271,7 @@ def test_observe_a_timeout_beyond_all_limits(
     "of, timeout",
     [("True", True), ("{}", {}), ("'soon'", "soon"), ("a function", len), ("'0.01'", "0.01")],
 )
-def test_observe_a_timeout_that_is_no_number(
+def test_a_timeout_that_is_no_number_is_recorded(
     luaevent: Luaevent,
     clock: Clock,
     observe: Observation,
@@ -278,17 +279,17 @@ def test_observe_a_timeout_that_is_no_number(
     of: str,
     timeout: object,
 ) -> None:
-    """On a silent descriptor, so that "no timeout" is possible too."""
+    """The descriptor is silent, so that a loop may take the value for "no timeout"."""
     near, _ = channels.pair()
     _see(luaevent, clock, observe, of, near.fileno(), luaevent.EV_READ, _CALLBACK, timeout)
 
 
 @rule("luaevent.addevent.close-wrong-self")
 @pytest.mark.parametrize("of", ["nothing", "a dict", "a base"])
-def test_observe_close_called_on_something_else(
+def test_close_called_on_another_object_is_recorded(
     luaevent: Luaevent, channels: Channels, observe: Observation, of: str
 ) -> None:
-    """The function is taken from the object's type, where there is one."""
+    """The test takes the function from the object's type, where there is one."""
     near, _ = channels.pair()
     base = luaevent.new()
     event = base.addevent(near.fileno(), luaevent.EV_READ, lambda _: luaevent.LEAVE)
@@ -308,10 +309,10 @@ def test_observe_close_called_on_something_else(
 
 
 @rule("luaevent.addevent.gc-closure-cycle")
-def test_observe_an_event_that_only_its_callback_knows(
+def test_an_event_that_only_its_callback_holds_is_recorded(
     luaevent: Luaevent, clock: Clock, observe: Observation
 ) -> None:
-    """Collected before the loop, which is bounded by another event."""
+    """Garbage is collected before the loop; another event bounds the loop."""
     listening = Listening(luaevent, clock)
     note = listening.callback()
 
@@ -329,7 +330,8 @@ def test_observe_an_event_that_only_its_callback_knows(
 
 
 class _Descriptor:
-    """Closes its descriptor when it is collected, as sockets do, but silently."""
+    """An object that closes its descriptor when it is collected, as sockets do, but without a
+    warning."""
 
     def __init__(self, end: socket.socket) -> None:
         self._fd = os.dup(end.fileno())
@@ -342,10 +344,10 @@ class _Descriptor:
 
 
 @rule("luaevent.addevent.socket-not-anchored")
-def test_observe_a_socket_object_that_nobody_else_keeps(
+def test_a_socket_object_that_only_the_event_has_is_recorded(
     luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation
 ) -> None:
-    """The object is lost before the data comes."""
+    """The test drops the object before the data comes."""
     near, far = channels.pair()
     listening = Listening(luaevent, clock)
     lost = _Descriptor(near)
@@ -365,10 +367,10 @@ def test_observe_a_socket_object_that_nobody_else_keeps(
 
 @rule("luaevent.addevent.from-callback-turn")
 @pytest.mark.parametrize("of", ["a ready descriptor", "a due timer"])
-def test_observe_the_turn_that_serves_a_new_event(
+def test_the_turn_that_serves_a_new_event_is_recorded(
     luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
 ) -> None:
-    """The writer is called once in each turn: its calls count the turns that went by."""
+    """The writer is called once in each turn, so its calls count the turns."""
     base = luaevent.new()
     near, far = channels.pair()
     far.send(b"x")
@@ -398,7 +400,7 @@ def test_observe_the_turn_that_serves_a_new_event(
 
 
 def _closed() -> int:
-    """A number that was open, and is too high to be given out again soon."""
+    """Return a number that was open, and is too high to be given out again soon."""
     reading, writing = os.pipe()
     number = fcntl.fcntl(reading, fcntl.F_DUPFD, 700)
     for each in (reading, writing, number):

@@ -1,4 +1,4 @@
-"""luaevent, core:addevent: the timeout."""
+"""luaevent, core:addevent: the timeout of an event."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ waiting = pytest.mark.parametrize("kind", WAITING)
 
 
 def _in_vain(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | None, int]:
-    """A descriptor and flags for which nothing ever happens."""
+    """Return a descriptor and flags for which nothing ever happens."""
     if kind == "timer":
         return None, luaevent.EV_TIMEOUT
     near, _ = channels.pair()
@@ -45,7 +45,8 @@ def _in_vain(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | N
 def test_a_second_is_no_shorter_unit(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, timeout: float
 ) -> None:
-    """Waited for is only a small part of it: a millisecond, or nothing, would be over by then."""
+    """The test waits for a small part of a second: a millisecond, or nothing, would be over by
+    then."""
     driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
@@ -62,7 +63,7 @@ def test_a_second_is_no_shorter_unit(
 def test_a_second_is_no_longer_unit(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """No busy machine is late by seconds every time; a loop that takes minutes is."""
+    """A busy machine is not late by seconds every time; a loop that takes minutes is."""
 
     def lateness() -> float:
         base = luaevent.new()
@@ -87,7 +88,7 @@ def test_a_second_is_no_longer_unit(
 def test_fractions_of_a_second_are_kept(
     luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
-    """All wait side by side; each is measured against its own beginning."""
+    """All events wait side by side; each is measured against its own beginning."""
     fractions = (0.01, 0.05, 0.123, 0.25)
 
     def attempt() -> None:
@@ -127,7 +128,7 @@ _HIDING = (29, 83, 106)
 @rule("luaevent.addevent.timeout-decimal")
 @pytest.mark.parametrize("seed", _HIDING)
 def test_closing_some_makes_no_other_late(luaevent: Luaevent, clock: Clock, seed: int) -> None:
-    """Nine timers, 60 ms apart; three of them are closed before the loop begins."""
+    """Three of nine timers, 60 ms apart, are closed before the loop begins."""
 
     def lateness() -> float:
         dice = Random(seed)
@@ -175,7 +176,7 @@ def test_a_timeout_is_never_early(
     kind: str,
     timeout: float,
 ) -> None:
-    """The watch is started before the call, so the loop can only have less time than measured."""
+    """The stopwatch starts before addevent, so a conforming loop can only measure less time."""
     driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
@@ -200,7 +201,7 @@ def test_a_timeout_is_never_early(
 def test_time_spent_before_addevent_does_not_count(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, opened_by: str
 ) -> None:
-    """The callback takes its time, and the wait before it took some: a remembered time is old."""
+    """Both the wait before the callback and the callback take time: a time from before is old."""
     driver = LuaeventDriver(luaevent)
     near, _ = channels.pair()
     fd, event = _in_vain(luaevent, channels, kind)
@@ -231,7 +232,8 @@ def test_time_spent_before_addevent_does_not_count(
 def test_a_repeated_timeout_is_never_early(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """Measured from addevent, since a loop may keep to a grid after a call that came late."""
+    """The test measures from addevent, since a loop may keep to a grid after a call that came
+    late."""
     driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
     since = Stopwatch(clock)
@@ -253,7 +255,8 @@ def test_a_repeated_timeout_is_never_early(
 @rule("luaevent.addevent.timeout-not-early")
 @pytest.mark.parametrize("attempt", range(3))
 def test_none_of_many_timeouts_is_early(luaevent: Luaevent, clock: Clock, attempt: int) -> None:
-    """Set over a while: a clock that moves by milliseconds is behind the watch for some of them."""
+    """The timers are set over a while: a clock that moves by milliseconds is behind for some of
+    them."""
     base = luaevent.new()
     after: dict[float, float] = {}
 
@@ -280,7 +283,7 @@ def test_none_of_many_timeouts_is_early(luaevent: Luaevent, clock: Clock, attemp
 def test_a_timeout_after_activity_is_never_early(
     luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
-    """The data comes when most of the first wait is over; the next one has to be a whole one."""
+    """The data comes when most of the first wait is over; the next wait has to be a whole one."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     since = Stopwatch(clock)
@@ -306,7 +309,8 @@ def test_a_timeout_after_activity_is_never_early(
 def test_time_before_the_loop_counts(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """The second is due 20 ms after the first if that counts from addevent, before it if not."""
+    """The second timer is due 20 ms after the first if that counts from addevent, and before it
+    if not."""
     driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
     driver.add("first", fd, event, luaevent.LEAVE, timeout=0.05)
@@ -321,7 +325,7 @@ def test_time_before_the_loop_counts(
 def test_a_timeout_that_is_over_already_comes_at_once(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """Nothing else can end the wait; one that began anew would show as late."""
+    """Nothing else can end the wait: a timeout that began anew is late."""
 
     def lateness() -> float:
         base = luaevent.new()
@@ -350,7 +354,8 @@ def test_a_timeout_that_is_over_already_comes_at_once(
 def test_an_event_without_a_timeout_never_times_out(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, given: str
 ) -> None:
-    """A timer of the same base bounds the time; timeouts of others must not rub off."""
+    """A timer of the same base bounds the time; other events' timeouts must not apply to this
+    one."""
     driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
 
@@ -371,7 +376,7 @@ def test_an_event_without_a_timeout_never_times_out(
 def test_an_event_without_a_timeout_has_none_after_it_was_served(
     luaevent: Luaevent, channels: Channels, given: str
 ) -> None:
-    """The data comes late, so that putting the event back is done at a time of its own."""
+    """The data comes late, so that a loop that sets a timeout when it puts the event back shows."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
 
@@ -398,7 +403,7 @@ def test_an_event_without_a_timeout_has_none_after_it_was_served(
 def test_a_tiny_timeout_comes(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, timeout: float
 ) -> None:
-    """Due long before the timer that ends the test, so the order of deadlines puts it first."""
+    """The timeout is due long before the timer that ends the test, so it comes first."""
     driver = LuaeventDriver(luaevent)
     fd, event = _in_vain(luaevent, channels, kind)
 
@@ -419,7 +424,7 @@ def test_a_tiny_timeout_comes(
 def test_a_timeout_begins_again_each_time(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """Five times, so that neither a second wait that is lost nor one that grows goes unseen."""
+    """The test waits five times: a second wait that is lost, or waits that grow, show."""
 
     def attempt() -> None:
         driver = LuaeventDriver(luaevent)
@@ -451,7 +456,7 @@ def test_a_timeout_begins_again_each_time(
 def test_an_event_that_timed_out_still_waits_for_its_descriptor(
     luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
-    """The data is sent inside a timeout's callback, so it is there long before the next one."""
+    """The callback of a timeout sends the data, long before the next timeout."""
 
     def attempt() -> None:
         driver = LuaeventDriver(luaevent)
@@ -477,10 +482,10 @@ def test_an_event_that_timed_out_still_waits_for_its_descriptor(
 
 @rule("luaevent.addevent.timeout-reset")
 @pytest.mark.parametrize("kind", ["reader", "writer"])
-def test_no_timeout_comes_while_the_descriptor_keeps_getting_ready(
+def test_no_timeout_comes_while_the_descriptor_stays_busy(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """Each call takes a part of the timeout, and all of them together more than the whole."""
+    """Each pause is a part of the timeout, and all of them together are longer than it."""
 
     def attempt() -> None:
         driver = LuaeventDriver(luaevent)
@@ -518,7 +523,7 @@ def test_no_timeout_comes_while_the_descriptor_keeps_getting_ready(
 def test_a_delivery_after_a_pause_begins_a_new_wait(
     luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
-    """Data comes when more than half of each wait is over; the waits would overlap otherwise."""
+    """Data comes when more than half of each wait is over: waits that do not begin anew overlap."""
 
     def attempt() -> None:
         driver = LuaeventDriver(luaevent)
@@ -545,7 +550,7 @@ def test_a_delivery_after_a_pause_begins_a_new_wait(
 def test_an_event_that_is_always_ready_never_times_out(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
 ) -> None:
-    """Time passes inside the calls alone, a third of the timeout in each."""
+    """Time passes inside the callbacks alone, a third of the timeout in each."""
 
     def attempt() -> None:
         driver = LuaeventDriver(luaevent)
@@ -573,7 +578,7 @@ def test_an_event_that_is_always_ready_never_times_out(
 def test_readiness_brings_no_timeout_of_its_own(
     luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
-    """The timeout is far away, so only confused flags could tell of it."""
+    """The timeout is far away, so EV_TIMEOUT can only come from confused flags."""
     base = luaevent.new()
     near, far = channels.pair()
     far.send(b"x")

@@ -1,4 +1,4 @@
-"""luaevent, event_callback: a direction is added to the registered set, or given up."""
+"""luaevent, event_callback: the returned flags add a direction or give one up."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ with_and_without_timeout = pytest.mark.parametrize(
 
 
 def _has_an_unasked_timeout(driver: LuaeventDriver, timeout: float | None) -> bool:
-    """Whether that spoiled the test: luaevent.callback.change-no-spurious-timeout judges it."""
+    """Return whether an unasked timeout spoiled the test:
+    luaevent.callback.change-no-spurious-timeout judges it."""
     return timeout is None and "event timeout" in driver.trace
 
 
 @rule("luaevent.callback.output-widen")
 @with_and_without_timeout
 @pytest.mark.parametrize("first", ["read", "write"])
-def test_both_directions_are_watched_when_one_is_added(
+def test_both_directions_are_watched_after_one_was_added(
     luaevent: Luaevent, channels: Channels, timeout: float | None, first: str
 ) -> None:
-    """Whether the flags come together or apart, both are seen within a few calls."""
+    """The flags may come together or apart; both are seen within a few calls."""
     driver = LuaeventDriver(luaevent, most=200)
     near, far = channels.pair()
     far.send(b"unread")
@@ -56,10 +57,10 @@ def test_both_directions_are_watched_when_one_is_added(
 
 @rule("luaevent.callback.output-widen")
 @with_and_without_timeout
-def test_the_direction_that_was_added_waits_for_its_turn(
+def test_both_directions_become_ready_after_one_was_added(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
-    """Neither direction is ready after the change; each becomes so by a timer of its own."""
+    """Neither direction is ready after the change; a timer makes each ready."""
     near, far = channels.pair()
     fill(near)
     far.send(b"data")
@@ -87,10 +88,10 @@ def test_the_direction_that_was_added_waits_for_its_turn(
 
 @rule("luaevent.callback.output-narrow")
 @with_and_without_timeout
-def test_reading_is_given_up_by_returning_what_was_received(
+def test_returning_ev_write_alone_gives_up_reading(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
-    """Only room is reported and only EV_WRITE returned.  Data that comes then is nobody's."""
+    """Only room is reported and only EV_WRITE returned. Data that comes then must bring no call."""
     near, far = channels.pair()
     write = luaevent.EV_WRITE
 
@@ -113,10 +114,10 @@ def test_reading_is_given_up_by_returning_what_was_received(
 
 @rule("luaevent.callback.output-narrow")
 @with_and_without_timeout
-def test_writing_is_given_up_by_returning_what_was_received(
+def test_returning_ev_read_alone_gives_up_writing(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
-    """Only data is reported and only EV_READ returned.  Room that is made then is nobody's."""
+    """Only data is reported and only EV_READ returned. Room that comes then must bring no call."""
     near, far = channels.pair()
     fill(near)
     read = luaevent.EV_READ
@@ -150,7 +151,7 @@ def test_writing_is_given_up_by_returning_what_was_received(
 def test_one_direction_is_given_up_when_both_were_received(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None, kept: str
 ) -> None:
-    """Both stay ready.  From the call in which one is returned, only that one is reported."""
+    """Both directions stay ready. Once the callback returned one, only that one is reported."""
     near, far = channels.pair()
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
@@ -177,7 +178,7 @@ def test_one_direction_is_given_up_when_both_were_received(
 def test_a_direction_that_was_added_can_be_given_up(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """The set has been changed before: it is the latest one that counts."""
+    """The set has changed before: a loop must not go back to the first one."""
     near, far = channels.pair()
     write = luaevent.EV_WRITE
     both = luaevent.EV_READ | write

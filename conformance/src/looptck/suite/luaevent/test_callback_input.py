@@ -1,4 +1,4 @@
-"""luaevent, event_callback: what it is called with."""
+"""luaevent, event_callback: its argument."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHORT = 0.01
 
 @dataclass(frozen=True)
 class DueEvent:
-    """An event that is due one call, and the flags that this has and has not."""
+    """An event that is due one call, with the flags that the call must and must not have."""
 
     asked: tuple[str, ...]
     occurs: str
@@ -45,14 +45,14 @@ _OCCASIONS = {
 @rule("luaevent.callback.input")
 @everywhere
 @pytest.mark.parametrize("occasion", _OCCASIONS.values(), ids=_OCCASIONS)
-def test_a_callback_gets_the_flags_that_occurred_and_nothing_else(
+def test_a_callback_gets_the_flags_that_occurred_alone(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     occasion: DueEvent,
 ) -> None:
-    """The callback takes whatever it is given, so that nothing can be left out of its sight."""
+    """The callback takes any number of arguments, so that an additional one shows."""
     near, far = channels.pair()
     if occasion.readable:
         far.send(b"unread")

@@ -22,7 +22,7 @@ _QUIET = 3 * SHORT
 @rule("luaevent.callback.output-leave")
 @any_kind
 @pytest.mark.parametrize("last", [1, 2])
-def test_an_event_that_left_is_silent_in_the_turns_that_follow(
+def test_an_event_that_left_is_silent_in_later_turns(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     clock: Clock,
@@ -55,7 +55,7 @@ def test_an_event_that_left_is_silent_in_the_turns_that_follow(
 def test_the_number_of_a_descriptor_that_left_can_be_reused(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """A new file with the old number, ready as well, is nobody's; then it is a new event's."""
+    """A new file with the old number is ready: it brings no call until a new event watches it."""
     near, _ = channels.pair()
     number = near.fileno()
 
@@ -83,9 +83,8 @@ def test_the_number_of_a_descriptor_that_left_can_be_reused(
 def test_a_descriptor_that_left_does_not_wake_the_loop(
     luaevent: Luaevent, channels: Channels, direction: str
 ) -> None:
-    """It stays ready while the loop waits for a timer.  A loop that is woken by it for nothing
-    uses the processor all the time, or as much of it as a busy machine leaves.
-    """
+    """The descriptor stays ready while the loop waits for a timer. A loop that is woken by it
+    for nothing uses the processor all the time, or as much of it as a busy machine leaves."""
     wait = 0.1
 
     def attempt() -> None:
@@ -127,7 +126,8 @@ _PAIRS = pytest.mark.parametrize(
 def _register(
     driver: LuaeventDriver, channels: Channels, kinds: tuple[str, str]
 ) -> list[tuple[int | None, int, float | None]]:
-    """The arguments for two events, on one descriptor that is ready for both, or two timers."""
+    """Return the arguments for two events, on one descriptor that is ready for both, or for two
+    timers."""
     near, far = channels.pair()
     far.send(b"unread")
     made: dict[str, tuple[int | None, int, float | None]] = {
@@ -141,7 +141,7 @@ def _register(
 @rule("luaevent.callback.leave-only-this")
 @_PAIRS
 @pytest.mark.parametrize("order", ["the one that leaves first", "the one that stays first"])
-def test_the_other_event_goes_on(
+def test_leave_of_one_event_leaves_the_other_active(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
@@ -175,10 +175,10 @@ def test_the_other_event_goes_on(
 
 @rule("luaevent.callback.leave-only-this")
 @_PAIRS
-def test_the_other_event_goes_on_with_the_same_callback(
+def test_leave_ends_one_of_two_events_sharing_a_callback(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, leaves: str, stays: str
 ) -> None:
-    """Whichever is called first leaves; the calls that follow are the other's."""
+    """The first call returns LEAVE; all later calls must be the other event's."""
     left = False
 
     def callback(flags: int) -> int:
@@ -209,7 +209,7 @@ def test_the_other_event_goes_on_with_the_same_callback(
 def test_no_timeout_comes_after_leave(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str
 ) -> None:
-    """The timer that ends the wait is set when the event leaves, and is longer than its timeout.
+    """A timer longer than the timeout ends the loop; it is set when the event leaves.
 
     On a slow machine the timeout may have passed before the descriptor is found ready.
     """
@@ -235,10 +235,10 @@ def test_no_timeout_comes_after_leave(
 
 
 @rule("luaevent.callback.leave-cancels-timeout")
-def test_the_loop_does_not_wait_for_the_timeout_of_an_event_that_left(
+def test_loop_does_not_wait_for_the_timeout_after_leave(
     luaevent: Luaevent, stopwatch: Stopwatch, channels: Channels
 ) -> None:
-    """It is the only event, and its timeout is far longer than any delay of the machine's."""
+    """It is the only event, and its timeout is far longer than any delay of the machine."""
     near, _ = channels.pair()
     timeout = 0.8
 
@@ -258,9 +258,8 @@ def test_the_loop_does_not_wait_for_the_timeout_of_an_event_that_left(
 def test_leave_with_a_timeout_is_leave(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, kind: str, new: float
 ) -> None:
-    """A timer that is set at the same moment fires when both timeouts have passed; a whole second
-    is left out of the wait, and would make the loop go on after it.
-    """
+    """A timer that is set at the same moment fires when both timeouts have passed. A timeout of
+    a whole second is not waited out: a loop that keeps it goes on after that timer."""
     due = due_event(luaevent, channels, kind)
 
     def leave(_flags: int) -> Answer:

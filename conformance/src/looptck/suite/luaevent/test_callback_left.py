@@ -1,4 +1,4 @@
-"""luaevent, event_callback: what is left of an event, and of its descriptor, after LEAVE."""
+"""luaevent, event_callback: LEAVE frees the event, its callback and its descriptor."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_closing_an_event_that_left_does_nothing(
     closed: str,
     times: int,
 ) -> None:
-    """What close() raises is told, inside the loop as well."""
+    """The test catches every exception of close(), inside the loop as well."""
     due = due_event(luaevent, channels, kind)
 
     def close() -> None:
@@ -63,7 +63,7 @@ def test_closing_an_event_that_left_does_nothing(
 @pytest.mark.parametrize("how", ["closed", "closed twice", "collected"])
 @pytest.mark.parametrize("when", ["before the loop", "in the loop"])
 @pytest.mark.parametrize("timeout", [None, 30.0], ids=["no timeout", "with a timeout"])
-def test_a_new_event_of_the_descriptor_is_not_touched(
+def test_closing_an_event_that_left_spares_a_new_event(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
@@ -71,7 +71,7 @@ def test_a_new_event_of_the_descriptor_is_not_touched(
     when: str,
     timeout: float | None,
 ) -> None:
-    """The old event's object is closed or lost when the descriptor belongs to a new event."""
+    """The old event's object is closed or lost when a new event watches the descriptor."""
     near, _ = channels.pair()
     number, write = near.fileno(), luaevent.EV_WRITE
     old: list[Event] = []
@@ -104,10 +104,10 @@ def test_a_new_event_of_the_descriptor_is_not_touched(
 
 
 @rule("luaevent.callback.leave-then-close")
-def test_closing_an_event_that_left_does_nothing_when_its_descriptor_is_closed(
+def test_an_event_that_left_may_be_closed_after_its_descriptor(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """The usual order of a clean-up, in which the event happens to come last."""
+    """A program may clean up in this order."""
     near, _ = channels.pair()
     event = driver.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
     driver.run()
@@ -117,13 +117,14 @@ def test_closing_an_event_that_left_does_nothing_when_its_descriptor_is_closed(
 
 
 class _Token:
-    """Something that only a callback holds."""
+    """An object that only a callback holds."""
 
 
 def _closure(
     luaevent: Luaevent, kept: list[Event]
 ) -> tuple[Callable[[int], int], Callable[[], object]]:
-    """A callback that returns LEAVE and holds *kept*, and whether it is alive."""
+    """Return a callback that returns LEAVE and holds *kept*, and a weak reference that tells
+    whether it is alive."""
     token = _Token()
 
     def callback(_flags: int) -> int:
@@ -141,9 +142,8 @@ def _closure(
 def test_the_callback_of_an_event_that_is_over_can_be_collected(
     luaevent: Luaevent, channels: Channels, kind: str, ends: str, cycle: bool
 ) -> None:
-    """A closure known to nobody but the loop.  The base lives on; so does the event's object,
-    unless the closure refers to it.
-    """
+    """Only the loop holds the closure. The base lives on; so does the event's object, unless the
+    closure refers to it."""
     base = luaevent.new()
     due = due_event(luaevent, channels, kind)
     events: list[Event] = []
@@ -170,7 +170,7 @@ def test_the_callback_of_an_event_that_is_over_can_be_collected(
         if ends == "close in a callback":
             del closer, close
     assert not alive([token]), (  # type: ignore[list-item]  # weakly referenced things
-        f"the event ended by {ends}, and its callback is still held by somebody"
+        f"the event ended by {ends}, and its callback is still referenced"
     )
 
 
@@ -214,7 +214,7 @@ def test_a_descriptor_that_left_can_be_watched_again(
 
 
 @rule("luaevent.callback.leave-then-add")
-def test_a_descriptor_changes_hands_again_and_again(
+def test_a_descriptor_can_be_watched_by_many_events_in_turn(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """Each event makes the next one on the same descriptor, and leaves."""

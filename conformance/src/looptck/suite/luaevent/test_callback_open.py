@@ -1,8 +1,7 @@
-"""luaevent, event_callback: what an answer means about which the document is silent.
+"""luaevent, event_callback: answers about which the document is silent are observed.
 
-Nothing is judged here.  Each test gives one odd answer and records what came
-of it in the same words: what `loop()` raised, or which calls followed, and
-whether the base can be used again.
+Each test gives one odd answer and records the outcome in the same words: the exception of `loop()`
+or the calls that followed, and whether the base can be used again.
 """
 
 from __future__ import annotations
@@ -36,14 +35,15 @@ Odd = Callable[[Luaevent], Any]
 
 
 class _Outcome:
-    """An event whose callback gives an odd answer once, and what comes of it."""
+    """Runs an event whose callback gives an odd answer once, and describes the outcome."""
 
     def __init__(self, luaevent: Luaevent, channels: Channels) -> None:
         self._luaevent = luaevent
         self._channels = channels
 
     def of(self, kind: str, odd: Odd, usual: int | None = None) -> str:
-        """In words.  *kind* is how the event is registered and what its first call is for.
+        """Describe the outcome in words. *kind* tells how the event is registered and which
+        flags its first call has.
 
         Calls after the first return *usual*, or the odd answer again.
         """
@@ -131,7 +131,7 @@ class _Outcome:
         return ""
 
     def _afterwards(self, driver: LuaeventDriver) -> str:
-        """What is worth saying of a base whose loop raised."""
+        """Describe a base whose loop raised, if it cannot be used again."""
         again = LuaeventDriver(self._luaevent, driver.base)
         near, _ = self._channels.pair()
         try:
@@ -152,26 +152,26 @@ on_each = pytest.mark.parametrize("kind", _ON)
 
 
 def _same(luaevent: Luaevent, kind: str) -> int:
-    """The set that an event of that kind is registered for."""
+    """Return the flags that an event of that kind is registered for."""
     return luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_READ
 
 
 @rule("luaevent.callback.newtimeout-zero")
 @on_each
-def test_what_a_new_timeout_of_zero_does(
+def test_a_new_timeout_of_zero_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
-    """Given once; the calls after that return the flags alone."""
+    """The first call returns it; later calls return the flags alone."""
     same = _same(luaevent, kind)
     observe(outcome.of(kind, lambda _: (same, 0), same), of=kind)
 
 
 @rule("luaevent.callback.newtimeout-negative")
 @on_each
-def test_what_a_negative_new_timeout_does(
+def test_a_negative_new_timeout_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
-    """Given once; the calls after that return the flags alone."""
+    """The first call returns it; later calls return the flags alone."""
     same = _same(luaevent, kind)
     observe(outcome.of(kind, lambda _: (same, -1), same), of=kind)
 
@@ -181,7 +181,7 @@ def test_what_a_negative_new_timeout_does(
     "value", ["0.02", True, [], object], ids=["digits", "True", "[]", "a type"]
 )
 @pytest.mark.parametrize("kind", ["timer", "read, no timeout"])
-def test_what_a_new_timeout_that_is_no_number_does(
+def test_a_new_timeout_that_is_no_number_is_recorded(
     luaevent: Luaevent,
     outcome: _Outcome,
     observe: Observation,
@@ -189,7 +189,7 @@ def test_what_a_new_timeout_that_is_no_number_does(
     kind: str,
     value: object,
 ) -> None:
-    """Given once; the calls after that return the flags alone."""
+    """The first call returns it; later calls return the flags alone."""
     same = _same(luaevent, kind)
     name = {"0.02": "digits", True: "True"}.get(value) if isinstance(value, str | bool) else None
     observe(
@@ -200,20 +200,20 @@ def test_what_a_new_timeout_that_is_no_number_does(
 
 @rule("luaevent.callback.newtimeout-only")
 @pytest.mark.parametrize("kind", ["timer", "read, no timeout", "read timeout", "both, written"])
-def test_what_none_with_a_new_timeout_does(
+def test_returning_none_with_a_new_timeout_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
-    """Given in every call, so that what it turns the event into shows."""
+    """Every call returns it, so that the changed event shows."""
     observe(outcome.of(kind, lambda _: (None, _PERIOD)), of=kind)
 
 
 @rule("luaevent.callback.return-nothing")
 @pytest.mark.parametrize("value", [None, (None, None)], ids=["None", "None and None"])
 @pytest.mark.parametrize("kind", ["timer", "read", "read, with a timeout", "read timeout"])
-def test_what_returning_nothing_does(
+def test_returning_nothing_is_recorded(
     outcome: _Outcome, observe: Observation, kind: str, value: object
 ) -> None:
-    """Given in every call, so that what it turns the event into shows."""
+    """Every call returns it, so that the changed event shows."""
     situation = kind if value is None else f"{kind}, as a pair"
     observe(outcome.of(kind, lambda _: value), of=situation)
 
@@ -221,10 +221,10 @@ def test_what_returning_nothing_does(
 @rule("luaevent.callback.return-zero")
 @on_each
 @pytest.mark.parametrize("timeout", [None, _PERIOD], ids=["alone", "with a new timeout"])
-def test_what_returning_no_flags_does(
+def test_returning_no_flags_is_recorded(
     outcome: _Outcome, observe: Observation, kind: str, timeout: float | None
 ) -> None:
-    """Given in every call, so that what it turns the event into shows."""
+    """Every call returns it, so that the changed event shows."""
     situation = kind if timeout is None else f"{kind}, with a new timeout"
     observe(outcome.of(kind, lambda _: 0 if timeout is None else (0, timeout)), of=situation)
 
@@ -232,20 +232,20 @@ def test_what_returning_no_flags_does(
 @rule("luaevent.callback.return-timeout-flag")
 @pytest.mark.parametrize("kind", [*_ON, "read, no timeout"])
 @pytest.mark.parametrize("joined", [False, True], ids=["alone", "with EV_READ"])
-def test_what_returning_ev_timeout_does(
+def test_returning_ev_timeout_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str, joined: bool
 ) -> None:
-    """Given in every call, so that what it turns the event into shows."""
+    """Every call returns it, so that the changed event shows."""
     answer = luaevent.EV_TIMEOUT | (luaevent.EV_READ if joined else 0)
     observe(outcome.of(kind, lambda _: answer), of=f"{kind}, with EV_READ" if joined else kind)
 
 
 @rule("luaevent.callback.timer-return-fd-flag")
 @pytest.mark.parametrize("name", ["EV_READ", "EV_WRITE", "0"])
-def test_what_a_timer_that_returns_a_direction_does(
+def test_a_timer_that_returns_a_direction_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, name: str
 ) -> None:
-    """Given in every call, so that what it turns the event into shows."""
+    """Every call returns it, so that the changed event shows."""
     answer = 0 if name == "0" else getattr(luaevent, name)
     observe(outcome.of("timer", lambda _: answer), of=name)
 
@@ -253,10 +253,10 @@ def test_what_a_timer_that_returns_a_direction_does(
 @rule("luaevent.callback.return-persist-bit")
 @on_each
 @pytest.mark.parametrize("joined", [False, True], ids=["alone", "with the flags"])
-def test_what_returning_ev_persist_does(
+def test_returning_ev_persist_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str, joined: bool
 ) -> None:
-    """Given in every call, so that what it turns the event into shows."""
+    """Every call returns it, so that the changed event shows."""
     answer = luaevent.EV_PERSIST | (_same(luaevent, kind) if joined else 0)
     observe(outcome.of(kind, lambda _: answer), of=f"{kind}, with its flags" if joined else kind)
 
@@ -264,10 +264,10 @@ def test_what_returning_ev_persist_does(
 @rule("luaevent.callback.return-signal-bit")
 @pytest.mark.parametrize("kind", ["read", "read, with a timeout"])
 @pytest.mark.parametrize("joined", [False, True], ids=["alone", "with EV_READ"])
-def test_what_returning_ev_signal_does(
+def test_returning_ev_signal_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str, joined: bool
 ) -> None:
-    """Given in every call, so that what it turns the event into shows."""
+    """Every call returns it, so that the changed event shows."""
     answer = luaevent.EV_SIGNAL | (luaevent.EV_READ if joined else 0)
     observe(outcome.of(kind, lambda _: answer), of=f"{kind}, with EV_READ" if joined else kind)
 
@@ -284,10 +284,10 @@ _THINGS: dict[str, Odd] = {
 
 @rule("luaevent.callback.return-not-number")
 @pytest.mark.parametrize("thing", _THINGS)
-def test_what_returning_something_else_does(
+def test_returning_an_object_that_is_no_number_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, thing: str
 ) -> None:
-    """Given once; the calls after that return the flags."""
+    """The first call returns it; later calls return the flags."""
     observe(outcome.of("read", _THINGS[thing], luaevent.EV_READ), of=thing)
 
 
@@ -302,28 +302,28 @@ _DISGUISES: dict[str, Odd] = {
 
 @rule("luaevent.callback.return-coerced")
 @pytest.mark.parametrize("disguise", _DISGUISES)
-def test_what_returning_a_number_in_disguise_does(
+def test_returning_a_number_of_another_type_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, disguise: str
 ) -> None:
-    """Given once; the calls after that return the flags."""
+    """The first call returns it; later calls return the flags."""
     observe(outcome.of("read", _DISGUISES[disguise], luaevent.EV_READ), of=disguise)
 
 
 @rule("luaevent.callback.return-other-negative")
 @on_each
-def test_what_returning_another_negative_number_does(
+def test_returning_another_negative_number_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
-    """The nearest to -2 that is not LEAVE."""
+    """The numbers are the nearest to -2 that are not LEAVE."""
     answer = -2 if luaevent.LEAVE != -2 else -3
     observe(outcome.of(kind, lambda _: answer, _same(luaevent, kind)), of=kind)
 
 
 @rule("luaevent.callback.return-extra")
 @on_each
-def test_what_a_third_value_does(
+def test_returning_a_third_value_is_recorded(
     luaevent: Luaevent, outcome: _Outcome, observe: Observation, kind: str
 ) -> None:
-    """Given once; the calls after that return the flags alone."""
+    """The first call returns it; later calls return the flags alone."""
     same = _same(luaevent, kind)
     observe(outcome.of(kind, lambda _: (same, None, "more"), same), of=kind)

@@ -1,4 +1,4 @@
-"""luaevent, event_callback: the flags that it returns are what its event waits for."""
+"""luaevent, event_callback: its event waits for the flags that it returns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def test_an_event_stays_as_long_as_its_condition_holds(
     asked: str,
     timeout: float | None,
 ) -> None:
-    """The data is never read, and there is room all the time: no new edge makes the later calls."""
+    """The data is never read, or room never used up: an edge-triggered poller brings one call
+    only."""
     near, far = channels.pair()
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
@@ -64,7 +65,7 @@ _CHANNELS: dict[str, Callable[[Channels], tuple[End, End]]] = {
 def test_an_event_is_called_until_all_is_read(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, channel: str
 ) -> None:
-    """Five bytes are there, and each call reads one; a sixth comes when they are read."""
+    """Each call reads one of five bytes; a sixth comes when they are read."""
     near, far = _CHANNELS[channel](channels)
 
     def read(_flags: int) -> int:
@@ -86,7 +87,7 @@ def test_an_event_is_called_until_all_is_read(
 def test_an_event_is_called_for_each_new_piece_of_data(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """Everything is read in each call, and the loop sleeps until the next piece is sent."""
+    """Each call reads everything, and the loop sleeps until the next piece is sent."""
     near, far = channels.pair()
 
     def read(_flags: int) -> int:
@@ -103,10 +104,11 @@ def test_an_event_is_called_for_each_new_piece_of_data(
 
 
 @rule("luaevent.callback.output-same")
-def test_an_event_for_both_keeps_the_direction_that_did_not_occur(
+def test_an_event_for_both_keeps_the_direction_not_received(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """Only data comes at first; the other direction is wanted all the same."""
+    """Only data comes at first, and the callback returns both flags; room must then bring a
+    call."""
     near, far = channels.pair()
     fill(near)
     both = luaevent.EV_READ | luaevent.EV_WRITE
@@ -157,7 +159,7 @@ def test_an_event_changes_its_direction_and_back(
 def test_an_event_that_turned_to_writing_waits_for_room(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
 ) -> None:
-    """The send buffer is full and the data stays unread, when reading is given up."""
+    """The callback gives up reading while the send buffer is full and the data unread."""
     near, far = channels.pair()
     fill(near)
     far.send(b"unread")
@@ -189,7 +191,7 @@ def test_an_event_that_turned_to_reading_waits_for_data(
     timeout: float | None,
     channel: str,
 ) -> None:
-    """There is room all the time, when writing is given up."""
+    """The callback gives up writing while there is room."""
     near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
     def write(_flags: int) -> int:
@@ -213,7 +215,7 @@ def test_an_event_that_turned_to_reading_waits_for_data(
 def test_another_event_of_the_descriptor_keeps_its_direction(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """One event turns from writing to reading, and the other one goes on writing."""
+    """One event turns from writing to reading; the other one must go on writing."""
     near, far = channels.pair()
     write, read = luaevent.EV_WRITE, luaevent.EV_READ
 
@@ -269,7 +271,7 @@ def _change(
 @rule("luaevent.callback.change-no-spurious-timeout")
 @pytest.mark.parametrize("change", _CHANGES)
 @pytest.mark.parametrize("form", ["flags", "flags and None"])
-def test_a_change_brings_no_timeout(
+def test_a_change_of_direction_brings_no_timeout(
     driver: LuaeventDriver, channels: Channels, change: str, form: str
 ) -> None:
     """After the change nothing is ready until a timer makes it so."""
@@ -282,10 +284,11 @@ def test_a_change_brings_no_timeout(
 
 @rule("luaevent.callback.change-no-spurious-timeout")
 @pytest.mark.parametrize("change", ["EV_WRITE to EV_READ", "EV_READ to EV_WRITE"])
-def test_a_loop_sleeps_after_a_change(luaevent: Luaevent, channels: Channels, change: str) -> None:
+def test_a_loop_sleeps_after_a_change_of_direction(
+    luaevent: Luaevent, channels: Channels, change: str
+) -> None:
     """A loop that spins uses the processor all the time, or as much of it as a busy machine
-    leaves.
-    """
+    leaves."""
     wait = 0.1
 
     def attempt() -> None:

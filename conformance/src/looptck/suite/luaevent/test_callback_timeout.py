@@ -1,4 +1,4 @@
-"""luaevent, event_callback: the timeout that it returns, or does not."""
+"""luaevent, event_callback: the timeout that it returns, or does not return."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_timeout_is_kept_when_none_is_returned(
     kind: str,
     form: str,
 ) -> None:
-    """It passes three times; that takes three times as long as once."""
+    """The timeout passes three times; that takes three times as long as once."""
     fd, flags = idle_arguments(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
@@ -55,9 +55,9 @@ def test_a_timeout_starts_anew_with_a_call_for_readiness(
     channels: Channels,
     form: str,
 ) -> None:
-    """The data comes when most of the timeout has passed, so that one that goes on comes early.
+    """The data comes when most of the timeout has passed: a timeout that goes on comes early.
 
-    On a slow machine it may have passed; what counts is the wait that follows the data.
+    On a slow machine it may have passed; only the wait that follows the data counts.
     """
     near, far = channels.pair()
     timeout = 0.03
@@ -88,7 +88,7 @@ def test_a_timeout_starts_anew_with_a_call_for_readiness(
 def test_an_event_without_a_timeout_gets_none(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str, form: str
 ) -> None:
-    """Ready once, and then silent until a timer makes it ready again."""
+    """The descriptor is ready once, and then silent until a timer makes it ready again."""
     near, far = channels.pair()
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
 
@@ -110,7 +110,7 @@ def test_an_event_without_a_timeout_gets_none(
 @rule("luaevent.callback.newtimeout-value")
 @any_idle_kind
 @pytest.mark.parametrize("new", [_LONGER, 0.0237], ids=["longer", "decimals"])
-def test_a_new_timeout_is_waited_for_from_now_on(
+def test_a_new_timeout_holds_for_all_later_waits(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     waits: TimeoutSequence,
@@ -118,7 +118,8 @@ def test_a_new_timeout_is_waited_for_from_now_on(
     kind: str,
     new: float,
 ) -> None:
-    """Returned once, when the old one has passed; two waits follow, and none is shorter."""
+    """The callback returns it once, when the old one has passed; neither of the next two waits
+    may be shorter."""
     fd, flags = idle_arguments(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
@@ -138,14 +139,14 @@ def test_a_new_timeout_is_waited_for_from_now_on(
 
 @rule("luaevent.callback.newtimeout-value")
 @any_idle_kind
-def test_a_timeout_is_changed_again_and_again(
+def test_the_last_returned_timeout_holds(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     waits: TimeoutSequence,
     channels: Channels,
     kind: str,
 ) -> None:
-    """The last value that was returned is the one that counts."""
+    """A loop may stay with the first value that was returned."""
     fd, flags = idle_arguments(luaevent, channels, kind)
     values = [0.02, 0.005, 0.015]
 
@@ -173,9 +174,8 @@ def test_a_new_timeout_is_used_after_readiness(
     direction: str,
     old: float | None,
 ) -> None:
-    """Ready once, and then no more.  Were the old timeout still in force, or none, the test would
-    end the wait.
-    """
+    """The descriptor is ready once, and then no more. If the old timeout were still in force, or
+    none, the timer that bounds the test would end the wait."""
     near, far = channels.pair()
     far.send(b"data")
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
@@ -203,9 +203,8 @@ def test_a_new_timeout_is_used_after_readiness(
 def test_a_shorter_timeout_is_over_sooner(
     luaevent: Luaevent, channels: Channels, kind: str
 ) -> None:
-    """Two short waits against a timer that is far longer than they are together, and shorter
-    than two of the old ones.
-    """
+    """Two short waits run against a timer that is far longer than they are together, and shorter
+    than two of the old ones."""
 
     def attempt() -> None:
         driver = LuaeventDriver(luaevent)

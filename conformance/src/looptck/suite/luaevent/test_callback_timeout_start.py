@@ -1,4 +1,4 @@
-"""luaevent, event_callback: when a returned timeout begins, alone or with other flags."""
+"""luaevent, event_callback: the start of a returned timeout, alone or with other flags."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _DIRECTIONS = pytest.mark.parametrize("first", ["read", "write"])
 def _turning(
     luaevent: Luaevent, channels: Channels, first: str
 ) -> tuple[socket.socket, socket.socket, int, int]:
-    """A pair whose near end is ready in the first direction, and never in the other."""
+    """Return a pair whose near end is ready in the first direction only, and the flags of both
+    directions."""
     near, far = channels.pair()
     if first == "read":
         fill(near)
@@ -45,9 +46,8 @@ def test_direction_and_timeout_change_together(
     first: str,
     old: float | None,
 ) -> None:
-    """It stays ready in the old direction, and is silent until the new timeout; then it becomes
-    ready in the new one.
-    """
+    """The descriptor stays ready in the old direction, and is silent until the new timeout; then
+    it becomes ready in the new one."""
     near, far, before, after = _turning(luaevent, channels, first)
 
     def turn(_flags: int) -> Answer:
@@ -69,7 +69,7 @@ def test_direction_and_timeout_change_together(
 @rule("luaevent.callback.newtimeout-with-change")
 @_DIRECTIONS
 @pytest.mark.parametrize("form", ["flags", "flags and None"])
-def test_the_old_timeout_goes_on_with_the_new_direction(
+def test_a_changed_direction_keeps_the_old_timeout(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     waits: TimeoutSequence,
@@ -77,9 +77,8 @@ def test_the_old_timeout_goes_on_with_the_new_direction(
     first: str,
     form: str,
 ) -> None:
-    """It stays ready in the old direction.  On a slow machine its timeout may pass before it is
-    first found ready; that call changes nothing.
-    """
+    """The descriptor stays ready in the old direction. On a slow machine the timeout may pass
+    before it is first found ready; that call changes nothing."""
     near, _far, before, after = _turning(luaevent, channels, first)
     turned = False
 
@@ -144,9 +143,8 @@ def test_a_new_timeout_runs_from_the_end_of_the_callback(
 def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
     luaevent: Luaevent, driver: LuaeventDriver, clock: Clock, channels: Channels
 ) -> None:
-    """Three events are ready in one turn, and each keeps the others waiting: whichever comes last
-    sets its timeout long after the turn began.
-    """
+    """Three events are ready in one turn, and each callback delays the others: the last one sets
+    its timeout long after the turn began."""
     timeout = 0.02
     ended: dict[str, float] = {}
 
@@ -186,7 +184,8 @@ def test_returning_the_timeout_in_force_keeps_the_period(
     channels: Channels,
     kind: str,
 ) -> None:
-    """Five periods; with a second timer beside the first there would be time for two."""
+    """The test waits for five periods; a loop that sets a second timer beside the first calls
+    twice as often."""
     fd, flags = idle_arguments(luaevent, channels, kind)
 
     def called(_flags: int) -> Answer:
@@ -203,7 +202,8 @@ def test_returning_the_timeout_in_force_keeps_the_period(
 def test_returning_the_timeout_in_force_keeps_it_after_readiness(
     luaevent: Luaevent, driver: LuaeventDriver, waits: TimeoutSequence, channels: Channels
 ) -> None:
-    """Three pieces of data, each read in a call of its own, and then nothing."""
+    """Three pieces of data are read, each in a call of its own; then nothing happens until the
+    timeout."""
     near, far = channels.pair()
     timeout = 0.02
 

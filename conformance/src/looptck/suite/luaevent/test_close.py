@@ -1,4 +1,4 @@
-"""luaevent, core:close: the end of a base."""
+"""luaevent, core:close: closing a base."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ References = list[weakref.ref[Any]]
 
 
 def _live(luaevent: Luaevent, channels: Channels, life: str) -> Base:
-    """A fresh base, or one whose loop has run and returned."""
+    """Return a fresh base, or one whose loop has run and returned."""
     base = luaevent.new()
     if life == _AFTERWARDS:
         _serve(luaevent, channels, base)
@@ -37,7 +37,7 @@ def _live(luaevent: Luaevent, channels: Channels, life: str) -> Base:
 
 
 def _serve(luaevent: Luaevent, channels: Channels, base: Base) -> None:
-    """Run the loop of *base*: a timer, a writer and a reader are served and leave."""
+    """Run the loop of *base* until a timer, a writer and a reader were served and left."""
     near, far = channels.pair()
     far.send(b"x")
     leave = luaevent.LEAVE
@@ -55,7 +55,7 @@ def _serve(luaevent: Luaevent, channels: Channels, base: Base) -> None:
 def test_a_base_without_events_can_be_closed(
     luaevent: Luaevent, channels: Channels, life: str
 ) -> None:
-    """`close` is called, and another base works afterwards."""
+    """The test calls `close`, and another base has to work afterwards."""
     base = _live(luaevent, channels, life)
     assert callable(getattr(base, "close", None)), "a base has no close()"
     base.close()
@@ -70,7 +70,7 @@ def test_a_base_without_events_can_be_closed(
 def test_closing_a_base_leaves_descriptors_open(
     luaevent: Luaevent, channels: Channels, life: str
 ) -> None:
-    """Bytes go both ways afterwards."""
+    """Bytes have to go both ways afterwards."""
     near, far = channels.pair()
     base = _live(luaevent, channels, life)
     kept = base.addevent(
@@ -122,7 +122,7 @@ def test_the_events_of_a_closed_base_are_never_called(
 def test_closing_events_after_their_base_is_harmless(
     luaevent: Luaevent, channels: Channels, life: str
 ) -> None:
-    """Each twice, and then they are collected; another base on the descriptors goes on."""
+    """Each event is closed twice and then collected; another base on the descriptors goes on."""
     base = _live(luaevent, channels, life)
     events = []
     other = LuaeventDriver(luaevent)
@@ -143,7 +143,8 @@ def test_closing_events_after_their_base_is_harmless(
 
 
 def _use(luaevent: Luaevent, channels: Channels, base: Base, references: References) -> list[Event]:
-    """Use *base* in every way; the events that are left, and weak references to callbacks."""
+    """Use *base* in every way; return the events that are left, and add weak references to all
+    callbacks."""
     callbacks: list[EventCallback] = []
 
     def make(answer: int) -> EventCallback:
@@ -174,7 +175,7 @@ def _use(luaevent: Luaevent, channels: Channels, base: Base, references: Referen
 
 @rule("luaevent.close.gc")
 def test_a_collected_base_leaves_nothing_behind(luaevent: Luaevent, channels: Channels) -> None:
-    """Three bases in a row, so that one thing kept for each of them shows."""
+    """Three bases are made in a row, so that one thing kept for each of them shows."""
     references: References = []
     _use(luaevent, channels, luaevent.new(), references)  # what is there once for all bases
     bound = Channels()
@@ -192,7 +193,7 @@ def test_a_collected_base_leaves_nothing_behind(luaevent: Luaevent, channels: Ch
 def test_closing_events_of_a_base_that_is_gone_is_harmless(
     luaevent: Luaevent, channels: Channels
 ) -> None:
-    """Whether an event keeps its base is open; to close it works in either case."""
+    """Whether an event keeps its base is open; closing it works in either case."""
     base = luaevent.new()
     events = _use(luaevent, channels, base, [])
     del base
@@ -208,8 +209,8 @@ def test_closing_events_of_a_base_that_is_gone_is_harmless(
 
 
 @rule("luaevent.close.gc")
-def test_a_base_is_not_gone_while_its_loop_runs(luaevent: Luaevent) -> None:
-    """Only the running loop refers to it, and garbage is collected in every callback."""
+def test_a_base_lives_while_its_loop_runs(luaevent: Luaevent) -> None:
+    """Only the running loop refers to the base, and every callback collects garbage."""
     bases = [luaevent.new()]
     trace = Trace()
     leave = luaevent.LEAVE
@@ -234,7 +235,7 @@ def test_a_base_is_not_gone_while_its_loop_runs(luaevent: Luaevent) -> None:
     bases.pop().loop()
     kept.clear()
     assert trace == ["first", "later", "later"], (
-        f"a running base that nobody refers to was collected; called were {', '.join(trace)}"
+        f"a running base without a reference was collected; the calls were {', '.join(trace)}"
     )
 
 
@@ -245,7 +246,7 @@ def test_a_base_is_not_gone_while_its_loop_runs(luaevent: Luaevent) -> None:
 def test_a_base_cannot_be_closed_by_its_own_callback(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, times: int
 ) -> None:
-    """Afterwards the loop serves what it had and what is added, and then close works."""
+    """Afterwards the loop serves its old and new events, and then close works."""
     base = luaevent.new()
     driver = LuaeventDriver(luaevent, base)
     fd, event = event_arguments(luaevent, channels, kind)
@@ -275,7 +276,7 @@ def test_a_base_cannot_be_closed_by_its_own_callback(
 
 @rule("luaevent.close.not-in-loop")
 def test_a_running_base_cannot_be_closed_from_a_loop_inside_it(luaevent: Luaevent) -> None:
-    """The outer loop is running still, though it waits for its callback."""
+    """The outer loop is still running, though it waits for its callback."""
     outer, inner = luaevent.new(), luaevent.new()
     trace = Trace()
     errors: list[BaseException | None] = []
@@ -310,10 +311,10 @@ def test_a_running_base_cannot_be_closed_from_a_loop_inside_it(luaevent: Luaeven
 
 @rule("luaevent.close.not-in-loop")
 @pytest.mark.parametrize("life", [_FRESH, _AFTERWARDS, "after its loop ran in this callback"])
-def test_a_base_that_rests_can_be_closed_by_a_callback_of_another(
+def test_a_callback_may_close_another_base(
     luaevent: Luaevent, channels: Channels, life: str
 ) -> None:
-    """It is one loop that runs, and another base that is closed."""
+    """One base runs its loop, and another base, which does not, is closed."""
     driver = LuaeventDriver(luaevent)
     resting_base = _live(luaevent, channels, life)
     errors: list[BaseException | None] = []
@@ -338,7 +339,7 @@ def test_a_base_that_rests_can_be_closed_by_a_callback_of_another(
 def test_a_base_can_be_closed_after_a_callback_raised(
     luaevent: Luaevent, channels: Channels
 ) -> None:
-    """However the loop ends, it is not running afterwards."""
+    """A loop that ended by an exception is not running any more."""
     base = luaevent.new()
     near, _ = channels.pair()
     calls = 0
@@ -360,10 +361,10 @@ def test_a_base_can_be_closed_after_a_callback_raised(
 
 @rule("luaevent.close.idempotent")
 @pytest.mark.parametrize("life", [_FRESH, _AFTERWARDS])
-def test_observe_closing_a_base_twice(
+def test_closing_a_base_twice_is_recorded(
     luaevent: Luaevent, channels: Channels, observe: Observation, life: str
 ) -> None:
-    """The second time is observed, and the collection after it must come to an end."""
+    """The second close is observed, and the collection after it must come to an end."""
     base = _live(luaevent, channels, life)
     base.close()
     error = error_of(base.close)
@@ -377,10 +378,10 @@ def test_observe_closing_a_base_twice(
 
 @rule("luaevent.close.use-after")
 @pytest.mark.parametrize("of", ["addevent", "loop", "addevent, then loop"])
-def test_observe_a_closed_base(
+def test_the_use_of_a_closed_base_is_recorded(
     luaevent: Luaevent, channels: Channels, observe: Observation, of: str
 ) -> None:
-    """What was added is a ready descriptor with a timeout, so that a loop would soon end."""
+    """The event added is a ready descriptor with a timeout, so that a loop would soon end."""
     base = luaevent.new()
     near, _ = channels.pair()
     kept: list[Event] = []
@@ -407,14 +408,14 @@ def test_observe_a_closed_base(
 
 
 def _ends_with_live_events(luaevent: Luaevent) -> object:
-    """Events that were never served."""
+    """End a program whose events were never served."""
     channels = Channels()
     base = luaevent.new()
     return channels, base, _some_events(luaevent, channels, base)
 
 
 def _ends_after_the_loop(luaevent: Luaevent) -> object:
-    """Events were served, and others are left when the program ends."""
+    """End a program with served events, and others that are left."""
     channels = Channels()
     base = luaevent.new()
     _serve(luaevent, channels, base)
@@ -422,7 +423,7 @@ def _ends_after_the_loop(luaevent: Luaevent) -> object:
 
 
 def _ends_with_a_cycle(luaevent: Luaevent) -> object:
-    """The base, its events and their callbacks refer to each other."""
+    """End a program whose base, events and callbacks refer to each other."""
     channels = Channels()
     base = luaevent.new()
     kept: list[object] = [channels, base]
@@ -433,7 +434,7 @@ def _ends_with_a_cycle(luaevent: Luaevent) -> object:
 
 
 def _ends_without_a_reference(luaevent: Luaevent) -> object:
-    """The base is lost, its events are not."""
+    """End a program that lost its base and kept its events."""
     channels = Channels()
     base = luaevent.new()
     return channels, _some_events(luaevent, channels, base)
@@ -466,7 +467,7 @@ _PROGRAMS = {
 def test_a_program_may_end_with_an_open_base(
     luaevent: Luaevent, subject: Subject, program: str
 ) -> None:
-    """A process of its own, since only its end can show what happens at the end."""
+    """The test runs a process of its own, since only its end shows a crash at the end."""
     luaevent.new()  # for the witness: it does not see what the program calls
     ended = run_program(lambda: _PROGRAMS[program](subject.entry("luaevent")))
     assert not ended.complaint, f"a program that ended {program}: {ended.complaint}"
@@ -477,7 +478,7 @@ def test_a_program_may_end_with_an_open_base(
 def test_nothing_is_left_of_closed_bases(
     luaevent: Luaevent, channels: Channels, order: str
 ) -> None:
-    """Three bases in a row, so that one thing kept for each of them shows."""
+    """Three bases are made in a row, so that one thing kept for each of them shows."""
 
     def live_and_close(bound: Channels) -> None:
         base = luaevent.new()
@@ -507,8 +508,8 @@ def test_nothing_is_left_of_closed_bases(
 
 
 @rule("luaevent.close.nothing-left")
-def test_closing_puts_back_what_the_process_had(luaevent: Luaevent, channels: Channels) -> None:
-    """Nothing of Python's handles a signal before, so whatever does afterwards is the base's."""
+def test_closing_restores_signal_handling(luaevent: Luaevent, channels: Channels) -> None:
+    """The process has no handler before the base is made, so any that is left is the base's."""
     forget_signals()
     before = ResourceSnapshot.take()
     base = luaevent.new()
@@ -521,7 +522,7 @@ def test_closing_puts_back_what_the_process_had(luaevent: Luaevent, channels: Ch
 
 @rule("luaevent.close.nothing-left")
 def test_nothing_is_left_after_a_callback_raised(luaevent: Luaevent, channels: Channels) -> None:
-    """The loop ended in disorder; the base is closed all the same."""
+    """The loop ended by an exception; the base is closed all the same."""
     references: References = []
 
     def fail_once(bound: Channels) -> None:

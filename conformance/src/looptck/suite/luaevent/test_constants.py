@@ -1,4 +1,4 @@
-"""luaevent, Constants: which names there are, and that they can be told apart."""
+"""luaevent, Constants: the names exist and their values can be told apart."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _SHORT = 0.003
 
 @rule("luaevent.constants.present")
 @pytest.mark.parametrize("name", CONSTANTS)
-def test_the_constant_is_there_and_is_an_integer(luaevent: Luaevent, name: str) -> None:
-    """Any type that serves as an integer will do; a float or a string does not."""
+def test_each_constant_exists_and_is_an_integer(luaevent: Luaevent, name: str) -> None:
+    """Any type that serves as an integer passes; a float or a string does not."""
     assert hasattr(luaevent, name), f"the module has no {name}"
     value = getattr(luaevent, name)
     try:
@@ -38,7 +38,7 @@ def test_the_constant_is_there_and_is_an_integer(luaevent: Luaevent, name: str) 
 
 
 def own_bits(luaevent: Luaevent, names: tuple[str, ...]) -> None:
-    """Raises AssertionError unless the constants are powers of two, all different."""
+    """Raise AssertionError unless the constants are powers of two, all different."""
     values = {name: operator.index(getattr(luaevent, name)) for name in names}
     for name, value in values.items():
         assert value > 0, f"{name} is {value}, and cannot be told from its absence"
@@ -49,13 +49,13 @@ def own_bits(luaevent: Luaevent, names: tuple[str, ...]) -> None:
 
 @rule("luaevent.constants.ev-distinct-bits")
 def test_each_ev_flag_is_one_bit_of_its_own(luaevent: Luaevent) -> None:
-    """Nothing is asked of the numbers, so that any choice of bits passes."""
+    """Any choice of bits passes."""
     own_bits(luaevent, EV)
 
 
 @rule("luaevent.constants.evbuffer-distinct")
 def test_each_evbuffer_flag_is_one_bit_of_its_own(luaevent: Luaevent) -> None:
-    """Only within the family: that some of these are equal to EV_* flags is usual."""
+    """Only the EVBUFFER_* flags are compared: some usually equal EV_* flags."""
     own_bits(luaevent, EVBUFFER)
 
 
@@ -68,19 +68,19 @@ def own_bit_among_the_ev_flags(luaevent: Luaevent, name: str) -> None:
 
 @rule("luaevent.constants.ev-signal")
 def test_ev_signal_is_one_bit_that_no_other_flag_has(luaevent: Luaevent) -> None:
-    """What EV_SIGNAL is good for is not asked."""
+    """The effect of EV_SIGNAL is not judged here."""
     own_bit_among_the_ev_flags(luaevent, "EV_SIGNAL")
 
 
 @rule("luaevent.constants.ev-persist")
 def test_ev_persist_is_one_bit_that_no_other_flag_has(luaevent: Luaevent) -> None:
-    """What EV_PERSIST is good for is not asked."""
+    """The effect of EV_PERSIST is not judged here."""
     own_bit_among_the_ev_flags(luaevent, "EV_PERSIST")
 
 
 @rule("luaevent.constants.leave-distinct")
 def test_leave_is_no_set_of_flags(luaevent: Luaevent) -> None:
-    """Every OR of the flags is compared, the empty one too."""
+    """The test compares every OR of the flags, the empty one too."""
     leave: object = luaevent.LEAVE
     assert leave is not None, "LEAVE is None, which is what a callback without an answer returns"
     for size in range(len(EV) + 1):
@@ -98,7 +98,8 @@ def test_leave_is_no_set_of_flags(luaevent: Luaevent) -> None:
 def test_returning_flags_is_not_taken_for_leave(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, names: tuple[str, ...]
 ) -> None:
-    """The socket is ready in both directions and stays so, and only LEAVE ends the calls."""
+    """The socket is ready in both directions and stays so: only a loop that takes flags for
+    LEAVE stops."""
     near, far = channels.pair()
     far.send(b"x")
     flags = 0
@@ -191,10 +192,10 @@ _KINDS: dict[str, Register] = {
 def test_an_event_that_answers_leave_is_not_called_again(
     luaevent: Luaevent, clock: Clock, channels: Channels, kind: str, last: int
 ) -> None:
-    """A ticker, an always writable socket whose calls take time, keeps the loop turning: the
-    event would be called again long before it stops, and so in the second loop.
+    """An always writable socket keeps the loop turning: the event would be called again long
+    before it stops, and so in the second loop.
 
-    Whether the event is called at all is another rule's business.
+    Another rule judges whether the event is called at all.
     """
     driver = LuaeventDriver(luaevent, most=200, within=0.1)
 
@@ -229,7 +230,7 @@ def test_an_event_that_answers_leave_is_not_called_again(
 def test_the_loop_ends_when_its_last_event_answers_leave(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, last: int
 ) -> None:
-    """The socket stays writable, so only LEAVE can be what ends the calls."""
+    """The socket stays writable, so only LEAVE can end the calls."""
     near, _ = channels.pair()
     driver.add(
         "event", near.fileno(), luaevent.EV_WRITE, *[luaevent.EV_WRITE] * (last - 1), luaevent.LEAVE

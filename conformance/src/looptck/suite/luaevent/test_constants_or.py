@@ -1,4 +1,4 @@
-"""luaevent, Constants: flags joined by OR, asked for and received."""
+"""luaevent, Constants: events for flags joined by OR, and the flags received."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONG = 30.0
 @rule("luaevent.constants.ev-or-capture")
 @everywhere
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
-def test_what_is_only_writable_is_reported_as_that(
+def test_room_alone_is_reported_as_ev_write_alone(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
@@ -42,7 +42,7 @@ def test_what_is_only_writable_is_reported_as_that(
 
 @rule("luaevent.constants.ev-or-capture")
 @everywhere
-def test_what_is_only_readable_is_reported_as_that(
+def test_data_alone_is_reported_as_ev_read_alone(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
     """The send buffer is full, so that there is no room to write."""
@@ -62,7 +62,7 @@ def test_what_is_only_readable_is_reported_as_that(
 def test_each_direction_is_reported_when_it_becomes_ready(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """Neither is ready at first; then there is data, and when that is read, there is room."""
+    """Neither is ready at first; then there is data, and room when the data was read."""
     near, far = channels.pair()
     fill(near)
     both = luaevent.EV_READ | luaevent.EV_WRITE
@@ -80,14 +80,15 @@ def test_each_direction_is_reported_when_it_becomes_ready(
 
 @rule("luaevent.constants.ev-or-receive")
 @everywhere
-def test_whether_both_flags_come_in_one_call(
+def test_calls_with_both_flags_are_recorded(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
     observe: Observation,
     situation: Situation,
 ) -> None:
-    """It stays ready in both for many turns: a loop that joins them at all does so by then."""
+    """The descriptor stays ready in both directions for many turns: a loop that joins the flags
+    at all does so by then."""
     near, far = channels.pair()
     far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
@@ -109,14 +110,14 @@ _WITH_SIGNAL = pytest.mark.parametrize(
 @rule("luaevent.constants.ev-or-signal")
 @everywhere
 @_WITH_SIGNAL
-def test_registering_a_direction_together_with_a_signal_is_refused(
+def test_a_direction_registered_with_ev_signal_is_refused(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     names: tuple[str, ...],
 ) -> None:
-    """The descriptor is ready in both directions: whatever is registered would be called."""
+    """The descriptor is ready in both directions: an event that was registered would be called."""
     near, far = channels.pair()
     far.send(b"unread")
     flags = luaevent.EV_SIGNAL
@@ -139,10 +140,10 @@ def test_registering_a_direction_together_with_a_signal_is_refused(
 
 @rule("luaevent.constants.ev-or-signal")
 @_WITH_SIGNAL
-def test_returning_a_direction_together_with_a_signal_crashes_nothing(
+def test_returning_a_direction_with_ev_signal_does_no_harm(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, names: tuple[str, ...]
 ) -> None:
-    """Whatever becomes of the event, it never gets EV_SIGNAL, and the process goes on."""
+    """The loop may end the event; it must never deliver EV_SIGNAL, and the process goes on."""
     near, far = channels.pair()
     far.send(b"unread")
     answer = luaevent.EV_SIGNAL
@@ -150,7 +151,7 @@ def test_returning_a_direction_together_with_a_signal_crashes_nothing(
         answer |= getattr(luaevent, name)
 
     def called(flags: int) -> int:
-        assert not flags & luaevent.EV_SIGNAL, "a call had EV_SIGNAL; nobody watched a signal"
+        assert not flags & luaevent.EV_SIGNAL, "a call had EV_SIGNAL, and no event watched a signal"
         return answer if len(driver.trace) < 3 else luaevent.LEAVE
 
     def end() -> None:

@@ -1,4 +1,4 @@
-"""luaevent, Constants: EV_READ, for data, for connections and for the end of a stream."""
+"""luaevent, Constants: EV_READ reports data, connections and the end of a stream."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_single_byte_that_is_there_already_is_reported(
     connect: Connect,
     situation: Situation,
 ) -> None:
-    """Sent before the descriptor is watched: no edge is left to be seen."""
+    """The byte was sent before addevent: an edge-triggered poller may miss it."""
     near, far = connect(channels)
     far.send(b"x")
     driver.run(
@@ -54,7 +54,7 @@ def test_a_single_byte_that_is_there_already_is_reported(
 def test_a_byte_sent_between_addevent_and_loop_is_reported(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
-    """Watched first and ready afterwards, with no loop running in between."""
+    """The byte comes while no loop runs."""
     near, far = connect(channels)
     driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     far.send(b"x")
@@ -67,9 +67,8 @@ def test_a_byte_sent_between_addevent_and_loop_is_reported(
 def test_nothing_is_reported_until_a_byte_arrives(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
-    """The timer sends the byte, so that a call before the timer's is a false one.  A socket is
-    writable all the time, which must not be mistaken.
-    """
+    """The timer sends the byte, so that a call before the timer's is a false one. A socket is
+    writable all the time: a loop must not take that for data."""
     near, far = connect(channels)
     driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
     driver.after("sender", _QUIET, lambda: far.send(b"x"))
@@ -82,9 +81,8 @@ def test_nothing_is_reported_until_a_byte_arrives(
 def test_nothing_is_reported_once_the_data_is_read(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
-    """The data is read by one event.  The next one, on a second number for the same file, finds
-    nothing until a timer sends more.
-    """
+    """One event reads the data. The next one, on a second number for the same file, finds
+    nothing until a timer sends more."""
     near, far = connect(channels)
 
     def read(_flags: int) -> int:
@@ -106,7 +104,7 @@ def test_nothing_is_reported_once_the_data_is_read(
 def test_data_is_reported_to_the_event_of_its_own_descriptor(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """Of three descriptors one has data; the others are written to when it has left."""
+    """One of three descriptors has data; the others get data when its event has left."""
     pairs = {name: channels.pair() for name in ("first", "second", "third")}
 
     def served(name: str) -> Callable[[int], int]:
@@ -210,7 +208,7 @@ _ENDINGS = pytest.mark.parametrize(
 
 
 def _at_its_end(near: End) -> bool:
-    """Whether a read returns nothing, or fails because the connection is gone."""
+    """Return whether a read returns nothing, or fails because the connection is gone."""
     try:
         return near.recv(10) == b""
     except ConnectionError:
@@ -230,7 +228,7 @@ def test_the_end_of_a_stream_is_reported_again_and_again(
     end: Callable[[End], None],
     run_beside: bool,
 ) -> None:
-    """A pipe whose writer is gone is hung up and not readable, as some kernels tell it."""
+    """Some kernels report a pipe whose writer is gone as hung up, and not as readable."""
     near, far = connect(channels)
 
     def read(_flags: int) -> int:
@@ -258,7 +256,7 @@ def _read_byte(near: End) -> bytes:
 def test_data_comes_before_the_end_of_the_stream(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
 ) -> None:
-    """The data is read byte by byte, with the end in the kernel all the while."""
+    """The data is read byte by byte while the kernel knows the end already."""
     near, far = connect(channels)
     chunks: list[bytes] = []
 
@@ -285,8 +283,8 @@ def test_an_urgent_byte_that_no_read_returns_is_not_reported(
     situation: Situation,
     names: tuple[str, ...],
 ) -> None:
-    """The kernel announces it apart from data.  A timer sends a byte that can be read, so that
-    a call before the timer's is a false one.  Asked for W too, the end has no room."""
+    """The kernel announces it apart from data. A timer sends a byte that can be read, so that a
+    call before the timer's is a false one. The end has no room where EV_WRITE is registered too."""
     channel = urgent_channel(channels)
     if channel is None:
         return  # this system puts urgent bytes in line: a read returns them

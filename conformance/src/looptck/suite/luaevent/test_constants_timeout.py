@@ -1,4 +1,4 @@
-"""luaevent, Constants: EV_TIMEOUT, and what is never among the flags."""
+"""luaevent, Constants: EV_TIMEOUT marks timeouts, and EV_PERSIST is never received."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONG = 30.0
 
 
 def _waiting(luaevent: Luaevent, channels: Channels, kind: str) -> tuple[int | None, int]:
-    """A descriptor on which nothing happens, and the flags to wait for."""
+    """Return a descriptor on which nothing happens, and the flags to wait for."""
     near, _far = channels.pair()
     if kind == "timer":
         return None, luaevent.EV_TIMEOUT
@@ -38,7 +38,7 @@ _KINDS = pytest.mark.parametrize("kind", ["timer", "read", "write", "read and wr
 def test_a_timeout_is_marked_with_ev_timeout(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation, kind: str
 ) -> None:
-    """What else is among the flags is another rule's business."""
+    """Another rule judges the other flags."""
     fd, flags = _waiting(luaevent, channels, kind)
     driver.run(lambda: driver.add("event", fd, flags, luaevent.LEAVE, timeout=_SHORT), situation)
     driver.assert_calls("event timeout")
@@ -54,7 +54,7 @@ def test_readiness_in_time_is_not_marked_with_ev_timeout(
     situation: Situation,
     direction: str,
 ) -> None:
-    """The timeout is so long that no machine is slow enough for it."""
+    """The timeout is so long that no slow machine reaches it."""
     near, far = channels.pair()
     far.send(b"unread")
     flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
@@ -67,10 +67,10 @@ def test_readiness_in_time_is_not_marked_with_ev_timeout(
 
 @rule("luaevent.constants.ev-timeout")
 @pytest.mark.parametrize("direction", ["read", "write"])
-def test_readiness_before_the_deadline_is_not_marked_with_ev_timeout(
+def test_readiness_before_the_deadline_comes_without_ev_timeout(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str
 ) -> None:
-    """It becomes ready while the loop waits."""
+    """The descriptor becomes ready while the loop waits."""
     near, far = channels.pair()
     if direction == "read":
         driver.add("event", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=_LONG)
@@ -87,7 +87,8 @@ def test_readiness_before_the_deadline_is_not_marked_with_ev_timeout(
 def test_readiness_after_a_timeout_is_not_marked_with_ev_timeout(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """The timeout sends the data.  On a slow machine it may pass again before that arrives."""
+    """The callback of the timeout sends the data. On a slow machine the timeout may pass again
+    before that arrives."""
     near, far = channels.pair()
 
     def called(flags: int) -> int:
@@ -115,7 +116,7 @@ def test_ev_persist_is_never_among_the_flags(
     kind: str,
     ready: bool,
 ) -> None:
-    """That it is called at all, and twice, is the business of other rules."""
+    """Other rules judge that the event is called at all, and twice."""
     fd, flags = _waiting(luaevent, channels, kind)
     if ready and fd is not None:
         near, far = channels.pair()

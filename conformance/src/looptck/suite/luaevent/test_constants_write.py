@@ -1,4 +1,4 @@
-"""luaevent, Constants: EV_WRITE, for room to write and for a connect that is over."""
+"""luaevent, Constants: EV_WRITE reports room to write and the end of a connect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_room_to_write_is_reported(
     connect: Connect,
     situation: Situation,
 ) -> None:
-    """Nothing was ever written: the room was there before the descriptor was watched."""
+    """Nothing was ever written: the room was there before addevent."""
     near, _far = connect(channels)
     driver.run(
         lambda: driver.add("writer", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE), situation
@@ -62,9 +62,8 @@ def _is_broken(end: End) -> bool:
 def test_nothing_is_reported_until_the_peer_has_read(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, kind: str
 ) -> None:
-    """The timer makes the room, so that a call before the timer's is a false one.  A socket has
-    something to read all the while, which must not be mistaken.
-    """
+    """The timer makes the room, so that a call before the timer's is a false one. A socket has
+    data all the while: a loop must not take that for room."""
     near, far = _CHANNELS[kind](channels)
     if kind == "socket pair":
         far.send(b"to be ignored")
@@ -80,9 +79,8 @@ def test_nothing_is_reported_until_the_peer_has_read(
 def test_nothing_is_reported_once_the_room_is_used_up(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, kind: str
 ) -> None:
-    """The room is used up by one event.  The next one, on a second number for the same file, finds
-    none until a timer makes some.
-    """
+    """One event uses up the room. The next one, on a second number for the same file, finds none
+    until a timer makes some."""
     near, far = _CHANNELS[kind](channels)
 
     def write(_flags: int) -> int:
@@ -111,7 +109,7 @@ def test_nothing_is_reported_once_the_room_is_used_up(
 def test_a_pipe_that_lost_its_reader_is_reported(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, full: bool, run_beside: bool
 ) -> None:
-    """A full pipe has no room: it is reported as broken alone, and the write fails at once."""
+    """A full pipe has no room: the kernel reports it as broken only, and a write fails at once."""
     reading, writing = channels.pipe()
     if full:
         fill(writing)
@@ -133,7 +131,7 @@ def test_a_pipe_that_lost_its_reader_is_reported(
 def test_the_reading_end_of_a_pipe_is_never_writable(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """It may be refused; and it is hung up at last, which wakes even a loop that cannot close."""
+    """A loop may refuse it. A hang-up at last wakes even a loop that cannot close."""
     reading, writing = channels.pipe()
     writing.send(b"x")
     with suppress(Exception):  # the class is open
@@ -153,7 +151,7 @@ def test_the_reading_end_of_a_pipe_is_never_writable(
 def test_a_connect_that_succeeds_is_reported(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
-    """Whether it is over at once or after a while, the call comes."""
+    """The connect may be over at once or after a while."""
     listening = channels.listener()
 
     def connect() -> None:
@@ -181,7 +179,7 @@ def test_a_connect_that_is_refused_is_reported(
     situation: Situation,
     also_read: bool,
 ) -> None:
-    """With both directions registered, calls that are for reading alone may come before."""
+    """With both directions registered, calls with EV_READ alone may come before."""
     flags = luaevent.EV_READ | luaevent.EV_WRITE if also_read else luaevent.EV_WRITE
 
     def connect() -> None:

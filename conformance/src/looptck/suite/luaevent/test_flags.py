@@ -1,4 +1,4 @@
-"""luaevent, Constants: what a callback is given, and what it is not."""
+"""luaevent, Constants: the flags that a callback is given, and those it never gets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _assert_only(luaevent: Luaevent, flags: int, asked: int) -> None:
 @rule("luaevent.flags.read-timeout-together")
 @everywhere
 @pytest.mark.parametrize("kind", ["read", "write", "read and write", "timer"])
-def test_a_timeout_has_ev_timeout_and_at_most_what_was_waited_for(
+def test_a_timeout_adds_at_most_the_flags_waited_for(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     stopwatch: Stopwatch,
@@ -37,7 +37,7 @@ def test_a_timeout_has_ev_timeout_and_at_most_what_was_waited_for(
     situation: Situation,
     kind: str,
 ) -> None:
-    """Three timeouts pass, one after the other; four calls in that time were too many."""
+    """Three timeouts pass, one after the other; four calls in that time are too many."""
     near, _far = channels.pair()
     fill(near)
     asked = {
@@ -69,12 +69,11 @@ def test_a_timeout_has_ev_timeout_and_at_most_what_was_waited_for(
 
 @rule("luaevent.flags.ready-and-timeout-same-turn")
 @pytest.mark.parametrize("timeout", [0.005, 0.0], ids=["a short timeout", "a timeout of 0"])
-def test_what_comes_when_data_and_the_deadline_arrive_together(
+def test_data_arriving_with_the_deadline_is_recorded(
     luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, timeout: float
 ) -> None:
-    """A busy callback lets the deadline pass and the data arrive.  The reader leaves when it has
-    read, so that at most a few calls come.
-    """
+    """A busy callback lets the deadline pass and the data arrive. The reader leaves when it has
+    read, so that at most a few calls come."""
     driver = LuaeventDriver(luaevent, most=20)
     near, far = channels.pair()
 
@@ -163,7 +162,7 @@ def test_the_other_direction_is_never_received(
 
 @rule("luaevent.flags.only-asked")
 @pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
-def test_the_other_direction_is_not_received_on_a_pipe_that_broke(
+def test_a_broken_pipe_does_not_bring_the_other_direction(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, asked: str
 ) -> None:
     """The end that is left is hung up or broken, and nothing else."""
@@ -182,10 +181,10 @@ def test_the_other_direction_is_not_received_on_a_pipe_that_broke(
 
 
 @rule("luaevent.flags.only-asked")
-def test_two_events_of_one_descriptor_receive_each_its_own_direction(
+def test_events_of_one_descriptor_get_their_own_direction(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
-    """The descriptor is watched for both, and no event of it for more than one."""
+    """The descriptor is watched for both directions, and no event for more than one."""
     fd = _readable_and_writable(channels)
     for name, flags in (("reader", luaevent.EV_READ), ("writer", luaevent.EV_WRITE)):
         driver.add(name, fd, flags, flags, flags, luaevent.LEAVE)
@@ -217,7 +216,7 @@ def test_after_a_change_the_old_direction_is_not_received(
 def test_a_timeout_does_not_bring_the_other_direction(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, asked: str
 ) -> None:
-    """The other direction is ready while this one is waited for in vain."""
+    """The other direction is ready while this one never is."""
     near, far = channels.pair()
     if asked == "EV_WRITE":
         fill(near)

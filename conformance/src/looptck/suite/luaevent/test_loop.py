@@ -1,4 +1,4 @@
-"""luaevent, core:loop: when it serves, waits and returns."""
+"""luaevent, core:loop: it serves events, waits, and returns without events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SLACK = 0.005
 def test_loop_returns_when_the_last_event_has_ended(
     luaevent: Luaevent, channels: Channels, kind: str, calls: int
 ) -> None:
-    """Nothing but the event is registered; only its end can bring the loop to return."""
+    """Only one event is registered; only its end can let the loop return."""
     base = luaevent.new()
     fd, event = event_arguments(luaevent, channels, kind)
     trace = Trace()
@@ -47,7 +47,7 @@ def test_loop_returns_when_the_last_event_has_ended(
 
 @rule("luaevent.loop.begins")
 def test_loop_serves_events_of_every_kind(luaevent: Luaevent, channels: Channels) -> None:
-    """Descriptors that are ready, one that gets so, timers, and events added meanwhile."""
+    """Some descriptors are ready, one gets ready; timers run, and events are added meanwhile."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
 
@@ -120,7 +120,8 @@ _EMPTY: dict[str, Callable[[Luaevent, Channels, Base], list[Event]]] = {
 
 
 def _lateness(luaevent: Luaevent, channels: Channels, clock: Clock, empty: str) -> float:
-    """How long `loop()` takes, on the loop's clock or the machine's, whichever saw more."""
+    """Return how long `loop()` takes in seconds, on the loop's clock or the machine's, whichever
+    saw more."""
     base = luaevent.new()
     kept = _EMPTY[empty](luaevent, channels, base)
     since, began = Stopwatch(clock), time.monotonic()
@@ -135,7 +136,7 @@ def _lateness(luaevent: Luaevent, channels: Channels, clock: Clock, empty: str) 
 def test_loop_returns_at_once_when_there_is_no_event(
     luaevent: Luaevent, channels: Channels, clock: Clock, empty: str
 ) -> None:
-    """A loop that waits for its own next tick first shows by its length, or hangs."""
+    """A loop that waits for its own next tick first takes too long, or hangs."""
     assert_prompt(lambda: _lateness(luaevent, channels, clock, empty), 0.05)
 
 
@@ -145,7 +146,7 @@ def test_loop_returns_at_once_when_there_is_no_event(
 def test_loop_does_not_return_while_an_event_waits(
     luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, first: str
 ) -> None:
-    """Another event leaves meanwhile; the one that is left is ended by nothing but time."""
+    """Another event leaves meanwhile; only time can end the event that is left."""
     base = luaevent.new()
     fd, event = event_arguments(luaevent, channels, kind)
     trace = Trace()
@@ -181,7 +182,7 @@ def test_loop_does_not_return_while_an_event_waits(
 def test_loop_waits_for_a_descriptor_without_a_timeout(
     luaevent: Luaevent, channels: Channels, kind: str
 ) -> None:
-    """It gets ready by a timer that leaves: then the descriptor is all there is."""
+    """A timer makes it ready and leaves: then only the descriptor is left."""
     base = luaevent.new()
     near, far = channels.pair()
     fill(near)
@@ -211,7 +212,7 @@ def test_loop_waits_for_a_descriptor_without_a_timeout(
 
 @rule("luaevent.loop.not-before")
 def test_loop_waits_for_silent_descriptors_alone(luaevent: Luaevent, channels: Channels) -> None:
-    """No timer is left, so only another thread can make it ready, a while after all went quiet."""
+    """No timer is left: another thread makes the descriptor ready a while later."""
     base = luaevent.new()
     near, far = channels.pair()
     trace = Trace()
@@ -249,7 +250,7 @@ def test_loop_waits_for_silent_descriptors_alone(luaevent: Luaevent, channels: C
 def test_loop_can_be_called_again(
     luaevent: Luaevent, channels: Channels, kind: str, times: int
 ) -> None:
-    """New events each time, and between two loops one loop that has none."""
+    """Each loop has new events, and one loop between two others has none."""
     driver = LuaeventDriver(luaevent)
     fd, event = event_arguments(luaevent, channels, kind)
     for each in range(times):
@@ -284,7 +285,7 @@ def test_loop_can_be_called_again_for_other_kinds(luaevent: Luaevent, channels: 
 @everywhere
 @pytest.mark.parametrize("outer", ["timer", "reader", "writer"])
 @pytest.mark.parametrize("inner", ["timer", "ready reader", "nothing"])
-def test_the_loop_of_another_base_runs_in_a_callback(
+def test_the_loop_of_another_base_may_run_in_a_callback(
     luaevent: Luaevent, channels: Channels, situation: Situation, outer: str, inner: str
 ) -> None:
     """Both go on afterwards: the outer with an event of its own, the inner in a second loop."""
@@ -331,7 +332,7 @@ def test_the_loop_of_another_base_runs_in_a_callback(
 def test_the_inner_loop_leaves_the_events_of_the_outer_alone(
     luaevent: Luaevent, channels: Channels, clock: Clock
 ) -> None:
-    """Both are due in the outer turn; whichever comes first runs the inner loop for a while."""
+    """Both are due in the outer turn; the first callback runs the inner loop for a while."""
     driver = LuaeventDriver(luaevent)
     order = Trace()
     running = False

@@ -1,4 +1,4 @@
-"""luaevent, core:loop: what the document leaves open, observed."""
+"""luaevent, core:loop: cases that the document leaves open are observed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST = 12
 
 
 class Run:
-    """One base whose loop is ended by a timer; its calls are noted."""
+    """One base whose loop is ended by a timer; the trace has its calls."""
 
     def __init__(self, luaevent: Luaevent) -> None:
         self.luaevent = luaevent
@@ -43,7 +43,7 @@ class Run:
         most: int = 1,
         timeout: float | None = None,
     ) -> Event:
-        """An event that does *then* and leaves after *most* calls."""
+        """Add an event that does *then* and leaves after *most* calls."""
         count = 0
 
         def callback(flags: int) -> int:
@@ -69,7 +69,7 @@ class Run:
                 event.close()
 
     def loop(self, end: float = _END) -> str:
-        """Run the loop; in words, how it ended."""
+        """Run the loop; return in words how it ended."""
         self.add("end", None, self.luaevent.EV_TIMEOUT, self.end, timeout=end)
         try:
             self.base.loop()
@@ -85,8 +85,10 @@ class Run:
 
 @rule("luaevent.loop.return-value")
 @pytest.mark.parametrize("of", ["no event", "after an event left"])
-def test_observe_what_loop_returns(luaevent: Luaevent, observe: Observation, of: str) -> None:
-    """A value that is neither a number nor None is told by its type."""
+def test_the_value_that_loop_returns_is_recorded(
+    luaevent: Luaevent, observe: Observation, of: str
+) -> None:
+    """Of a value that is neither a number nor None the type is recorded."""
     run = Run(luaevent)
     if of != "no event":
         run.add("timer", None, luaevent.EV_TIMEOUT, timeout=0.001)
@@ -96,10 +98,10 @@ def test_observe_what_loop_returns(luaevent: Luaevent, observe: Observation, of:
 
 
 @rule("luaevent.loop.once-per-turn")
-def test_observe_how_calls_are_shared_out(
+def test_the_shares_of_ready_events_are_recorded(
     luaevent: Luaevent, channels: Channels, observe: Observation
 ) -> None:
-    """Three that are always ready; the first to come to its end ends them all."""
+    """Three events are always ready; the first to reach its last call ends them all."""
     run = Run(luaevent)
 
     def look() -> None:
@@ -116,10 +118,10 @@ def test_observe_how_calls_are_shared_out(
 
 @rule("luaevent.loop.timer-tie")
 @pytest.mark.parametrize("number", [2, 8])
-def test_observe_the_order_of_timers_due_at_once(
+def test_the_order_of_timers_due_at_once_is_recorded(
     luaevent: Luaevent, clock: Clock, observe: Observation, number: int
 ) -> None:
-    """On a machine's clock their deadlines differ by microseconds, so it is no tie in truth."""
+    """On a machine's clock their deadlines differ by microseconds, so they are not really equal."""
     run = Run(luaevent)
     for each in range(number):
         run.add(f"{each}", None, luaevent.EV_TIMEOUT, timeout=0.005)
@@ -135,7 +137,7 @@ def test_observe_the_order_of_timers_due_at_once(
 
 @rule("luaevent.loop.io-before-timer")
 @pytest.mark.parametrize("added_first", ["the descriptor", "the timer"])
-def test_observe_a_ready_descriptor_and_a_due_timer(
+def test_the_order_of_a_ready_descriptor_and_a_timer_is_recorded(
     luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, added_first: str
 ) -> None:
     """Both are due before the loop begins."""
@@ -153,10 +155,10 @@ def test_observe_a_ready_descriptor_and_a_due_timer(
 
 
 @rule("luaevent.loop.timer-no-catch-up")
-def test_observe_periods_that_were_missed(
+def test_calls_for_missed_periods_are_recorded(
     luaevent: Luaevent, clock: Clock, observe: Observation
 ) -> None:
-    """The blocking takes five periods; counted is what comes before a later timer."""
+    """A callback blocks for five periods; the calls before a later timer are counted."""
     run = Run(luaevent)
     run.add("timer", None, luaevent.EV_TIMEOUT, most=_MOST, timeout=0.02)
     run.add("blocker", None, luaevent.EV_TIMEOUT, lambda: clock.advance(0.1), timeout=0.01)
@@ -176,7 +178,7 @@ def test_observe_periods_that_were_missed(
 
 
 @rule("luaevent.loop.nested-same")
-def test_observe_loop_within_the_loop_of_the_same_base(
+def test_loop_within_the_loop_of_the_same_base_is_recorded(
     luaevent: Luaevent, observe: Observation
 ) -> None:
     """A later timer tells whether it was served inside, and whether the outer loop went on."""
@@ -200,12 +202,12 @@ def test_observe_loop_within_the_loop_of_the_same_base(
 
 
 class _OwnError(Exception):
-    """Nothing that a loop raises by itself."""
+    """An exception that no loop raises by itself."""
 
 
 @rule("luaevent.loop.error-propagates")
 @pytest.mark.parametrize("of", ["timer", "descriptor", "the second call", "KeyboardInterrupt"])
-def test_observe_an_exception_in_a_callback(
+def test_an_exception_in_a_callback_is_recorded(
     luaevent: Luaevent, channels: Channels, observe: Observation, of: str
 ) -> None:
     """Another event, due later, tells whether the loop stopped."""
@@ -238,10 +240,10 @@ def test_observe_an_exception_in_a_callback(
 
 @rule("luaevent.loop.error-keeps-events")
 @pytest.mark.parametrize("of", ["timers", "descriptors"])
-def test_observe_the_base_after_an_exception(
+def test_the_base_after_an_exception_is_recorded(
     luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
 ) -> None:
-    """Three are due in one turn, and one of them raises; the loop is called again."""
+    """One of three events that are due in one turn raises; the loop is called again."""
     run = Run(luaevent)
     raised: list[str] = []
 
@@ -269,14 +271,14 @@ def test_observe_the_base_after_an_exception(
 @rule("luaevent.loop.fd-closed")
 @pytest.mark.parametrize("timeout", [None, 0.01])
 @pytest.mark.parametrize("closed_by", ["another callback", "its own callback", "a ready one"])
-def test_observe_a_descriptor_closed_under_its_event(
+def test_a_descriptor_closed_under_its_event_is_recorded(
     luaevent: Luaevent,
     channels: Channels,
     observe: Observation,
     closed_by: str,
     timeout: float | None,
 ) -> None:
-    """The calls after the close are counted up to two, and the event is closed at the end."""
+    """The test counts up to two calls after the close, and closes the event at the end."""
     run = Run(luaevent)
     near, far = channels.pair()
     twin = os.dup(near.fileno())
@@ -312,7 +314,7 @@ def test_observe_a_descriptor_closed_under_its_event(
 @pytest.mark.parametrize(
     "old", ["left as it is", "closed after the descriptor", "closed after the reuse"]
 )
-def test_observe_a_number_that_is_reused_under_its_event(
+def test_a_number_reused_under_its_event_is_recorded(
     luaevent: Luaevent, channels: Channels, observe: Observation, old: str
 ) -> None:
     """The new file is readable; a new event is added for it when the old one was dealt with."""
@@ -349,8 +351,8 @@ def test_observe_a_number_that_is_reused_under_its_event(
 
 
 @rule("luaevent.loop.coroutine")
-def test_observe_loop_inside_a_generator(luaevent: Luaevent, observe: Observation) -> None:
-    """The event is added by a generator that has ended, and the loop runs in another."""
+def test_loop_inside_a_generator_is_recorded(luaevent: Luaevent, observe: Observation) -> None:
+    """A generator that has ended adds the event, and the loop runs in another one."""
     run = Run(luaevent)
 
     def adding() -> Generator[None]:
@@ -367,8 +369,8 @@ def test_observe_loop_inside_a_generator(luaevent: Luaevent, observe: Observatio
 
 
 @rule("luaevent.loop.coroutine")
-def test_observe_loop_inside_a_coroutine(luaevent: Luaevent, observe: Observation) -> None:
-    """The coroutine is driven by hand: no other loop runs around it."""
+def test_loop_inside_a_coroutine_is_recorded(luaevent: Luaevent, observe: Observation) -> None:
+    """The test drives the coroutine by hand: no other loop runs around it."""
     run = Run(luaevent)
 
     async def looping() -> str:
@@ -385,8 +387,10 @@ def test_observe_loop_inside_a_coroutine(luaevent: Luaevent, observe: Observatio
 
 
 @rule("luaevent.loop.coroutine")
-def test_observe_a_generator_function_as_callback(luaevent: Luaevent, observe: Observation) -> None:
-    """To call it runs none of its body; what the loop makes of the generator is its own affair."""
+def test_a_generator_function_as_callback_is_recorded(
+    luaevent: Luaevent, observe: Observation
+) -> None:
+    """A call of it runs none of its body; the loop may do anything with the generator."""
     run = Run(luaevent)
     ran: list[str] = []
 
@@ -401,10 +405,10 @@ def test_observe_a_generator_function_as_callback(luaevent: Luaevent, observe: O
 
 @rule("luaevent.loop.wrong-self")
 @pytest.mark.parametrize("of", ["nothing", "a dict", "the entry object"])
-def test_observe_loop_called_on_something_else(
+def test_loop_called_on_another_object_is_recorded(
     luaevent: Luaevent, observe: Observation, of: str
 ) -> None:
-    """The function is taken from the base's type, where there is one."""
+    """The test takes the function from the base's type, where there is one."""
     base = luaevent.new()
     loop = getattr(type(unwrap(base)), "loop", None)
     if loop is None:

@@ -51,11 +51,11 @@ def test_a_signal_does_not_end_the_loop(
 
 
 class _Stop(Exception):  # noqa: N818  # what the handler raises is no error of the loop's
-    """What the handler of a signal raises."""
+    """The exception that the handler of a signal raises."""
 
 
 @rule("luaevent.loop.signal-raises")
-def test_what_a_handler_raises_while_the_loop_waits(
+def test_an_exception_of_a_signal_handler_is_recorded(
     luaevent: Luaevent, channels: Channels, observe: Observation
 ) -> None:
     """The handler raises once; then a byte ends the wait of a loop that swallowed it."""

@@ -1,4 +1,4 @@
-"""luaevent, core:loop: what a turn serves, and in which order."""
+"""luaevent, core:loop: the events that a turn serves, and their order."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ _IDLING: dict[str, Callable[[Luaevent, LuaeventDriver, Channels], None]] = {
 
 @rule("luaevent.loop.idle")
 @pytest.mark.parametrize("idling", _IDLING)
-def test_a_loop_with_nothing_to_do_sleeps(
+def test_a_loop_without_due_events_sleeps(
     luaevent: Luaevent, channels: Channels, clock: Clock, idling: str
 ) -> None:
-    """Processor time is not made by other processes; one attempt of several has to be idle."""
+    """Other processes add no processor time; one attempt of several has to be idle."""
 
     def computing() -> float:
         driver = LuaeventDriver(luaevent)
@@ -120,7 +120,7 @@ def test_a_loop_with_nothing_to_do_sleeps(
 def test_an_event_is_called_as_long_as_its_condition_holds(
     luaevent: Luaevent, channels: Channels, situation: Situation, kind: str, when: str
 ) -> None:
-    """Nothing is read or written, so nothing new ever happens on the descriptor."""
+    """The callback neither reads nor writes: an edge-triggered poller brings one call only."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     read, write = luaevent.EV_READ, luaevent.EV_WRITE
@@ -142,10 +142,10 @@ def test_an_event_is_called_as_long_as_its_condition_holds(
 
 @rule("luaevent.loop.level")
 @everywhere
-def test_what_one_call_leaves_unread_brings_the_next(
+def test_unread_data_brings_another_call(
     luaevent: Luaevent, channels: Channels, situation: Situation
 ) -> None:
-    """All is sent at once and read byte by byte."""
+    """All data is sent at once and read byte by byte."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"12345678")
@@ -168,7 +168,7 @@ def test_what_one_call_leaves_unread_brings_the_next(
 def test_an_end_that_is_not_handled_is_told_again(
     luaevent: Luaevent, channels: Channels, situation: Situation, ending: str, data: bytes
 ) -> None:
-    """The callback reads all there is, and the empty read, each time."""
+    """The callback reads all data, and the empty read, each time."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(data)
@@ -188,7 +188,7 @@ def test_an_end_that_is_not_handled_is_told_again(
 
 @rule("luaevent.loop.level")
 def test_a_condition_is_told_again_after_a_pause(luaevent: Luaevent, channels: Channels) -> None:
-    """Of two readers one leaves without reading; the data is still there for the one that comes."""
+    """One of two readers leaves without reading; the data must bring a call of the next reader."""
     driver = LuaeventDriver(luaevent)
     near, far = channels.pair()
     far.send(b"x")
@@ -219,7 +219,7 @@ def test_descriptors_that_are_always_ready_do_not_hold_up_timers(
     busy: str,
     number: int,
 ) -> None:
-    """Each call takes a millisecond, so the timer is due after a few and never waited for."""
+    """Each call takes a millisecond: the timer is due after a few calls, without any wait."""
     driver = LuaeventDriver(luaevent, most=200)
     calls = 0
     ticks = 0
@@ -297,7 +297,7 @@ def test_a_timer_that_is_always_due_does_not_hold_up_descriptors(
 def test_timers_come_in_the_order_of_their_deadlines(
     luaevent: Luaevent, clock: Clock, order: tuple[int, ...], late: bool
 ) -> None:
-    """Late ones are all due when the loop begins, so nothing but their deadlines orders them."""
+    """In one case all are overdue when the loop begins, so that only their deadlines order them."""
     driver = LuaeventDriver(luaevent)
     deadlines = Deadlines(driver, clock)
     for milliseconds in order:
@@ -314,7 +314,7 @@ def test_timers_come_in_the_order_of_their_deadlines(
 def test_many_timeouts_come_in_the_order_of_their_deadlines(
     luaevent: Luaevent, channels: Channels, clock: Clock, situation: Situation, kind: str
 ) -> None:
-    """A dozen, added in a wild order and late."""
+    """A dozen timers are added in mixed order and come late."""
     driver = LuaeventDriver(luaevent)
     deadlines = Deadlines(driver, clock)
     number = 12
@@ -335,11 +335,11 @@ def test_many_timeouts_come_in_the_order_of_their_deadlines(
 
 @rule("luaevent.loop.timer-order")
 @pytest.mark.parametrize("seed", range(12))
-def test_the_order_outlives_the_closing_of_many(
+def test_timers_stay_in_order_when_many_are_closed(
     luaevent: Luaevent, clock: Clock, seed: int
 ) -> None:
-    """Two hundred timers, of which two in three are closed, before the loop and inside it:
-    whatever holds them loses most of its middle.  Each seed is another order."""
+    """Of two hundred timers two in three are closed, before the loop and inside it: whatever
+    holds them loses most of its middle. Each seed gives another order."""
     dice = Random(seed)
     driver = LuaeventDriver(luaevent, most=300, within=1.0)
     deadlines = Deadlines(driver, clock)
@@ -375,7 +375,7 @@ def test_the_order_outlives_the_closing_of_many(
 def test_a_timer_added_later_for_an_earlier_time_comes_first(
     luaevent: Luaevent, clock: Clock
 ) -> None:
-    """A slow callback makes all of them late, those from before and those it adds."""
+    """A slow callback makes all timers late, the old ones and those that it adds."""
     driver = LuaeventDriver(luaevent)
     deadlines = Deadlines(driver, clock)
 
@@ -394,7 +394,7 @@ def test_a_timer_added_later_for_an_earlier_time_comes_first(
 def test_a_repeated_timeout_takes_its_place_among_the_others(
     luaevent: Luaevent, clock: Clock
 ) -> None:
-    """After its call it is due again later than another timer, and both are late."""
+    """After its call the timeout is due later than another timer, and both are late."""
 
     def attempt() -> None:
         driver = LuaeventDriver(luaevent)
@@ -443,7 +443,7 @@ def test_all_data_can_be_read_before_the_end_is_seen(
     flags: str,
     when: str,
 ) -> None:
-    """Two bytes at a time of five, so the end is there during every read but is told last."""
+    """Five bytes are read two at a time: the end is there during every read and must come last."""
     near, far = _PEERS[peer](channels)
     if ending == "half close" and not isinstance(far, socket.socket):
         ending = "close"
@@ -482,7 +482,10 @@ def test_all_data_can_be_read_before_the_end_is_seen(
 
 
 def _wait_for_the_end(near: End) -> None:
-    """Over loopback the end of a stream may be on its way; a virtual clock does not wait for it."""
+    """Wait until the kernel knows the end of the stream.
+
+    Over loopback it may be on its way; a virtual clock does not wait for it.
+    """
     hang_up = getattr(select, "POLLRDHUP", 0)
     if hang_up and isinstance(near, socket.socket):
         kernel = select.poll()

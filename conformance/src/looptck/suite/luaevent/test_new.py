@@ -1,4 +1,4 @@
-"""luaevent, luaevent.core.new: a base, and another."""
+"""luaevent, luaevent.core.new: each call makes a base of its own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _LONG = 0.2
 
 @rule("luaevent.new.returns-base")
 @pytest.mark.parametrize("name", ["addevent", "loop", "close"])
-def test_a_base_has_the_function(luaevent: Luaevent, name: str) -> None:
-    """Whether it works is asked by the rules of that function."""
+def test_a_base_has_each_function_of_the_document(luaevent: Luaevent, name: str) -> None:
+    """The rules of each function judge its effects."""
     base = luaevent.new()
     assert callable(getattr(base, name, None)), f"what new() returned has no function {name!r}"
 
@@ -26,7 +26,7 @@ def test_a_base_has_the_function(luaevent: Luaevent, name: str) -> None:
 def test_no_event_is_registered_in_a_fresh_base(
     luaevent: Luaevent, channels: Channels, before: str
 ) -> None:
-    """If there were one the loop would wait for it, or call it."""
+    """The loop would wait for such an event, or call it."""
     driver = LuaeventDriver(luaevent)
     near, _ = channels.pair()
     if before != "nothing":
@@ -42,7 +42,7 @@ def test_no_event_is_registered_in_a_fresh_base(
 def test_a_loop_calls_the_callbacks_of_its_own_base_only(
     luaevent: Luaevent, channels: Channels
 ) -> None:
-    """The events of all three bases are ready or due; each loop is run in turn."""
+    """The events of all three bases are ready or due; each loop runs in turn."""
     drivers = [LuaeventDriver(luaevent) for _ in range(3)]
     for driver in drivers:
         near, far = channels.pair()
@@ -67,7 +67,7 @@ def test_a_loop_calls_the_callbacks_of_its_own_base_only(
 def test_a_loop_does_not_wait_for_the_events_of_another_base(
     luaevent: Luaevent, channels: Channels, made: str
 ) -> None:
-    """The other base has a reader for which nothing comes, and a timer that ends it."""
+    """The other base has a reader that never gets data, and a timer that ends it."""
     empty = luaevent.new() if made == "before" else None
     other = LuaeventDriver(luaevent)
     near, _far = channels.pair()
@@ -80,8 +80,10 @@ def test_a_loop_does_not_wait_for_the_events_of_another_base(
 
 @rule("luaevent.new.independent")
 @pytest.mark.parametrize("first", ["reads", "writes"])
-def test_two_bases_watch_one_descriptor(luaevent: Luaevent, channels: Channels, first: str) -> None:
-    """What the first base stops watching, by LEAVE, the second one still sees."""
+def test_two_bases_may_watch_one_descriptor(
+    luaevent: Luaevent, channels: Channels, first: str
+) -> None:
+    """The first base stops watching by LEAVE; the second one must still see the readiness."""
     near, far = channels.pair()
     far.send(b"unread")
     read, write = luaevent.EV_READ, luaevent.EV_WRITE
@@ -103,7 +105,7 @@ def test_two_bases_watch_one_descriptor(luaevent: Luaevent, channels: Channels, 
 def test_an_event_closed_in_one_base_stays_in_the_other(
     luaevent: Luaevent, channels: Channels
 ) -> None:
-    """Both bases watch the descriptor in the same direction, with the same callback's shape."""
+    """Both bases watch the descriptor in the same direction, with callbacks of one kind."""
     near, _ = channels.pair()
     one, two = LuaeventDriver(luaevent), LuaeventDriver(luaevent)
     closed = one.add("one", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)

@@ -1,7 +1,7 @@
-"""LuaHop, the programs of the README: they work as they stand.
+"""LuaHop, the programs of the README work as they stand.
 
-The server is the document's, line by line, with `print` replaced by a list and
-the calls of its socket library by functions that answer as that library does.
+The server is the document's, line by line. A list takes the place of `print`, and functions that
+answer like the document's socket library take the place of its calls.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WOULD_BLOCK = "would block"
 
 
 def read(client: socket.socket, most: int) -> tuple[int, bytes | str]:
-    """(number of bytes, bytes), or (-1, message) where there is nothing to be had."""
+    """Return (number of bytes, bytes), or (-1, message) when nothing can be read."""
     try:
         data = client.recv(most)
     except BlockingIOError:
@@ -34,7 +34,7 @@ def read(client: socket.socket, most: int) -> tuple[int, bytes | str]:
 
 
 class Server:
-    """The README's first program; `said` is what it prints."""
+    """The README's first program; `said` lists the values that it prints."""
 
     def __init__(self, hop: Hop, listening: socket.socket) -> None:
         self.said = Trace()
@@ -72,7 +72,7 @@ class Server:
 
 
 class Town:
-    """The server on a loop, and what its clients see."""
+    """The server on a loop, and the clients that are connected to it."""
 
     def __init__(self, luahop: Luahop, channels: Channels) -> None:
         self.hop = luahop.new()
@@ -83,7 +83,7 @@ class Town:
         channels.keep(self._close)
 
     def connect(self) -> socket.socket:
-        """A client, accepted by the server."""
+        """Connect a client and poll until the server has accepted it."""
         before = len(self.server.clients)
         client = self._channels.connect(self._listener_for)
         wait_readable([self._listener_for])
@@ -109,7 +109,8 @@ class Town:
 
 
 def told(data: bytes) -> list[str]:
-    """What the server says of data: their length, themselves, and that there is no more."""
+    """The lines that the server prints for data: the length, the data, and that there is no
+    more."""
     return [f"Read {len(data)} bytes", repr(data), "Read -1 bytes"]
 
 
@@ -119,7 +120,7 @@ END = ["Read 0 bytes", "Read -1 bytes"]
 
 @rule("luahop.example.echo")
 def test_a_client_is_served_to_the_end(luahop: Luahop, channels: Channels) -> None:
-    """Two messages, so that the listener must still be there after the first."""
+    """The client sends two messages: a listener that vanished after the first misses the second."""
     town = Town(luahop, channels)
     client = town.connect()
     for data in (b"hello", b"world"):
@@ -136,7 +137,7 @@ def test_a_client_is_served_to_the_end(luahop: Luahop, channels: Channels) -> No
 def test_the_others_are_served_after_one_has_left(
     luahop: Luahop, channels: Channels, leaves: int
 ) -> None:
-    """The first, second or third of three leaves; then a new one comes, maybe with its number."""
+    """One of three clients leaves; then a new one connects and may get its number."""
     town = Town(luahop, channels)
     clients = [town.connect() for _ in range(3)]
     for number, client in enumerate(clients):
@@ -159,8 +160,8 @@ def test_the_others_are_served_after_one_has_left(
 
 
 @rule("luahop.example.echo")
-def test_clients_that_come_and_go_one_after_the_other(luahop: Luahop, channels: Channels) -> None:
-    """Each gets a number that an earlier one had."""
+def test_clients_that_come_and_go_in_turn_are_served(luahop: Luahop, channels: Channels) -> None:
+    """Each client gets a descriptor whose number an earlier client had."""
     town = Town(luahop, channels)
     for number in range(4):
         client = town.connect()
@@ -172,7 +173,7 @@ def test_clients_that_come_and_go_one_after_the_other(luahop: Luahop, channels: 
 
 
 @rule("luahop.example.echo")
-def test_two_clients_leave_in_one_batch(luahop: Luahop, channels: Channels) -> None:
+def test_two_clients_may_leave_in_one_batch(luahop: Luahop, channels: Channels) -> None:
     """Both ends are known to the kernel before the server polls; a third client stays."""
     town = Town(luahop, channels)
     clients = [town.connect() for _ in range(3)]
@@ -215,7 +216,9 @@ def test_each_client_is_greeted_once_with_its_address(
             f"greeted client {number}, registered inside the callback, is read from",
             partial(reached, server.said, 3 * (number + 1)),
         )
-    assert server.said == told(b"x") * count
+    assert server.said == told(b"x") * count, (
+        f"the server printed {server.said}, not {told(b'x') * count}"
+    )
 
 
 def reached(trace: Trace, length: int) -> bool:
@@ -233,7 +236,7 @@ def test_clients_that_come_one_by_one_are_greeted_one_by_one(
         client = town.connect()
         expected.append(f"New client: 127.0.0.1:{client.getsockname()[1]}")
         poll_for(town.hop, 2)
-        assert town.said == expected
+        assert town.said == expected, f"the server printed {town.said}, not {expected}"
 
 
 @rule("luahop.example.drain")
@@ -283,10 +286,10 @@ def test_a_read_that_would_block_leaves_the_other_clients_alone(
 
 
 @rule("luahop.example.timers")
-def test_the_program_with_the_documents_own_durations(
+def test_the_timer_program_prints_in_the_documents_durations(
     luahop: Luahop, stopwatch: Stopwatch, trace: Trace
 ) -> None:
-    """Ended as soon as the timeout has printed; the interval is not due for a long time."""
+    """The test ends once the timeout has printed: the interval is not due for a long time."""
     hop = luahop.new()
     stopwatch.restart()
     timeout = hop.set_timeout({"ms": 100}, lambda: trace("Timeout, called once, after 100 ms."))
@@ -297,7 +300,9 @@ def test_the_program_with_the_documents_own_durations(
     luahop.clear_timer(timeout)
     luahop.clear_timer(interval)
     poll_for(hop, 3)
-    assert trace == ["Timeout, called once, after 100 ms."]
+    assert trace == ["Timeout, called once, after 100 ms."], (
+        f"the calls noted were {trace}, not ['Timeout, called once, after 100 ms.']"
+    )
 
 
 def printed(trace: Trace, ticks: int) -> bool:
@@ -306,10 +311,11 @@ def printed(trace: Trace, ticks: int) -> bool:
 
 @rule("luahop.example.timers")
 @pytest.mark.parametrize("ticks", [1, 3])
-def test_the_program_until_both_are_cleared(
+def test_the_timer_program_prints_until_both_are_cleared(
     luahop: Luahop, stopwatch: Stopwatch, trace: Trace, ticks: int
 ) -> None:
-    """In smaller durations; the timeout comes before the first tick and is cleared when spent."""
+    """The durations are shorter here. The timeout prints before the first tick and is cleared
+    after it ran."""
     hop = luahop.new()
     stopwatch.restart()
     timeout = hop.set_timeout({"ms": 8}, lambda: trace("timeout"))
@@ -327,8 +333,9 @@ def test_the_program_until_both_are_cleared(
 
 
 @rule("luahop.example.timers")
-def test_the_program_cleared_before_anything_printed(luahop: Luahop, trace: Trace) -> None:
-    """As the document's text runs, top to bottom: both are cleared before the first poll."""
+def test_the_timer_program_cleared_before_poll_prints_nothing(luahop: Luahop, trace: Trace) -> None:
+    """The program runs from top to bottom, as printed: both timers are cleared before the first
+    poll."""
     hop = luahop.new()
     timeout = hop.set_timeout({"ms": 5}, lambda: trace("timeout"))
     interval = hop.set_interval({"ms": 5}, lambda: trace("interval"))

@@ -1,4 +1,4 @@
-"""LuaHop, extensions: what the complete library offers beyond its document, observed."""
+"""LuaHop, extensions that the complete library offers beyond its document: observed only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from looptck.testing.trace import Trace
 
 
 @rule("luahop.ext.loop-stop")
-def test_loop_and_stop(luahop: Luahop, trace: Trace, observe: Observation) -> None:
-    """Ended by timers that stop the loop again and again, should the first not do it."""
+def test_loop_and_stop_are_recorded(luahop: Luahop, trace: Trace, observe: Observation) -> None:
+    """Timers stop the loop again and again, in case the first `stop` has no effect."""
     hop: Any = luahop.new()
     for name in ("loop", "stop"):
         if not callable(getattr(hop, name, None)):
@@ -40,7 +40,7 @@ def test_loop_and_stop(luahop: Luahop, trace: Trace, observe: Observation) -> No
 
 
 @rule("luahop.ext.tostring")
-def test_the_text_of_a_loop(luahop: Luahop, observe: Observation) -> None:
-    """Without addresses, which differ from run to run."""
+def test_the_text_of_a_loop_is_recorded(luahop: Luahop, observe: Observation) -> None:
+    """Addresses are left out, since they differ from run to run."""
     text = str(luahop.new())
     observe(re.sub(r" at 0x[0-9a-fA-F]+|0x[0-9a-fA-F]+", "", text)[:80])

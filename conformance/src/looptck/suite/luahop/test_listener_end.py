@@ -21,7 +21,7 @@ either = pytest.mark.parametrize("mask", ["r", "w"])
 
 
 def read_once(near: End, trace: Trace) -> None:
-    """A reader that notes what it reads, one `recv` a call; the end is met again and again."""
+    """Note the bytes of one `recv`."""
     trace(repr(near.recv(100)))
 
 
@@ -30,7 +30,7 @@ def read_once(near: End, trace: Trace) -> None:
 @pytest.mark.parametrize("how", ["close", "shutdown"])
 @pytest.mark.parametrize("data", [b"", b"last words"], ids=["silent", "data"])
 @pytest.mark.parametrize("early", [True, False], ids=["ended-first", "set-first"])
-def test_the_reader_meets_the_end(
+def test_a_reader_is_called_for_the_end(
     luahop: Luahop, channels: Channels, trace: Trace, kind: str, how: str, data: bytes, early: bool
 ) -> None:
     """The end may come with the data or after them, so the calls are counted by the data."""
@@ -79,17 +79,20 @@ def test_the_end_of_one_connection_is_not_the_end_of_another(
     pairs[0][1].send(b"0")
     pairs[2][1].send(b"2")
     poll_until(hop, "the other readers are called", lambda: len(set(trace)) == 3)
-    assert trace[0] == "b''"
-    assert set(trace) == {"b''", "b'0'", "b'2'"}
+    assert trace[0] == "b''", f"the first call noted was {trace[0]}, not \"b''\""
+    assert set(trace) == {"b''", "b'0'", "b'2'"}, (
+        f"the calls noted were {set(trace)}, not {{\"b''\", \"b'0'\", \"b'2'\"}}"
+    )
 
 
 @rule("luahop.listener.eof-pipe")
 @everywhere
 @pytest.mark.parametrize("data", [b"", b"last words"], ids=["silent", "data"])
-def test_the_reader_of_a_pipe_meets_the_end(
+def test_a_reader_of_a_pipe_is_called_for_the_end(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, data: bytes
 ) -> None:
-    """Set before the end; the writer has been silent, so that a hang-up is all there is."""
+    """The listener is set before the end. Nothing was written, so the kernel reports a hang-up
+    alone."""
     near, far = channels.pipe()
     hop = luahop.new()
     luahop_in(
@@ -98,7 +101,7 @@ def test_the_reader_of_a_pipe_meets_the_end(
         lambda: hop.set_listener(near.fileno(), "r", lambda: read_once(near, trace)),
     )
     poll_for(hop, 2, trace)
-    assert trace == []
+    assert trace == [], f"the calls noted were {trace}, not []"
     if data:
         far.send(data)
     far.close()
@@ -110,10 +113,10 @@ def test_the_reader_of_a_pipe_meets_the_end(
 
 @rule("luahop.listener.eof-pipe")
 @everywhere
-def test_the_reader_of_a_pipe_that_ended_before(
+def test_a_reader_is_called_for_a_pipe_that_ended_before(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation
 ) -> None:
-    """Nothing changes after the listener is set, so only the state can tell."""
+    """Nothing changes after the listener is set, so an edge-triggered poller misses the end."""
     near, far = channels.pipe()
     far.close()
     hop = luahop.new()
@@ -123,17 +126,18 @@ def test_the_reader_of_a_pipe_that_ended_before(
         lambda: hop.set_listener(near.fileno(), "r", lambda: read_once(near, trace)),
     )
     poll_until(hop, "the reader meets the end of the pipe", lambda: trace)
-    assert trace[0] == "b''"
+    assert trace[0] == "b''", f"the first call noted was {trace[0]}, not \"b''\""
 
 
 @rule("luahop.listener.many-ready")
 @pytest.mark.parametrize("count", [4, 200])
 @pytest.mark.parametrize("drains", [True, False], ids=["taking", "leaving"])
 @either
-def test_every_one_of_many_is_called(
+def test_each_of_many_ready_descriptors_is_called(
     luahop: Luahop, channels: Channels, count: int, drains: bool, mask: str
 ) -> None:
-    """Where all stay ready, a loop that always begins at the same end shows."""
+    """In one case all descriptors stay ready: a loop that always begins at the same end starves
+    some."""
     called: set[int] = set()
     hop = luahop.new()
 
@@ -155,7 +159,7 @@ def test_every_one_of_many_is_called(
 def test_a_busy_descriptor_does_not_starve_the_others(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """Ten are always writable, registered before and after the one that has something to read."""
+    """Ten writable descriptors are registered before and after the one that has data."""
     hop = luahop.new()
     near, far = channels.pair()
     for number in range(11):
@@ -168,11 +172,11 @@ def test_a_busy_descriptor_does_not_starve_the_others(
         poll_until(
             hop, "a reader among busy writers is called", partial(trace.__contains__, repr(data))
         )
-    assert trace == ["b'1'", "b'2'"]
+    assert trace == ["b'1'", "b'2'"], f"the calls noted were {trace}, not [\"b'1'\", \"b'2'\"]"
 
 
 class Counter:
-    """Something with a method to be called."""
+    """An object with a method that serves as a callback."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
@@ -242,4 +246,4 @@ def test_an_urgent_byte_that_no_read_returns_is_not_readable(
     far.send(b"x")
     wait_readable([near])
     poll_until(hop, "the reader is called for a byte that can be read", lambda: trace)
-    assert trace == ["b'x'"]
+    assert trace == ["b'x'"], f"the calls noted were {trace}, not [\"b'x'\"]"

@@ -1,7 +1,7 @@
-"""LuaHop, listeners: what the document leaves open, observed.
+"""LuaHop, listeners: cases that the document leaves open are observed.
 
-Everything is bounded by a number of polls and by a timer, since nothing is
-promised here that a test could wait for.
+A number of polls and a timer bound every test, since nothing is promised here that a test could
+wait for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _ROUNDS = 20
 
 
 def polled(hop: Hop, done: Callable[[], object], milliseconds: float = 5) -> str:
-    """Poll a few rounds or until *done*; the name of the first exception of `poll`, if any."""
+    """Poll a few rounds or until *done*; return the name of the first exception of `poll`, if
+    any."""
     over: list[bool] = []
     hop.set_timeout({"ms": milliseconds}, lambda: over.append(True))
     raised = ""
@@ -43,10 +44,10 @@ def never() -> bool:
 
 @rule("luahop.listener.mask-rw")
 @pytest.mark.parametrize("ready", ["only writable", "only readable", "both"])
-def test_rw_stands_for_both(
+def test_the_calls_of_an_rw_listener_are_recorded(
     luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, ready: str
 ) -> None:
-    """Counted in the first poll that calls anything."""
+    """Calls are counted in the first poll that calls anything."""
     near, far = channels.pair()
     if ready != "only writable":
         far.send(b"x")
@@ -65,10 +66,10 @@ def test_rw_stands_for_both(
 
 @rule("luahop.listener.rw-partial-override")
 @pytest.mark.parametrize("mask", ["r", "w"])
-def test_one_half_of_rw_is_replaced(
+def test_replacing_one_half_of_rw_is_recorded(
     luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, mask: str
 ) -> None:
-    """Both directions are ready; recorded is everyone called in the first poll that calls."""
+    """Both directions are ready; all calls of the first poll that calls anything are recorded."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -84,7 +85,7 @@ def test_one_half_of_rw_is_replaced(
 
 @rule("luahop.listener.rw-order")
 @pytest.mark.parametrize("first_set", ["r", "w"])
-def test_which_direction_comes_first(
+def test_the_direction_that_comes_first_is_recorded(
     luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, first_set: str
 ) -> None:
     """Both directions are ready before the first poll."""
@@ -99,7 +100,7 @@ def test_which_direction_comes_first(
 
 @rule("luahop.listener.close-without-remove")
 @pytest.mark.parametrize("twin", [False, True], ids=["gone", "duplicate-alive"])
-def test_a_registered_descriptor_is_closed(
+def test_closing_a_registered_descriptor_is_recorded(
     luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, twin: bool
 ) -> None:
     """The descriptor is readable when it is closed; then its number is used again."""
@@ -130,10 +131,10 @@ def test_a_registered_descriptor_is_closed(
 
 
 @rule("luahop.listener.callback-args")
-def test_how_many_arguments_a_callback_is_given(
+def test_the_number_of_a_callbacks_arguments_is_recorded(
     luahop: Luahop, channels: Channels, observe: Observation
 ) -> None:
-    """None reaches a callback without parameters, or it could not be called."""
+    """A callback without parameters must be callable with no argument at all."""
     given: list[int] = []
     missing = object()
 
@@ -162,10 +163,10 @@ def test_how_many_arguments_a_callback_is_given(
 
 @rule("luahop.listener.type-arg")
 @pytest.mark.parametrize("case", ["reader", "writer", "both ready", "timer"])
-def test_what_the_third_argument_says(
+def test_the_third_argument_of_a_callback_is_recorded(
     luahop: Luahop, channels: Channels, observe: Observation, case: str
 ) -> None:
-    """The callbacks take whatever comes."""
+    """The callbacks take any number of arguments."""
     near, far = channels.pair()
     far.send(b"x")
     third: list[str] = []
@@ -186,10 +187,10 @@ def test_what_the_third_argument_says(
 
 
 @rule("luahop.listener.err-write")
-def test_a_pipe_without_readers(
+def test_a_pipe_without_readers_is_recorded(
     luahop: Luahop, channels: Channels, trace: Trace, observe: Observation
 ) -> None:
-    """With room in the pipe and without: the kernel reports less in the second case."""
+    """The pipe has room or not: the kernel reports less when it has none."""
     for case in ("with room", "full"):
         trace.clear()
         reading, writing = channels.pipe()
@@ -209,11 +210,11 @@ def test_a_pipe_without_readers(
 
 
 class MishapError(Exception):
-    """What the callbacks of these tests raise."""
+    """The exception that the callbacks of these tests raise."""
 
 
 @rule("luahop.listener.error-in-callback")
-def test_a_ready_callback_raises(
+def test_a_ready_callback_that_raises_is_recorded(
     luahop: Luahop, channels: Channels, trace: Trace, observe: Observation
 ) -> None:
     """Both of two ready listeners raise in their first call and then behave."""
@@ -240,8 +241,10 @@ def test_a_ready_callback_raises(
 
 
 @rule("luahop.listener.error-in-callback")
-def test_an_interval_raises(luahop: Luahop, trace: Trace, observe: Observation) -> None:
-    """It raises every time; three calls show that it stays."""
+def test_an_interval_that_raises_is_recorded(
+    luahop: Luahop, trace: Trace, observe: Observation
+) -> None:
+    """The interval raises every time; three calls show that it stays."""
     hop = luahop.new()
 
     def on_tick() -> None:
@@ -259,7 +262,7 @@ def test_an_interval_raises(luahop: Luahop, trace: Trace, observe: Observation) 
 @pytest.mark.parametrize(
     "value", [None, False, True, 0, 1, -1, "r", (), object], ids=lambda value: repr(value)[:12]
 )
-def test_what_a_callback_returns(
+def test_the_effect_of_a_returned_value_is_recorded(
     luahop: Luahop, channels: Channels, trace: Trace, observe: Observation, value: object
 ) -> None:
     """The descriptor stays readable, so a listener that stays is called again."""

@@ -37,7 +37,7 @@ def test_a_number_without_an_open_file_does_no_harm(
     far.send(b"x")
     poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
     poll_for(hop, 2, trace)
-    assert trace == ["b'x'"]
+    assert trace == ["b'x'"], f"the calls noted were {trace}, not [\"b'x'\"]"
 
 
 @rule("luahop.listener.bad-fd")
@@ -66,12 +66,12 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
     assert trace == [], "a listener that was refused is called once its number is open again"
     hop.set_listener(late.fileno(), mask, lambda: trace("late"))
     poll_until(hop, "the number can be registered once it is open again", lambda: trace)
-    assert set(trace) == {"late"}
+    assert set(trace) == {"late"}, f"the calls noted were {set(trace)}, not {{'late'}}"
 
 
 @rule("luahop.listener.bad-fd")
 @either
-def test_a_bad_number_is_no_harm_to_a_listener_that_was_set_before(
+def test_a_bad_number_does_not_harm_a_listener_set_before(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """A bad number comes between the registration and the call of good ones, several times."""
@@ -83,17 +83,17 @@ def test_a_bad_number_is_no_harm_to_a_listener_that_was_set_before(
         error_of(hop.set_listener, number, mask, lambda: trace("bad"))
         trace.clear()
         poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
-        assert set(trace) == {"good"}
+        assert set(trace) == {"good"}, f"the calls noted were {set(trace)}, not {{'good'}}"
 
 
 @rule("luahop.listener.callable")
 @everywhere
 @either
 @pytest.mark.parametrize("callback", ["print", 42, [print]], ids=["text", "number", "list"])
-def test_what_cannot_be_called_is_refused(
+def test_a_callback_that_cannot_be_called_is_refused(
     luahop: Luahop, channels: Channels, situation: Situation, mask: str, callback: Any
 ) -> None:
-    """The descriptor is ready, so that something registered nevertheless would be called."""
+    """The descriptor is ready: a callback that was registered nevertheless would be called."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -114,7 +114,7 @@ def test_what_cannot_be_called_is_refused(
 def test_an_earlier_listener_outlives_the_refusal(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str, callback: Any
 ) -> None:
-    """Refused once before the first poll and once after it."""
+    """A wrong callback is refused once before the first poll and once after it."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -132,8 +132,8 @@ def test_an_earlier_listener_outlives_the_refusal(
 def test_a_mask_that_names_no_direction_is_refused(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: Any
 ) -> None:
-    """The descriptor is ready both ways, so that whatever was registered would be called.  A
-    mask that can be read as a direction, or as the usual one, may be taken for it."""
+    """The descriptor is ready both ways: a listener that was registered nevertheless would be
+    called. A mask that can be read as a direction, or as the usual one, may be taken for it."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -155,10 +155,10 @@ def test_a_mask_that_names_no_direction_is_refused(
 @rule("luahop.listener.mask-domain")
 @pytest.mark.parametrize("mask", _MEANINGLESS)
 @pytest.mark.parametrize("good", ["r", "w"])
-def test_a_refused_mask_leaves_what_is_registered(
+def test_a_refused_mask_leaves_the_listeners_registered(
     luahop: Luahop, channels: Channels, trace: Trace, mask: Any, good: str
 ) -> None:
-    """Both functions refuse it, before the first poll and after it."""
+    """`set_listener` and `remove_listener` refuse the mask, before the first poll and after it."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -170,12 +170,12 @@ def test_a_refused_mask_leaves_what_is_registered(
         assert error is not None, f"remove_listener accepted the mask {mask!r}"
         trace.clear()
         poll_until(hop, "the listener that was set before is still called", lambda: trace)
-        assert set(trace) == {"good"}
+        assert set(trace) == {"good"}, f"the calls noted were {set(trace)}, not {{'good'}}"
 
 
 @rule("luahop.listener.mask-domain")
 @pytest.mark.parametrize("mask", _MEANINGLESS)
-def test_removing_with_another_mask_is_refused_without_a_listener_too(
+def test_removing_with_an_unknown_mask_is_refused(
     luahop: Luahop, channels: Channels, mask: Any
 ) -> None:
     """A mask is wrong whether or not there is something to remove."""
@@ -188,7 +188,7 @@ def test_removing_with_another_mask_is_refused_without_a_listener_too(
 @rule("luahop.listener.mask-domain")
 @either
 def test_the_two_masks_are_accepted(luahop: Luahop, channels: Channels, mask: str) -> None:
-    """In both functions, each on a descriptor of its own."""
+    """`set_listener` and `remove_listener` take each mask, on a descriptor of its own."""
     near, _ = channels.pair()
     hop = luahop.new()
     for call in (

@@ -32,7 +32,8 @@ def other(mask: str) -> str:
 def test_a_removed_listener_is_not_called(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str
 ) -> None:
-    """Ready just before the removal and again after it, while a timer keeps the loop awake."""
+    """The descriptor is ready just before the removal and again after it; a timer keeps polling
+    awake."""
     near, far = channels.pair()
     fill(near)
     hop = luahop.new()
@@ -60,7 +61,7 @@ def test_a_removed_listener_is_not_called(
 def test_a_listener_that_was_called_before_can_be_removed(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
-    """It leaves its descriptor ready, so that the next round would call it."""
+    """The listener leaves its descriptor ready, so the next round would call it again."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -78,7 +79,8 @@ def test_a_listener_that_was_called_before_can_be_removed(
 def test_a_removed_descriptor_can_be_registered_again(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str
 ) -> None:
-    """Three times, polled in between, so that the poller has to learn and to forget."""
+    """This happens three times with polls in between: the poller has to add and remove it each
+    time."""
     near, far = channels.pair()
     fill(near)
     hop = luahop.new()
@@ -104,14 +106,16 @@ def test_a_removed_descriptor_can_be_registered_again(
         poll_for(hop, 2, trace)
         following = {"first": "second", "second": "third", "third": "fourth"}[name]
         hop.set_listener(near.fileno(), mask, partial(use_up, following))
-    assert trace == ["first", "second", "third"]
+    assert trace == ["first", "second", "third"], (
+        f"the calls noted were {trace}, not ['first', 'second', 'third']"
+    )
 
 
 @rule("luahop.listener.remove")
 def test_removing_one_descriptor_leaves_the_others(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """The removed one is first, in the middle or last of three, one after the other."""
+    """The first, the middle and the last of three descriptors are removed in turn."""
     for removed in range(3):
         trace.clear()
         pairs = [channels.pair() for _ in range(3)]
@@ -122,7 +126,9 @@ def test_removing_one_descriptor_leaves_the_others(
         hop.remove_listener(pairs[removed][0].fileno(), "r")
         poll_until(hop, "the other two listeners are called", partial(reached, trace, 2))
         poll_for(hop, 2, trace)
-        assert sorted(trace) == [str(n) for n in range(3) if n != removed]
+        assert sorted(trace) == [str(n) for n in range(3) if n != removed], (
+            f"the calls were {sorted(trace)}, not {[str(n) for n in range(3) if n != removed]}"
+        )
 
 
 def note(trace: Trace, number: int, near: End) -> None:
@@ -136,7 +142,7 @@ def note(trace: Trace, number: int, near: End) -> None:
 def test_the_direction_that_is_not_named_stays(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str, polled: bool
 ) -> None:
-    """Both directions are ready all the time; `mask` is removed."""
+    """Both directions are ready all the time; the direction *mask* is removed."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -156,7 +162,7 @@ def test_the_direction_that_is_not_named_stays(
 def test_removing_a_direction_that_is_not_set_changes_nothing(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
-    """Removed twice and polled in between, so that the poller is told as well."""
+    """The direction is removed twice with a poll in between: a loop may tell the poller late."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -165,7 +171,7 @@ def test_removing_a_direction_that_is_not_set_changes_nothing(
         error_of(hop.remove_listener, near.fileno(), other(mask))  # it may raise
         trace.clear()
         poll_until(hop, f"{mask!r} is called after {other(mask)!r} was removed", lambda: trace)
-    assert set(trace) == {mask}
+    assert set(trace) == {mask}, f"the calls noted were {set(trace)}, not {{mask}}"
 
 
 @rule("luahop.listener.remove-half-of-rw")
@@ -174,7 +180,7 @@ def test_removing_a_direction_that_is_not_set_changes_nothing(
 def test_half_of_an_rw_listener_can_be_removed(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str, polled: bool
 ) -> None:
-    """First only the half that is left is ready, then only the removed one."""
+    """First only the direction that stays is ready, then only the removed one."""
     near, far = channels.pair()
     hop = luahop.new()
     if error_of(hop.set_listener, near.fileno(), "rw", lambda: trace("called")):
@@ -205,7 +211,7 @@ what_is_not_there = pytest.mark.parametrize("case", _NOT_THERE)
 def remove_what_is_not_there(
     hop: Hop, near: socket.socket, situation: Situation, mask: str, case: str
 ) -> list[BaseException | None]:
-    """What two calls of `remove_listener` raise; a loop may swallow it inside a callback."""
+    """Call `remove_listener` twice from *case*; return what it raised."""
     number = 3999 if case == "no such descriptor" else near.fileno()
     raised: list[BaseException | None] = []
 
@@ -226,10 +232,10 @@ def remove_what_is_not_there(
 @everywhere
 @either
 @what_is_not_there
-def test_removing_nothing_disturbs_nobody(
+def test_removing_nothing_leaves_other_listeners_alone(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str, case: str
 ) -> None:
-    """Whether it raises is open; another descriptor's listener stays."""
+    """Whether the removal raises is open; another descriptor's listener must stay."""
     near, far = channels.pair()
     bystander, to_bystander = channels.pair()
     hop = luahop.new()
@@ -240,14 +246,14 @@ def test_removing_nothing_disturbs_nobody(
     to_bystander.send(b"y")
     poll_until(hop, f"another listener is called after nothing was removed ({case})", lambda: trace)
     poll_for(hop, 2, trace)
-    assert trace == ["bystander b'y'"]
+    assert trace == ["bystander b'y'"], f"the calls noted were {trace}, not [\"bystander b'y'\"]"
 
 
 @rule("luahop.listener.remove-unknown")
 @everywhere
 @either
 @what_is_not_there
-def test_what_removing_nothing_raises(
+def test_the_exception_of_removing_nothing_is_recorded(
     luahop: Luahop,
     channels: Channels,
     observe: Observation,
@@ -255,6 +261,7 @@ def test_what_removing_nothing_raises(
     mask: str,
     case: str,
 ) -> None:
+    """A loop may ignore a removal of nothing, or raise."""
     near, _ = channels.pair()
     raised = remove_what_is_not_there(luahop.new(), near, situation, mask, case)
     told = [type(error).__name__ if error else "nothing" for error in raised]

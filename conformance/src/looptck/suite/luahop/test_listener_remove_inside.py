@@ -27,7 +27,7 @@ def other(mask: str) -> str:
 
 
 def ends(channels: Channels, kind: str) -> tuple[End, End]:
-    """Two connected ends of that kind."""
+    """Return two connected ends of that kind."""
     if kind == "pipe":
         return channels.pipe()
     return channels.pair() if kind == "pair" else channels.tcp_pair()
@@ -41,10 +41,10 @@ def note(trace: Trace, number: int, near: End) -> None:
 @rule("luahop.listener.remove-inside-self")
 @pytest.mark.parametrize("kind", ["pair", "pipe", "tcp"])
 @pytest.mark.parametrize("position", [0, 1, 2])
-def test_a_callback_removes_itself_and_closes(
+def test_a_callback_may_remove_itself_and_close(
     luahop: Luahop, channels: Channels, trace: Trace, kind: str, position: int
 ) -> None:
-    """First, second or third of three that are ready; afterwards its number is used again."""
+    """One of three ready descriptors does so; afterwards its number is used again."""
     hop = luahop.new()
     near, far = ends(channels, kind)
     number = near.fileno()
@@ -66,7 +66,9 @@ def test_a_callback_removes_itself_and_closes(
         to_other.send(b"x")
     wait_readable([near])
     poll_until(hop, "three ready listeners are called", partial(reached, trace, 3))
-    assert sorted(trace) == ["0", "1", "end b'bye'"]
+    assert sorted(trace) == ["0", "1", "end b'bye'"], (
+        f"the calls noted were {sorted(trace)}, not ['0', '1', \"end b'bye'\"]"
+    )
     _, to_later = channels.pair_at(number)
     to_later.send(b"x")
     poll_for(hop, 4, trace)
@@ -78,7 +80,7 @@ def test_a_callback_removes_itself_and_closes(
 
 @rule("luahop.listener.remove-inside-self")
 @either
-def test_a_callback_that_removed_itself_is_over(
+def test_a_callback_that_removed_itself_is_not_called_again(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """The descriptor stays open and ready, so only the removal can keep it silent."""
@@ -99,7 +101,7 @@ def test_a_callback_that_removed_itself_is_over(
 @rule("luahop.listener.remove-other-ready")
 @either
 @pytest.mark.parametrize("count", [2, 5])
-def test_of_several_that_remove_each_other_one_runs(
+def test_one_of_several_that_remove_each_other_is_called(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str, count: int
 ) -> None:
     """All are ready in one batch; whichever comes first must be the only one."""
@@ -120,7 +122,7 @@ def test_of_several_that_remove_each_other_one_runs(
 
 
 @rule("luahop.listener.remove-other-ready")
-def test_the_one_that_removes_the_others_stays(
+def test_a_listener_that_removes_others_stays_registered(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """It is called again later, and they are not, though they stay ready."""
@@ -145,14 +147,16 @@ def test_the_one_that_removes_the_others_stays(
         far.send(b"y")
     poll_until(hop, "the listener that is left is called again", partial(reached, trace, 2))
     poll_for(hop, 3, trace)
-    assert trace == [str(first), str(first)]
+    assert trace == [str(first), str(first)], (
+        f"the calls noted were {trace}, not {[str(first), str(first)]}"
+    )
 
 
 @rule("luahop.listener.remove-other-ready")
-def test_a_timer_of_the_same_poll_removes_a_ready_listener(
+def test_a_timer_may_remove_a_ready_listener_in_the_same_poll(
     luahop: Luahop, channels: Channels, clock: Clock, trace: Trace
 ) -> None:
-    """Whichever comes first: once the timer has fired, the listener is silent."""
+    """The order of timer and listener is open: once the timer has fired, the listener is silent."""
     near, far = channels.pair()
     hop = luahop.new()
 
@@ -176,10 +180,10 @@ def test_a_timer_of_the_same_poll_removes_a_ready_listener(
 
 @rule("luahop.listener.remove-write-from-read")
 @pytest.mark.parametrize("first_set", ["r", "w"])
-def test_of_two_directions_that_remove_each_other_one_runs(
+def test_one_of_two_directions_removing_each_other_is_called(
     luahop: Luahop, channels: Channels, trace: Trace, first_set: str
 ) -> None:
-    """Both are ready at once; the one that runs leaves nobody behind, not even itself."""
+    """Both are ready at once; the callback that runs removes both directions."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -201,7 +205,7 @@ def test_of_two_directions_that_remove_each_other_one_runs(
 def test_the_direction_that_removes_the_other_stays(
     luahop: Luahop, channels: Channels, trace: Trace, first_set: str
 ) -> None:
-    """The descriptor stays ready both ways, so the removed one is missing by its removal only."""
+    """The descriptor stays ready both ways, so only the removal can silence the other direction."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -218,10 +222,10 @@ def test_the_direction_that_removes_the_other_stays(
 
 
 @rule("luahop.listener.remove-write-from-read")
-def test_both_directions_go_from_inside_one_callback(
+def test_one_callback_may_remove_both_directions(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """The descriptor is closed as well, before the second direction could have its turn."""
+    """The descriptor is closed as well, before the second direction could be called."""
     near, far = channels.pair()
     number = near.fileno()
     far.send(b"x")
@@ -237,7 +241,7 @@ def test_both_directions_go_from_inside_one_callback(
     hop.set_listener(number, "w", leave)
     poll_until(hop, "one of the listeners is called", lambda: trace)
     poll_for(hop, 4, trace)
-    assert trace == ["called"]
+    assert trace == ["called"], f"the calls noted were {trace}, not ['called']"
 
 
 @rule("luahop.listener.fd-reuse-same-poll")
@@ -246,10 +250,10 @@ def test_both_directions_go_from_inside_one_callback(
 def test_a_reused_number_is_not_called_for_the_old_readiness(
     luahop: Luahop, channels: Channels, trace: Trace, count: int, same_callback: bool
 ) -> None:
-    """All are ready in one batch; whichever comes first puts a silent socket in another's place.
+    """All are ready in one batch; the first callback puts a silent socket in another's place.
 
-    The same callback for old and new, as a function shared by all connections
-    would be, defeats a loop that tells listeners apart by their callback.
+    One case shares a single callback between old and new: it defeats a loop that tells listeners
+    apart by their callback.
     """
     hop = luahop.new()
     pairs = [channels.pair() for _ in range(count)]
@@ -293,14 +297,16 @@ def test_a_reused_number_is_not_called_for_the_old_readiness(
     senders[0].send(b"new")
     poll_until(hop, "the new socket is called when it is ready", partial(reached, trace, 2))
     poll_for(hop, 2, trace)
-    assert trace == ["swapped", "fresh b'new'"]
+    assert trace == ["swapped", "fresh b'new'"], (
+        f"the calls noted were {trace}, not ['swapped', \"fresh b'new'\"]"
+    )
 
 
 @rule("luahop.listener.fd-reuse-same-poll")
 def test_a_reused_number_is_not_writable_because_the_old_one_was(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """The new socket has no room to send; both old ones had."""
+    """The new socket has no room to send; both old ones had room."""
     hop = luahop.new()
     pairs = [channels.pair(), channels.pair()]
     peers: list[socket.socket] = []
@@ -328,10 +334,11 @@ def test_a_reused_number_is_not_writable_because_the_old_one_was(
 
 
 @rule("luahop.listener.fd-reuse-same-poll")
-def test_a_reused_number_of_the_running_callbacks_own(
+def test_the_running_callbacks_own_number_may_be_reused(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """It closes its own descriptor, ready both ways, and registers the next one with its number."""
+    """The callback closes its descriptor, ready both ways, and registers a new file with its
+    number."""
     hop = luahop.new()
     near, far = channels.pair()
     far.send(b"x")
@@ -359,4 +366,4 @@ def test_a_reused_number_of_the_running_callbacks_own(
     assert trace == [], "a new socket was called for the readiness of the one it replaced"
     senders[0].send(b"y")
     poll_until(hop, "the new socket is called when it is ready", lambda: trace)
-    assert trace == ["r"]
+    assert trace == ["r"], f"the calls noted were {trace}, not ['r']"

@@ -40,7 +40,7 @@ def call_once(hop: Hop, channels: Channels, act: Callable[[], object], *, from_t
 def test_a_ready_descriptor_registered_by_a_callback_is_called(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str, from_timer: bool
 ) -> None:
-    """Nothing but a far-off guard could wake a loop that looks only at what it had before."""
+    """A loop that looks only at earlier registrations sleeps until the far guard timer."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -55,12 +55,12 @@ def test_a_ready_descriptor_registered_by_a_callback_is_called(
         "a listener set in a callback is called without another event",
         lambda: "inner" in trace,
     )
-    assert trace[0] == "outer"
+    assert trace[0] == "outer", f"the first call noted was {trace[0]}, not 'outer'"
 
 
 @rule("luahop.listener.set-inside-callback")
 @from_where
-def test_a_descriptor_registered_by_a_callback_is_called_when_it_becomes_ready(
+def test_a_listener_set_by_a_callback_waits_for_readiness(
     luahop: Luahop, channels: Channels, trace: Trace, from_timer: bool
 ) -> None:
     """It becomes ready some rounds later, when the callback that set it is long over."""
@@ -79,7 +79,9 @@ def test_a_descriptor_registered_by_a_callback_is_called_when_it_becomes_ready(
         poll_until(
             hop, "a listener set in a callback is called", partial(trace.__contains__, repr(data))
         )
-    assert trace == ["outer", "b'1'", "b'2'"]
+    assert trace == ["outer", "b'1'", "b'2'"], (
+        f"the calls noted were {trace}, not ['outer', \"b'1'\", \"b'2'\"]"
+    )
 
 
 @rule("luahop.listener.set-inside-callback")
@@ -114,10 +116,10 @@ def test_every_callback_of_a_batch_may_set_listeners(
 
 
 @rule("luahop.listener.set-inside-callback")
-def test_a_chain_of_callbacks_each_setting_the_next(
+def test_callbacks_may_set_each_other_in_a_chain(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """Each link is set by the one before, the last one by nobody outside the loop."""
+    """Each callback sets the next listener; nothing outside of the loop does."""
     hop = luahop.new()
 
     def watch(number: int) -> None:
@@ -134,7 +136,9 @@ def test_a_chain_of_callbacks_each_setting_the_next(
 
     watch(1)
     poll_until(hop, "the last listener of a chain is called", lambda: "5" in trace)
-    assert trace == ["1", "2", "3", "4", "5"]
+    assert trace == ["1", "2", "3", "4", "5"], (
+        f"the calls noted were {trace}, not ['1', '2', '3', '4', '5']"
+    )
 
 
 @rule("luahop.listener.replace")
@@ -144,7 +148,7 @@ def test_a_chain_of_callbacks_each_setting_the_next(
 def test_only_the_newest_listener_is_called(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str, times: int
 ) -> None:
-    """Ready only after the replacement, so that a call of an older one is a fault."""
+    """The descriptor gets ready after the replacement: any call of an older listener is a fault."""
     near, far = channels.pair()
     if mask == "w":
         fill(near)
@@ -178,10 +182,10 @@ def reached(trace: Trace, length: int) -> bool:
 
 
 @rule("luahop.listener.replace")
-def test_the_old_listener_is_not_called_for_what_it_left(
+def test_a_replaced_listener_is_not_called_for_unread_data(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """The old one was called already, and left the data to the new one."""
+    """The old listener was called before and left data for the new one."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -191,7 +195,7 @@ def test_the_old_listener_is_not_called_for_what_it_left(
     hop.set_listener(near.fileno(), "r", lambda: trace(f"new {drain(near)!r}"))
     poll_until(hop, "the second listener is called for what the first one left", lambda: trace)
     poll_for(hop, 2, trace)
-    assert trace == ["new b'x'"]
+    assert trace == ["new b'x'"], f"the calls noted were {trace}, not [\"new b'x'\"]"
 
 
 @rule("luahop.listener.replace")
@@ -221,7 +225,8 @@ def test_a_listener_replaced_by_another_callback_is_not_called(
 def test_a_replaced_callback_is_not_kept_alive(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
-    """The loop polls once more and garbage is collected, so that only a real hold counts."""
+    """The loop polls once more and garbage is collected: only a reference in the loop can be
+    left."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -242,10 +247,11 @@ def test_a_replaced_callback_is_not_kept_alive(
 
 @rule("luahop.listener.replace-inside")
 @pytest.mark.parametrize("mask", ["r", "w"])
-def test_the_new_one_is_not_called_for_the_notice_of_the_old_one(
+def test_a_replacement_is_not_called_for_a_stale_notice(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
-    """The old one uses up the readiness, so any call of the new one rests on the old notice."""
+    """The old listener uses up the readiness: a call of the new one could only rest on the old
+    notice."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -280,10 +286,10 @@ def test_the_new_one_is_not_called_for_the_notice_of_the_old_one(
 
 @rule("luahop.listener.replace-inside")
 @pytest.mark.parametrize("mask", ["r", "w"])
-def test_the_new_one_is_called_for_what_the_old_one_left(
+def test_a_replacement_is_called_for_data_left_unread(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
-    """The descriptor stays ready, so from now on every call has to be the new one's."""
+    """The descriptor stays ready: from now on every call has to be the new listener's."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -299,7 +305,8 @@ def test_the_new_one_is_called_for_what_the_old_one_left(
 
 @rule("luahop.listener.replace-inside")
 def test_two_callbacks_may_take_turns(luahop: Luahop, channels: Channels, trace: Trace) -> None:
-    """Each replaces itself by the other, so a loop that writes back its own is out of step."""
+    """Each callback replaces itself by the other: a loop that restores its own callback is out
+    of step."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -318,7 +325,7 @@ def test_two_callbacks_may_take_turns(luahop: Luahop, channels: Channels, trace:
 
 
 def who_is_called(hop: Hop, trace: Trace, expected: set[str]) -> set[str]:
-    """Everyone called while the *expected* ones come, and in some rounds after."""
+    """Return the names called until all *expected* ones were, and in some rounds after."""
     trace.clear()
     if not expected:
         poll_for(hop, 3)
@@ -341,10 +348,10 @@ def who_is_called(hop: Hop, trace: Trace, expected: set[str]) -> set[str]:
     ],
 )
 @pytest.mark.parametrize("kind", ["pair", "tcp"])
-def test_after_each_step_exactly_those_that_are_left_are_called(
+def test_after_each_step_the_remaining_directions_are_called(
     luahop: Luahop, channels: Channels, trace: Trace, steps: str, kind: str
 ) -> None:
-    """+ sets, * replaces, - removes.  Both directions stay ready throughout."""
+    """In the ids + sets, * replaces and - removes. Both directions stay ready throughout."""
     near, far = channels.pair() if kind == "pair" else channels.tcp_pair()
     far.send(b"x")
     wait_readable([near])
@@ -370,10 +377,10 @@ def test_after_each_step_exactly_those_that_are_left_are_called(
 @rule("luahop.listener.rw-independent")
 @pytest.mark.parametrize("changed", ["r", "w"])
 @pytest.mark.parametrize("how", ["replaced", "removed", "set anew"])
-def test_a_change_inside_the_other_directions_callback_touches_one(
+def test_a_change_in_the_other_directions_callback_touches_one(
     luahop: Luahop, channels: Channels, trace: Trace, changed: str, how: str
 ) -> None:
-    """The change comes from the callback of the direction that must stay as it was."""
+    """The callback of the direction that must stay makes the change."""
     near, far = channels.pair()
     far.send(b"x")
     stays = "w" if changed == "r" else "r"
@@ -398,7 +405,7 @@ def test_a_change_inside_the_other_directions_callback_touches_one(
 
 
 @rule("luahop.listener.rw-independent")
-def test_a_writer_that_waits_does_not_hold_up_the_reader(
+def test_a_waiting_direction_does_not_hold_up_the_other(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
     """One direction has nothing to do all the time; the other must work as if alone."""
@@ -410,7 +417,7 @@ def test_a_writer_that_waits_does_not_hold_up_the_reader(
     far.send(b"x")
     poll_until(hop, "the reader of a full socket is called", lambda: trace)
     poll_for(hop, 2, trace)
-    assert trace == ["b'x'"]
+    assert trace == ["b'x'"], f"the calls noted were {trace}, not [\"b'x'\"]"
     hop.remove_listener(near.fileno(), "r")
     far.send(b"y")
     poll_for(hop, 2, trace)
@@ -420,10 +427,10 @@ def test_a_writer_that_waits_does_not_hold_up_the_reader(
 
 
 @rule("luahop.listener.rw-independent")
-def test_the_two_ends_of_a_connection_in_one_loop(
+def test_both_ends_of_a_connection_may_be_in_one_loop(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """Four listeners on two descriptors: one taken out leaves three."""
+    """Of four listeners on two descriptors one is removed; the other three stay."""
     near, far = channels.pair()
     sides: dict[str, End] = {"near": near, "far": far}
     hop = luahop.new()

@@ -20,7 +20,7 @@ over = pytest.mark.parametrize("kind", ["pair", "pipe", "tcp"])
 
 
 def ends(channels: Channels, kind: str) -> tuple[End, End]:
-    """The reading and the writing end of a connection of that kind."""
+    """Return the reading and the writing end of a connection of that kind."""
     if kind == "pipe":
         return channels.pipe()
     return channels.pair() if kind == "pair" else channels.tcp_pair()
@@ -97,10 +97,10 @@ def test_a_writer_is_called_each_time_there_is_room(
 @rule("luahop.listener.read")
 @over
 @everywhere
-def test_a_byte_is_one_call_of_the_reader(
+def test_one_byte_brings_one_call_of_the_reader(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, kind: str
 ) -> None:
-    """Polled past a timer before the byte and after it, so one call too many shows."""
+    """A timer bounds the polling before and after the byte, so a second call shows."""
     near, far = ends(channels, kind)
     hop = luahop.new()
     luahop_in(
@@ -120,10 +120,10 @@ def test_a_byte_is_one_call_of_the_reader(
 @rule("luahop.listener.read")
 @over
 @everywhere
-def test_data_that_were_there_first_count(
+def test_data_that_arrived_before_the_listener_is_told(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, kind: str
 ) -> None:
-    """Nothing arrives after the listener is set, so only a look at the state can tell."""
+    """Nothing arrives after the listener is set: an edge-triggered poller misses the data."""
     near, far = ends(channels, kind)
     far.send(b"early")
     wait_readable([near])
@@ -143,7 +143,8 @@ def test_data_that_were_there_first_count(
 def test_the_reader_of_the_ready_descriptor_is_called(
     luahop: Luahop, channels: Channels, trace: Trace, ready: int
 ) -> None:
-    """Three listeners made by one loop body: a callback kept once for all of them shows."""
+    """One loop body makes three listeners: a loop that keeps one callback for all calls the
+    wrong one."""
     pairs = [channels.pair() for _ in range(3)]
     hop = luahop.new()
     for number, (near, _) in enumerate(pairs):
@@ -164,7 +165,7 @@ def read(trace: Trace, number: int, near: End) -> None:
 def test_a_writer_with_room_is_called(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, kind: str
 ) -> None:
-    """There is nothing to read at that end, so a poller asked for reading stays silent."""
+    """Nothing can be read at that end, so a poller that was asked for reading stays silent."""
     _, near = ends(channels, kind)
     hop = luahop.new()
     luahop_in(situation, hop, lambda: hop.set_listener(near.fileno(), "w", lambda: trace("room")))
@@ -178,7 +179,7 @@ def test_a_writer_with_room_is_called(
 def test_a_writer_without_room_waits_for_the_peer(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, kind: str
 ) -> None:
-    """Not one byte of room is left, and a later timer shows that the loop was not just slow."""
+    """The buffer is full, and a later timer shows that the loop was not just slow."""
     far, near = ends(channels, kind)
     fill(near)
     hop = luahop.new()
@@ -192,7 +193,7 @@ def test_a_writer_without_room_waits_for_the_peer(
 @rule("luahop.listener.accept")
 @pytest.mark.parametrize("clients", [1, 2, 5])
 @everywhere
-def test_each_client_is_accepted_in_a_call(
+def test_each_waiting_client_brings_one_call(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, clients: int
 ) -> None:
     """The socket does not block, so a call without a client shows in the trace."""
@@ -232,7 +233,7 @@ def accept_one(listening: socket.socket, trace: Trace) -> None:
 def test_a_reader_that_leaves_a_byte_is_called_for_it(
     luahop: Luahop, channels: Channels, trace: Trace, kind: str
 ) -> None:
-    """All bytes are there before the first call and nothing is sent later."""
+    """All bytes are there before the first call and none is sent later."""
     near, far = ends(channels, kind)
     far.send(b"abc")
     hop = luahop.new()
@@ -247,7 +248,7 @@ def test_a_reader_that_leaves_a_byte_is_called_for_it(
 def test_a_callback_that_does_nothing_is_called_again(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
-    """Four calls: one, and perhaps a second, come even from an edge-triggered poller."""
+    """Four calls are needed: even an edge-triggered poller may bring one or two."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -273,10 +274,10 @@ def test_clients_that_are_left_waiting_are_told_again(
 
 
 @rule("luahop.listener.level-triggered")
-def test_what_is_left_over_is_told_after_other_events(
+def test_unread_data_is_told_again_after_other_events(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """Timers and another descriptor come in between, and may not wipe out what is left."""
+    """Timers and another descriptor come in between and must not hide the unread data."""
     near, far = channels.pair()
     other, peer = channels.pair()
     far.send(b"abcdef")
@@ -291,7 +292,7 @@ def test_what_is_left_over_is_told_after_other_events(
     for _ in range(3):
         hop.set_timeout({"ms": 1}, lambda: None)
     poll_until(hop, "the reader gets all that is left", partial(reached, trace, 6))
-    assert trace == list("abcdef")
+    assert trace == list("abcdef"), f"the calls noted were {trace}, not {list('abcdef')}"
 
 
 def _drained(channels: Channels) -> tuple[End, str]:
@@ -330,7 +331,7 @@ NOT_READY: dict[str, Callable[[Channels], tuple[End, str]]] = {
 @rule("luahop.listener.not-ready")
 @pytest.mark.parametrize("case", NOT_READY)
 @everywhere
-def test_a_listener_without_reason_is_not_called(
+def test_a_listener_that_is_not_ready_is_not_called(
     luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, case: str
 ) -> None:
     """Timers fire meanwhile, each of which wakes the loop."""
@@ -345,10 +346,10 @@ def test_a_listener_without_reason_is_not_called(
 
 @rule("luahop.listener.not-ready")
 @pytest.mark.parametrize("case", NOT_READY)
-def test_the_readiness_of_another_descriptor_is_no_reason(
+def test_a_listener_is_silent_while_another_is_ready(
     luahop: Luahop, channels: Channels, trace: Trace, case: str
 ) -> None:
-    """The other descriptor is ready several times, before and after in the table."""
+    """The other descriptor, registered before or after, is ready several times."""
     end, mask = NOT_READY[case](channels)
     first, to_first = channels.pair()
     last, to_last = channels.pair()
@@ -366,10 +367,10 @@ def test_the_readiness_of_another_descriptor_is_no_reason(
 
 @rule("luahop.listener.not-ready")
 @pytest.mark.parametrize("ready", ["r", "w"])
-def test_one_direction_is_no_reason_for_the_other(
+def test_a_direction_is_silent_while_the_other_is_ready(
     luahop: Luahop, channels: Channels, trace: Trace, ready: str
 ) -> None:
-    """Both have a listener; one is made ready three times, the other one never."""
+    """Both directions have a listener; one is made ready three times, the other one never."""
     near, far = channels.pair()
     fill(near)
     hop = luahop.new()
@@ -395,10 +396,10 @@ def test_one_direction_is_no_reason_for_the_other(
 
 
 @rule("luahop.listener.not-ready")
-def test_a_descriptor_drained_by_its_callback_is_ready_no_more(
+def test_a_drained_descriptor_brings_no_further_call(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """Two bytes in one go: a loop that counts arrivals would call twice."""
+    """Two bytes come at once: a loop that counts arrivals would call twice."""
     near, far = channels.pair()
     far.send(b"a")
     far.send(b"b")

@@ -14,16 +14,16 @@ from looptck.testing.trace import Trace
 @rule("luahop.module.new")
 @pytest.mark.parametrize("name", LOOP_NAMES)
 def test_a_new_loop_has_the_functions_of_a_loop(luahop: Luahop, name: str) -> None:
-    """Asked of a second loop too, since a module may hand out its first one ready-made."""
+    """A second loop is asked too, since a module may hand out its first one ready-made."""
     for hop in (luahop.new(), luahop.new()):
         assert callable(getattr(hop, name, None)), f"the loop that new() returned has no {name}"
 
 
 @rule("luahop.module.new")
-def test_a_descriptor_in_two_loops_is_called_by_the_one_that_polls(
+def test_a_descriptor_in_two_loops_is_called_by_each_loop(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """The byte stays unread until the other loop's turn, so nobody is too late for it."""
+    """The byte stays unread until the other loop polls, so each loop can call its own listener."""
     near, far = channels.pair()
     first, second = luahop.new(), luahop.new()
     first.set_listener(near.fileno(), "r", lambda: trace("first"))
@@ -37,10 +37,10 @@ def test_a_descriptor_in_two_loops_is_called_by_the_one_that_polls(
 
 
 @rule("luahop.module.new")
-def test_removing_a_descriptor_in_one_loop_leaves_it_in_the_other(
+def test_removing_a_listener_in_one_loop_keeps_the_other(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """The loop that has nothing left must stay silent up to a later timer of its own."""
+    """The loop without the listener must stay silent up to a later timer of its own."""
     near, far = channels.pair()
     kept, removed = luahop.new(), luahop.new()
     kept.set_listener(near.fileno(), "r", lambda: trace("kept"))
@@ -68,7 +68,7 @@ def test_a_timer_fires_in_its_own_loop_only(luahop: Luahop, trace: Trace) -> Non
 def test_a_loop_that_is_dropped_takes_nothing_from_another(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """The dropped loop had the same descriptor and a timer, which it might clean up too well."""
+    """The dropped loop had the same descriptor and a timer; its clean-up may remove too much."""
     near, far = channels.pair()
     stays, goes = luahop.new(), luahop.new()
     stays.set_listener(near.fileno(), "r", lambda: trace("listener"))
@@ -89,7 +89,7 @@ def test_a_loop_that_is_dropped_takes_nothing_from_another(
 @rule("luahop.module.names")
 @pytest.mark.parametrize("name", LOOP_NAMES)
 def test_a_loop_has_the_documents_names(luahop: Luahop, name: str) -> None:
-    """Only presence is judged: further names are nobody's business."""
+    """Only presence is judged: a loop may have further names."""
     assert callable(getattr(luahop.new(), name, None)), f"a loop has no {name}"
 
 
@@ -104,7 +104,7 @@ def test_the_module_has_the_documents_free_functions(luahop: Luahop, name: str) 
 def test_each_function_takes_the_documents_arguments_by_position(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """One small program with every name; that each does its work well is for other rules."""
+    """One small program calls every function; other rules judge their effects."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()

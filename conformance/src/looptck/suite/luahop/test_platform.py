@@ -22,7 +22,7 @@ from looptck.testing.trace import Trace
 def test_a_descriptor_of_any_number_is_called(
     luahop: Luahop, channels: Channels, trace: Trace, number: int, mask: str
 ) -> None:
-    """The number is the first free one from there on, so at least as large."""
+    """The test takes the first free number from there on."""
     near, far = channels.pair()
     high = channels.numbered(near, number)
     far.send(b"x")
@@ -36,7 +36,7 @@ def test_a_descriptor_of_any_number_is_called(
 def test_hundreds_of_descriptors_ready_at_once_are_all_called(
     luahop: Luahop, channels: Channels
 ) -> None:
-    """Each callback takes its byte, so that nobody is called for another one's."""
+    """Each callback takes its own byte: a call for another descriptor's byte shows."""
     called: set[int] = set()
     hop = luahop.new()
 
@@ -80,10 +80,10 @@ def test_a_regular_file_does_no_harm(
 
 
 @rule("luahop.platform.kqueue")
-def test_which_kernel_objects_a_loop_opens(
+def test_the_kernel_objects_of_a_loop_are_recorded(
     luahop: Luahop, channels: Channels, trace: Trace, observe: Observation
 ) -> None:
-    """Seen from outside only: the descriptors that appear once a loop is in use."""
+    """The test compares the open descriptors before and after a loop is used."""
     near, far = channels.pair()
     far.send(b"x")
     before = _descriptors()
@@ -96,7 +96,7 @@ def test_which_kernel_objects_a_loop_opens(
 
 
 def _descriptors() -> dict[int, str]:
-    """{number: kind} of what is open, as far as the platform tells kinds apart."""
+    """Return {number: kind} of the open descriptors, as far as the platform tells kinds apart."""
     numbers = [int(name) for name in os.listdir("/dev/fd")]
     return {fd: kind for fd in numbers if (kind := _kind(fd))}
 

@@ -29,7 +29,7 @@ _AWAKE = 0.5
 
 
 def _nothing_else(_hop: Hop, _channels: Channels) -> None:
-    """Only a timer."""
+    """Register nothing beside the timer."""
 
 
 def _a_silent_reader(hop: Hop, channels: Channels) -> None:
@@ -68,7 +68,7 @@ _QUIET = pytest.mark.parametrize(
 def test_poll_sleeps_until_the_first_timer(
     luahop: Luahop, channels: Channels, beside: Callable[[Hop, Channels], None]
 ) -> None:
-    """The second timer is far off, so that a poll which waits for it is seen too."""
+    """A second timer is far off: a poll that waits for it is late."""
     hop = luahop.new()
     beside(hop, channels)
     ran: list[bool] = []
@@ -86,7 +86,7 @@ def test_poll_sleeps_until_the_first_timer(
 def test_poll_uses_no_processor_while_it_sleeps(
     luahop: Luahop, channels: Channels, beside: Callable[[Hop, Channels], None]
 ) -> None:
-    """Measured is the share of the time in which the process could have slept, so that a busy
+    """The test measures the share of the time in which the process could have slept: a busy
     machine neither hides a loop that spins nor accuses one that does not."""
     wait = 0.080
 
@@ -122,8 +122,8 @@ def test_poll_does_not_sleep_when_a_descriptor_is_ready(
 
 
 @rule("luahop.poll.returns")
-def test_poll_returns_after_what_was_due(luahop: Luahop, trace: Trace) -> None:
-    """The later timer lies far off: none is so late that both fall into one batch."""
+def test_poll_returns_after_serving_the_due_timers(luahop: Luahop, trace: Trace) -> None:
+    """The later timer lies so far off that both never fall into one batch."""
     hop = luahop.new()
     hop.set_timeout({"ms": 5}, partial(trace, "near"))
     hop.set_timeout({"ms": 300}, partial(trace, "far"))
@@ -133,7 +133,7 @@ def test_poll_returns_after_what_was_due(luahop: Luahop, trace: Trace) -> None:
 
 @rule("luahop.poll.returns")
 def test_poll_returns_after_each_tick_of_an_interval(luahop: Luahop) -> None:
-    """The interval is cleared after a while, so that a poll which serves it on and on ends."""
+    """A timer clears the interval after a while, so that a poll which serves it on and on ends."""
     hop = luahop.new()
     ticks: list[bool] = []
 
@@ -151,7 +151,7 @@ def test_poll_returns_after_each_tick_of_an_interval(luahop: Luahop) -> None:
 
 @rule("luahop.poll.returns")
 @pytest.mark.parametrize("mask", ["r", "w"])
-def test_poll_does_not_serve_a_descriptor_again_and_again(
+def test_poll_returns_while_a_descriptor_stays_ready(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str
 ) -> None:
     """After 20 calls the listener is removed, so that a poll which serves it on and on ends."""
@@ -178,7 +178,7 @@ def test_poll_does_not_serve_a_descriptor_again_and_again(
 def test_callbacks_run_in_the_thread_of_the_caller_one_by_one(
     luahop: Luahop, clock: Clock, channels: Channels, trace: Trace
 ) -> None:
-    """Each callback takes a while, so that two which run side by side overlap."""
+    """Each callback takes a while: callbacks that run side by side would overlap."""
     hop = luahop.new()
     threads: list[int] = []
 
@@ -210,14 +210,14 @@ def test_callbacks_run_in_the_thread_of_the_caller_one_by_one(
     assert set(threads) == {threading.get_ident()}, "a callback ran in another thread"
     expected = [f"{name} {what}" for name in _names(trace) for what in ("begins", "ends")]
     assert trace == expected, "a callback began before the one before it had ended"
-    assert set(_names(trace)) == names
+    assert set(_names(trace)) == names, f"the calls noted were {set(_names(trace))}, not {names}"
 
 
 @rule("luahop.poll.dispatch-before-return")
 def test_nothing_runs_between_two_polls(
     luahop: Luahop, clock: Clock, channels: Channels, trace: Trace
 ) -> None:
-    """Due and ready things wait while the caller does something else."""
+    """A due timer and a ready descriptor wait while the caller does something else."""
     hop = luahop.new()
     near, far = channels.pair()
     hop.set_listener(near.fileno(), "r", lambda: trace("listener") if drain(near) else None)
@@ -231,10 +231,8 @@ def test_nothing_runs_between_two_polls(
 
 
 @rule("luahop.poll.timeout-vs-timer")
-def test_a_poll_timeout_ends_before_a_timer_and_leaves_it_alone(
-    luahop: Luahop, clock: Clock
-) -> None:
-    """A loop that refuses a timeout, in either form, has nothing to be wrong about."""
+def test_a_poll_timeout_does_not_run_a_later_timer(luahop: Luahop, clock: Clock) -> None:
+    """A loop that refuses a timeout, in either form, is not judged."""
 
     def attempt() -> None:
         hop = luahop.new()
@@ -255,8 +253,8 @@ def test_a_poll_timeout_ends_before_a_timer_and_leaves_it_alone(
 def test_polls_with_a_timeout_do_not_put_a_timer_off(
     luahop: Luahop, clock: Clock, kind: str
 ) -> None:
-    """The second timer is due after the first one, but before the first one would be if the
-    last poll had started it anew."""
+    """The second timer is due after the first one, but before the first one would be if the last
+    poll had started it anew."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
     (table.timeout if kind == "timeout" else table.interval)("100 ms, set first", 100)
@@ -270,10 +268,8 @@ def test_polls_with_a_timeout_do_not_put_a_timer_off(
 
 
 @rule("luahop.poll.timeout-vs-timer")
-def test_a_poll_timeout_is_not_waited_out_when_a_timer_comes_first(
-    luahop: Luahop, clock: Clock
-) -> None:
-    """The timer that is due in between tells where the poll has ended."""
+def test_a_poll_timeout_ends_early_when_a_timer_is_due(luahop: Luahop, clock: Clock) -> None:
+    """A timer that is due in between tells where the poll has ended."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
     table.timeout("of 10 ms", 10)
@@ -295,9 +291,9 @@ def _longer(events: list[Any], than: int) -> bool:
 
 
 def _names(trace: Trace) -> list[str]:
-    """Whose beginnings are in the trace."""
+    """Names in the trace whose callbacks have begun."""
     return [text.removesuffix(" begins") for text in trace if text.endswith(" begins")]
 
 
 def _nobody() -> None:
-    """A callback that nobody waits for."""
+    """A callback that no test waits for."""

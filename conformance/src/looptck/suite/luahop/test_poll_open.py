@@ -25,7 +25,7 @@ _LAST = 60
 
 
 def _wait(luahop: Luahop, clock: Clock, timeout: Any) -> tuple[str, float]:
-    """What `poll(timeout)` did, with a timer in 60 ms, and how long it took in seconds."""
+    """Return the outcome of `poll(timeout)`, with a timer in 60 ms, and its length in seconds."""
     hop = luahop.new()
     ran: list[bool] = []
     hop.set_timeout({"ms": _LAST}, lambda: ran.append(True))
@@ -39,11 +39,11 @@ def _wait(luahop: Luahop, clock: Clock, timeout: Any) -> tuple[str, float]:
 
 @rule("luahop.poll.timeout-arg")
 @_FORMS
-def test_which_forms_of_a_timeout_are_taken(
+def test_the_accepted_forms_of_a_poll_timeout_are_recorded(
     luahop: Luahop, clock: Clock, observe: Observation, form: Form
 ) -> None:
-    """A timer of 60 ms ends a poll that does not know the form.  Early counts only if all
-    of a few attempts agree, since a busy machine makes everything late."""
+    """A timer of 60 ms ends a poll that does not know the form. An early return counts only if
+    all of a few attempts agree, since a busy machine makes everything late."""
     did, took = _wait(luahop, clock, timeout_in(form, 10))
     if did == "returns":
         did = "returns in time" if took >= 0.010 - 2e-6 else "returns early"
@@ -57,7 +57,7 @@ def test_which_forms_of_a_timeout_are_taken(
 
 @rule("luahop.poll.timeout-zero")
 @_FORMS
-def test_a_poll_timeout_of_zero(
+def test_a_poll_timeout_of_zero_is_recorded(
     luahop: Luahop, clock: Clock, channels: Channels, trace: Trace, observe: Observation, form: Form
 ) -> None:
     """A timer of 60 ms ends a poll that takes zero for no timeout."""
@@ -78,7 +78,7 @@ def test_a_poll_timeout_of_zero(
 
 @rule("luahop.poll.timeout-wrong-type")
 @pytest.mark.parametrize("timeout", [5, 0.01, -1, True, "5", "", [], [5], {"foo": 1}, {}], ids=repr)
-def test_a_poll_timeout_of_another_kind(
+def test_a_poll_timeout_of_another_kind_is_recorded(
     luahop: Luahop, clock: Clock, observe: Observation, timeout: object
 ) -> None:
     """A timer of 60 ms ends a poll that takes it for a longer one, or for none."""
@@ -86,11 +86,11 @@ def test_a_poll_timeout_of_another_kind(
 
 
 @rule("luahop.poll.nothing-registered")
-def test_a_poll_timeout_with_nothing_registered(
+def test_a_poll_timeout_with_nothing_registered_is_recorded(
     luahop: Luahop, clock: Clock, observe: Observation
 ) -> None:
-    """Only tried when the loop honours a timeout, which a timer shows first: without one it
-    may wait for ever."""
+    """This is tried only if the loop honours a timeout, which a timer shows first: otherwise
+    poll may wait for ever."""
     hop = luahop.new()
     ran: list[bool] = []
     hop.set_timeout({"ms": _LAST}, lambda: ran.append(True))
@@ -110,8 +110,8 @@ def test_a_poll_timeout_with_nothing_registered(
 
 
 @rule("luahop.poll.return-value")
-def test_what_poll_returns(luahop: Luahop, observe: Observation) -> None:
-    """Of an object that is no plain value only the type is told."""
+def test_the_value_that_poll_returns_is_recorded(luahop: Luahop, observe: Observation) -> None:
+    """Of an object that is no plain value only the type is recorded."""
     hop = luahop.new()
     ran: list[bool] = []
     hop.set_timeout({"ms": 1}, lambda: ran.append(True))
@@ -136,10 +136,10 @@ def test_what_poll_returns(luahop: Luahop, observe: Observation) -> None:
 
 @rule("luahop.poll.reentrant")
 @pytest.mark.parametrize("ready", [False, True], ids=["nothing else is due", "others are due"])
-def test_poll_inside_a_callback(
+def test_poll_inside_a_callback_is_recorded(
     luahop: Luahop, clock: Clock, trace: Trace, observe: Observation, ready: bool
 ) -> None:
-    """The inner poll has a timer to wait for, so that it ends."""
+    """The inner poll has a timer to wait for, so it ends."""
     hop = luahop.new()
     what = "others are due" if ready else "nothing else is due"
 
@@ -171,8 +171,10 @@ def test_poll_inside_a_callback(
 
 @rule("luahop.poll.from-coroutine")
 @pytest.mark.parametrize("kind", ["a generator", "a coroutine"])
-def test_poll_inside_a_coroutine(luahop: Luahop, observe: Observation, kind: str) -> None:
-    """Driven by hand, without any other loop."""
+def test_poll_inside_a_coroutine_is_recorded(
+    luahop: Luahop, observe: Observation, kind: str
+) -> None:
+    """The test drives the coroutine by hand, without any other loop."""
     hop = luahop.new()
     ran: list[bool] = []
     hop.set_timeout({"ms": 1}, lambda: ran.append(True))

@@ -53,8 +53,8 @@ def test_a_signal_does_not_make_a_waiting_poll_fail(
 
 @rule("luahop.poll.eintr")
 def test_signals_do_not_move_a_timer(luahop: Luahop, clock: Clock) -> None:
-    """Ten signals arrive before the timer is due, and ten more before the bound is reached.
-    A poll that begins its wait anew with each of them is late by as much."""
+    """Ten signals arrive before the timer is due, and ten more before the bound is reached. A
+    poll that begins its wait anew with each of them is late by as much."""
 
     def lateness() -> float:
         hop = luahop.new()
@@ -79,4 +79,4 @@ def test_signals_do_not_move_a_timer(luahop: Luahop, clock: Clock) -> None:
 
 
 def _nobody() -> None:
-    """A callback that nobody waits for."""
+    """A callback that no test waits for."""

@@ -1,4 +1,4 @@
-"""LuaHop, scope: whose the descriptors are, and what a loop leaves behind."""
+"""LuaHop, scope: a loop leaves the user's descriptors alone and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from looptck.testing.trace import Trace
 
 
 def end_of(hop: Hop) -> None:
-    """Close it if it can be closed; the caller drops the last reference."""
+    """Close *hop* if it can be closed; the caller drops the last reference."""
     close = getattr(hop, "close", None)
     if callable(close):
         close()
@@ -47,7 +47,7 @@ def test_the_flags_of_a_descriptor_stay_as_they_are(
     removed: bool,
     mask: str,
 ) -> None:
-    """Looked at after every step, since a loop may put back on removal what it changed."""
+    """The test looks after every step, since a loop may restore on removal what it changed."""
     near, far = channels.pair() if kind == "pair" else channels.pipe()
     if mask == "w":
         near, far = far, near
@@ -84,7 +84,7 @@ def test_the_flags_of_a_descriptor_stay_as_they_are(
 def test_no_second_descriptor_appears(
     luahop: Luahop, channels: Channels, trace: Trace, masks: str
 ) -> None:
-    """The open file is told by device and inode, which all its descriptors share."""
+    """The test tells an open file by device and inode, which all its descriptors share."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -123,7 +123,7 @@ def test_the_peer_sees_the_end_when_the_user_closes(
 def test_a_descriptor_outlives_the_loop(
     luahop: Luahop, channels: Channels, trace: Trace, masks: str, polled: bool
 ) -> None:
-    """The loop goes while the listeners are still set, so that it has something to close."""
+    """The listeners are still set when the loop goes, so it has something to close."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -149,7 +149,7 @@ def test_a_descriptor_outlives_the_loop(
 def test_the_end_of_a_connection_closes_nothing(
     luahop: Luahop, channels: Channels, trace: Trace, kind: str
 ) -> None:
-    """A loop that tidies up after a hang-up takes the number from under its user."""
+    """A loop that cleans up after a hang-up closes the number that its user still has."""
     near, far = channels.pair() if kind == "pair" else channels.pipe()
     far.send(b"x")
     far.close()
@@ -165,7 +165,8 @@ def test_the_end_of_a_connection_closes_nothing(
 @rule("luahop.scope.no-sockets")
 @pytest.mark.parametrize("fresh", [True, False], ids=["unknown", "removed"])
 def test_removing_closes_nothing(luahop: Luahop, channels: Channels, fresh: bool) -> None:
-    """Removal of what was never set as well: a careless loop closes whatever it is named."""
+    """Listeners that were never set are removed as well: a careless loop closes the number it is
+    given."""
     near, far = channels.pair()
     hop = luahop.new()
     if not fresh:
@@ -177,7 +178,7 @@ def test_removing_closes_nothing(luahop: Luahop, channels: Channels, fresh: bool
 
 
 def _descriptors_like(end: End) -> int:
-    """How many descriptors of this process stand for the open file of *end*."""
+    """Count the descriptors of this process that stand for the open file of *end*."""
     wanted = os.fstat(end.fileno())
     found = 0
     for name in os.listdir("/dev/fd"):
@@ -197,7 +198,7 @@ class HasFileno:
 
 
 @rule("luahop.scope.fd-sources")
-def test_where_a_descriptor_may_come_from(
+def test_descriptors_of_any_source_are_recorded(
     luahop: Luahop, channels: Channels, observe: Observation
 ) -> None:
     """Each source is readable when it is registered, and alone in a loop of its own."""
@@ -252,7 +253,7 @@ def _what_comes_of(hop: Hop, source: Any) -> str:
 def test_nothing_is_left_of_a_loop_that_was_used(
     luahop: Luahop, channels: Channels, polls: int
 ) -> None:
-    """Three loops after a first one, so that what is made once for all of them is no leftover."""
+    """Three loops follow a first one, so a thing that is made once for all loops does not count."""
     near, far = channels.pair()
     far.send(b"x")
     before_any = ResourceSnapshot.take()
@@ -282,7 +283,7 @@ def test_nothing_is_left_of_a_loop_that_was_used(
 def test_no_callback_is_kept_alive_by_a_loop_that_is_gone(
     luahop: Luahop, channels: Channels, arrange: Callable[..., object], polled: bool
 ) -> None:
-    """The callback is an object that only the loop holds; cycles are collected first."""
+    """Only the loop holds the callback; garbage is collected before the look."""
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
@@ -304,7 +305,7 @@ class Callback:
 
 
 def use(luahop: Luahop, near: End, polls: int) -> list[weakref.ref[Callback]]:
-    """The life of a loop, with something of every kind left when it ends; its callbacks."""
+    """Use a loop in every way, leave something of every kind, and return its callbacks."""
     made: list[weakref.ref[Callback]] = []
 
     def callback() -> Callback:

@@ -19,8 +19,8 @@ from looptck.testing.trace import Trace
 @rule("luahop.timer.clear-timeout")
 @everywhere
 def test_a_cleared_timeout_never_runs(luahop: Luahop, trace: Trace, situation: Situation) -> None:
-    """However late the timer that makes the situation may be, it comes before this one's
-    deadline.  A later timer runs when that has passed."""
+    """The timer that clears comes before this one's deadline, however late it is. A later timer
+    runs when the deadline has passed."""
     hop = luahop.new()
     timer = hop.set_timeout({"ms": 60}, lambda: trace("cleared"))
     luahop_in(situation, hop, lambda: luahop.clear_timer(timer))
@@ -33,7 +33,7 @@ def test_a_cleared_timeout_never_runs(luahop: Luahop, trace: Trace, situation: S
 def test_a_timeout_cleared_at_once_never_runs(
     luahop: Luahop, trace: Trace, situation: Situation
 ) -> None:
-    """Set and cleared in the same breath, so that the loop has not seen it yet."""
+    """The timeout is cleared right after it was set: the loop has not polled in between."""
     hop = luahop.new()
     luahop_in(
         situation,
@@ -63,7 +63,7 @@ def test_a_timeout_cleared_when_it_is_overdue_never_runs(
 def test_clearing_some_of_many_leaves_the_rest(
     luahop: Luahop, clock: Clock, cleared: list[int], same: bool
 ) -> None:
-    """Whatever holds the timers, the cleared ones are at its ends and in its middle."""
+    """The cleared ones are at both ends and in the middle of whatever holds the timers."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
     # set in an order that is neither that of the deadlines nor its reverse
@@ -78,7 +78,7 @@ def test_clearing_some_of_many_leaves_the_rest(
 
 @rule("luahop.timer.clear-timeout")
 def test_a_callback_may_be_set_again_after_it_was_cleared(luahop: Luahop, trace: Trace) -> None:
-    """Clearing is about the timer, not about the function."""
+    """Clearing ends a timer and must not ban its callback."""
     hop = luahop.new()
     callback = partial(trace, "ran")
     first = hop.set_timeout({"ms": 2}, callback)
@@ -95,7 +95,7 @@ def test_a_callback_may_be_set_again_after_it_was_cleared(luahop: Luahop, trace:
 def test_a_cleared_interval_does_not_tick_again(
     luahop: Luahop, trace: Trace, ticks: int, where: str
 ) -> None:
-    """Another interval, cleared by nobody, goes on meanwhile."""
+    """Another interval, which is not cleared, goes on meanwhile."""
     hop = luahop.new()
     interval = hop.set_interval({"ms": 4}, lambda: trace("tick"))
     others: list[bool] = []
@@ -118,7 +118,7 @@ def test_a_cleared_interval_does_not_tick_again(
 
 
 @rule("luahop.timer.clear-interval")
-def test_an_interval_cleared_while_ticks_are_overdue_does_not_tick(
+def test_an_interval_cleared_while_overdue_does_not_tick(
     luahop: Luahop, clock: Clock, trace: Trace
 ) -> None:
     """Nobody polls between the deadline and the clearing."""
@@ -137,8 +137,8 @@ def test_an_interval_cleared_while_ticks_are_overdue_does_not_tick(
 def test_clear_timer_reaches_the_loop_of_its_handle(
     luahop: Luahop, trace: Trace, cleared: int
 ) -> None:
-    """Both loops are used alike, step by step, so that numbers which each loop counts for
-    itself are the same in both."""
+    """Both loops are used alike, step by step: numbers that each loop counts for itself are the
+    same in both."""
     hops = (luahop.new(), luahop.new())
     timers: list[list[object]] = [[], []]
     for number in range(4):
@@ -171,7 +171,9 @@ def test_clear_timer_works_inside_the_poll_of_another_loop(luahop: Luahop, trace
     running.set_timeout({"ms": 2}, lambda: trace("neighbour"))
     poll_until(running, "both timers of the polled loop run", lambda: len(trace) >= 2)
     poll_for(other, 5)
-    assert trace == ["cleared it", "neighbour"]
+    assert trace == ["cleared it", "neighbour"], (
+        f"the calls noted were {trace}, not ['cleared it', 'neighbour']"
+    )
 
 
 @rule("luahop.timer.clear-inside-own-interval")
@@ -218,7 +220,9 @@ def test_a_timeout_may_clear_itself_while_it_runs(luahop: Luahop, clock: Clock, 
     clock.advance(0.005)
     poll_for(hop, 10)
     assert refused[0] is None, f"clear_timer raised {refused!r} inside the timer's callback"
-    assert sorted(table.ran) == ["after", "before", "itself", "later"]
+    assert sorted(table.ran) == ["after", "before", "itself", "later"], (
+        f"the calls noted were {sorted(table.ran)}, not ['after', 'before', 'itself', 'later']"
+    )
 
 
 _ORDERS = ["clear, then set", "set, then clear", "set only", "clear, then set and clear again"]
@@ -230,7 +234,7 @@ _ORDERS = ["clear, then set", "set, then clear", "set only", "clear, then set an
 def test_the_successor_of_a_timeout_that_cleared_itself_runs(
     luahop: Luahop, clock: Clock, order: str, successor: str
 ) -> None:
-    """Three generations, each set by the one before, and a neighbour that was there first."""
+    """Three generations of timers set one another, beside a timer that was there first."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
     handles: dict[int, object] = {}
@@ -258,10 +262,9 @@ def test_the_successor_of_a_timeout_that_cleared_itself_runs(
 
 
 @rule("luahop.timer.handle")
-def test_the_handles_of_live_timers_stand_for_one_timer_each(luahop: Luahop) -> None:
-    """Some timers run or are cleared on the way, not the last ones that were set, so that
-    numbers may come free and be given again.  Told apart are handles by what clearing them
-    does: that they compare unequal, or count as true, is not asked."""
+def test_each_live_timer_has_a_handle_of_its_own(luahop: Luahop) -> None:
+    """Some earlier timers run or are cleared on the way, so that numbers may come free and be
+    given again. Clearing tells handles apart: they may compare equal or count as false."""
     hop = luahop.new()
     ran: list[int] = []
     handles: dict[int, object] = {}
@@ -297,7 +300,7 @@ def test_the_handles_of_live_timers_stand_for_one_timer_each(luahop: Luahop) -> 
 @rule("luahop.timer.handle")
 @pytest.mark.parametrize("first", ["set_timeout", "set_interval"])
 def test_a_handle_stands_for_no_other_timer(luahop: Luahop, trace: Trace, first: str) -> None:
-    """Timeouts and intervals in turn, of which every third is cleared; looked at are the rest."""
+    """Of timeouts and intervals in turn every third is cleared; all others must run."""
     hop = luahop.new()
     setters = [hop.set_timeout, hop.set_interval]
     if first == "set_interval":
@@ -311,4 +314,4 @@ def test_a_handle_stands_for_no_other_timer(luahop: Luahop, trace: Trace, first:
 
 
 def _nobody() -> None:
-    """A callback that nobody waits for."""
+    """A callback that no test waits for."""

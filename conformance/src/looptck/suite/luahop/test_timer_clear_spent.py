@@ -1,4 +1,4 @@
-"""LuaHop, timer: clearing what is due, what is spent, and what is no timer."""
+"""LuaHop, timer: clearing timers that are due or spent, and values that are no timer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SETTERS = ("set_timeout", "set_interval")
 @rule("luahop.timer.clear-other-ready")
 @pytest.mark.parametrize("first, second", list(itertools.product(_SETTERS, repeat=2)))
 @pytest.mark.parametrize("milliseconds", [(4, 4), (4, 6), (6, 4)], ids=str)
-def test_of_two_due_timers_that_clear_each_other_one_runs(
+def test_one_of_two_due_timers_clearing_each_other_runs(
     luahop: Luahop,
     clock: Clock,
     trace: Trace,
@@ -51,7 +51,7 @@ def test_of_two_due_timers_that_clear_each_other_one_runs(
     assert len(set(trace)) == 1, (
         f"a timer ran after another one that was due in the same poll had cleared it: {trace}"
     )
-    assert bystander == [True], "a third timer that was due, and cleared by nobody, did not run"
+    assert bystander == [True], "a third timer that was due, and was not cleared, did not run"
 
 
 @rule("luahop.timer.clear-other-ready")
@@ -89,7 +89,7 @@ def test_a_timer_may_clear_all_that_are_due_after_it(
 def test_a_listener_may_clear_a_timer_that_is_due(
     luahop: Luahop, clock: Clock, channels: Channels, trace: Trace, setter: str
 ) -> None:
-    """Timer and descriptor are due and ready in the same poll; which comes first is open."""
+    """The timer is due and the descriptor ready in the same poll; the order is open."""
     hop = luahop.new()
     near, far = channels.pair()
 
@@ -125,7 +125,7 @@ def test_clearing_a_cleared_timer_disturbs_no_other(
         error_of(luahop.clear_timer, timer)
         if name:
             hop.set_timeout({"ms": 4}, partial(trace, name))
-    poll_until(hop, "every timer that nobody cleared runs", lambda: set(names) <= set(trace))
+    poll_until(hop, "every timer that was not cleared runs", lambda: set(names) <= set(trace))
     assert "cleared" not in trace, "a timer ran although it had been cleared"
 
 
@@ -134,7 +134,7 @@ def test_clearing_a_cleared_timer_disturbs_no_other(
 def test_clearing_a_timeout_that_has_run_does_nothing(
     luahop: Luahop, trace: Trace, polls: int
 ) -> None:
-    """Several times, and with other timers waiting."""
+    """The timeout is cleared several times while other timers wait."""
     hop = luahop.new()
     spent = [hop.set_timeout({"ms": 1}, partial(trace, "spent")) for _ in range(3)]
     hop.set_interval({"ms": 8}, partial(trace, "interval"))
@@ -159,7 +159,9 @@ def test_clearing_a_timeout_that_has_run_does_nothing(
 @pytest.mark.parametrize(
     "garbage", [None, object(), "timer", -1, {"ms": 4}], ids=lambda g: f"{g!r:.9}"
 )
-def test_what_is_no_handle_disturbs_no_timer(luahop: Luahop, trace: Trace, garbage: object) -> None:
+def test_clearing_a_value_that_is_no_handle_clears_nothing(
+    luahop: Luahop, trace: Trace, garbage: object
+) -> None:
     """Whether the call raises is open."""
     hop = luahop.new()
     hop.set_timeout({"ms": 3}, partial(trace, "timeout"))
@@ -179,7 +181,8 @@ def test_what_is_no_handle_disturbs_no_timer(luahop: Luahop, trace: Trace, garba
 def test_the_handle_of_a_spent_timer_clears_no_later_timer(
     luahop: Luahop, trace: Trace, old: str, new: str
 ) -> None:
-    """Thirty of each, so that numbers, slots or addresses that are given away again meet."""
+    """Thirty spent and thirty new timers make it likely that numbers, slots or addresses are
+    reused."""
     hop = luahop.new()
     ran: list[bool] = []
     setter = hop.set_interval if old == "a cleared interval" else hop.set_timeout
@@ -202,8 +205,8 @@ def test_the_handle_of_a_spent_timer_clears_no_later_timer(
 
 
 @rule("luahop.timer.stale-handle")
-def test_a_chain_of_timeouts_survives_the_handles_of_its_past(luahop: Luahop) -> None:
-    """One timer is alive at a time: the likeliest way to get the last one's number."""
+def test_old_handles_do_not_end_a_chain_of_timeouts(luahop: Luahop) -> None:
+    """One timer is alive at a time, so it is most likely to reuse the number of the last one."""
     hop = luahop.new()
     past: list[object] = []
     links: list[bool] = []
@@ -228,7 +231,7 @@ def test_a_chain_of_timeouts_survives_the_handles_of_its_past(luahop: Luahop) ->
 def test_clear_timer_does_not_touch_the_listener_of_that_number(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """No timer is alive while the numbers of descriptors are tried, so none can be meant."""
+    """No timer is alive while the numbers of descriptors are given to `clear_timer`."""
     hop = luahop.new()
     ends = [channels.pair() for _ in range(6)]
     # the numbers of spent timers cover those of the descriptors
@@ -265,7 +268,7 @@ def test_clear_timer_does_not_touch_the_listener_of_that_number(
 def test_remove_listener_does_not_touch_the_timer_of_that_handle(
     luahop: Luahop, trace: Trace, mask: str
 ) -> None:
-    """No listener is alive, so none can be meant."""
+    """No listener is alive while handles are given to `remove_listener`."""
     hop = luahop.new()
     timers = [
         hop.set_timeout({"ms": 4}, partial(trace, "timeout")),
@@ -283,10 +286,10 @@ def test_remove_listener_does_not_touch_the_timer_of_that_handle(
 
 @rule("luahop.timer.clear-vs-listener")
 @pytest.mark.parametrize("timers_first", [True, False])
-def test_many_timers_and_many_listeners_do_not_displace_each_other(
+def test_timers_and_listeners_do_not_displace_each_other(
     luahop: Luahop, channels: Channels, trace: Trace, timers_first: bool
 ) -> None:
-    """Timers that are numbered from 0 or 1 on have the numbers of the descriptors too."""
+    """A loop that numbers timers from 0 or 1 on reuses the numbers of the descriptors."""
     hop = luahop.new()
     ends = [channels.pair() for _ in range(6)]
 
@@ -312,12 +315,12 @@ def test_many_timers_and_many_listeners_do_not_displace_each_other(
 
 
 def _more_than_the_numbers_of(ends: list[tuple[socket.socket, socket.socket]]) -> int:
-    """How many timers it takes until one that counts from 1 has passed every descriptor."""
+    """Return how many timers a loop that counts from 1 needs to pass every descriptor's number."""
     return max(40, *(near.fileno() + 8 for near, _ in ends))
 
 
 def _listen(hop: Hop, end: socket.socket, read: Callable[[], object]) -> None:
-    """*read* is called when *end* is readable, after it was emptied."""
+    """Call *read* when *end* is readable, after it was emptied."""
 
     def on_readable() -> None:
         drain(end)

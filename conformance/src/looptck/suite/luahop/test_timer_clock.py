@@ -1,4 +1,4 @@
-"""LuaHop, timer: the clock that timers follow, and what their callbacks may do."""
+"""LuaHop, timer: the clock that timers follow, and the behaviour of their callbacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STEPS = [pytest.param(3600.0, id="forward"), pytest.param(-0.25, id="back")]
 def test_a_step_of_the_wall_clock_changes_nothing(
     luahop: Luahop, clock: Clock, seconds: float, where: str, kind: str
 ) -> None:
-    """Only what Python code sees of the wall clock is stepped, not the machine's."""
+    """Only the wall clock that Python code sees is stepped, not the machine's."""
 
     def lateness() -> float:
         hop = luahop.new()
@@ -46,7 +46,7 @@ def test_a_step_of_the_wall_clock_changes_nothing(
 
 
 @rule("luahop.timer.monotonic")
-def test_steps_between_the_calls_of_an_interval_make_no_calls(luahop: Luahop, clock: Clock) -> None:
+def test_steps_of_the_wall_clock_bring_no_tick(luahop: Luahop, clock: Clock) -> None:
     """Each tick steps the clock on by several periods; the next may not come sooner for it."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
@@ -58,10 +58,10 @@ def test_steps_between_the_calls_of_an_interval_make_no_calls(luahop: Luahop, cl
 
 @rule("luahop.timer.callback-args")
 @pytest.mark.parametrize("setter", ["set_timeout", "set_interval"])
-def test_how_many_arguments_a_callback_gets(
+def test_the_number_of_a_timers_arguments_is_recorded(
     luahop: Luahop, observe: Observation, setter: str
 ) -> None:
-    """This callback takes any number; those of all other tests take none."""
+    """This callback takes any number of arguments; the callbacks of all other tests take none."""
     hop = luahop.new()
     counts: list[int] = []
 
@@ -74,7 +74,7 @@ def test_how_many_arguments_a_callback_gets(
 
 
 @rule("luahop.timer.error-keeps-interval")
-def test_what_becomes_of_an_interval_whose_callback_raises(
+def test_an_interval_whose_callback_raises_is_recorded(
     luahop: Luahop, observe: Observation
 ) -> None:
     """A timer of 60 ms ends the polling if the interval is gone."""
@@ -105,7 +105,7 @@ def test_what_becomes_of_an_interval_whose_callback_raises(
 
 
 @rule("luahop.timer.error-keeps-interval")
-def test_what_becomes_of_a_timeout_due_with_one_that_raises(
+def test_a_timeout_due_with_one_that_raises_is_recorded(
     luahop: Luahop, clock: Clock, observe: Observation
 ) -> None:
     """Both are overdue; a later timer ends the polling."""

@@ -1,4 +1,4 @@
-"""LuaHop, timer: what a duration may be, and how long it is."""
+"""LuaHop, timer: the accepted durations and their lengths."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ both_setters = pytest.mark.parametrize("setter", ["set_timeout", "set_interval"]
 @rule("luahop.timer.units-ms")
 @both_setters
 def test_ms_are_milliseconds(luahop: Luahop, clock: Clock, setter: str) -> None:
-    """One millisecond comes first: taken for a second it is late by less than a guard."""
+    """One millisecond comes first: a loop that takes it for a second is late by less than a
+    guard."""
     for milliseconds in (1, 30):
 
         def lateness(milliseconds: int = milliseconds) -> float:
@@ -45,7 +46,7 @@ def test_ms_are_milliseconds(luahop: Luahop, clock: Clock, setter: str) -> None:
 
 @rule("luahop.timer.units-s")
 def test_one_s_is_a_thousand_ms(luahop: Luahop, trace: Trace) -> None:
-    """All timers are set within a moment, from the shortest on, so that a slow machine
+    """The test sets all timers within a moment, the shortest first, so that a slow machine
     cannot change their order."""
     hop = luahop.new()
     hop.set_timeout({"ms": 970}, partial(trace, "970 ms"))
@@ -71,7 +72,7 @@ _NO_CALLBACKS = [1, "callback", {"ms": 1}]
 def test_a_duration_that_is_no_length_of_time_is_refused(
     luahop: Luahop, clock: Clock, trace: Trace, setter: str, duration: object
 ) -> None:
-    """Polled on, up to a later timer: what was refused must not run."""
+    """The test polls up to a later timer: a refused timer must not run."""
     hop = luahop.new()
     refused = error_of(getattr(hop, setter), duration, lambda: trace("refused"))
     assert refused is not None, f"{setter}({duration!r}, callback) was accepted"
@@ -94,10 +95,10 @@ def test_a_callback_that_cannot_be_called_is_refused(
 
 
 def _length(luahop: Luahop, clock: Clock, duration: Any) -> str:
-    """How long *duration* is, beside 15 and 45 ms.
+    """Return how long *duration* is, beside 15 and 45 ms.
 
-    Told from the order of three timers, set within a moment from the shortest
-    on, which no slow machine can change.
+    The order of three timers tells it. They are set within a moment, the shortest first, so no slow
+    machine can change their order.
     """
     hop = luahop.new()
     table = TimerLog(hop, clock)
@@ -130,7 +131,7 @@ def _length(luahop: Luahop, clock: Clock, duration: Any) -> str:
     ],
     ids=str,
 )
-def test_units_add_up(
+def test_the_sum_of_several_units_is_recorded(
     luahop: Luahop, clock: Clock, observe: Observation, duration: Duration
 ) -> None:
     observe(_length(luahop, clock, duration), of=str(duration))
@@ -140,7 +141,7 @@ def test_units_add_up(
 @pytest.mark.parametrize(
     "duration", [{"us": 30_000}, {"m": 0.0005}, {"h": 0.00001}, {"h": 0, "ms": 30}], ids=str
 )
-def test_units_beside_s_and_ms(
+def test_the_units_us_m_and_h_are_recorded(
     luahop: Luahop, clock: Clock, observe: Observation, duration: Duration
 ) -> None:
     observe(_length(luahop, clock, duration), of=str(duration))
@@ -148,19 +149,17 @@ def test_units_beside_s_and_ms(
 
 @rule("luahop.timer.units-fraction")
 @pytest.mark.parametrize("duration", [{"s": 0.03}, {"ms": 30.5}, {"s": 0.0285, "ms": 1.5}], ids=str)
-def test_fractions_of_a_unit(
+def test_fractions_of_a_unit_are_recorded(
     luahop: Luahop, clock: Clock, observe: Observation, duration: Duration
 ) -> None:
     observe(_length(luahop, clock, duration), of=str(duration))
 
 
 @rule("luahop.timer.units-fraction")
-def test_what_becomes_of_half_a_millisecond(
-    luahop: Luahop, clock: Clock, observe: Observation
-) -> None:
-    """The neighbours are set longest first: a fraction that is cut off or rounded up then
-    meets a neighbour that was set on the other side.  Only an attempt in which all three
-    were set within a fraction of a millisecond counts."""
+def test_half_a_millisecond_is_recorded(luahop: Luahop, clock: Clock, observe: Observation) -> None:
+    """The neighbours are set longest first: a fraction that is cut off or rounded up then meets
+    a neighbour that was set on the other side. An attempt counts only if all three were set
+    within a fraction of a millisecond."""
     for _ in range(20):
         hop = luahop.new()
         table = TimerLog(hop, clock)
@@ -183,7 +182,9 @@ def test_what_becomes_of_half_a_millisecond(
 
 
 @rule("luahop.timer.units-string")
-def test_a_numeric_string(luahop: Luahop, clock: Clock, observe: Observation) -> None:
+def test_a_duration_in_a_numeric_string_is_recorded(
+    luahop: Luahop, clock: Clock, observe: Observation
+) -> None:
     for text in ("30", "30.0", "0x1e"):
         observe(_length(luahop, clock, {"ms": text}), of=f"{{'ms': {text!r}}}")
 
@@ -192,7 +193,7 @@ def test_a_numeric_string(luahop: Luahop, clock: Clock, observe: Observation) ->
 @pytest.mark.parametrize(
     "duration", [{"foo": 3}, {}, {"ms": 30, "foo": 3}, {"MS": 30}, {0: 30}], ids=str
 )
-def test_a_duration_without_a_known_unit(
+def test_a_duration_without_a_known_unit_is_recorded(
     luahop: Luahop, clock: Clock, observe: Observation, duration: Any
 ) -> None:
     observe(_length(luahop, clock, duration), of=str(duration))
@@ -200,10 +201,10 @@ def test_a_duration_without_a_known_unit(
 
 @rule("luahop.timer.zero")
 @pytest.mark.parametrize("duration", [{"ms": 0}, {"s": 0}, {"ms": 0.0}, {"us": 0.4}], ids=str)
-def test_when_a_timeout_of_zero_runs(
+def test_a_timeout_of_zero_is_recorded(
     luahop: Luahop, observe: Observation, duration: Duration
 ) -> None:
-    """A timer of 20 ms ends the polling if it never does."""
+    """A timer of 20 ms ends the polling if the timeout never runs."""
     hop = luahop.new()
     ran: list[bool] = []
     over: list[bool] = []
@@ -225,8 +226,8 @@ def test_when_a_timeout_of_zero_runs(
 
 
 @rule("luahop.timer.zero")
-def test_what_becomes_of_an_interval_of_zero(luahop: Luahop, observe: Observation) -> None:
-    """It is cleared after a few calls, so that it cannot go on for ever."""
+def test_an_interval_of_zero_is_recorded(luahop: Luahop, observe: Observation) -> None:
+    """The interval is cleared after a few calls, so that it cannot go on for ever."""
     hop = luahop.new()
     ticks: list[bool] = []
     handles: list[object] = []
@@ -263,7 +264,7 @@ def test_what_becomes_of_an_interval_of_zero(luahop: Luahop, observe: Observatio
 
 @rule("luahop.timer.negative")
 @pytest.mark.parametrize("duration", [{"ms": -5}, {"s": -5}, {"s": 1, "ms": -1005}], ids=str)
-def test_a_negative_duration(
+def test_a_negative_duration_is_recorded(
     luahop: Luahop, clock: Clock, observe: Observation, duration: Duration
 ) -> None:
     observe(_length(luahop, clock, duration), of=str(duration))
@@ -284,7 +285,7 @@ def test_a_negative_duration(
     ],
     ids=str,
 )
-def test_a_long_duration(
+def test_a_long_duration_is_recorded(
     luahop: Luahop,
     clock: Clock,
     channels: Channels,

@@ -26,7 +26,7 @@ LATENESS = 0.050
 def test_an_interval_ticks_over_and_over(
     luahop: Luahop, clock: Clock, situation: Situation, period: int, ticks: int
 ) -> None:
-    """A guard ends the polling if a tick is missing.  No tick may come before its turn."""
+    """A guard ends the polling if a tick is missing. No tick may come early."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
     luahop_in(situation, hop, lambda: table.interval("interval", period))
@@ -39,7 +39,7 @@ def test_an_interval_ticks_over_and_over(
 def test_intervals_go_on_beside_each_other_and_beside_timeouts(
     luahop: Luahop, clock: Clock
 ) -> None:
-    """Timeouts are set, cleared and fired all the while, some of them by a tick."""
+    """Timeouts are set, cleared and run all the while, some of them by a tick."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
 
@@ -60,8 +60,9 @@ def test_intervals_go_on_beside_each_other_and_beside_timeouts(
 
 
 @rule("luahop.timer.interval-repeat")
-def test_an_interval_goes_on_when_nobody_polled_for_a_while(luahop: Luahop, clock: Clock) -> None:
-    """Two stalls, one before the first tick; after each of them two more ticks are due."""
+def test_an_interval_goes_on_after_a_pause_without_polls(luahop: Luahop, clock: Clock) -> None:
+    """The test pauses twice, once before the first tick; after each pause two more ticks are
+    due."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
     table.interval("interval", 5)
@@ -73,12 +74,12 @@ def test_an_interval_goes_on_when_nobody_polled_for_a_while(luahop: Luahop, cloc
 
 @rule("luahop.timer.interval-repeat")
 @pytest.mark.parametrize("busy", [0, 0.010], ids=["ticks take no time", "ticks take 10 ms"])
-def test_the_next_tick_comes_one_period_after_the_last_at_the_latest(
+def test_the_next_tick_comes_within_one_period_of_the_last(
     luahop: Luahop, clock: Clock, busy: float
 ) -> None:
-    """Measured from the end of the callback, so that it does not matter whether the loop counts
-    from there, from the last tick or on a grid.  A machine that stands still spoils one gap of
-    an attempt, and not in every attempt."""
+    """The test measures from the end of the callback: a loop may count from there, from the last
+    tick or on a grid. A machine that stands still spoils one gap of an attempt, and not in every
+    attempt."""
     period = 0.080
 
     def lateness() -> float:
@@ -103,8 +104,8 @@ def test_the_next_tick_comes_one_period_after_the_last_at_the_latest(
 def test_the_first_tick_comes_after_one_period(
     luahop: Luahop, clock: Clock, situation: Situation
 ) -> None:
-    """A timeout before and one after stand on either side of the first tick.  All three are
-    set within a moment, the nearest first, so that no slow machine can change their order."""
+    """One timeout is due before the first tick and one after it. All three are set within a
+    moment, the nearest first, so that no slow machine can change their order."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
 
@@ -116,7 +117,10 @@ def test_the_first_tick_comes_after_one_period(
     luahop_in(situation, hop, set_all)
     poll_until(hop, "the later timeout runs", lambda: "timeout of 45 ms" in table.ran)
     up_to_the_later = table.ran[: table.ran.index("timeout of 45 ms") + 1]
-    assert up_to_the_later == ["timeout of 15 ms", "interval of 30 ms", "timeout of 45 ms"]
+    assert up_to_the_later == ["timeout of 15 ms", "interval of 30 ms", "timeout of 45 ms"], (
+        f"the calls noted were {up_to_the_later}, not the timeout of 15 ms, the interval and the "
+        "timeout of 45 ms"
+    )
 
 
 def _ticks_that_take_time(table: TimerLog, clock: Clock) -> None:
@@ -124,7 +128,7 @@ def _ticks_that_take_time(table: TimerLog, clock: Clock) -> None:
 
 
 def _ticks_that_are_held_up(table: TimerLog, clock: Clock) -> None:
-    """40 ms after each tick something takes 30 ms, so that the next one is 20 ms late."""
+    """A timeout runs 40 ms after each tick and takes 30 ms, so the next tick is 20 ms late."""
     numbers = itertools.count(1)
 
     def tick() -> None:
@@ -139,14 +143,14 @@ def _ticks_that_are_held_up(table: TimerLog, clock: Clock) -> None:
     [_ticks_that_take_time, _ticks_that_are_held_up],
     ids=lambda scene: scene.__name__.strip("_"),
 )
-def test_whether_delays_add_up(
+def test_the_drift_of_delayed_ticks_is_recorded(
     luahop: Luahop,
     clock: Clock,
     observe: Observation,
     scene: Callable[[TimerLog, Clock], None],
 ) -> None:
-    """The delays of five ticks, added up, would be more than any tick may be late.  The best
-    of a few attempts counts, since a busy machine adds delays of its own."""
+    """The delays of five ticks, added up, would be more than any tick may be late. The best of a
+    few attempts counts, since a busy machine adds delays of its own."""
 
     def lateness() -> float:
         hop = luahop.new()
@@ -207,4 +211,4 @@ def _longer(ran: Sized, than: int) -> bool:
 
 
 def _nobody() -> None:
-    """A callback that nobody waits for."""
+    """A callback that no test waits for."""

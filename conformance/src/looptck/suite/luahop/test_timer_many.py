@@ -17,8 +17,8 @@ from looptck.testing.stopwatch import assert_prompt
 @rule("luahop.timer.clear-timeout")
 @pytest.mark.parametrize("seed", range(12))
 def test_clearing_many_leaves_the_rest_in_order(luahop: Luahop, clock: Clock, seed: int) -> None:
-    """Two hundred timers, of which two in three are cleared, before the first poll and inside
-    a callback: whatever holds them loses most of its middle.  Each seed is another order."""
+    """Of two hundred timers two in three are cleared, before the first poll and inside a
+    callback: whatever holds them loses most of its middle. Each seed gives another order."""
     dice = Random(seed)
     hop = luahop.new()
     table = TimerLog(hop, clock)
@@ -63,7 +63,7 @@ _LATENESS = 0.050
 @rule("luahop.timer.timeout-latency")
 @pytest.mark.parametrize("seed", _HIDING)
 def test_clearing_some_makes_no_other_late(luahop: Luahop, clock: Clock, seed: int) -> None:
-    """Nine timers, 60 ms apart; three of them are cleared."""
+    """Three of nine timers, 60 ms apart, are cleared."""
 
     def lateness() -> float:
         dice = Random(seed)

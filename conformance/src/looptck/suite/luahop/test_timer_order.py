@@ -27,8 +27,8 @@ spaced_or_overdue = pytest.mark.parametrize("overdue", [False, True], ids=["spac
 def test_timers_run_in_the_order_of_their_deadlines(
     luahop: Luahop, clock: Clock, overdue: bool, durations: tuple[int, ...]
 ) -> None:
-    """Compared is what the clock said when each timer was set, so that a pause of the
-    machine in between is no excuse and no accusation."""
+    """The test notes the clock when each timer is set, so a pause of the machine changes no
+    expectation."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
     for milliseconds in durations:
@@ -42,10 +42,10 @@ def test_timers_run_in_the_order_of_their_deadlines(
 @rule("luahop.timer.order-deadline")
 @spaced_or_overdue
 @pytest.mark.parametrize("intervals", [(20,), (40,), (60,), (20, 60)], ids=str)
-def test_timeouts_and_intervals_stand_in_one_row(
+def test_timeouts_and_first_ticks_run_in_deadline_order(
     luahop: Luahop, clock: Clock, overdue: bool, intervals: tuple[int, ...]
 ) -> None:
-    """Only the first tick of an interval is looked at."""
+    """Only the first tick of an interval counts."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
     for milliseconds in (60, 20, 40):
@@ -58,7 +58,7 @@ def test_timeouts_and_intervals_stand_in_one_row(
 
 
 def _told(ran: list[str], in_order: list[str]) -> str:
-    """How the timers *ran*, compared with the order in which they were set."""
+    """Compare how the timers *ran* with the order in which they were set."""
     if ran == in_order:
         return "in the order of setting"
     return "in the reverse order" if ran == in_order[::-1] else "in another order"
@@ -67,7 +67,7 @@ def _told(ran: list[str], in_order: list[str]) -> str:
 @rule("luahop.timer.order-equal")
 @spaced_or_overdue
 @pytest.mark.parametrize("kinds", ["timeouts", "intervals", "both in turn"])
-def test_the_order_of_timers_of_one_duration(
+def test_the_order_of_timers_of_one_duration_is_recorded(
     luahop: Luahop, clock: Clock, observe: Observation, overdue: bool, kinds: str
 ) -> None:
     """Where the clock moves between two calls the deadlines differ, but in the same order."""
@@ -86,11 +86,11 @@ def test_the_order_of_timers_of_one_duration(
 
 @rule("luahop.timer.order-equal")
 @pytest.mark.parametrize("where", ["between two polls", "inside a callback"])
-def test_the_order_of_one_deadline_reached_by_two_durations(
+def test_the_order_of_timers_of_one_deadline_is_recorded(
     luahop: Luahop, clock: Clock, trace: Trace, observe: Observation, where: str
 ) -> None:
-    """250 ms, and 125 ms after 125 ms: fractions of a second that a float holds exactly.
-    Where the clock moves on meanwhile, the second timer is due a little later."""
+    """One timer waits 250 ms, the other 125 ms after 125 ms: a float holds these fractions of a
+    second exactly. Where the clock moves on meanwhile, the second timer is due a little later."""
     hop = luahop.new()
     hop.set_timeout({"ms": 250}, partial(trace, "set first"))
 
@@ -150,8 +150,8 @@ def test_a_timer_set_in_a_callback_runs_without_another_wait(
 def test_a_timer_that_always_sets_its_successor_lets_poll_return(
     luahop: Luahop, clock: Clock, channels: Channels, begun_by: str
 ) -> None:
-    """Each is overdue when its predecessor ends.  The chain ends by itself, so that a loop
-    which follows it without returning is seen and does not hang."""
+    """Each timer is overdue when its predecessor ends. The chain is finite, so a loop which
+    follows it without returning is seen and does not hang."""
     hop = luahop.new()
     near, far = channels.pair()
     links: list[int] = []
@@ -182,17 +182,17 @@ def test_a_timer_that_always_sets_its_successor_lets_poll_return(
 
 @rule("luahop.timer.only-in-poll")
 @pytest.mark.parametrize("setter", ["set_timeout", "set_interval"])
-def test_no_timer_runs_while_nobody_polls(
+def test_no_timer_runs_without_a_poll(
     luahop: Luahop, clock: Clock, trace: Trace, setter: str
 ) -> None:
-    """In real time the pause leaves room for threads and signal handlers to do it."""
+    """In real time the pause lets threads and signal handlers run a timer."""
     hop = luahop.new()
     for milliseconds in (1, 5, 10):
         getattr(hop, setter)({"ms": milliseconds}, partial(trace, f"of {milliseconds} ms"))
     for _ in range(3):
         clock.advance(0.010)
-    assert trace == [], "timers ran although nobody had called poll"
-    poll_until(hop, "all three timers run once somebody polls", lambda: len(set(trace)) == 3)
+    assert trace == [], "timers ran before poll was called"
+    poll_until(hop, "all three timers run once poll is called", lambda: len(set(trace)) == 3)
 
 
 @rule("luahop.timer.only-in-poll")
@@ -216,7 +216,7 @@ def test_no_function_but_poll_runs_a_timer(
     for name, call in calls.items():
         error_of(call)
         assert trace == [], f"{name} ran the callback of a timer; only poll may"
-    poll_until(hop, "the timer runs once somebody polls", lambda: trace)
+    poll_until(hop, "the timer runs once poll is called", lambda: trace)
 
 
 @rule("luahop.timer.io-coexist")
@@ -244,10 +244,10 @@ def test_an_interval_ticks_although_a_descriptor_is_always_ready(
 
 
 @rule("luahop.timer.io-coexist")
-def test_a_ready_descriptor_is_served_although_an_interval_is_always_overdue(
+def test_a_descriptor_is_served_beside_an_overdue_interval(
     luahop: Luahop, clock: Clock, channels: Channels
 ) -> None:
-    """Each tick takes several periods."""
+    """Each tick takes several periods, so the interval is overdue in every poll."""
     hop = luahop.new()
     near, _far = channels.pair()
     served: list[bool] = []
@@ -272,10 +272,10 @@ def test_a_ready_descriptor_is_served_although_an_interval_is_always_overdue(
 
 @rule("luahop.timer.io-coexist")
 @pytest.mark.parametrize("timers", [1, 3])
-def test_what_is_due_and_what_is_ready_are_both_served(
+def test_a_due_timer_and_a_ready_descriptor_are_both_served(
     luahop: Luahop, clock: Clock, channels: Channels, trace: Trace, timers: int
 ) -> None:
-    """Nothing else is due for a long while, so what a poll forgets never comes."""
+    """Nothing else is due for a long while: an event that poll forgets never comes."""
     hop = luahop.new()
     near, far = channels.pair()
     for number in range(timers):
@@ -292,4 +292,4 @@ def test_what_is_due_and_what_is_ready_are_both_served(
 
 
 def _nobody() -> None:
-    """A callback that nobody waits for."""
+    """A callback that no test waits for."""

@@ -27,7 +27,7 @@ LATENESS = 0.050
 @rule("luahop.timer.timeout-once")
 @everywhere
 def test_a_timeout_runs_once(luahop: Luahop, trace: Trace, situation: Situation) -> None:
-    """Polled for ten durations more, so that one which is armed again is seen."""
+    """The test polls for ten more durations: a timeout that is armed again would run twice."""
     hop = luahop.new()
     luahop_in(situation, hop, lambda: hop.set_timeout({"ms": 4}, lambda: trace("timeout")))
     poll_until(hop, "the timeout runs", lambda: trace)
@@ -52,12 +52,14 @@ def test_each_of_many_timeouts_runs_once(
     poll_for(hop, 20)
     again = sorted({name for name in trace if trace.count(name) > 1})
     assert not again, f"ran more than once: {', '.join(again)}"
-    assert sorted(trace) == sorted(names)
+    assert sorted(trace) == sorted(names), (
+        f"the calls noted were {sorted(trace)}, not {sorted(names)}"
+    )
 
 
 @rule("luahop.timer.timeout-once")
-def test_a_timeout_that_ran_holds_nothing_of_the_process(luahop: Luahop) -> None:
-    """Whatever a loop opens for its first hundred timers it may keep for the next."""
+def test_a_timeout_that_ran_keeps_no_descriptor_open(luahop: Luahop) -> None:
+    """A loop may keep whatever it opened for its first hundred timers."""
     hop = luahop.new()
     ran: list[bool] = []
 
@@ -82,9 +84,9 @@ def test_a_timeout_that_ran_holds_nothing_of_the_process(luahop: Luahop) -> None
 @rule("luahop.timer.timeout-not-early")
 @pytest.mark.parametrize("fraction", [0, 0.4, 0.9])
 def test_none_of_many_timeouts_is_early(luahop: Luahop, clock: Clock, fraction: float) -> None:
-    """Thirty at a time, a millisecond apart and set over a while: a rounding down shows in
-    some of them even where the machine is late with others, and a clock that moves by
-    milliseconds is behind for some of them."""
+    """Thirty timers are set at a time, a millisecond apart: rounding down shows in some of them
+    even where the machine is late with others, and a clock that moves by milliseconds is behind
+    for some of them."""
     for _ in range(3):
         hop = luahop.new()
         table = TimerLog(hop, clock)
@@ -100,7 +102,7 @@ def test_none_of_many_timeouts_is_early(luahop: Luahop, clock: Clock, fraction: 
 @rule("luahop.timer.timeout-not-early")
 @pytest.mark.parametrize("milliseconds", [1, 2, 3, 5, 8, 1.9, 2.5, 4.9, 10.9])
 def test_a_timeout_alone_is_not_early(luahop: Luahop, clock: Clock, milliseconds: float) -> None:
-    """Nothing else is there to wake the loop, so only its own wait can be too short."""
+    """Nothing else can wake the loop, so only its own wait can be too short."""
     for _ in range(4):
         hop = luahop.new()
         table = TimerLog(hop, clock)
@@ -118,7 +120,7 @@ def test_a_timeout_alone_is_not_early(luahop: Luahop, clock: Clock, milliseconds
 def test_a_timeout_set_after_a_busy_while_is_not_early(
     luahop: Luahop, clock: Clock, situation: Situation
 ) -> None:
-    """A loop that remembers when the turn began counts that while as waited for."""
+    """A loop that counts from the begin of the turn takes the busy time for waiting."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
 
@@ -134,7 +136,7 @@ def test_a_timeout_set_after_a_busy_while_is_not_early(
 
 
 @rule("luahop.timer.timeout-not-early")
-def test_a_timeout_is_not_early_because_the_loop_woke_for_something_else(
+def test_a_timeout_is_not_early_after_another_wake_up(
     luahop: Luahop, clock: Clock, channels: Channels
 ) -> None:
     """A descriptor, a nearer timer, an interval and the deadline of a cleared timer each
@@ -154,15 +156,13 @@ def test_a_timeout_is_not_early_because_the_loop_woke_for_something_else(
 
 
 def _nobody() -> None:
-    """A callback that nobody waits for."""
+    """A callback that no test waits for."""
 
 
 @rule("luahop.timer.timeout-not-early")
-def test_a_timeout_of_whole_milliseconds_is_not_early_after_a_pause(
-    luahop: Luahop, clock: Clock
-) -> None:
-    """Part of the duration has passed when the poll begins, so that the wait is no whole
-    number of milliseconds."""
+def test_a_timeout_is_not_early_after_a_pause(luahop: Luahop, clock: Clock) -> None:
+    """Part of the duration has passed when the poll begins, so the wait is no whole number of
+    milliseconds."""
     for pause in (0.0002, 0.0011, 0.0013, 0.0027):
         hop = luahop.new()
         table = TimerLog(hop, clock)
@@ -174,7 +174,7 @@ def test_a_timeout_of_whole_milliseconds_is_not_early_after_a_pause(
 
 @dataclass(frozen=True)
 class Scene:
-    """A loop with nothing but timers; `judge` sets the one whose lateness is measured."""
+    """A loop with timers only; `judge` sets the one whose lateness is measured."""
 
     luahop: Luahop
     hop: Hop
@@ -187,7 +187,7 @@ class Scene:
         self.hop.set_timeout({"ms": 5}, lambda: self._end())
 
     def bystander(self, milliseconds: int) -> Timer:
-        """A timer that is cleared, or far off: when it ends the wait, that was too long."""
+        """Set a timer that is cleared, or far off: a wait that it ends was too long."""
         return self.hop.set_timeout({"ms": milliseconds}, lambda: self._end())
 
     def _end(self) -> None:
@@ -241,8 +241,8 @@ _SCENES = [
 def test_a_waiting_poll_wakes_for_the_nearest_timer(
     luahop: Luahop, clock: Clock, channels: Channels, set_up: Callable[[Scene], None], silent: bool
 ) -> None:
-    """The farther timer ends the wait of a loop that does not look for the nearest one.  The
-    nearest is near: a tick of the loop's own then makes it late by nearly all of the tick."""
+    """A farther timer ends the wait of a loop that does not look for the nearest one. The
+    nearest is so near that a loop which ticks by itself is late by nearly a whole tick."""
 
     def lateness() -> float:
         near, _far = channels.pair()
@@ -265,7 +265,7 @@ def test_a_waiting_poll_wakes_for_the_nearest_timer(
 def test_the_time_before_the_poll_counts(
     luahop: Luahop, clock: Clock, situation: Situation
 ) -> None:
-    """Counted from the poll, the timer that was set second would be the first to be due."""
+    """If durations counted from the poll, the timer that was set second would be due first."""
     hop = luahop.new()
     table = TimerLog(hop, clock)
 

@@ -1,1 +1,1 @@
-"""The rules of what luaevent's complete library adds to its document."""
+"""The rules of the functions that luaevent's complete library adds to its document."""

@@ -1,7 +1,7 @@
-"""What the tests of luaevent's extended part share.
+"""The fixtures that the tests of luaevent's extended part share.
 
-The tests of the document's own part have the same fixtures; here they stand on
-the entry object that has `buffer` and `bufferevent`.
+The tests of the document's own part have the same fixtures; here they use the entry object that has
+`buffer` and `bufferevent`.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ def luaevent(subject: Subject) -> LuaeventExtended:
 
 @pytest.fixture
 def driver(luaevent: LuaeventExtended, channels: Channels) -> BufferEventDriver:
-    """A fresh base, and a script to be gone through while its loop runs."""
+    """A fresh base that runs the script of a test while its loop runs."""
     return BufferEventDriver(luaevent, channels)

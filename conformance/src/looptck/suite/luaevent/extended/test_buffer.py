@@ -1,4 +1,4 @@
-"""luaevent's complete library, buffer: making one, and what `add` does."""
+"""luaevent's complete library, buffer: making one, and adding to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from looptck.testing.payload import assert_same, outcome, payload
 @rule("luaevent.buffer.new")
 @pytest.mark.parametrize("before", ["nothing", "a used one", "a closed one", "a dropped one"])
 def test_a_new_buffer_is_empty(luaevent: LuaeventExtended, before: str) -> None:
-    """Whatever a buffer before it left behind would be found in it."""
+    """A loop may reuse the storage of an earlier buffer without clearing it."""
     if before != "nothing":
         other = luaevent.buffer.new()
         other.add(b"of another one")
@@ -30,8 +30,8 @@ def test_a_new_buffer_is_empty(luaevent: LuaeventExtended, before: str) -> None:
 
 
 @rule("luaevent.buffer.new")
-def test_what_is_put_into_a_buffer_is_in_that_one_alone(luaevent: LuaeventExtended) -> None:
-    """Each has bytes of its own, put in while all the others exist."""
+def test_buffers_share_no_contents(luaevent: LuaeventExtended) -> None:
+    """Each buffer gets bytes of its own while all the others exist."""
     buffers = [luaevent.buffer.new() for _ in range(4)]
     for at in (2, 0, 3):
         buffers[at].add(b"number %d" % at)
@@ -60,10 +60,10 @@ _ARGUMENTS: dict[str, list[bytes]] = {
 @rule("luaevent.buffer.add")
 @pytest.mark.parametrize("case", _ARGUMENTS)
 @pytest.mark.parametrize("old", [b"", b"old"], ids=["empty", "with contents"])
-def test_all_arguments_are_at_the_end_in_order(
+def test_add_appends_all_arguments_in_order(
     luaevent: LuaeventExtended, case: str, old: bytes
 ) -> None:
-    """The whole contents are compared, so nothing can be lost, doubled or moved."""
+    """The test compares the whole contents: lost, doubled or moved bytes show."""
     buffer = luaevent.buffer.new()
     if old:
         buffer.add(old)
@@ -74,8 +74,8 @@ def test_all_arguments_are_at_the_end_in_order(
 
 @rule("luaevent.buffer.add")
 @pytest.mark.parametrize("size", [1, 7, 1000, 5000])
-def test_one_call_after_another_appends(luaevent: LuaeventExtended, size: int) -> None:
-    """So many calls that any way of keeping pieces has to join some."""
+def test_each_add_appends_to_the_contents(luaevent: LuaeventExtended, size: int) -> None:
+    """The calls are so many that any storage in pieces has to join some."""
     buffer = luaevent.buffer.new()
     calls = 300 if size < 100 else 40
     for at in range(calls):
@@ -88,7 +88,7 @@ def test_one_call_after_another_appends(luaevent: LuaeventExtended, size: int) -
 @pytest.mark.parametrize("old", [b"", b"old"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("order", ["BbB", "bBb", "Bb", "bB", "BB", "eB", "Be", "bBeBb"])
 def test_bytes_and_buffers_may_be_mixed(luaevent: LuaeventExtended, order: str, old: bytes) -> None:
-    """B is a buffer with contents, e an empty one, b are bytes."""
+    """In the ids B is a buffer with contents, e an empty one, b stands for bytes."""
     buffer = luaevent.buffer.new()
     buffer.add(old)
     arguments: list[bytes | Buffer] = []
@@ -114,10 +114,11 @@ _HISTORY: dict[str, Callable[[LuaeventExtended, Buffer], object]] = {
 @rule("luaevent.buffer.add")
 @pytest.mark.parametrize("history", _HISTORY)
 @pytest.mark.parametrize("size", [6, 5000])
-def test_what_happened_before_does_not_matter_to_add(
+def test_add_appends_after_any_earlier_calls(
     luaevent: LuaeventExtended, history: str, size: int
 ) -> None:
-    """What is there is looked at before each `add`: what should have left is another rule's."""
+    """The test looks at the contents before each `add`: other rules judge what drains should
+    have removed."""
     buffer = luaevent.buffer.new()
     buffer.add(b"line\n" + payload(size))
     for _ in range(3):
@@ -133,7 +134,8 @@ def test_what_happened_before_does_not_matter_to_add(
 @pytest.mark.parametrize("case", _ARGUMENTS)
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 def test_add_returns_the_number_of_bytes(luaevent: LuaeventExtended, case: str, old: bytes) -> None:
-    """With contents before, a count of all bytes is another number; so is a count of arguments."""
+    """The buffer has contents before: a count of all bytes, or of the arguments, is another
+    number."""
     buffer = luaevent.buffer.new()
     buffer.add(old)
     expected = sum(map(len, _ARGUMENTS[case]))
@@ -146,10 +148,10 @@ def test_add_returns_the_number_of_bytes(luaevent: LuaeventExtended, case: str, 
 @rule("luaevent.buffer.add-output")
 @pytest.mark.parametrize("sizes", [(5,), (0,), (5, 3), (0, 4), (4000, 3)], ids=repr)
 @pytest.mark.parametrize("more", [b"", b"bytes"])
-def test_the_bytes_of_buffers_are_counted(
+def test_add_counts_the_bytes_of_buffers(
     luaevent: LuaeventExtended, sizes: tuple[int, ...], more: bytes
 ) -> None:
-    """The buffers are empty afterwards, so it is too late to count them then."""
+    """The added buffers are empty afterwards: a loop that counts then returns too little."""
     buffer = _filled(luaevent, b"older")
     returned = buffer.add(*[_filled(luaevent, payload(size)) for size in sizes], more)
     expected = sum(sizes) + len(more)
@@ -159,8 +161,8 @@ def test_the_bytes_of_buffers_are_counted(
 
 
 @rule("luaevent.buffer.add-output")
-def test_a_buffer_given_twice_counts_once(luaevent: LuaeventExtended) -> None:
-    """Its five bytes move once."""
+def test_add_counts_a_buffer_given_twice_once(luaevent: LuaeventExtended) -> None:
+    """The five bytes of the buffer move once."""
     source = _filled(luaevent, b"12345")
     returned = luaevent.buffer.new().add(source, b"x", source)
     assert returned == 6, f"add of a buffer of 5 bytes twice and of 1 byte returned {returned!r}"
@@ -169,8 +171,10 @@ def test_a_buffer_given_twice_counts_once(luaevent: LuaeventExtended) -> None:
 @rule("luaevent.buffer.add-buffer")
 @pytest.mark.parametrize("size", [0, 1, 5, 5000, 200_000])
 @pytest.mark.parametrize("pieces", [1, 3])
-def test_the_bytes_of_a_buffer_move(luaevent: LuaeventExtended, size: int, pieces: int) -> None:
-    """What is left in the source and what came to the target are both looked at."""
+def test_add_moves_the_bytes_of_a_buffer(
+    luaevent: LuaeventExtended, size: int, pieces: int
+) -> None:
+    """The test looks at the rest in the source and at the bytes in the target."""
     source = luaevent.buffer.new()
     for at in range(pieces):
         source.add(payload(size, at * size))
@@ -184,7 +188,7 @@ def test_the_bytes_of_a_buffer_move(luaevent: LuaeventExtended, size: int, piece
 @rule("luaevent.buffer.add-buffer")
 @pytest.mark.parametrize("size", [0, 1, 5000])
 def test_a_buffer_that_was_added_can_be_used(luaevent: LuaeventExtended, size: int) -> None:
-    """Source and target are changed in turn, so that a storage they share would show."""
+    """Source and target are changed in turn, so that shared storage shows."""
     source, target = _filled(luaevent, payload(size)), luaevent.buffer.new()
     target.add(source)
     refused = error_of(source.add, b"second")
@@ -200,7 +204,7 @@ def test_a_buffer_that_was_added_can_be_used(luaevent: LuaeventExtended, size: i
 
 @rule("luaevent.buffer.add-buffer")
 def test_a_buffer_given_twice_in_one_call_is_added_once(luaevent: LuaeventExtended) -> None:
-    """Bytes between the two show where it was added."""
+    """Bytes between the two arguments show where the buffer was added."""
     source, target = _filled(luaevent, b"source"), _filled(luaevent, b"old ")
     target.add(source, b", between, ", source, b"end")
     assert_same(b"old source, between, end", target.get_data(), "the buffer it was added to")
@@ -208,8 +212,8 @@ def test_a_buffer_given_twice_in_one_call_is_added_once(luaevent: LuaeventExtend
 
 
 @rule("luaevent.buffer.add-buffer")
-def test_every_buffer_of_a_call_is_emptied(luaevent: LuaeventExtended) -> None:
-    """They stand first, in the middle and last."""
+def test_add_empties_every_buffer_it_is_given(luaevent: LuaeventExtended) -> None:
+    """The buffers stand first, in the middle and last."""
     sources = [_filled(luaevent, b"%d" % at) for at in range(4)]
     target = luaevent.buffer.new()
     target.add(sources[0], b"-", sources[1], sources[2], b"-", sources[3])
@@ -219,8 +223,8 @@ def test_every_buffer_of_a_call_is_emptied(luaevent: LuaeventExtended) -> None:
 
 
 @rule("luaevent.buffer.add-buffer")
-def test_bytes_move_from_buffer_to_buffer(luaevent: LuaeventExtended) -> None:
-    """There and back, and on to a third one."""
+def test_bytes_may_move_on_to_further_buffers(luaevent: LuaeventExtended) -> None:
+    """The bytes move there and back, and on to a third buffer."""
     first, second, third = (_filled(luaevent, name) for name in (b"1", b"2", b"3"))
     first.add(second)
     second.add(first)
@@ -255,7 +259,7 @@ _WRONG: dict[str, object] = {
 def test_a_wrong_argument_is_refused_and_nothing_is_added(
     luaevent: LuaeventExtended, wrong: str, place: str
 ) -> None:
-    """The good arguments around it are bytes and a buffer; both kinds must stay where they are."""
+    """The good arguments around it are bytes and a buffer; both must stay where they are."""
     buffer, source = _filled(luaevent, b"old"), _filled(luaevent, b"source")
     bad = _WRONG[wrong]
     arguments = {
@@ -272,7 +276,7 @@ def test_a_wrong_argument_is_refused_and_nothing_is_added(
 
 @rule("luaevent.buffer.add-bad")
 def test_another_object_of_the_library_is_refused(luaevent: LuaeventExtended) -> None:
-    """A base is no buffer."""
+    """The argument is a base, which is no buffer."""
     buffer = _filled(luaevent, b"old")
     refused = error_of(buffer.add, b"good", luaevent.new())
     assert refused is not None, "add took a base for a buffer"
@@ -282,7 +286,7 @@ def test_another_object_of_the_library_is_refused(luaevent: LuaeventExtended) ->
 @rule("luaevent.buffer.add-bad")
 @pytest.mark.parametrize("contents", [b"", b"old"], ids=["empty", "with contents"])
 def test_add_without_an_argument_is_refused(luaevent: LuaeventExtended, contents: bytes) -> None:
-    """Nothing to add is no sequence of one or more."""
+    """The library asks for one argument or more."""
     buffer = _filled(luaevent, contents)
     add: Callable[..., object] = buffer.add
     assert error_of(add) is not None, "add() without an argument raised no error"
@@ -295,7 +299,7 @@ def test_add_without_an_argument_is_refused(luaevent: LuaeventExtended, contents
 def test_a_buffer_is_not_added_to_itself(
     luaevent: LuaeventExtended, place: str, contents: bytes
 ) -> None:
-    """The good arguments come before it or after it."""
+    """Good arguments come before it or after it."""
     buffer, source = _filled(luaevent, contents), _filled(luaevent, b"source")
     arguments = {
         "alone": (buffer,),
@@ -314,7 +318,7 @@ def test_a_buffer_is_not_added_to_itself(
 @rule("luaevent.buffer.add-bad")
 @pytest.mark.parametrize("contents", [b"", b"lost"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("place", ["alone", "after bytes", "before bytes"])
-def test_a_closed_buffer_is_no_argument(
+def test_add_refuses_a_closed_buffer(
     luaevent: LuaeventExtended, contents: bytes, place: str
 ) -> None:
     """Whether the bytes beside it were added is open."""
@@ -344,10 +348,11 @@ _ALLOWED = 0.25
 
 
 @rule("luaevent.buffer.linear")
-def test_adding_costs_the_same_whatever_the_buffer_holds(luaevent: LuaeventExtended) -> None:
-    """Counted is the time of this thread alone, which a busy machine does not lengthen.
+def test_add_costs_the_same_whatever_the_buffer_holds(luaevent: LuaeventExtended) -> None:
+    """The test counts the processor time of this thread alone, which a busy machine does not
+    lengthen.
 
-    It is given up as soon as it has taken too long.
+    It gives up as soon as the calls have taken too long.
     """
     buffer = luaevent.buffer.new()
     buffer.add(bytes(_HELD))

@@ -1,4 +1,4 @@
-"""luaevent's complete library, buffer: bytes from descriptors and to them."""
+"""luaevent's complete library, buffer: read from descriptors and write to them."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ _ON_THEIR_WAY = 1.0
 
 
 def _expect_readable(near: End, buffer: Buffer, size: int) -> None:
-    """Something is to be read, since *size* bytes are to come and are not yet in the buffer.
+    """Assert that the descriptor is readable, since *size* bytes are to come and are not yet in
+    the buffer.
 
-    At the end of the stream there would be, too: the bytes are then missed afterwards.
+    It is readable at the end of the stream, too: then the bytes are missed afterwards.
     """
     assert select.select([near.fileno()], [], [], guards.guard(_ON_THEIR_WAY))[0], (
         f"all was read, and the buffer has {len(_contents(buffer))} bytes of {size}"
@@ -65,10 +66,10 @@ def _contents(buffer: Buffer) -> bytes:
 @every_source
 @pytest.mark.parametrize("old", [b"", b"old "], ids=["empty", "with contents"])
 @pytest.mark.parametrize("n", [1, 2, 9, 10, 11, 5000])
-def test_the_next_bytes_are_appended_and_no_more_than_asked_for(
+def test_read_appends_at_most_the_given_number_of_bytes(
     luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, n: int
 ) -> None:
-    """Ten bytes wait; the test reads what the buffer left, so that none can be lost."""
+    """Ten bytes wait; the test reads the bytes that the buffer left, so that a lost one shows."""
     near, far = _SOURCES[kind](channels)
     far.send(payload(10))
     wait_readable([near])
@@ -85,10 +86,10 @@ def test_the_next_bytes_are_appended_and_no_more_than_asked_for(
 @rule("luaevent.buffer.read")
 @every_source
 @pytest.mark.parametrize("n", [1, 7, 4095, 4096, 4097, 1_000_000])
-def test_all_comes_in_order_by_and_by(
+def test_repeated_reads_append_all_bytes_in_order(
     luaevent: LuaeventExtended, channels: Channels, kind: str, n: int
 ) -> None:
-    """As many calls as it takes, if each brings something."""
+    """The test makes as many calls as needed, if each brings something."""
     near, far = _SOURCES[kind](channels)
     size = far.send(payload(200 if n < 10 else 30_000))
     buffer = luaevent.buffer.new()
@@ -106,7 +107,7 @@ def test_all_comes_in_order_by_and_by(
 def test_two_descriptors_may_be_read_in_turn(
     luaevent: LuaeventExtended, channels: Channels
 ) -> None:
-    """What each gives is at the end at that time."""
+    """The bytes of each read must be at the end of the buffer."""
     pairs = [channels.pair(), channels.pair()]
     buffer = luaevent.buffer.new()
     for at in range(6):
@@ -120,10 +121,10 @@ def test_two_descriptors_may_be_read_in_turn(
 @every_source
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 100])
-def test_read_returns_how_many_bytes_it_appended(
+def test_read_returns_the_number_of_appended_bytes(
     luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, n: int
 ) -> None:
-    """Three bytes wait, so that what was asked for, what there is and all contents differ."""
+    """The number asked for, the three waiting bytes and the contents differ in size."""
     near, far = _SOURCES[kind](channels)
     far.send(b"abc")
     wait_readable([near])
@@ -137,10 +138,10 @@ def test_read_returns_how_many_bytes_it_appended(
 @every_source
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("data", [b"", b"the last"], ids=["no data", "data"])
-def test_read_returns_nought_at_the_end_and_not_before(
+def test_read_returns_0_at_the_end_and_not_before(
     luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, data: bytes
 ) -> None:
-    """The end is there together with the data, and is met as often as it is asked for."""
+    """The end is there together with the data, and every further read meets it."""
     near, far = _SOURCES[kind](channels)
     if data:
         far.send(data)
@@ -161,10 +162,11 @@ def test_read_returns_nought_at_the_end_and_not_before(
 @every_source
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("before", ["nothing was ever sent", "all was read"])
-def test_read_returns_a_negative_number_when_nothing_is_there(
+def test_read_without_data_returns_a_negative_number(
     luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, before: str
 ) -> None:
-    """The other end is open, so that it is not the end; data that comes later is read."""
+    """The other end is open, so that it is not the end of the stream; data that comes later is
+    read."""
     near, far = _SOURCES[kind](channels)
     buffer = _filled(luaevent, old)
     expected = old
@@ -187,10 +189,10 @@ def test_read_returns_a_negative_number_when_nothing_is_there(
 @rule("luaevent.buffer.read-output")
 @pytest.mark.parametrize("why", ["a writing end", "a reset connection", "a closed number", "-1"])
 @pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
-def test_a_read_that_the_system_refuses_is_not_the_end(
+def test_a_read_the_system_refuses_does_not_return_0(
     luaevent: LuaeventExtended, channels: Channels, why: str, old: bytes
 ) -> None:
-    """An error and a negative number are both fine."""
+    """An error and a negative number are both fine; 0 would mean the end."""
     buffer = _filled(luaevent, old)
     returned: list[int] = []
     fd = _refusing(channels, why)
@@ -200,7 +202,7 @@ def test_a_read_that_the_system_refuses_is_not_the_end(
 
 
 def _refusing(channels: Channels, why: str) -> int:
-    """The number of a descriptor that cannot be read from, or none at all."""
+    """Return the number of a descriptor that cannot be read from, or one that is not open."""
     if why == "a writing end":
         return channels.pipe()[1].fileno()
     if why == "a reset connection":
@@ -222,7 +224,7 @@ def _refusing(channels: Channels, why: str) -> int:
 def test_read_without_a_length_is_refused(
     luaevent: LuaeventExtended, channels: Channels, old: bytes
 ) -> None:
-    """Nothing says how much it should be."""
+    """read has no default."""
     near, far = channels.pair()
     far.send(b"data")
     buffer = _filled(luaevent, old)
@@ -238,10 +240,10 @@ def test_read_without_a_length_is_refused(
     [(b"x",), (b"abc", b"def"), (b"\0a\0", b"\r\n"), (payload(900), payload(100, 900))],
     ids=["one byte", "two pieces", "zero bytes", "a thousand bytes"],
 )
-def test_all_contents_are_sent_where_there_is_room(
+def test_write_sends_all_contents_where_there_is_room(
     luaevent: LuaeventExtended, channels: Channels, kind: str, pieces: tuple[bytes, ...]
 ) -> None:
-    """One call, and so few bytes that every descriptor takes them."""
+    """One call is made, and the bytes are so few that every descriptor takes them."""
     near, far = _SINKS[kind](channels)
     buffer = _filled(luaevent, *pieces)
     buffer.write(near.fileno())
@@ -251,10 +253,10 @@ def test_all_contents_are_sent_where_there_is_room(
 
 @rule("luaevent.buffer.write")
 @every_sink
-def test_what_was_drained_is_not_sent(
+def test_write_does_not_send_drained_bytes(
     luaevent: LuaeventExtended, channels: Channels, kind: str
 ) -> None:
-    """Judged only if the buffer itself shows that drain did its work."""
+    """The test judges only if the buffer itself shows that drain removed the bytes."""
     near, far = _SINKS[kind](channels)
     buffer = _filled(luaevent, b"gone", b"abc", b"def")
     buffer.drain(5)
@@ -265,10 +267,10 @@ def test_what_was_drained_is_not_sent(
 
 @rule("luaevent.buffer.write")
 @every_sink
-def test_an_empty_buffer_sends_nothing(
+def test_write_of_an_empty_buffer_sends_nothing(
     luaevent: LuaeventExtended, channels: Channels, kind: str
 ) -> None:
-    """What another buffer sends afterwards comes alone."""
+    """Another buffer sends afterwards: its bytes must come alone."""
     near, far = _SINKS[kind](channels)
     empty, other = luaevent.buffer.new(), _filled(luaevent, b"other")
     empty.write(near.fileno())
@@ -279,10 +281,10 @@ def test_an_empty_buffer_sends_nothing(
 @rule("luaevent.buffer.write")
 @every_sink_that_stays_full
 @pytest.mark.parametrize("size", [1, 100_000, 3_000_000])
-def test_a_full_descriptor_takes_the_first_bytes_when_there_is_room(
+def test_write_sends_the_first_bytes_once_there_is_room(
     luaevent: LuaeventExtended, channels: Channels, kind: str, size: int
 ) -> None:
-    """The descriptor is full to the last byte; some of it is read by the peer before each write."""
+    """The descriptor is full to the last byte; the peer reads some of it before each write."""
     near, far = _SINKS[kind](channels)
     filled = fill(near)
     data = payload(size)
@@ -300,7 +302,7 @@ def test_a_full_descriptor_takes_the_first_bytes_when_there_is_room(
 
 
 def _make_room(near: End, far: End) -> int:
-    """Read at *far* until *near* takes more; how many bytes."""
+    """Read at *far* until *near* takes more; return the number of bytes read."""
     read = 0
     while not select.select([], [near.fileno()], [], 0)[1]:
         wait_readable([far])
@@ -309,7 +311,7 @@ def _make_room(near: End, far: End) -> int:
 
 
 def _arrived(far: End, count: int) -> bytes:
-    """All that is to be read at *far*; over TCP, *count* bytes may be waited for."""
+    """Return all bytes that can be read at *far*; over TCP, wait for *count* of them."""
     arrived = drain(far)
     while len(arrived) < count and _is_tcp(far):
         if not select.select([far.fileno()], [], [], guards.guard(_ON_THEIR_WAY))[0]:
@@ -325,10 +327,10 @@ def _is_tcp(end: End) -> bool:
 @rule("luaevent.buffer.write-drains")
 @every_sink
 @pytest.mark.parametrize("pieces", [(b"x",), (b"abc", b"d", b"ef"), (payload(1000),)], ids=len)
-def test_what_was_sent_is_removed_and_counted(
+def test_write_removes_and_counts_the_sent_bytes(
     luaevent: LuaeventExtended, channels: Channels, kind: str, pieces: tuple[bytes, ...]
 ) -> None:
-    """All is sent in one call; a second one has nothing to send, and new bytes come alone."""
+    """One call sends all; a second one has nothing to send, and new bytes come alone."""
     near, far = _SINKS[kind](channels)
     data = b"".join(pieces)
     buffer = _filled(luaevent, *pieces)
@@ -346,10 +348,10 @@ def test_what_was_sent_is_removed_and_counted(
 @rule("luaevent.buffer.write-drains")
 @every_sink
 @pytest.mark.parametrize("pieces", [1, 3])
-def test_no_byte_is_lost_or_doubled_by_partial_writes(
+def test_partial_writes_neither_lose_nor_double_bytes(
     luaevent: LuaeventExtended, channels: Channels, kind: str, pieces: int
 ) -> None:
-    """Far more than any descriptor takes; the peer reads only after each write."""
+    """The contents are more than any descriptor takes; the peer reads only after each write."""
     near, far = _SINKS[kind](channels)
     size = 3_000_000
     data, step = payload(size), size // pieces
@@ -372,10 +374,10 @@ def test_no_byte_is_lost_or_doubled_by_partial_writes(
 @rule("luaevent.buffer.write-drains")
 @pytest.mark.parametrize("why", ["full", "peer gone", "a reading end", "a closed number", "-1"])
 @pytest.mark.parametrize("size", [0, 1, 100_000])
-def test_what_was_not_sent_stays(
+def test_bytes_that_write_could_not_send_stay(
     luaevent: LuaeventExtended, channels: Channels, why: str, size: int
 ) -> None:
-    """With a full descriptor there must be no error; otherwise the system's own is fine."""
+    """With a full descriptor there must be no error; otherwise the system's own error is fine."""
     buffer = _filled(luaevent, payload(size))
     near, far = channels.pair()
     fd = near.fileno()

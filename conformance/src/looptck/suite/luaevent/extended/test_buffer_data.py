@@ -1,4 +1,4 @@
-"""luaevent's complete library, buffer: its length, and looking at its contents."""
+"""luaevent's complete library, buffer: its length, and copies of its contents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ every_way = pytest.mark.parametrize("way", _DIRECTIONS)
 
 
 def _buffer(luaevent: LuaeventExtended, contents: bytes, way: str) -> Buffer:
-    """A buffer with the *contents*, which came into it in that *way*."""
+    """Return a buffer with the *contents*, which came into it in that *way*."""
     buffer = luaevent.buffer.new()
     pieces = [contents]
     if way == "byte by byte" and len(contents) < 1000:
@@ -69,12 +69,13 @@ _CONTENTS: dict[str, list[bytes]] = {
 @rule("luaevent.buffer.get_data-all")
 @pytest.mark.parametrize("case", _CONTENTS)
 @pytest.mark.parametrize("form", ["get_data()", "bytes()"])
-def test_all_contents_are_returned_and_stay(
+def test_get_data_returns_all_contents_and_removes_none(
     luaevent: LuaeventExtended, channels: Channels, case: str, form: str
 ) -> None:
-    """Asked three times, since what is removed is missing the second time.
+    """The test asks three times: bytes that the first call removed are missing the second time.
 
-    If there are as many bytes as returned, and others are written too, `add` is to blame.
+    If the buffer's length is that of the returned bytes, and `write` gives others too, `add` is to
+    blame.
     """
     pieces = _CONTENTS[case]
     buffer = _added(luaevent, pieces)
@@ -95,7 +96,7 @@ def _added(luaevent: LuaeventExtended, pieces: list[bytes]) -> Buffer:
 
 
 def _written(buffer: Buffer, channels: Channels) -> bytes:
-    """What `write` gives of the whole buffer."""
+    """Return the bytes that `write` sends of the whole buffer."""
     near, far = channels.pair()
     got = b""
     while True:
@@ -107,8 +108,8 @@ def _written(buffer: Buffer, channels: Channels) -> bytes:
 
 @rule("luaevent.buffer.get_data-all")
 @pytest.mark.parametrize("form", ["get_data()", "bytes()"])
-def test_what_was_drained_is_not_returned(luaevent: LuaeventExtended, form: str) -> None:
-    """Judged only if another way of looking at the buffer shows that drain did its work."""
+def test_get_data_does_not_return_drained_bytes(luaevent: LuaeventExtended, form: str) -> None:
+    """The test judges only if another function shows that drain removed the bytes."""
     buffer = luaevent.buffer.new()
     buffer.add(b"abc")
     buffer.add(b"def")
@@ -125,8 +126,10 @@ def test_what_was_drained_is_not_returned(luaevent: LuaeventExtended, form: str)
 @rule("luaevent.buffer.get_data-len")
 @every_way
 @pytest.mark.parametrize("size", [0, 1, 2, 9])
-def test_a_length_gives_the_first_bytes(luaevent: LuaeventExtended, way: str, size: int) -> None:
-    """Every length from none to more than all."""
+def test_get_data_with_a_length_gives_the_first_bytes(
+    luaevent: LuaeventExtended, way: str, size: int
+) -> None:
+    """The test tries every length from none to more than all."""
     contents = b"abcdefghi"[:size]
     buffer = _buffer(luaevent, contents, way)
     for n in [*range(size + 3), 1000, 2**31 - 1]:
@@ -137,16 +140,16 @@ def test_a_length_gives_the_first_bytes(luaevent: LuaeventExtended, way: str, si
 
 @rule("luaevent.buffer.get_data-len")
 @pytest.mark.parametrize("n", [1, 1023, 69_999, 70_000, 70_001, 150_000, 209_999])
-def test_a_length_may_reach_into_any_piece(luaevent: LuaeventExtended, n: int) -> None:
-    """Three pieces so large that nobody joins them without need."""
+def test_get_data_with_a_length_reads_across_pieces(luaevent: LuaeventExtended, n: int) -> None:
+    """Three pieces are so large that no implementation joins them without need."""
     buffer = _buffer(luaevent, payload(210_000), "in three pieces")
     assert_same(payload(n), outcome(buffer.get_data, n), f"get_data({n}) of 210000 bytes")
 
 
 @rule("luaevent.buffer.get_data-len")
 @pytest.mark.parametrize("n", [-1, -3, -100])
-def test_a_negative_length_alone_cuts_nothing_in_two(luaevent: LuaeventExtended, n: int) -> None:
-    """All, nothing and an error are fine; a part of the contents has no reading."""
+def test_get_data_with_a_negative_length_gives_no_part(luaevent: LuaeventExtended, n: int) -> None:
+    """All bytes, none and an error are fine; a part of the contents has no reading."""
     got: list[bytes] = []
     buffer = _buffer(luaevent, b"abcdef", "at once")
     if error_of(lambda: got.append(buffer.get_data(n))) is None:
@@ -156,8 +159,8 @@ def test_a_negative_length_alone_cuts_nothing_in_two(luaevent: LuaeventExtended,
 @rule("luaevent.buffer.get_data-begin")
 @every_way
 @pytest.mark.parametrize("size", [0, 1, 2, 6])
-def test_begin_counts_from_one(luaevent: LuaeventExtended, way: str, size: int) -> None:
-    """Every pair of a begin and a length, on and beyond all borders."""
+def test_get_data_counts_begin_from_one(luaevent: LuaeventExtended, way: str, size: int) -> None:
+    """The test tries every pair of a begin and a length, on and beyond all borders."""
     contents = b"abcdefghi"[:size]
     buffer = _buffer(luaevent, contents, way)
     for begin, n in product(range(1, size + 4), [*range(size + 3), 2**31 - 1]):
@@ -171,10 +174,10 @@ def test_begin_counts_from_one(luaevent: LuaeventExtended, way: str, size: int) 
 @every_way
 @pytest.mark.parametrize("begin", [1, 2, 6, 7, 9])
 @pytest.mark.parametrize("n", [-1, -2, -6, -100])
-def test_a_negative_length_is_all_the_rest(
+def test_get_data_with_a_negative_length_gives_all_the_rest(
     luaevent: LuaeventExtended, way: str, begin: int, n: int
 ) -> None:
-    """Or it is refused."""
+    """The implementation may refuse it instead."""
     got: list[bytes] = []
     buffer = _buffer(luaevent, b"abcdef", way)
     if error_of(lambda: got.append(buffer.get_data(begin, n))) is None:
@@ -183,16 +186,17 @@ def test_a_negative_length_is_all_the_rest(
 
 @rule("luaevent.buffer.get_data-begin")
 @pytest.mark.parametrize("n", [0, 1, 3, 9])
-def test_a_begin_of_none_gives_nothing_foreign(luaevent: LuaeventExtended, n: int) -> None:
-    """What it means is open, but there is nothing else to return than what is in the buffer."""
+def test_get_data_from_begin_0_gives_only_contents(luaevent: LuaeventExtended, n: int) -> None:
+    """The meaning is open, but only bytes of the buffer can be returned."""
     _expect_a_part(luaevent, 0, n)
 
 
 @rule("luaevent.buffer.get_data-begin")
 @pytest.mark.parametrize("begin", [1, 70_000, 70_001, 70_002, 140_003, 210_000])
 @pytest.mark.parametrize("n", [1, 2, 70_000, 140_000])
-def test_bytes_of_any_piece_are_found(luaevent: LuaeventExtended, begin: int, n: int) -> None:
-    """Three pieces so large that nobody joins them without need; borders at 70001 and 140002."""
+def test_get_data_finds_bytes_of_any_piece(luaevent: LuaeventExtended, begin: int, n: int) -> None:
+    """Three pieces are so large that no implementation joins them without need; the borders are
+    at 70001 and 140002."""
     contents = payload(210_000)
     buffer = _buffer(luaevent, contents, "in three pieces")
     expected = contents[begin - 1 : begin - 1 + n]
@@ -204,10 +208,10 @@ def test_bytes_of_any_piece_are_found(luaevent: LuaeventExtended, begin: int, n:
 @rule("luaevent.buffer.get_data-negative")
 @every_way
 @pytest.mark.parametrize("size", [1, 2, 6])
-def test_a_negative_begin_counts_from_the_end(
+def test_get_data_counts_a_negative_begin_from_the_end(
     luaevent: LuaeventExtended, way: str, size: int
 ) -> None:
-    """Every begin from the last byte to the first, with every length."""
+    """The test tries every begin from the last byte to the first, with every length."""
     contents = b"abcdefghi"[:size]
     buffer = _buffer(luaevent, contents, way)
     for back, n in product(range(1, size + 1), [*range(size + 3), 2**31 - 1]):
@@ -219,8 +223,10 @@ def test_a_negative_begin_counts_from_the_end(
 
 @rule("luaevent.buffer.get_data-negative")
 @pytest.mark.parametrize("back", [1, 2, 69_998, 69_999, 139_998, 210_000])
-def test_the_end_may_be_in_another_piece(luaevent: LuaeventExtended, back: int) -> None:
-    """Three pieces so large that nobody joins them without need."""
+def test_get_data_with_a_negative_begin_reads_across_pieces(
+    luaevent: LuaeventExtended, back: int
+) -> None:
+    """Three pieces are so large that no implementation joins them without need."""
     contents = payload(210_000)
     buffer = _buffer(luaevent, contents, "in three pieces")
     for n in (1, back // 2, back, back + 1):
@@ -233,15 +239,15 @@ def test_the_end_may_be_in_another_piece(luaevent: LuaeventExtended, back: int) 
 @rule("luaevent.buffer.get_data-negative")
 @pytest.mark.parametrize("begin", [-7, -8, -12, -1000])
 @pytest.mark.parametrize("n", [0, 1, 3, 9])
-def test_a_begin_before_the_first_byte_gives_nothing_foreign(
+def test_get_data_before_the_first_byte_gives_only_contents(
     luaevent: LuaeventExtended, begin: int, n: int
 ) -> None:
-    """What it means is open, but there is nothing else to return than what is in the buffer."""
+    """The meaning is open, but only bytes of the buffer can be returned."""
     _expect_a_part(luaevent, begin, n)
 
 
 def _expect_a_part(luaevent: LuaeventExtended, begin: int, n: int) -> None:
-    """`get_data(begin, n)` raises, or returns bytes of the buffer, *n* at most."""
+    """Assert that `get_data(begin, n)` raises, or returns bytes of the buffer, *n* at most."""
     got: list[bytes] = []
     buffer = _buffer(luaevent, b"abcdef", "at once")
     if error_of(lambda: got.append(buffer.get_data(begin, n))) is None:
@@ -268,7 +274,7 @@ _CHANGES: dict[str, Callable[[Buffer], object]] = {
 def test_returned_bytes_stay_as_they_are(
     luaevent: LuaeventExtended, form: str, change: str, size: int
 ) -> None:
-    """What was returned is compared with a copy that the test took before the change."""
+    """The test compares the returned bytes with a copy that it took before the change."""
     contents = b"ab\n" + payload(size - 3)
     buffer = _buffer(luaevent, contents, "at once")
     got = _returned(buffer, form)
@@ -282,8 +288,8 @@ def test_returned_bytes_stay_as_they_are(
 
 @rule("luaevent.buffer.get_data-copy")
 @pytest.mark.parametrize("form", _FORMS)
-def test_each_call_returns_a_copy_of_its_own(luaevent: LuaeventExtended, form: str) -> None:
-    """In between the buffer has changed, so that a storage for what is returned would show."""
+def test_each_get_data_returns_a_copy_of_its_own(luaevent: LuaeventExtended, form: str) -> None:
+    """The buffer changes between the calls, so that storage shared by both results shows."""
     buffer = _buffer(luaevent, b"abcdefg", "at once")
     got = _returned(buffer, form)
     before = bytes(got)
@@ -295,10 +301,11 @@ def test_each_call_returns_a_copy_of_its_own(luaevent: LuaeventExtended, form: s
 
 @rule("luaevent.buffer.get_data-copy")
 @pytest.mark.parametrize("form", _FORMS)
-def test_a_program_cannot_change_the_contents_through_what_was_returned(
+def test_changing_the_returned_bytes_spares_the_contents(
     luaevent: LuaeventExtended, form: str
 ) -> None:
-    """Bytes cannot be changed at all; another type is, if it lets itself be."""
+    """Python's bytes cannot be changed; an object of another type is changed, if that is
+    possible."""
     buffer = _buffer(luaevent, b"abcdefg", "at once")
     got = _returned(buffer, form)
     contents = bytes(buffer.get_data())  # that these are all is another rule's
@@ -308,7 +315,8 @@ def test_a_program_cannot_change_the_contents_through_what_was_returned(
 
 
 def _returned(buffer: Buffer, form: str) -> bytes:
-    """What that *form* of `get_data` returns; b"" if it is refused, which another rule judges."""
+    """Return the result of that *form* of `get_data`, or b"" if it is refused: another rule
+    judges that."""
     got = outcome(_FORMS[form], buffer)
     return b"" if isinstance(got, Exception) else cast("bytes", got)
 
@@ -336,10 +344,10 @@ def _rows() -> Iterator[tuple[str, ...]]:
 
 
 @rule("luaevent.buffer.length")
-def test_the_length_is_that_of_the_contents_after_any_steps(
+def test_the_length_agrees_with_get_data_after_any_steps(
     luaevent: LuaeventExtended, channels: Channels
 ) -> None:
-    """Every row of one, two and three steps; it is compared with what `get_data()` returns."""
+    """The test makes every row of one, two and three steps."""
     near, far = channels.pair()
     for row in _rows():
         buffer = luaevent.buffer.new()
@@ -359,7 +367,7 @@ def test_the_length_is_that_of_the_contents_after_any_steps(
 @rule("luaevent.buffer.length")
 @every_way
 @pytest.mark.parametrize("size", [0, 1, 5, 255, 256, 257, 70_000])
-def test_the_length_is_how_many_bytes_were_added(
+def test_the_length_is_the_number_of_added_bytes(
     luaevent: LuaeventExtended, way: str, size: int
 ) -> None:
     """Zero bytes and line ends are among them."""
@@ -368,8 +376,8 @@ def test_the_length_is_how_many_bytes_were_added(
 
 @rule("luaevent.buffer.length")
 @pytest.mark.parametrize("data", [b"\0", b"\0\0a\0", b"\r\n", "ä€".encode()], ids=repr)
-def test_every_byte_counts(luaevent: LuaeventExtended, data: bytes) -> None:
-    """Bytes at which functions for text stop, or of which several are one character."""
+def test_the_length_counts_every_byte(luaevent: LuaeventExtended, data: bytes) -> None:
+    """The bytes are such that text functions stop at them, or count several as one character."""
     buffer = luaevent.buffer.new()
     _expect_length(buffer, 0, "a new buffer")
     buffer.add(data)

@@ -1,4 +1,4 @@
-"""luaevent's complete library, buffer: taking away, and closing."""
+"""luaevent's complete library, buffer: drain and close."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from looptck.testing.payload import assert_same, outcome, payload
 
 
 def _filled(luaevent: LuaeventExtended, contents: bytes, pieces: int = 1) -> Buffer:
-    """A buffer with the *contents*, which came into it in so many *pieces*."""
+    """Return a buffer with the *contents*, which came into it in so many *pieces*."""
     buffer = luaevent.buffer.new()
     step = max(1, -(-len(contents) // pieces))
     for at in range(0, len(contents), step):
@@ -28,8 +28,8 @@ def _filled(luaevent: LuaeventExtended, contents: bytes, pieces: int = 1) -> Buf
 @rule("luaevent.buffer.drain")
 @pytest.mark.parametrize("pieces", [1, 2, 6])
 @pytest.mark.parametrize("size", [0, 1, 2, 6])
-def test_the_first_bytes_are_removed(luaevent: LuaeventExtended, size: int, pieces: int) -> None:
-    """Every number from none to more than all, each with a buffer of its own."""
+def test_drain_removes_the_first_bytes(luaevent: LuaeventExtended, size: int, pieces: int) -> None:
+    """The test tries every number from none to more than all, each with a buffer of its own."""
     contents = b"abcdef"[:size]
     for n in [*range(size + 3), 1000, 2**31 - 1]:
         buffer = _filled(luaevent, contents, pieces)
@@ -44,8 +44,9 @@ def _rows() -> Iterator[tuple[int, ...]]:
 
 
 @rule("luaevent.buffer.drain")
-def test_bytes_come_and_go_in_order(luaevent: LuaeventExtended) -> None:
-    """Every row of up to four steps; n stands for an add of n bytes, -n for a drain of n."""
+def test_adds_and_drains_keep_the_order_of_bytes(luaevent: LuaeventExtended) -> None:
+    """The test makes every row of up to four steps; n stands for an add of n bytes, -n for a
+    drain of n."""
     for row in _rows():
         buffer = luaevent.buffer.new()
         contents, added = b"", 0
@@ -64,10 +65,10 @@ def test_bytes_come_and_go_in_order(luaevent: LuaeventExtended) -> None:
 @pytest.mark.parametrize(
     "sizes", [(1000, 999), (70_000, 69_999), (5, 4, 3), (100_000, 1, 10), (1, 1)], ids=repr
 )
-def test_large_contents_are_drained_bit_by_bit(
+def test_large_contents_can_be_drained_in_portions(
     luaevent: LuaeventExtended, sizes: tuple[int, ...]
 ) -> None:
-    """Adds and drains of uneven sizes in turn, so that every border between pieces is crossed."""
+    """Adds and drains of uneven sizes alternate, so that every border between pieces is crossed."""
     buffer = luaevent.buffer.new()
     contents, added = b"", 0
     drained = cycle((*sizes[1:], 0, sizes[0] // 3))
@@ -84,7 +85,7 @@ def test_large_contents_are_drained_bit_by_bit(
 @rule("luaevent.buffer.drain")
 @pytest.mark.parametrize("contents", [b"", b"kept"], ids=["empty", "with contents"])
 def test_drain_without_a_number_is_refused(luaevent: LuaeventExtended, contents: bytes) -> None:
-    """Nothing says how much it should be."""
+    """drain has no default."""
     buffer = _filled(luaevent, contents)
     drain: Callable[..., object] = buffer.drain
     assert error_of(drain) is not None, "drain() without a number raised no error"
@@ -95,10 +96,11 @@ def test_drain_without_a_number_is_refused(luaevent: LuaeventExtended, contents:
 @pytest.mark.parametrize("n", [-1, -2, -5, -6, -1000, -(2**31)])
 @pytest.mark.parametrize("pieces", [1, 3])
 @pytest.mark.parametrize("size", [0, 1, 5, 6, 200_000])
-def test_a_negative_number_leaves_nothing(
+def test_drain_of_a_negative_number_leaves_nothing(
     luaevent: LuaeventExtended, n: int, pieces: int, size: int
 ) -> None:
-    """More, less and as much as there is; new bytes must be there alone afterwards."""
+    """The number is as large as the contents, smaller or larger; new bytes must be alone
+    afterwards."""
     buffer = _filled(luaevent, payload(size), pieces)
     refused = error_of(buffer.drain, n)
     assert refused is None, f"drain({n}) of {size} bytes raised {refused!r}"
@@ -136,7 +138,7 @@ _METHODS: dict[str, Callable[[Buffer, Any, int], object]] = {
 def test_a_closed_buffer_refuses_every_method(
     luaevent: LuaeventExtended, channels: Channels, method: str, contents: bytes, times: int
 ) -> None:
-    """With a descriptor that has data and room, so that nothing else can be the reason."""
+    """The descriptor has data and room, so that only the close can be the reason."""
     near, far = channels.pair()
     far.send(b"data")
     closed = _filled(luaevent, contents)
@@ -150,7 +152,7 @@ def test_a_closed_buffer_refuses_every_method(
 
 @rule("luaevent.buffer.close")
 @pytest.mark.parametrize("contents", [b"", b"contents"], ids=["empty", "with contents"])
-def test_closing_again_is_harmless(luaevent: LuaeventExtended, contents: bytes) -> None:
+def test_closing_a_buffer_again_is_harmless(luaevent: LuaeventExtended, contents: bytes) -> None:
     """A buffer made after the first close may have taken over what the second one would free."""
     closed = _filled(luaevent, contents)
     closed.close()
@@ -163,8 +165,9 @@ def test_closing_again_is_harmless(luaevent: LuaeventExtended, contents: bytes) 
 
 
 @rule("luaevent.buffer.close")
-def test_other_buffers_do_not_notice(luaevent: LuaeventExtended) -> None:
-    """One got its bytes from the closed one, one gave its bytes to it, one is a stranger."""
+def test_closing_a_buffer_leaves_other_buffers_alone(luaevent: LuaeventExtended) -> None:
+    """One got its bytes from the closed one, one gave its bytes to it, and one had nothing to do
+    with it."""
     closed, heir, giver, stranger = (
         _filled(luaevent, name) for name in (b"closed", b"heir ", b"giver", b"stranger")
     )

@@ -1,8 +1,8 @@
 """luaevent's complete library, buffer: functions tried on buffers with a history.
 
-A buffer may keep its bytes in several pieces, and a mark in the first of them.
-Two buffers go through rows of calls; a test compares the contents before and
-after each call of the function that its rule is about, and no other call.
+A buffer may keep its bytes in several pieces, and a mark in the first of them. Two buffers go
+through rows of calls; a test compares the contents before and after each call of the function that
+its rule is about, and no other call.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _BREAKS = (b"\n", b"\r\n", b"\r", b"\n\r")
 
 @dataclass(frozen=True)
 class Call:
-    """A call of one of two buffers: the name of the function, and what it is given."""
+    """A call of one of two buffers: the name of the function, and its arguments."""
 
     name: str
     at: int
@@ -56,7 +56,7 @@ class Call:
         return f"buffer {self.at}: {given}"
 
     def data(self) -> bytes:
-        """The bytes that `add` is given; without line breaks but for the last, if it has one."""
+        """The argument of `add`; it has no line break, or one at the end."""
         data = payload(self.size, self.at * 7).replace(b"\n", b".").replace(b"\r", b",")
         return data + _BREAKS[self.size % 4] if self.name == "add line" else data
 
@@ -72,7 +72,7 @@ class Call:
 
 
 def _calls(*names: str) -> st.SearchStrategy[list[Call]]:
-    """Rows of calls; most of them put something in or take a part."""
+    """Rows of calls; most of them add something or take a part."""
     usual = ("add bytes", "add line", "add buffer", "drain", "readline")
     call = st.builds(
         lambda name, at, sizes: Call(
@@ -99,7 +99,8 @@ _every_history = pytest.mark.parametrize(
 
 
 def _worn(luaevent: LuaeventExtended, pieces: tuple[int, ...], taker: str, size: int) -> Buffer:
-    """A buffer to which these pieces were added, each with a line break, less what was taken."""
+    """Return a buffer to which these pieces, each with a line break, were added and from which a
+    part was taken."""
     buffer = luaevent.buffer.new()
     for at, length in enumerate(pieces):
         buffer.add(payload(length, at).replace(b"\n", b".").replace(b"\r", b",") + b"\n")
@@ -112,10 +113,10 @@ def _worn(luaevent: LuaeventExtended, pieces: tuple[int, ...], taker: str, size:
 @pytest.mark.parametrize("taker", _TAKERS)
 @pytest.mark.parametrize("size", [1, 10, 3001, 3005])
 @pytest.mark.parametrize("into", ["an empty one", "one with bytes", "one of which some was taken"])
-def test_a_buffer_of_which_a_part_was_taken_is_added_whole(
+def test_add_moves_all_that_is_left_of_a_used_buffer(
     luaevent: LuaeventExtended, pieces: tuple[int, ...], taker: str, size: int, into: str
 ) -> None:
-    """It has several pieces, and so may have the other one."""
+    """The added buffer has several pieces, and so may have the other one."""
     worn = _worn(luaevent, pieces, taker, size)
     buffer = luaevent.buffer.new()
     if into == "one with bytes":
@@ -133,7 +134,7 @@ Check = Callable[[Call, list[bytes], list[bytes], Any, str], None]
 def _go_through(
     luaevent: LuaeventExtended, row: list[Call], names: tuple[str, ...], check: Check
 ) -> None:
-    """Make the calls of *row*; *check* is given each one of *names*, and what it did."""
+    """Make the calls of *row*; *check* gets each call whose name is in *names*, and its effects."""
     buffers = [luaevent.buffer.new() for _ in range(2)]
     for number, call in enumerate(row):
         before = [buffer.get_data() for buffer in buffers]
@@ -153,7 +154,7 @@ _ADDS = ("add bytes", "add line", "add buffer")
 def test_add_appends_everything_whatever_happened_before(
     luaevent: LuaeventExtended, row: list[Call]
 ) -> None:
-    """Bytes, and buffers of several pieces of which a part was taken."""
+    """The arguments are bytes, and buffers of several pieces of which a part was taken."""
 
     def check(call: Call, before: list[bytes], after: list[bytes], _: Any, story: str) -> None:
         added = before[call.other] if call.name == "add buffer" else call.data()
@@ -165,10 +166,10 @@ def test_add_appends_everything_whatever_happened_before(
 @rule("luaevent.buffer.add-output")
 @_ROWS
 @given(row=_calls())
-def test_add_returns_what_it_added_whatever_happened_before(
+def test_add_returns_its_count_whatever_happened_before(
     luaevent: LuaeventExtended, row: list[Call]
 ) -> None:
-    """The number is that of the bytes that are more now."""
+    """The number must be that by which the contents grew."""
 
     def check(call: Call, before: list[bytes], after: list[bytes], got: Any, story: str) -> None:
         added = len(after[call.at]) - len(before[call.at])
@@ -183,7 +184,7 @@ def test_add_returns_what_it_added_whatever_happened_before(
 def test_an_added_buffer_is_empty_whatever_happened_before(
     luaevent: LuaeventExtended, row: list[Call]
 ) -> None:
-    """It is used again later in the row."""
+    """Later calls of the row use it again."""
 
     def check(call: Call, _: list[bytes], after: list[bytes], __: Any, story: str) -> None:
         left = after[call.other]
@@ -198,7 +199,7 @@ def test_an_added_buffer_is_empty_whatever_happened_before(
 def test_drain_removes_the_first_bytes_whatever_happened_before(
     luaevent: LuaeventExtended, row: list[Call]
 ) -> None:
-    """A part of the first piece, all of it, or several pieces."""
+    """A drain takes a part of the first piece, all of it, or several pieces."""
 
     def check(call: Call, before: list[bytes], after: list[bytes], _: Any, story: str) -> None:
         assert_same(before[call.at][call.size :], after[call.at], story)
@@ -212,7 +213,7 @@ def test_drain_removes_the_first_bytes_whatever_happened_before(
 def test_readline_gives_the_first_line_whatever_happened_before(
     luaevent: LuaeventExtended, row: list[Call]
 ) -> None:
-    """Its terminator may be in another piece, or be cut in two."""
+    """The terminator may be in another piece, or be cut in two."""
 
     def check(call: Call, before: list[bytes], after: list[bytes], got: Any, story: str) -> None:
         there = before[call.at]
@@ -233,7 +234,7 @@ def test_readline_gives_the_first_line_whatever_happened_before(
 def test_get_data_gives_the_first_bytes_whatever_happened_before(
     luaevent: LuaeventExtended, row: list[Call]
 ) -> None:
-    """They may lie in several pieces."""
+    """The bytes may lie in several pieces."""
 
     def check(call: Call, before: list[bytes], _: list[bytes], got: Any, story: str) -> None:
         assert_same(before[call.at][: call.size], got, story)

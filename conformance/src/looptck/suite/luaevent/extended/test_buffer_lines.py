@@ -1,4 +1,4 @@
-"""luaevent's complete library, buffer: lines."""
+"""luaevent's complete library, buffer: readline takes lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO_TERMINATORS = b"\0\t\v\f\x1c\x1d\x1e\x85\xa0\xe2\x80\xa8"
 
 
 def _first_line(contents: bytes) -> tuple[bytes | None, bytes]:
-    """The model: the line that is to be returned, and what is left."""
+    """Return the line that the model expects, and the rest."""
     for at in range(len(contents)):
         pair = contents[at : at + 2]
         if pair in _TERMINATORS or pair[:1] in _TERMINATORS:
@@ -30,7 +30,7 @@ def _first_line(contents: bytes) -> tuple[bytes | None, bytes]:
 
 
 def _lines(contents: bytes) -> tuple[list[bytes], bytes]:
-    """The model: all lines, and what is left."""
+    """Return all lines that the model expects, and the rest."""
     lines: list[bytes] = []
     while True:
         line, contents = _first_line(contents)
@@ -40,21 +40,23 @@ def _lines(contents: bytes) -> tuple[list[bytes], bytes]:
 
 
 def _words(longest: int) -> Iterator[bytes]:
-    """Every row of so many letters, carriage returns and line feeds, the shortest first."""
+    """Make every row of that many letters, carriage returns and line feeds, the shortest first."""
     for size in range(longest + 1):
         for letters in product(b"a\r\n", repeat=size):
             yield bytes(letters)
 
 
 def _without_end(line: bytes | None) -> bytes | None:
-    """A line as it is compared here: what readline should have cut off is another rule's."""
+    """Return the line without line ends, which readline should have cut off: another rule judges
+    that."""
     return line.rstrip(b"\r\n") if isinstance(line, bytes) else line
 
 
 @rule("luaevent.buffer.readline")
 @pytest.mark.parametrize("way", ["at once", "byte by byte", "behind a line that was read"])
 def test_each_terminator_ends_one_line(luaevent: LuaeventExtended, way: str) -> None:
-    """All rows of six letters and line ends; a last letter keeps the end of the contents apart."""
+    """The test tries all rows of six letters and line ends; a last letter keeps the end of the
+    contents apart."""
     for word in _words(6):
         buffer = luaevent.buffer.new()
         contents = word + b"z"
@@ -71,7 +73,7 @@ def test_each_terminator_ends_one_line(luaevent: LuaeventExtended, way: str) -> 
 
 
 def _expect_lines(buffer: Buffer, expected: list[bytes], what: str) -> None:
-    """Reads as many lines as are *expected*, and no more."""
+    """Assert that exactly the *expected* lines can be read."""
     got = [_without_end(buffer.readline()) for _ in expected]
     assert got == expected, f"the lines of {what}, are {expected}; readline returned {got}"
 
@@ -79,7 +81,7 @@ def _expect_lines(buffer: Buffer, expected: list[bytes], what: str) -> None:
 @rule("luaevent.buffer.readline")
 @pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
 def test_a_line_may_hold_any_other_byte(luaevent: LuaeventExtended, terminator: bytes) -> None:
-    """Once all values of a byte, once those that end lines elsewhere."""
+    """One line has all values of a byte, another one the values that end lines elsewhere."""
     every = bytes(byte for byte in range(256) if byte not in b"\r\n")
     for line in (every, _NO_TERMINATORS + b".", b"\0.", b".\0\0."):
         buffer = luaevent.buffer.new()
@@ -93,9 +95,8 @@ def test_a_line_may_hold_any_other_byte(luaevent: LuaeventExtended, terminator: 
 @pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
 @pytest.mark.parametrize("length", [1022, 1023, 1024, 4095, 4096, 65534, 65535, 65536, 100_001])
 def test_a_line_may_be_long(luaevent: LuaeventExtended, terminator: bytes, length: int) -> None:
-    """Its terminator lies on, before or behind the places where storage is likely to be divided;
-    with pairs the two bytes may lie apart.
-    """
+    """The terminator lies on, before or behind the places where storage is likely to be divided;
+    the two bytes of a pair may lie apart."""
     line = payload(length).translate(None, b"\r\n")[:-1].ljust(length, b".")
     for pieces in (
         [line + terminator + b"next"],
@@ -112,7 +113,7 @@ def test_a_line_may_be_long(luaevent: LuaeventExtended, terminator: bytes, lengt
 
 @rule("luaevent.buffer.readline")
 def test_many_lines_are_read_one_by_one(luaevent: LuaeventExtended) -> None:
-    """With terminators in turn, so that the nearest one is not always of the same kind."""
+    """The terminators alternate, so that the nearest one is not always of the same kind."""
     expected = [b"line %d" % at for at in range(2000)]
     ended = [line + _TERMINATORS[at % 4] for at, line in enumerate(expected)]
     buffer = luaevent.buffer.new()
@@ -127,7 +128,7 @@ def test_many_lines_are_read_one_by_one(luaevent: LuaeventExtended) -> None:
 def test_the_first_terminator_counts_whatever_its_kind(
     luaevent: LuaeventExtended, far: bytes
 ) -> None:
-    """The other kind comes later, and again after new bytes came in."""
+    """A terminator of the other kind comes later, and again after new bytes came in."""
     near = b"\n" if far == b"\r" else b"\r"
     buffer = luaevent.buffer.new()
     buffer.add(b"one" + near + b"two" + far + b"three" + near + b"four")
@@ -152,7 +153,8 @@ _LEAVING: dict[str, tuple[Callable[[LuaeventExtended, Buffer], object], bytes]] 
 def test_a_line_is_found_wherever_the_search_ended_before(
     luaevent: LuaeventExtended, leaving: str, terminator: bytes
 ) -> None:
-    """No line was found in seven bytes; the new line's end is among the seven first, and later."""
+    """An earlier search passed seven bytes without a line; the new line's end is among the first
+    seven, and later."""
     leave, left = _LEAVING[leaving]
     for line in (b"", b"x", b"six...", b"seven..", b"more than seven"):
         buffer = luaevent.buffer.new()
@@ -183,10 +185,10 @@ _UNENDED: dict[str, bytes] = {
 @rule("luaevent.buffer.readline-none")
 @pytest.mark.parametrize("case", _UNENDED)
 @pytest.mark.parametrize("before", ["fresh", "after a line", "after it was emptied"])
-def test_without_a_terminator_there_is_no_line(
+def test_readline_without_a_terminator_removes_nothing(
     luaevent: LuaeventExtended, case: str, before: str
 ) -> None:
-    """Asked three times; what was removed the first time would be missing afterwards."""
+    """The test asks three times: bytes that the first call removed are missing afterwards."""
     contents = _UNENDED[case]
     buffer = luaevent.buffer.new()
     buffer.add({"fresh": b"", "after a line": b"line\n.", "after it was emptied": b"gone"}[before])
@@ -204,8 +206,8 @@ def test_without_a_terminator_there_is_no_line(
 
 
 @rule("luaevent.buffer.readline-none")
-def test_a_line_that_was_asked_for_too_early_is_whole_later(luaevent: LuaeventExtended) -> None:
-    """It is asked for after every byte, and then a few come at once."""
+def test_an_early_readline_leaves_the_line_whole(luaevent: LuaeventExtended) -> None:
+    """readline is called after every byte, and then a few bytes come at once."""
     buffer = luaevent.buffer.new()
     for at in range(5):
         buffer.add(b"whole"[at : at + 1])
@@ -233,7 +235,7 @@ def test_a_line_is_returned_without_its_terminator(
 ) -> None:
     """Another line follows, so that no terminator is the last byte of the contents.
 
-    In front of it is no other terminator, so that it is plain where each begins.
+    No terminator precedes it, so that the begin of each is clear.
     """
     buffer = luaevent.buffer.new()
     buffer.add(line + terminator + b"next line" + terminator + b"rest")
@@ -248,7 +250,7 @@ def test_a_line_is_returned_without_its_terminator(
 def test_a_terminator_at_the_end_counts_at_once(
     luaevent: LuaeventExtended, end: bytes, line: bytes
 ) -> None:
-    """Its other half comes later, and more behind it."""
+    """Its other half comes later, with more bytes behind it."""
     other = b"\n" if end == b"\r" else b"\r"
     buffer = luaevent.buffer.new()
     buffer.add(line + end)
@@ -264,10 +266,10 @@ def test_a_terminator_at_the_end_counts_at_once(
 
 
 @rule("luaevent.buffer.readline-split")
-def test_the_lines_depend_on_pieces_at_their_ends_only(luaevent: LuaeventExtended) -> None:
-    """Every row of five letters and line ends, in all pieces that can be made of it.
+def test_the_lines_do_not_depend_on_the_pieces(luaevent: LuaeventExtended) -> None:
+    """The test adds every row of five letters and line ends, in all possible pieces.
 
-    Where terminators follow each other in what is there at one time, it is another rule's business.
+    Another rule judges terminators that follow each other in the contents at one time.
     """
     for word in _words(5):
         for cuts in product((False, True), repeat=max(0, len(word) - 1)):
@@ -288,7 +290,7 @@ def test_the_lines_depend_on_pieces_at_their_ends_only(luaevent: LuaeventExtende
 
 
 def _are_apart(pieces: list[bytes]) -> bool:
-    """Whether no terminator follows another, as long as lines are read after each piece."""
+    """Return whether no terminator follows another, as long as lines are read after each piece."""
     left = b""
     for piece in pieces:
         if _TWO_TERMINATORS.search(left + piece):
@@ -298,7 +300,7 @@ def _are_apart(pieces: list[bytes]) -> bool:
 
 
 def _pieces(word: bytes, cuts: tuple[bool, ...]) -> list[bytes]:
-    """*word*, cut after each byte for which *cuts* says so."""
+    """Cut *word* after each byte for which *cuts* is true."""
     pieces = [word[:1]]
     for at, cut in enumerate(cuts, start=1):
         if cut:
@@ -317,10 +319,11 @@ def _read_all(buffer: Buffer, most: int) -> list[bytes]:
 @rule("luaevent.buffer.readline-split")
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 4096, 70_000])
 @pytest.mark.parametrize("asked", ["after each piece", "at the end"])
-def test_a_long_stream_has_the_same_lines_in_pieces_of_any_size(
+def test_a_long_stream_has_the_same_lines_in_any_pieces(
     luaevent: LuaeventExtended, size: int, asked: str
 ) -> None:
-    """Lines of very different lengths, ended by line feeds, which are no half of a pair here."""
+    """The lines have very different lengths and end by line feeds, which are no half of a pair
+    here."""
     count = 400 if size < 64 else 4000
     expected = [b"%d " % at + b"." * (at * 7 % 97 + 1) for at in range(count)]
     stream = b"\n".join(expected) + b"\n"

@@ -28,10 +28,11 @@ any_portions = pytest.mark.parametrize("portions", PORTIONS)
 
 @rule("luaevent.bufferevent.get_read")
 @pytest.mark.parametrize("which", ["input", "output"])
-def test_the_input_is_one_object(driver: BufferEventDriver, channels: Channels, which: str) -> None:
-    """Before anything came, after, after it was drained, while output waits, and at the end; the
-    output is another one.
-    """
+def test_the_input_is_the_same_object_each_time(
+    driver: BufferEventDriver, channels: Channels, which: str
+) -> None:
+    """The test looks before anything came, after, after a drain, while output waits, and at the
+    end; the output is another object."""
     near, far = channels.pair()
     seen: list[object] = []
 
@@ -84,9 +85,10 @@ def test_every_byte_arrives_once_and_in_order(
     low: int,
     high: int,
 ) -> None:
-    """What the callback leaves in a full input, the script takes, so that the rest can come.
+    """The script takes the bytes that the callback leaves in a full input, so that the rest can
+    come.
 
-    A little of much is more, lest a slow loop takes a thousand turns.
+    Of many bytes it takes a larger portion, lest a slow loop need a thousand turns.
     """
     near, far = channels.pair()
     total = sum(PORTIONS[portions])
@@ -124,7 +126,7 @@ def test_every_byte_arrives_once_and_in_order(
     "happens", ["the end", "an error", "an error of writing", "a timeout", "disabling"]
 )
 @pytest.mark.parametrize("low, high", [(0, 0), (500, 0), (0, 100)])
-def test_what_arrived_stays_until_it_is_taken(
+def test_arrived_bytes_stay_until_they_are_taken(
     luaevent: LuaeventExtended,
     driver: BufferEventDriver,
     channels: Channels,
@@ -132,7 +134,7 @@ def test_what_arrived_stays_until_it_is_taken(
     low: int,
     high: int,
 ) -> None:
-    """It arrived before, so nothing that happens later has a claim on it."""
+    """Events that come later must not remove bytes that arrived before."""
     near, far = channels.tcp_pair()
 
     def script() -> Script:
@@ -163,7 +165,7 @@ def test_what_arrived_stays_until_it_is_taken(
 
 
 def _read(near: socket.socket, waiting: int) -> bool:
-    """Whether fewer than *waiting* bytes wait in the socket."""
+    """Return whether fewer than *waiting* bytes wait in the socket."""
     return unread(near) < waiting
 
 
@@ -182,10 +184,10 @@ _DIRECTIONS: dict[str, Callable[[BufferEventDriver, Channels, OwnedBufferEvent],
 @pytest.mark.parametrize("way", _DIRECTIONS)
 @pytest.mark.parametrize("taken_in", ["read", "another callback"])
 @pytest.mark.parametrize("low", [0, 4, 8])
-def test_whatever_takes_from_a_full_input_lets_reading_go_on(
+def test_any_removal_from_a_full_input_lets_reading_go_on(
     driver: BufferEventDriver, channels: Channels, way: str, taken_in: str, low: int
 ) -> None:
-    """Several times in a row: a loop may notice once by chance.
+    """The test does so several times in a row: a loop may notice once by chance.
 
     With the low watermark at the high one the script takes, since whether that calls is open.
     """
@@ -215,8 +217,10 @@ def test_whatever_takes_from_a_full_input_lets_reading_go_on(
 
 
 @rule("luaevent.bufferevent.get_write")
-def test_the_output_is_one_object(driver: BufferEventDriver, channels: Channels) -> None:
-    """Before anything was added, while it waits, and after it was sent."""
+def test_the_output_is_the_same_object_each_time(
+    driver: BufferEventDriver, channels: Channels
+) -> None:
+    """The test looks before anything was added, while it waits, and after it was sent."""
     near, far = narrow_channel(channels)
     seen: list[object] = []
 
@@ -236,7 +240,7 @@ def test_the_output_is_one_object(driver: BufferEventDriver, channels: Channels)
 def _received(
     driver: BufferEventDriver, far: socket.socket, got: bytearray, size: int, portion: int = 65536
 ) -> Script:
-    """Turn after turn the peer takes *portion* bytes, until it got *size* or nothing comes."""
+    """Let the peer take *portion* bytes in each turn, until it got *size* or nothing comes."""
 
     def more() -> bool:
         chunk = receive(far, portion)
@@ -253,10 +257,10 @@ def _received(
 @rule("luaevent.bufferevent.get_write")
 @any_portions
 @pytest.mark.parametrize("added_in", ["before the loop", "another callback", "write", "read"])
-def test_what_is_added_is_sent_once_and_in_order(
+def test_added_bytes_are_sent_once_and_in_order(
     driver: BufferEventDriver, channels: Channels, portions: str, added_in: str
 ) -> None:
-    """The way is narrow, so the larger ones leave in parts."""
+    """The channel is narrow, so the larger ones leave in parts."""
     near, far = narrow_channel(channels)
     parts = iter(PORTIONS[portions])
     total = sum(PORTIONS[portions])
@@ -305,7 +309,7 @@ def test_what_is_added_is_sent_once_and_in_order(
 def test_a_slow_peer_gets_every_byte(
     driver: BufferEventDriver, channels: Channels, channel: str, low: int, portion: int
 ) -> None:
-    """While it waits more is added behind."""
+    """More is added behind the bytes that wait."""
     near, far = narrow_channel(channels) if channel == "socket pair" else channels.tcp_pair()
 
     def script() -> Script:
@@ -326,10 +330,11 @@ def test_a_slow_peer_gets_every_byte(
 
 @rule("luaevent.bufferevent.get_write")
 @pytest.mark.parametrize("source", ["a buffer", "several arguments", "its own input"])
-def test_whatever_can_be_added_is_sent(
+def test_output_is_sent_whatever_adds_it(
     driver: BufferEventDriver, channels: Channels, source: str
 ) -> None:
-    """Three times, with quiet between, so that a loop which looks only when it is awake shows."""
+    """The test adds three times, with quiet turns between: a loop that looks only while it is
+    awake shows."""
     near, far = channels.pair()
 
     def script() -> Script:

@@ -1,4 +1,4 @@
-"""luaevent, bufferevent: directions that are enabled, and disabled."""
+"""luaevent, bufferevent: enabling and disabling its directions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ disabled_ways = pytest.mark.parametrize("flags", ["read", "both"])
 def _nothing_read(
     driver: BufferEventDriver, held: OwnedBufferEvent, near: Any, level: int, calls: int, when: str
 ) -> None:
-    """Raises AssertionError if a disabled direction was served."""
+    """Raise AssertionError if a disabled direction was served."""
     assert held.input_length >= level, (
         f"{when}, {level - held.input_length} bytes of the input are gone"
     )
@@ -40,7 +40,7 @@ def _nothing_read(
 def test_nothing_is_read_before_reading_is_enabled(
     driver: BufferEventDriver, channels: Channels, *, waits: bool, closes: bool
 ) -> None:
-    """All that waited comes once it is enabled, and the end after it."""
+    """All bytes that waited come once reading is enabled, and the end after them."""
     near, far = channels.pair()
 
     def script() -> Script:
@@ -73,7 +73,7 @@ def test_nothing_is_read_before_reading_is_enabled(
 def test_a_loop_does_not_return_while_bytes_can_move(
     driver: BufferEventDriver, channels: Channels, direction: str
 ) -> None:
-    """Nothing but the bufferevent keeps the loop; its own callback disables it."""
+    """Only the bufferevent keeps the loop; its own callback disables it."""
     near, far = channels.pair()
 
     def stop(held: OwnedBufferEvent) -> None:
@@ -107,9 +107,10 @@ def test_nothing_is_read_while_reading_is_disabled(
     high: int,
     times: int,
 ) -> None:
-    """What came before stays in the input; what comes meanwhile waits, and is read later.
+    """Bytes that came before stay in the input; later ones wait in the socket, and are read
+    afterwards.
 
-    Who is enabled or disabled twice is so once.
+    A second enable or disable changes nothing.
     """
     near, far = channels.pair()
     which = driver.read if flags == "read" else driver.both
@@ -152,10 +153,10 @@ def test_nothing_is_read_while_reading_is_disabled(
 @rule("luaevent.bufferevent.enable")
 @disabled_ways
 @pytest.mark.parametrize("change", ["drain some", "drain all", "a higher watermark", "none"])
-def test_room_in_a_full_input_does_not_enable_what_is_disabled(
+def test_room_in_a_full_input_does_not_enable_reading(
     driver: BufferEventDriver, channels: Channels, flags: str, change: str
 ) -> None:
-    """Two reasons not to read: one of them goes, and the other one stays."""
+    """Two reasons keep the loop from reading: one of them goes, and the other one stays."""
     near, far = channels.pair()
 
     def script() -> Script:
@@ -191,7 +192,7 @@ def test_room_in_a_full_input_does_not_enable_what_is_disabled(
 def test_writing_is_enabled_at_first(
     driver: BufferEventDriver, channels: Channels, size: int
 ) -> None:
-    """Nobody calls enable."""
+    """The test never calls enable."""
     near, far = channels.pair()
     got = bytearray()
 
@@ -218,7 +219,7 @@ def test_writing_is_enabled_at_first(
 def test_nothing_is_sent_while_writing_is_disabled(
     driver: BufferEventDriver, channels: Channels, flags: str, when: str, times: int
 ) -> None:
-    """It is kept, what is added meanwhile comes behind it, and all is sent once it is enabled."""
+    """The output is kept, new bytes follow it, and all is sent once writing is enabled."""
     near, far = narrow_channel(channels)
     which = driver.write if flags == "write" else driver.both
     got = bytearray()
@@ -267,10 +268,10 @@ def test_nothing_is_sent_while_writing_is_disabled(
 @rule("luaevent.bufferevent.enable")
 @pytest.mark.parametrize("disabled", ["read", "write"])
 @pytest.mark.parametrize("how", ["disable", "back and forth", "both and enable the other"])
-def test_one_direction_leaves_the_other_alone(
+def test_disabling_one_direction_leaves_the_other_alone(
     driver: BufferEventDriver, channels: Channels, disabled: str, how: str
 ) -> None:
-    """Bytes go in the direction that is enabled, and in no other."""
+    """Bytes go in the enabled direction only."""
     near, far = channels.pair()
     which = driver.read if disabled == "read" else driver.write
 
@@ -375,7 +376,7 @@ def test_a_timeout_of_one_direction_leaves_the_other_alone(
 def test_a_disabled_direction_has_no_timeout(
     driver: BufferEventDriver, channels: Channels, direction: str, flags: str, when: str
 ) -> None:
-    """It would come several times over in the time that passes."""
+    """The time that passes is several times the timeout."""
     near, far = narrow_channel(channels)
     fill(near)
     which = (
@@ -407,10 +408,10 @@ def test_a_disabled_direction_has_no_timeout(
 
 @rule("luaevent.bufferevent.enable")
 @pytest.mark.parametrize("function", ["enable", "disable"])
-def test_the_directions_must_be_named(
+def test_enable_and_disable_refuse_a_missing_direction(
     driver: BufferEventDriver, channels: Channels, function: str
 ) -> None:
-    """Neither means everything when it is given nothing."""
+    """No argument must not mean all directions."""
     held = driver.bufferevent(channels.pair()[0])
     refusal = error_of(getattr(held, function))
     held.disable_and_drop()

@@ -1,4 +1,4 @@
-"""luaevent, bufferevent: the end of the stream, and after it."""
+"""luaevent, bufferevent: the end of the stream, and the time after it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_end_is_reported_once(
     low: int,
     high: int,
 ) -> None:
-    """A stream stays at its end, so whoever goes on watching it is told in each turn."""
+    """A stream stays at its end: a loop that goes on watching reports it in each turn."""
     near, far = _pair(channels, end)
 
     def take(held: OwnedBufferEvent) -> None:
@@ -95,10 +95,10 @@ def test_the_end_is_reported_once(
 
 @rule("luaevent.bufferevent.eof-once")
 @every_end
-def test_the_end_is_reported_again_when_its_callback_enables_reading(
+def test_the_end_is_reported_again_if_its_callback_enables(
     driver: BufferEventDriver, channels: Channels, end: str
 ) -> None:
-    """Three times; what the callback does must not be undone when it returns."""
+    """The callback enables reading three times; a loop that disables it afterwards undoes that."""
     near, far = _pair(channels, end)
 
     def again(held: OwnedBufferEvent) -> None:
@@ -124,7 +124,7 @@ def test_the_end_is_reported_again_when_its_callback_enables_reading(
 def test_the_end_is_reported_again_when_reading_is_enabled_again(
     driver: BufferEventDriver, channels: Channels, end: str
 ) -> None:
-    """Twice, so that a loop which counts to one shows."""
+    """The test enables reading twice, so that a loop that allows one report only shows."""
     near, far = _pair(channels, end)
 
     def script() -> Script:
@@ -182,10 +182,11 @@ def test_writing_goes_on_after_the_end(
 
 @rule("luaevent.bufferevent.eof-once")
 @pytest.mark.parametrize("size", [10, 20_000])
-def test_what_waits_when_the_end_comes_is_sent(
+def test_output_that_waits_at_the_end_is_sent(
     driver: BufferEventDriver, channels: Channels, size: int
 ) -> None:
-    """The way is blocked until the end was reported; the write callback comes afterwards, too."""
+    """The channel is blocked until the end was reported; the write callback must come
+    afterwards, too."""
     near, far = narrow_channel(channels)
     received = bytearray()
 
@@ -222,7 +223,7 @@ def test_what_waits_when_the_end_comes_is_sent(
 def test_a_loop_does_not_wait_for_a_bufferevent_at_its_end(
     driver: BufferEventDriver, channels: Channels, end: str, sent: bytes
 ) -> None:
-    """Nothing ends the loop from within: what still keeps it going would do so for ever."""
+    """No event ends the loop: a loop that still counts the bufferevent never returns."""
     near, far = _pair(channels, end)
     held = driver.bufferevent(near)
     held.disable(driver.write)

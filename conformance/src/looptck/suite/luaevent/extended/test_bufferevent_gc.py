@@ -37,7 +37,7 @@ def _prepare(
     far: socket.socket,
     case: str,
 ) -> None:
-    """What comes before the reference is dropped."""
+    """Bring about the events of the *case* that come before the reference is dropped."""
     if case in ("room comes", "a write timeout", "the peer goes while output waits"):
         fill(near)
         held.output.add(b"out")
@@ -51,7 +51,7 @@ def _prepare(
 
 
 def _happen(near: socket.socket, far: socket.socket, case: str) -> None:
-    """What comes after it."""
+    """Bring about the events of the *case* that come after it was dropped."""
     if case in ("data comes later", "more data comes"):
         with suppress(OSError):  # its end may be gone, which is asked elsewhere
             far.send(b"more")
@@ -64,10 +64,10 @@ def _happen(near: socket.socket, far: socket.socket, case: str) -> None:
 @rule("luaevent.bufferevent.gc")
 @pytest.mark.parametrize("case", OCCASIONS)
 @pytest.mark.parametrize("buffers", ["not asked for", "kept"])
-def test_a_collected_bufferevent_calls_nobody(
+def test_a_collected_bufferevent_is_never_called(
     driver: BufferEventDriver, channels: Channels, case: str, buffers: str
 ) -> None:
-    """What would call it happens after it was collected, or waited for the loop."""
+    """Its reasons for a call come after it was collected, or wait for the loop."""
     near, far = channels.pair()
 
     def script() -> Script:
@@ -97,10 +97,10 @@ def test_a_collected_bufferevent_calls_nobody(
 
 @rule("luaevent.bufferevent.gc")
 @pytest.mark.parametrize("callback", ["read", "write", "error"])
-def test_a_bufferevent_lost_in_its_own_callback_is_not_called_again(
+def test_a_bufferevent_lost_in_its_callback_is_not_called_again(
     driver: BufferEventDriver, channels: Channels, callback: str
 ) -> None:
-    """The loop may hold it until the callback returns; a few turns later nobody does."""
+    """The loop may hold it until the callback returns, and not a few turns later."""
     near, far = channels.pair()
     armed = False
 
@@ -164,7 +164,7 @@ def _uses(near: socket.socket) -> dict[str, Callable[[Buffer], object]]:
 def test_the_buffers_of_a_collected_bufferevent_are_closed(
     driver: BufferEventDriver, channels: Channels, which: str, *, filled: bool
 ) -> None:
-    """All functions are tried, since each has a check of its own."""
+    """The test tries all functions, since each has a check of its own."""
     near, far = channels.pair()
     spare, _ = channels.pair()
     kept: list[Buffer] = []
@@ -201,10 +201,10 @@ def _refused(use: Callable[[Buffer], object], buffer: Buffer) -> bool:
 @rule("luaevent.bufferevent.gc")
 @pytest.mark.parametrize("order", ["together", "bufferevent first", "buffers first"])
 @pytest.mark.parametrize("when", ["before it was served", "after it was served"])
-def test_its_descriptor_outlives_a_bufferevent(
+def test_the_descriptor_outlives_its_bufferevent(
     driver: BufferEventDriver, channels: Channels, order: str, when: str
 ) -> None:
-    """Bytes go both ways afterwards, so one that is open but dead shows as well."""
+    """Bytes go both ways afterwards: a descriptor that is open but dead shows as well."""
     near, far = channels.pair()
 
     def script() -> Script:

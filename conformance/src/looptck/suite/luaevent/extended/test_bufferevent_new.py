@@ -1,4 +1,4 @@
-"""luaevent, bufferevent: what new takes, and what callbacks are given."""
+"""luaevent, bufferevent: the arguments of new, and those of the callbacks."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from looptck.testing.resources import collect
 
 
 def refused(make: Callable[[], object], what: str) -> None:
-    """Raises AssertionError unless *make* raises, as it must for *what*; the class is open."""
+    """Raise AssertionError unless *make* raises any exception, as it must for *what*."""
     assert error_of(make), f"new() took {what}, and did not raise"
 
 
 def _play(driver: BufferEventDriver, script: Callable[[], Script], given: str) -> None:
-    """Raises AssertionError for whatever comes out of the script and the loop."""
+    """Run the script; raise AssertionError for any exception of the script or the loop."""
     try:
         driver.run_script(script)
     except AssertionError:
@@ -52,7 +52,7 @@ def test_a_bufferevent_is_served_by_its_base(
     waits: bool,
     last: bool,
 ) -> None:
-    """One byte is enough for a call; that it is the very byte, others ask."""
+    """One byte is enough for a call; other rules judge the byte."""
     near, far = channels.pair()
     other = None if last else luaevent.new()
 
@@ -77,7 +77,7 @@ def test_a_bufferevent_is_served_by_its_base(
 def test_a_bufferevent_is_not_served_by_another_base(
     luaevent: LuaeventExtended, driver: BufferEventDriver, channels: Channels, made: str
 ) -> None:
-    """The other base runs many turns, and then its own base reads what is there."""
+    """The other base runs many turns, and then its own base reads the data."""
     near, far = channels.pair()
     earlier = luaevent.new()
     own = BufferEventDriver(luaevent, channels)
@@ -112,7 +112,7 @@ def test_a_bufferevent_is_not_served_by_another_base(
 def test_every_bufferevent_of_a_base_is_served(
     driver: BufferEventDriver, channels: Channels, made: str
 ) -> None:
-    """The first and the last one made are among them, with data for all of them at once."""
+    """Data comes for all of them at once, the first and the last one made included."""
     pairs = [channels.pair() for _ in range(4)]
 
     def make(_held: OwnedBufferEvent | None = None) -> None:
@@ -150,7 +150,7 @@ def test_every_bufferevent_of_a_base_is_served(
 def test_a_descriptor_may_have_had_a_bufferevent_before(
     driver: BufferEventDriver, channels: Channels, *, enabled: bool
 ) -> None:
-    """That one was collected.  A base that remembers its descriptor would not take the next one."""
+    """The earlier one was collected: a base that remembers its descriptor refuses the next one."""
     near, far = channels.pair()
 
     def script() -> Script:
@@ -177,7 +177,7 @@ def test_a_descriptor_may_have_had_a_bufferevent_before(
 def test_a_bufferevent_needs_a_base(
     driver: BufferEventDriver, channels: Channels, wrong: Any
 ) -> None:
-    """Neither the descriptor nor a callback may be taken for one."""
+    """A loop may take the descriptor or a callback for the base."""
     near, _ = channels.pair()
     new: Any = driver.luaevent.bufferevent.new
     arguments = (near.fileno(), print, print, print)
@@ -193,7 +193,7 @@ def test_a_bufferevent_needs_a_base(
 def test_bytes_move_without_callbacks(
     driver: BufferEventDriver, channels: Channels, given: str, size: int
 ) -> None:
-    """Bytes go both ways, so a direction that is only watched for a callback shows."""
+    """Bytes go both ways: a loop that watches a direction only for its callback shows."""
     near, far = channels.pair()
     calls: list[int] = []
 
@@ -241,7 +241,7 @@ def test_bytes_move_without_callbacks(
 def test_the_end_is_reported_without_the_other_callbacks(
     driver: BufferEventDriver, channels: Channels, missing: str
 ) -> None:
-    """What would have called read, and what would have called write, comes before the end."""
+    """The reasons for a read call, and for a write call, come before the end."""
     near, far = channels.pair()
     errors: list[object] = []
 
@@ -292,10 +292,10 @@ _ERRORS = ("error at the end", "error of a reset", "error of a timeout", "error 
 @rule("luaevent.bufferevent.callback-input")
 @pytest.mark.parametrize("wanted", ["read", "write", *_ERRORS])
 @pytest.mark.parametrize("others", [0, 2], ids=["alone", "beside others"])
-def test_a_callback_gets_the_bufferevent_and_what_happened(
+def test_a_callback_gets_its_bufferevent_and_the_flags(
     driver: BufferEventDriver, channels: Channels, wanted: str, others: int
 ) -> None:
-    """The others of the base are older and younger than the one that is called."""
+    """The base has older and younger bufferevents than the one that is called."""
     near, far = channels.tcp_pair()
     given: list[tuple[Any, ...]] = []
     flags = driver.luaevent

@@ -1,4 +1,4 @@
-"""luaevent, bufferevent: what is open."""
+"""luaevent, bufferevent: cases that are open are observed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from looptck.testing.observation import Observation
 
 
 @rule("luaevent.bufferevent.chunks")
-def test_how_much_comes_with_each_call(
+def test_the_number_of_read_calls_is_recorded(
     driver: BufferEventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """How many calls there are may depend on the machine; whether it is one does not."""
+    """The number of calls may depend on the machine; whether it is one does not."""
     near, far = channels.pair()
     levels: list[int] = []
 
@@ -34,10 +34,10 @@ def test_how_much_comes_with_each_call(
 
 
 @rule("luaevent.bufferevent.chunks")
-def test_which_callback_comes_first(
+def test_the_callback_that_comes_first_is_recorded(
     driver: BufferEventDriver, channels: Channels, observe: Observation
 ) -> None:
-    """The first call with nothing to send, which a loop may make or not, has gone by."""
+    """A first call with nothing to send, which a loop may make or not, comes before."""
     near, far = channels.pair()
 
     def script() -> Script:
@@ -56,15 +56,15 @@ def test_which_callback_comes_first(
 
 
 class _OopsError(Exception):
-    """What a callback raises."""
+    """The exception that a callback raises."""
 
 
 @rule("luaevent.bufferevent.error-in-callback")
 @pytest.mark.parametrize("callback", ["read", "write", "error"])
-def test_an_exception_in_a_callback(
+def test_an_exception_in_a_callback_is_recorded(
     driver: BufferEventDriver, channels: Channels, observe: Observation, callback: str
 ) -> None:
-    """The loop goes round a second time, to see whether it serves the bufferevent still."""
+    """The loop runs a second time, to see whether it still serves the bufferevent."""
     near, far = channels.pair()
     calls: list[str] = []
 

@@ -25,7 +25,7 @@ def _count(driver: BufferEventDriver, added_since: int) -> bool:
 def test_read_waits_for_the_low_watermark(
     driver: BufferEventDriver, channels: Channels, low: int, portion: int, *, closes: bool
 ) -> None:
-    """5 bytes come.  With exactly as many as the watermark a call may come or not."""
+    """5 bytes come. With exactly as many as the watermark a call may come or not."""
     near, far = channels.pair()
 
     def script() -> Script:
@@ -48,10 +48,11 @@ def test_read_waits_for_the_low_watermark(
 @pytest.mark.parametrize("low", [0, 1, 4, 10])
 @pytest.mark.parametrize("taken", [0, 1, 3, None], ids=str)
 @pytest.mark.parametrize("taken_in", ["read", "another callback"])
-def test_the_level_counts_and_not_what_was_seen_before(
+def test_read_compares_the_level_with_the_low_watermark(
     driver: BufferEventDriver, channels: Channels, low: int, taken: int | None, taken_in: str
 ) -> None:
-    """Some of the bytes are taken, and then they come one at a time up to the watermark again."""
+    """Some bytes are taken, and then they come one at a time up to the watermark again: a loop
+    that counts arrivals calls early."""
     near, far = channels.pair()
     above = max(low + 1, 1)
     takes = False
@@ -135,7 +136,8 @@ def test_a_changed_low_watermark_counts_for_the_next_arrival(
 
 
 def _judged(driver: BufferEventDriver, level: int, low: int, before: int) -> Script:
-    """Bytes came and made *level*; *before* is how often read had been called."""
+    """Judge the calls after an arrival that made *level*; *before* counts the earlier calls of
+    read."""
     marks = f"at {level} bytes; the low watermark is {low}"
     if level < low:
         yield from driver.run_idle()
@@ -156,7 +158,7 @@ def _within(held: OwnedBufferEvent, high: int, most: int | None = None) -> None:
 
 
 def _assert_rest(held: OwnedBufferEvent, sent: int, near: socket.socket) -> None:
-    """What is not in the input waits in the socket."""
+    """Assert that all bytes that are not in the input wait in the socket."""
     waiting = unread(near)
     there = waiting + held.input_length + len(held.taken)
     assert there == sent, (
@@ -178,7 +180,7 @@ def test_the_input_never_holds_more_than_the_high_watermark(
     portion: int,
     taken: int | None,
 ) -> None:
-    """10 bytes come; it is looked at in each call and after each turn."""
+    """10 bytes come; the test looks at the level in each call and after each turn."""
     near, far = channels.pair()
 
     def take(held: OwnedBufferEvent) -> None:
@@ -221,10 +223,11 @@ def test_the_input_never_holds_more_than_the_high_watermark(
 @rule("luaevent.bufferevent.read-high")
 @pytest.mark.parametrize("high", [1, 100, 4096, 5000])
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
-def test_what_is_beyond_the_high_watermark_stays_in_the_socket(
+def test_bytes_beyond_the_high_watermark_stay_in_the_socket(
     driver: BufferEventDriver, channels: Channels, high: int, channel: str
 ) -> None:
-    """As much as a loop likes to read at once; then the input fills up again, three times."""
+    """The bytes are as many as a loop likes to read at once; the input fills up again, three
+    times."""
     near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
     def script() -> Script:
@@ -253,7 +256,7 @@ def test_what_is_beyond_the_high_watermark_stays_in_the_socket(
 def test_taking_any_of_a_full_input_lets_reading_go_on(
     driver: BufferEventDriver, channels: Channels, taken: int, taken_in: str
 ) -> None:
-    """The input is full again after each time: one byte of room is room."""
+    """The input is full again after each time: one byte of room is enough."""
     near, far = channels.pair()
     due = 0
 
@@ -297,7 +300,7 @@ def _full_after(held: OwnedBufferEvent, taken: int) -> bool:
 def test_a_changed_high_watermark_holds_at_once(
     driver: BufferEventDriver, channels: Channels, before: int, after: int, changed_in: str
 ) -> None:
-    """With the input full, or with more in it than the new one allows."""
+    """The input is full, or holds more than the new watermark allows."""
     near, far = channels.pair()
     there = before or 10
     changed = False

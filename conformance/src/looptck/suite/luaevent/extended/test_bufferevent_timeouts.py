@@ -1,4 +1,4 @@
-"""luaevent, bufferevent: timeouts."""
+"""luaevent, bufferevent: the timeouts of its two directions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ every_direction = pytest.mark.parametrize("direction", ["read", "write"])
 
 
 class Idler:
-    """A bufferevent in which nothing moves, and the moments at which that was told."""
+    """A bufferevent in which nothing moves, and the times of its reported timeouts."""
 
     def __init__(self, driver: BufferEventDriver, channels: Channels, clock: Clock) -> None:
         self.driver = driver
@@ -38,7 +38,7 @@ class Idler:
         self.held: OwnedBufferEvent = driver.bufferevent(self.near, error=self._on_error)
 
     def wait(self, *directions: str) -> None:
-        """There is nothing to read, or no room to write, from now on."""
+        """From now on there is nothing to read, or no room to write."""
         if "read" in directions:
             self.held.enable(self.driver.read)
         if "write" in directions:
@@ -46,14 +46,14 @@ class Idler:
             self.held.output.add(bytes(_MUCH))
 
     def set(self, direction: str, timeout: float, other: float = 0) -> None:
-        """*timeout* for that direction, *other* for the other one."""
+        """Set *timeout* for that direction, and *other* for the other one."""
         if direction == "read":
             self.held.set_timeouts(timeout, other)
         else:
             self.held.set_timeouts(other, timeout)
 
     def move(self, direction: str) -> Script:
-        """One byte at least is read, or written."""
+        """Let at least one byte be read, or written."""
         if direction == "read":
             before = self.held.input_length
             self.far.send(b"x")
@@ -120,7 +120,8 @@ def test_a_timeout_comes_and_not_early(
 def test_each_direction_has_its_own_timeout(
     driver: BufferEventDriver, clock: Clock, idler: Idler, read: float, write: float
 ) -> None:
-    """Both pass; a loop that keeps one time for both is early with one or never comes."""
+    """Both timeouts pass; a loop that keeps one time for both is early with one or never reports
+    it."""
 
     def script() -> Script:
         start = clock.now()
@@ -140,9 +141,8 @@ def test_each_direction_has_its_own_timeout(
 def test_each_byte_that_moves_starts_the_timeout_anew(
     driver: BufferEventDriver, channels: Channels, clock: Clock, direction: str, low: int
 ) -> None:
-    """Below the low watermark as above it.  Where the machine stands still for as long as the
-    timeout, a timeout is right; then it is tried again, a few times.
-    """
+    """Bytes move below the low watermark and above it. Where the machine stands still for as
+    long as the timeout, a timeout is right; then the test tries again, a few times."""
     timeout = 0.045
 
     def attempt() -> bool:
@@ -186,10 +186,10 @@ def test_each_byte_that_moves_starts_the_timeout_anew(
 
 @rule("luaevent.bufferevent.set_timeouts")
 @every_direction
-def test_bytes_in_one_direction_do_not_put_off_the_other(
+def test_bytes_of_one_direction_do_not_delay_the_others_timeout(
     driver: BufferEventDriver, idler: Idler, direction: str
 ) -> None:
-    """The timeout comes in spite of them."""
+    """Bytes move in one direction until the timeout of the other one comes."""
     other = "write" if direction == "read" else "read"
 
     def script() -> Script:
@@ -230,7 +230,7 @@ def test_none_and_far_timeouts_do_not_come(
     then: tuple[float, float],
     waits: str,
 ) -> None:
-    """Those that were set first are taken back before they pass."""
+    """Shorter timeouts are set first and taken back before they pass."""
 
     def script() -> Script:
         if waits == "before":
@@ -254,7 +254,7 @@ def test_none_and_far_timeouts_do_not_come(
     "before, after, changed",
     [(0.02, 0.045, "at once"), (60, 0.02, "at once"), (60, 0.02, "later"), (0, 0.02, "later")],
 )
-def test_a_changed_timeout_is_the_one_that_counts(
+def test_the_last_set_timeout_counts(
     driver: BufferEventDriver,
     clock: Clock,
     idler: Idler,
@@ -263,7 +263,7 @@ def test_a_changed_timeout_is_the_one_that_counts(
     after: float,
     changed: str,
 ) -> None:
-    """A shorter one is not early, and a longer one is not kept."""
+    """A loop may come early with the new one, or keep the old one."""
 
     def script() -> Script:
         start = clock.now()
@@ -285,7 +285,7 @@ def test_a_changed_timeout_is_the_one_that_counts(
 def test_time_without_anything_to_send_does_not_count(
     driver: BufferEventDriver, clock: Clock, idler: Idler
 ) -> None:
-    """Twice as long as the timeout goes by before something is added that cannot leave."""
+    """Twice the timeout passes before output is added that cannot leave."""
 
     def script() -> Script:
         idler.set("write", 0.04)

@@ -39,7 +39,7 @@ def _new(driver: BufferEventDriver, end: Any, **acts: Any) -> OwnedBufferEvent:
 @pytest.mark.parametrize(
     "low, high", [(0, 0), (0, 1), (0, 5), (1, 1), (2, 0), (4, 5), (5, 5), (5, 6), (6, 60), (1, 64)]
 )
-def test_read_comes_with_its_flag_and_the_input_within_its_watermarks(
+def test_read_gets_its_flag_and_a_level_within_watermarks(
     driver: BufferEventDriver,
     channels: Channels,
     low: int,
@@ -80,10 +80,10 @@ def test_read_comes_with_its_flag_and_the_input_within_its_watermarks(
 
 @rule("luaevent.bufferevent.what-read")
 @pytest.mark.parametrize("before, after", [(0, 10), (10, 20), (20, 10), (30, 0)])
-def test_read_heeds_a_low_watermark_that_was_changed(
+def test_read_follows_a_changed_low_watermark(
     driver: BufferEventDriver, channels: Channels, before: int, after: int
 ) -> None:
-    """It is changed while 8 bytes are there, fewer than some of them ask for."""
+    """The watermark changes while 8 bytes are there; some of the new ones are higher than that."""
     near, far = channels.pair()
     low = before
 
@@ -113,7 +113,7 @@ def test_read_heeds_a_low_watermark_that_was_changed(
 def _play_both_ways(
     driver: BufferEventDriver, channels: Channels, wanted: str, *, taken: bool
 ) -> None:
-    """Bytes come, room comes, both come in one turn, and the end comes with the last bytes."""
+    """Let bytes come, room come, both in one turn, and the end with the last bytes."""
     near, far = narrow_channel(channels)
     flag = getattr(driver.luaevent, f"EVBUFFER_{wanted.upper()}")
     told: list[int] = []
@@ -151,29 +151,29 @@ def _play_both_ways(
 
 @rule("luaevent.bufferevent.what-read")
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "left"])
-def test_read_has_its_own_flag_while_bytes_go_both_ways(
+def test_read_gets_its_own_flag_while_bytes_go_both_ways(
     driver: BufferEventDriver, channels: Channels, *, taken: bool
 ) -> None:
-    """Neither the room nor the end that comes in the same turn is told to it."""
+    """Room and the end come in the same turn; their flags must not be added."""
     _play_both_ways(driver, channels, "read", taken=taken)
 
 
 @rule("luaevent.bufferevent.what-write")
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "left"])
-def test_write_has_its_own_flag_while_bytes_go_both_ways(
+def test_write_gets_its_own_flag_while_bytes_go_both_ways(
     driver: BufferEventDriver, channels: Channels, *, taken: bool
 ) -> None:
-    """Neither the data nor the end that comes in the same turn is told to it."""
+    """Data and the end come in the same turn; their flags must not be added."""
     _play_both_ways(driver, channels, "write", taken=taken)
 
 
 @rule("luaevent.bufferevent.what-write")
 @pytest.mark.parametrize("case", ["1 byte", "100 bytes", "more than there is room for", "enabled"])
 @pytest.mark.parametrize("low", [0, 10, 50_000])
-def test_write_comes_with_its_flag(
+def test_write_gets_its_flag(
     driver: BufferEventDriver, channels: Channels, case: str, low: int
 ) -> None:
-    """With data to read and read callbacks beside it, whose flag would be another one."""
+    """The read callback is called for data at the same time; its flag is another one."""
     near, far = narrow_channel(channels)
     write = driver.luaevent.EVBUFFER_WRITE
     calls: list[int] = []
@@ -222,14 +222,15 @@ def test_write_comes_with_its_flag(
         "TIMEOUT WRITE",
     ],
 )
-def test_error_comes_with_what_happened_and_one_direction(
+def test_error_gets_the_event_and_one_direction(
     luaevent: LuaeventExtended,
     driver: BufferEventDriver,
     channels: Channels,
     happens: str,
     enabled: str,
 ) -> None:
-    """Where the peer is gone both directions may report, so each report counts by itself."""
+    """Where the peer is gone both directions may report, so the test judges each report by
+    itself."""
     told: list[int] = []
     wanted = sum(
         getattr(luaevent, f"EVBUFFER_{name}") for name in happens.partition(",")[0].split()

@@ -21,7 +21,7 @@ from looptck.testing.payload import assert_same, payload
 def test_write_is_called_below_the_low_watermark_and_not_above(
     driver: BufferEventDriver, channels: Channels, low: int, beside: int
 ) -> None:
-    """The output is held up beside the watermark; exactly at it a call may come or not."""
+    """The output is held near the watermark; exactly at it a call may come or not."""
     stall = BlockedWriter(driver, channels)
 
     def script() -> Script:
@@ -40,10 +40,10 @@ def test_write_is_called_below_the_low_watermark_and_not_above(
 
 @rule("luaevent.bufferevent.write-low")
 @pytest.mark.parametrize("before, after", [(0, 60), (60, 0), (40, 60), (60, 40), (1000, 49)])
-def test_a_changed_low_watermark_counts_for_what_is_sent_next(
+def test_a_changed_low_watermark_counts_for_the_next_send(
     driver: BufferEventDriver, channels: Channels, before: int, after: int
 ) -> None:
-    """It is changed while the output waits, with 50 bytes more than the next send takes."""
+    """The watermark changes while the output waits, with 50 bytes more than the next send takes."""
     stall = BlockedWriter(driver, channels)
 
     def script() -> Script:
@@ -66,10 +66,10 @@ def test_a_changed_low_watermark_counts_for_what_is_sent_next(
 @pytest.mark.parametrize("low", [0, 1, 5, 100_000])
 @pytest.mark.parametrize("size", [1, 5, 3000])
 @pytest.mark.parametrize("read", ["", "read"], ids=["writes", "reads and writes"])
-def test_what_write_adds_is_sent_and_brings_the_next_call(
+def test_output_added_by_write_is_sent_and_brings_a_call(
     driver: BufferEventDriver, channels: Channels, low: int, size: int, read: str
 ) -> None:
-    """Twenty times in a row; each time all of it can be sent at once."""
+    """The write callback adds twenty times in a row; each time all of it can be sent at once."""
     near, far = channels.pair()
     got = bytearray()
     added = 0
@@ -119,10 +119,11 @@ def _has(driver: BufferEventDriver, far: socket.socket, got: bytearray, size: in
 @pytest.mark.parametrize("low", [0, 1, 100, 15_000])
 @pytest.mark.parametrize("portion", [900, 20_000], ids="reads {} bytes a turn".format)
 @pytest.mark.parametrize("high", [0, 50])
-def test_write_is_not_called_while_a_slow_peer_leaves_too_much(
+def test_write_waits_while_the_level_is_above_low(
     driver: BufferEventDriver, channels: Channels, low: int, portion: int, high: int
 ) -> None:
-    """The level falls in steps, each of which may bring a call or not; below it one must come."""
+    """The level falls in steps, each of which may bring a call or not; below the watermark one
+    must come."""
     near, far = narrow_channel(channels)
     levels: list[int] = []
     got = bytearray()
@@ -161,7 +162,7 @@ def test_the_high_watermark_of_the_output_limits_nothing(
     pieces: list[int],
     set_when: str,
 ) -> None:
-    """The way is stuffed, so that everything is in the output at once."""
+    """The channel is stuffed, so that all bytes are in the output at once."""
     near, far = narrow_channel(channels)
     got = bytearray()
     total = sum(pieces)

@@ -1,6 +1,7 @@
-"""luaevent's complete library: what stands for a descriptor, and two functions of bases.
+"""luaevent's complete library: the objects that stand for a descriptor, and two functions of
+bases.
 
-Four functions ask for a descriptor, and each rule here is tried with all of them.
+Four functions take a descriptor, and each rule here is tried with all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LOOKS = 200
 
 
 def _watched(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
-    """`addevent` of *fd* waits for the descriptor whose other end is *far*."""
+    """Assert that `addevent` of *fd* waits for the descriptor whose other end is *far*."""
     driver = LuaeventDriver(luaevent)
     calls: list[int] = []
 
@@ -39,7 +40,7 @@ def _watched(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
 
 
 def _read(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
-    """`read` of a buffer reads from the descriptor whose other end is *far*."""
+    """Assert that `read` of a buffer reads from the descriptor whose other end is *far*."""
     far.send(b"read")
     buffer = luaevent.buffer.new()
     buffer.read(fd, 4)
@@ -49,7 +50,7 @@ def _read(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
 
 
 def _written(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
-    """`write` of a buffer writes to the descriptor whose other end is *far*."""
+    """Assert that `write` of a buffer writes to the descriptor whose other end is *far*."""
     buffer = luaevent.buffer.new()
     buffer.add(b"written")
     buffer.write(fd)
@@ -58,10 +59,10 @@ def _written(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
 
 
 def _buffered(luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
-    """A bufferevent of *fd* sends to *far*, and gets what comes from there.
+    """Assert that a bufferevent of *fd* sends to *far* and gets the bytes from there.
 
-    Looked at after every millisecond of the loop, which goes on until both have
-    happened or it is plain that they will not.
+    The test looks after every millisecond of the loop, which goes on until both have happened or it
+    is plain that they will not.
     """
     driver = LuaeventDriver(luaevent, most=_LOOKS + 1)
     got = b""
@@ -113,7 +114,7 @@ every_use = pytest.mark.parametrize("use", _USES)
 
 
 def _expect_use(use: str, luaevent: LuaeventExtended, fd: Any, far: socket.socket) -> None:
-    """The message of a failure begins with what was given to which function."""
+    """Try the function *use* with *fd*; the message of a failure names both."""
     what = f"{use} was given {fd if isinstance(fd, int) else 'an object with fileno()'}"
     try:
         _USES[use](luaevent, fd, far)
@@ -128,14 +129,14 @@ def _expect_use(use: str, luaevent: LuaeventExtended, fd: Any, far: socket.socke
 def test_the_number_of_a_descriptor_is_taken(
     luaevent: LuaeventExtended, channels: Channels, use: str
 ) -> None:
-    """The other end shows that it is the right descriptor."""
+    """Bytes at the other end show that it is the right descriptor."""
     near, far = channels.pair()
     _expect_use(use, luaevent, near.fileno(), far)
 
 
 @rule("luaevent.fd.kinds-integer")
 @every_use
-def test_nought_is_the_number_of_a_descriptor(
+def test_0_is_taken_for_descriptor_0(
     luaevent: LuaeventExtended, channels: Channels, use: str
 ) -> None:
     """A socket has that number for the time of the test."""
@@ -145,16 +146,16 @@ def test_nought_is_the_number_of_a_descriptor(
 
 @rule("luaevent.fd.kinds-integer")
 @every_use
-def test_a_high_number_is_the_number_of_a_descriptor(
+def test_a_high_number_is_taken_for_its_descriptor(
     luaevent: LuaeventExtended, channels: Channels, use: str
 ) -> None:
-    """High enough that nobody uses it, and low enough for every poller."""
+    """The number is higher than any in use, and low enough for every poller."""
     near, far = channels.pair()
     _expect_use(use, luaevent, channels.numbered(near, 300).fileno(), far)
 
 
 class _Handle:
-    """Not a socket, but it has a number."""
+    """An object that is no socket, but has a number."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -164,7 +165,7 @@ class _Handle:
 
 
 class _Empty(_Handle):
-    """Is false, as a container without contents is."""
+    """An object that is false, as a container without contents is."""
 
     def __len__(self) -> int:
         return 0
@@ -181,17 +182,17 @@ _OBJECTS: dict[str, Callable[[socket.socket], object]] = {
 @rule("luaevent.fd.kinds-socket")
 @every_use
 @pytest.mark.parametrize("kind", _OBJECTS)
-def test_an_object_with_a_number_is_taken(
+def test_an_object_with_fileno_is_taken(
     luaevent: LuaeventExtended, channels: Channels, use: str, kind: str
 ) -> None:
-    """The other end shows that it is the right descriptor."""
+    """Bytes at the other end show that it is the right descriptor."""
     near, far = channels.pair()
     _expect_use(use, luaevent, _OBJECTS[kind](near), far)
 
 
 @rule("luaevent.fd.kinds-socket")
 @every_use
-def test_an_object_may_stand_for_nought(
+def test_an_object_may_stand_for_descriptor_0(
     luaevent: LuaeventExtended, channels: Channels, use: str
 ) -> None:
     """A socket has that number for the time of the test."""
@@ -228,9 +229,10 @@ _NO_DESCRIPTORS: dict[str, Callable[[], object]] = {
 def test_an_object_without_a_number_is_refused(
     luaevent: LuaeventExtended, channels: Channels, use: str, kind: str
 ) -> None:
-    """Descriptor 0 has data and room, for those who would use it in its place.
+    """Descriptor 0 has data and room, so that an implementation that uses it in place of the
+    object shows.
 
-    What addevent refuses is asked by rules of its own.
+    Other rules judge the values that addevent refuses.
     """
     near, far = channels.pair()
     far.send(b"input")
@@ -259,10 +261,10 @@ def test_an_object_without_a_number_is_refused(
 
 
 @rule("luaevent.loopexit")
-def test_whether_a_base_can_be_told_to_leave_its_loop(
+def test_a_function_that_ends_a_loop_is_recorded(
     luaevent: LuaeventExtended, observe: Observation
 ) -> None:
-    """The timer ends every loop soon, so one that goes on is not waited for."""
+    """A timer ends every loop soon, so the test never waits for one that goes on."""
     base: Any = luaevent.new()
     loopexit = getattr(base, "loopexit", None)
     observe("present" if callable(loopexit) else "absent", of="loopexit")
@@ -289,10 +291,10 @@ def test_whether_a_base_can_be_told_to_leave_its_loop(
 
 
 @rule("luaevent.method")
-def test_whether_a_base_names_the_mechanism_of_its_kernel(
+def test_the_name_of_the_kernels_mechanism_is_recorded(
     luaevent: LuaeventExtended, observe: Observation
 ) -> None:
-    """Only whether it is a text: which one depends on the machine."""
+    """Only whether it is a text is recorded: the text depends on the machine."""
     base: Any = luaevent.new()
     method = getattr(base, "method", None)
     observe("present" if callable(method) else "absent", of="method")

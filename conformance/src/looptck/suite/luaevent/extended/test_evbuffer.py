@@ -1,4 +1,4 @@
-"""luaevent, constants: what the EVBUFFER_* flags tell of a bufferevent."""
+"""luaevent, constants: the EVBUFFER_* flags and what they report of a bufferevent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from looptck.testing.payload import assert_same, payload
 
 
 def _told(luaevent: LuaeventExtended, flags: list[int], wanted: int, callback: str) -> None:
-    """Raises AssertionError unless all the *flags* that *callback* was given have *wanted*."""
+    """Raise AssertionError unless all *flags* that *callback* got include *wanted*."""
     for what in flags:
         assert what & wanted == wanted, (
             f"{callback} was called with {error_flag_names(luaevent, what)} ({what}), without "
@@ -84,7 +84,7 @@ def test_evbuffer_read_tells_of_input_above_the_low_watermark(
 def test_evbuffer_write_tells_of_output_below_the_low_watermark(
     driver: BufferEventDriver, channels: Channels, low: int, beside: int
 ) -> None:
-    """The output is held up beside the watermark; then all of it is sent."""
+    """The output is held near the watermark; then all of it is sent."""
     stall = BlockedWriter(driver, channels)
     luaevent = driver.luaevent
 
@@ -108,7 +108,7 @@ def test_evbuffer_write_tells_of_output_below_the_low_watermark(
 def test_evbuffer_write_tells_of_output_that_is_empty(
     driver: BufferEventDriver, channels: Channels, low: int, size: int
 ) -> None:
-    """There is room for all of it; a first call, with nothing to send, is not counted."""
+    """There is room for all of it; a first call, with nothing to send, does not count."""
     near, far = channels.pair()
 
     def script() -> Script:
@@ -151,7 +151,7 @@ def test_the_end_is_told_after_all_data(
     *,
     apart: bool,
 ) -> None:
-    """What is in the input at the call is compared with what was sent."""
+    """The test compares the input at the call with the sent bytes."""
     near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
 
     def on_error(held: OwnedBufferEvent) -> None:
@@ -188,7 +188,7 @@ def test_the_end_is_told_after_all_data(
 @pytest.mark.parametrize("sent", [7, 8, 9, 16, 17, 100])
 @pytest.mark.parametrize("taken", [1, 8])
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
-def test_the_end_waits_behind_what_the_high_watermark_keeps_out(
+def test_the_end_waits_for_data_beyond_the_high_watermark(
     driver: BufferEventDriver, channels: Channels, sent: int, taken: int, channel: str
 ) -> None:
     """The poller reports a hang-up all the time; 8 bytes are let in at once."""
@@ -230,7 +230,8 @@ def test_the_end_waits_behind_what_the_high_watermark_keeps_out(
 def test_a_reset_connection_is_an_error_of_reading(
     driver: BufferEventDriver, channels: Channels, sent: int, low: int, high: int
 ) -> None:
-    """What was sent before has come in.  With the input full the error is met after a drain."""
+    """Bytes sent before have come in. With the input full the loop meets the error after a
+    drain."""
     near, far = channels.tcp_pair()
     luaevent = driver.luaevent
 
@@ -263,7 +264,8 @@ def test_a_reset_connection_is_an_error_of_reading(
 def test_a_peer_that_is_gone_is_an_error_of_writing(
     driver: BufferEventDriver, channels: Channels, size: int, *, waits: bool, reads: bool
 ) -> None:
-    """Where it is read as well, the error may be met there, and the end of the input be told."""
+    """With reading enabled too, the loop may meet the error there and report the end of the
+    input."""
     near, far = channels.pair()
     luaevent = driver.luaevent
 
@@ -301,7 +303,7 @@ def test_a_peer_that_is_gone_is_an_error_of_writing(
 
 @rule("luaevent.constants.evbuffer-error")
 def test_waiting_is_no_error(driver: BufferEventDriver, channels: Channels) -> None:
-    """Neither for data nor for room."""
+    """The bufferevent waits for data, or for room."""
     near, far = channels.pair()
 
     def script() -> Script:
@@ -349,7 +351,7 @@ def test_a_timeout_is_told_with_its_direction(
 @rule("luaevent.constants.evbuffer-timeout")
 @pytest.mark.parametrize("before", ["nothing", "something"])
 @pytest.mark.parametrize("reads", [False, True], ids=["writes", "reads and writes"])
-def test_there_is_no_write_timeout_with_nothing_to_write(
+def test_an_empty_output_has_no_write_timeout(
     driver: BufferEventDriver, channels: Channels, before: str, *, reads: bool
 ) -> None:
     """The output was always empty, or has been sent; several timeouts' time goes by."""

@@ -1,4 +1,4 @@
-"""luaevent, constants: EVBUFFER_READ beside output that waits, and with nothing in the input."""
+"""luaevent, constants: EVBUFFER_READ beside output that waits, and with an empty input."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_evbuffer_read_comes_while_output_waits(
 
 @rule("luaevent.constants.evbuffer-read")
 @pytest.mark.parametrize("low", [0, 1, 10])
-def test_evbuffer_read_does_not_come_to_an_empty_input(
+def test_evbuffer_read_does_not_come_for_an_empty_input(
     driver: BufferEventDriver, channels: Channels, low: int
 ) -> None:
     """Bytes go out, directions and watermarks change, and the end comes, with nothing to read."""
