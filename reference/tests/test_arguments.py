@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 import tideloop
 from tideloop import READ, WRITE, ClosedError, Loop, arguments, levent, luaevent, luahop
-from tideloop.flags import EV_READ, EV_SIGNAL, EV_TIMEOUT, LEAVE
+from tideloop.luaevent.flags import EV_READ, EV_SIGNAL, EV_TIMEOUT, LEAVE, flag_set
+from tideloop.pollers.api import check_directions
 
 
 class World:
@@ -46,7 +47,7 @@ class World:
 
     def state(self) -> object:
         return [
-            (loop.closed, loop.busy, loop._timers.live, loop.watching(self.near))
+            (loop.closed, loop.busy, loop._timers.live, loop.registry.watching(self.near))
             for loop in self.loops()
         ]
 
@@ -81,11 +82,11 @@ MADE: dict[type, Callable[[World], Any] | None] = {
     tideloop.MonotonicClock: lambda world: tideloop.MonotonicClock(),
     tideloop.VirtualClock: lambda world: world.clock,
     tideloop.Hold: None,
+    tideloop.ErrorFlag: None,
     tideloop.Clock: None,
     tideloop.Poller: None,
-    tideloop.pollers.Verbatim: None,
     luaevent.Base: lambda world: world.base,
-    luaevent.Core: lambda world: luaevent.core("select", world.clock),
+    luaevent.Entry: lambda world: luaevent.entry("select", world.clock),
     luaevent.Event: lambda world: world.base.addevent(None, EV_TIMEOUT, print, 1),
     luaevent.buffer.Buffer: lambda world: luaevent_buffer_of(b"ab\ncd"),
     luaevent.buffer.Module: None,
@@ -94,11 +95,11 @@ MADE: dict[type, Callable[[World], Any] | None] = {
     ),
     luaevent.bufferevent.Module: None,
     levent.Base: lambda world: world.levent,
-    levent.Levent: lambda world: levent.entry("select", world.clock),
+    levent.Entry: lambda world: levent.entry("select", world.clock),
     levent.Event: lambda world: world.levent.newevent(world.near.fileno(), print),
     levent.EvBuf: lambda world: world.levent.newevbuf(world.near.fileno()),
     luahop.Hop: lambda world: world.hop,
-    luahop.Luahop: lambda world: luahop.entry("select", world.clock),
+    luahop.Entry: lambda world: luahop.entry("select", world.clock),
 }
 # classes whose making is no call for programs
 MADE_INSIDE = {
@@ -111,7 +112,7 @@ MADE_INSIDE = {
     levent.EvBuf,
 }
 # methods that only the package itself calls
-FOR_THE_LOOP = {"ready", "due", "lost", "abandon", "check_open"}
+FOR_THE_LOOP = {"ready", "due", "closed_under", "abandon", "check_open"}
 MODULES: list[ModuleType] = [
     tideloop,
     luaevent,
@@ -199,7 +200,7 @@ KINDS: dict[str, Kind] = {
     "Buffer.read_from size": Kind(1, SIZE.types, (*SIZE.values, 0)),
     "start": SIZE,
     "byte": Kind(b"x", (None, "x", 5), (b"", b"xy")),
-    "keeper": Kind(lambda world: world.loop, (None, 5, "loop", object())),
+    "loop": Kind(lambda world: world.loop, (None, 5, "loop", object())),
     "on_read": MAYBE_CALLBACK,
     "on_write": MAYBE_CALLBACK,
     "subject": ANY,
@@ -357,7 +358,7 @@ AFTER_CLOSE = {
     *("close", "delete", "close_when_sent", "delete_when_sent", "stop", "clear_timer"),
     "remove_listener",
     # what is left can still be taken from a BufferedEvent, and all can be asked
-    *("take", "take_line", "drained", "watching", "method", "get_read", "get_write"),
+    *("take", "take_line", "input_taken", "method", "get_read", "get_write"),
 }
 CLOSED = [call for call in CALLS if call.of is not None and hasattr(call.of, "close")]
 CLOSED += [call for call in CALLS if call.of in (levent.Event, levent.EvBuf)]
@@ -479,8 +480,8 @@ anything = st.one_of(
         lambda value: arguments.moment(value, "x"),
         lambda value: arguments.size(value, "x"),
         lambda value: arguments.whole(value, "x"),
-        lambda value: arguments.directions(value, "x", pause=True),
-        lambda value: arguments.flag_set(value, "x"),
+        lambda value: check_directions(value, "x", pause=True),
+        lambda value: flag_set(value, "x"),
         lambda value: arguments.flag(value, "x"),
         lambda value: arguments.data(value, "x"),
         lambda value: arguments.callback(value, "x"),

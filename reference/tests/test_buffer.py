@@ -287,7 +287,7 @@ def test_memory_follows_the_contents() -> None:
 
 
 @pytest.mark.parametrize("method", ["take_line", "take_any_line"])
-def test_asking_for_a_line_after_each_arrival_searches_each_byte_once(
+def test_a_line_asked_for_often_searches_each_byte_once(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Positions that were searched are never asked for again."""

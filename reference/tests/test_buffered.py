@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 import tideloop
 from tideloop import READ, WRITE, BufferedEvent, ClosedError, Hold, Loop, VirtualClock
-from tideloop.flags import (
+from tideloop.luaevent.flags import (
     EVBUFFER_EOF,
     EVBUFFER_ERROR,
     EVBUFFER_READ,
@@ -130,7 +130,7 @@ def test_a_full_input_calls_nobody_again_and_does_not_spin(loop: Loop, pair: Pai
     assert recorder.calls == [("read", 4), ("read", 4)]
 
 
-def test_what_is_taken_in_the_callback_makes_room_without_asking_the_kernel(
+def test_room_made_in_the_callback_costs_no_kernel_call(
     loop: Loop, pair: Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     near, far = pair()
@@ -138,16 +138,14 @@ def test_what_is_taken_in_the_callback_makes_room_without_asking_the_kernel(
     recorder.event.set_read_watermarks(0, 4)
     recorder.then["read"] = BufferedEvent.take
     changes: list[object] = []
-    monkeypatch.setattr(recorder.event._keeper, "rewatch", lambda *args: changes.append(args))
+    monkeypatch.setattr(recorder.event._registry, "rewatch", lambda *args: changes.append(args))
     far.send(b"0123456789")
     turns(loop)
     assert recorder.calls == [("read", 4), ("read", 4), ("read", 2)]
     assert changes == []
 
 
-def test_high_raised_while_data_waits_lets_it_in_and_lowered_keeps_what_is_there(
-    loop: Loop, pair: Pairs
-) -> None:
+def test_a_new_high_watermark_counts_at_once_and_drops_nothing(loop: Loop, pair: Pairs) -> None:
     near, far = pair()
     recorder = Recorder(loop, near)
     event = recorder.event
@@ -340,7 +338,7 @@ def test_the_end_waits_behind_a_full_input(loop: Loop, pair: Pairs) -> None:
     assert recorder.calls == [("read", 2), ("read", 2), EVBUFFER_EOF | EVBUFFER_READ]
 
 
-def test_an_error_while_output_waits_is_reported_and_loses_nothing(loop: Loop, pair: Pairs) -> None:
+def test_a_write_error_is_reported_and_the_output_stays(loop: Loop, pair: Pairs) -> None:
     near, far = pair()
     recorder = Recorder(loop, near)
     recorder.event.disable(READ)
@@ -512,12 +510,12 @@ def test_after_close_nothing_is_left(poller: str, pair: Pairs) -> None:
     event.close()
     assert event.closed
     assert not loop.busy
-    assert loop.watching(near.fileno()) == ()
+    assert loop.registry.watching(near.fileno()) == ()
     del recorder
     gc.collect()
     assert reference() is None
     assert event.take() == b"ab"
-    for late in (event.enable, event.disable, event.queued, lambda: event.write(b"more")):
+    for late in (event.enable, event.disable, event.output_added, lambda: event.write(b"more")):
         with pytest.raises(ClosedError):
             late()
     assert len(event.output) == 8_000_000 - stuffed
@@ -787,7 +785,7 @@ class BufferedAgainstModel(RuleBasedStateMachine):
                 assert self.got == len(self.written)
                 self.close()
             assert not self.loop.busy
-            assert self.loop.watching(self.near.fileno()) == ()
+            assert self.loop.registry.watching(self.near.fileno()) == ()
         finally:
             self.loop.close()
             self.near.close()

@@ -1,25 +1,20 @@
-"""How much one read takes: all of an arrival, and never a part of a packet.
-
-The first reads of a stream ask for little, which is cheaper for little.  Nobody
-may see that but a clock.
-"""
+"""One read takes all of an arrival up to 64 KiB, and never a part of a packet."""
 
 from __future__ import annotations
 
 import socket
 import struct
 from collections.abc import Callable
-from fcntl import ioctl
 
 import pytest
 
 from tideloop import READ, BufferedEvent, Loop
-from tideloop.buffered import _CHUNK, _SIP
-from tideloop.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ
+from tideloop.luaevent.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ
+from tideloop.transfer import CHUNK
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 
-AROUND_A_SIP = [1, _SIP - 1, _SIP, _SIP + 1, 2 * _SIP, 1000, _CHUNK - 1, _CHUNK]
+SIZES = [1, 256, 1000, CHUNK - 1, CHUNK]
 
 
 @pytest.fixture
@@ -39,11 +34,11 @@ def watched(loop: Loop, sock: socket.socket, told: list[object]) -> BufferedEven
     return event
 
 
-@pytest.mark.parametrize("size", AROUND_A_SIP)
+@pytest.mark.parametrize("size", SIZES)
 def test_an_arrival_is_told_once_however_large(
     poller: str, pair: Pairs, told: list[object], size: int
 ) -> None:
-    """In one turn each: the first may be cut short, and so may one after small ones."""
+    """Each in one turn, small ones after large ones too."""
     near, far = pair()
     with Loop(poller) as loop:
         watched(loop, near, told)
@@ -56,8 +51,8 @@ def test_an_arrival_is_told_once_however_large(
     assert told == [size, size, size, 1, 1]
 
 
-@pytest.mark.parametrize("high", [1, _SIP - 1, _SIP, _SIP + 1, 1000])
-def test_a_first_read_knows_its_watermark(
+@pytest.mark.parametrize("high", [1, 256, 1000])
+def test_a_read_stops_at_the_high_watermark(
     poller: str, pair: Pairs, told: list[object], high: int
 ) -> None:
     near, far = pair()
@@ -73,7 +68,7 @@ def test_a_first_read_knows_its_watermark(
     assert told == [high, high, high, 5000]
 
 
-@pytest.mark.parametrize("size", AROUND_A_SIP[:-2])
+@pytest.mark.parametrize("size", SIZES[:-2])
 def test_a_packet_is_read_whole(poller: str, told: list[object], size: int) -> None:
     """What a read leaves of a packet is gone."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -85,7 +80,7 @@ def test_a_packet_is_read_whole(poller: str, told: list[object], size: int) -> N
     assert told == [size, size]
 
 
-@pytest.mark.parametrize("size", AROUND_A_SIP)
+@pytest.mark.parametrize("size", SIZES)
 def test_the_end_comes_after_a_large_first_arrival(
     poller: str, pair: Pairs, told: list[object], size: int
 ) -> None:
@@ -99,11 +94,11 @@ def test_the_end_comes_after_a_large_first_arrival(
     assert told == [size, EVBUFFER_READ | EVBUFFER_EOF]
 
 
-@pytest.mark.parametrize("size", [_SIP - 1, _SIP, _SIP + 1])
+@pytest.mark.parametrize("size", [1, 256, 1000])
 def test_a_reset_is_told_after_what_came_before_it(
     poller: str, told: list[object], size: int
 ) -> None:
-    """The kernel tells it to one read only, and that one must not be for the rest of a sip."""
+    """The kernel tells the reset to one read only: the one after the data."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         far = socket.create_connection(listener.getsockname())
         near, _ = listener.accept()
@@ -115,23 +110,3 @@ def test_a_reset_is_told_after_what_came_before_it(
         for _ in range(3):
             loop.turn(0)
     assert told == [size, EVBUFFER_READ | EVBUFFER_ERROR]
-
-
-def test_a_sip_is_kept_though_somebody_else_took_the_rest(
-    pair: Pairs, told: list[object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between the question how much is left and the read: another process that has the socket."""
-    near, far = pair()
-    near.setblocking(False)
-
-    def ask(fd: int, request: int, argument: bytes) -> bytes:
-        left = ioctl(fd, request, argument)
-        near.recv(_CHUNK)
-        return left
-
-    monkeypatch.setattr("tideloop.buffered.ioctl", ask)
-    with Loop() as loop:
-        watched(loop, near, told)
-        far.sendall(bytes(_SIP + 1))
-        loop.turn(0)
-    assert told == [_SIP]

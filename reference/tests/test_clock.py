@@ -30,7 +30,7 @@ def test_the_machines_clock_is_monotonic() -> None:
     assert time.monotonic() <= MonotonicClock().now() <= time.monotonic()
 
 
-def test_a_virtual_clock_jumps_by_exactly_the_timeout_when_nothing_is_ready() -> None:
+def test_a_virtual_clock_jumps_by_exactly_the_timeout() -> None:
     clock = VirtualClock(7.0)
     asked: list[float | None] = []
 
@@ -48,7 +48,7 @@ def test_a_virtual_clock_stands_still_while_something_is_ready() -> None:
     assert clock.now() == 7.0
 
 
-def test_without_a_deadline_virtual_time_waits_for_the_real_world() -> None:
+def test_without_a_deadline_virtual_time_really_waits() -> None:
     asked: list[float | None] = []
 
     def wait(timeout: float | None) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tideloop import READ, WRITE, BufferedEvent, ClosedError, Loop, VirtualClock, levent, luaevent
-from tideloop.flags import (
+from tideloop.luaevent.flags import (
     EV_READ,
     EVBUFFER_EOF,
     EVBUFFER_ERROR,
@@ -89,9 +89,7 @@ def test_it_closes_once_all_is_sent(loop: Loop, pair: Pairs) -> None:
     assert near.recv(100) == b"not read"
 
 
-def test_with_nothing_to_send_it_is_closed_at_once_and_then_comes_from_the_loop(
-    loop: Loop, pair: Pairs
-) -> None:
+def test_with_nothing_to_send_it_is_closed_at_once(loop: Loop, pair: Pairs) -> None:
     near, far = pair()
     far.send(b"left")
     leaver = Leaver(loop, near)
@@ -246,7 +244,7 @@ def test_closed_meanwhile_nothing_is_called_or_left(poller: str, pair: Pairs, wh
     loop.close()
 
 
-def test_a_file_that_cannot_be_watched_is_refused_and_nothing_has_changed(loop: Loop) -> None:
+def test_a_refused_file_leaves_the_event_as_it_was(loop: Loop) -> None:
     with open(__file__, "rb") as file:
         event = BufferedEvent(loop, file)
         event.write(b"x")

@@ -46,7 +46,7 @@ def test_the_readme_shows_what_the_example_prints(example: str) -> None:
         ("timers_luahop.py", ["tick", "tick", "once, after a quarter of a second", "tick"]),
     ],
 )
-def test_an_example_of_a_dialect_prints_what_it_should(example: str, printed: list[str]) -> None:
+def test_an_example_of_a_document_prints_what_it_should(example: str, printed: list[str]) -> None:
     assert run(example).splitlines()[: len(printed)] == printed
 
 

@@ -105,14 +105,14 @@ def test_a_child_is_told_whose_the_loop_is(real: Loop, pair: MakePair) -> None:
             lambda: real.every(1, print),
             lambda: real.watch(near, WRITE, print),
             lambda: watcher.change(WRITE),
-            lambda: real.watching(near.fileno()),
+            lambda: real.registry.watching(near.fileno()),
             buffered.enable,
         )
     )
-    assert real.watching(near.fileno()) == (watcher,)
+    assert real.registry.watching(near.fileno()) == (watcher,)
 
 
-def test_a_child_is_told_so_in_every_dialect(poller: str, pair: MakePair) -> None:
+def test_a_child_is_told_so_in_every_document(poller: str, pair: MakePair) -> None:
     near, _far = pair()
     base, hop, leven = luaevent.new(poller), luahop.new(poller), levent.newbase(poller)
     event = leven.newevent(near.fileno(), print)
@@ -196,9 +196,7 @@ def test_a_callback_that_forks_ends_the_turn_in_the_child(
     os.close(tell)
 
 
-def test_a_signal_handler_that_forks_in_the_wait_ends_it_in_the_child(
-    real: Loop, pair: MakePair
-) -> None:
+def test_a_signal_handler_may_fork_during_a_wait(real: Loop, pair: MakePair) -> None:
     """The child comes back into the kernel's wait, on descriptors that are its parent's."""
     real.watch(pair()[0], READ, print)
     statuses: list[int] = []

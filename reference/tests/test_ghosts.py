@@ -16,7 +16,7 @@ from contextlib import suppress
 import pytest
 
 from tideloop import READ, WRITE, BufferedEvent, Loop, VirtualClock
-from tideloop.flags import EVBUFFER_ERROR, EVBUFFER_READ, EVBUFFER_WRITE
+from tideloop.luaevent.flags import EVBUFFER_ERROR, EVBUFFER_READ, EVBUFFER_WRITE
 from tideloop.pollers import NOTHING, open_poller
 
 Pair = tuple[socket.socket, socket.socket]
@@ -288,9 +288,7 @@ def test_suspicions_are_forgotten_after_a_while(loop: Loop, pair: MakePair) -> N
     loop.close()
 
 
-def test_a_ghost_and_its_number_s_owner_ready_together_are_one_call(
-    loop: Loop, pipe: MakePipe
-) -> None:
+def test_a_ghost_and_the_owner_of_its_number_are_one_call(loop: Loop, pipe: MakePipe) -> None:
     number, far = os.pipe()
     copy = os.dup(number)
     calls: list[int] = []

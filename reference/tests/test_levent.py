@@ -1,4 +1,4 @@
-"""The levent dialect: what the document says, and what it leaves open."""
+"""levent: the promises of the document, and the points that it leaves open."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import pytest
 
 import tideloop.levent as imported
 from tideloop import ClosedError, RunningError, VirtualClock, levent
-from tideloop.dialects.levent import Base, Levent
+from tideloop.levent import Base, Entry
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 
 
 @pytest.fixture
-def module(poller: str) -> Levent:
+def module(poller: str) -> Entry:
     return levent.entry(poller, VirtualClock())
 
 
 @pytest.fixture
-def base(module: Levent) -> Iterator[Base]:
+def base(module: Entry) -> Iterator[Base]:
     base = module.newbase()
     yield base
     base.close()
@@ -39,7 +39,7 @@ def test_it_is_one_module_under_two_names() -> None:
 # ---- files
 
 
-def test_fdfromfile(module: Levent) -> None:
+def test_fdfromfile(module: Entry) -> None:
     for number, file in enumerate((sys.__stdin__, sys.__stdout__, sys.__stderr__)):
         assert file is None or module.fdfromfile(file) == number
     with open(__file__) as file:
@@ -49,7 +49,7 @@ def test_fdfromfile(module: Levent) -> None:
             module.fdfromfile(wrong)
 
 
-def test_an_accessor_belongs_to_a_type_and_its_subclasses(module: Levent) -> None:
+def test_an_accessor_belongs_to_a_type_and_its_subclasses(module: Entry) -> None:
     class Line:
         fd = 7
 
@@ -70,13 +70,13 @@ def test_an_accessor_belongs_to_a_type_and_its_subclasses(module: Levent) -> Non
         module.fdfromvalue(line)
 
 
-def test_the_example_of_the_document(module: Levent) -> None:
+def test_the_example_of_the_document(module: Entry) -> None:
     with open(__file__) as file:
         module.setfdaccessor(type(file), module.fdfromfile)
         assert module.fdfromvalue(file) == file.fileno()
 
 
-def test_what_is_no_file_is_never_taken_for_one(module: Levent, base: Base) -> None:
+def test_what_is_no_file_is_never_taken_for_one(module: Entry, base: Base) -> None:
     assert module.fdfromvalue(7) == 7
     wrongs: list[Any] = [None, True, {}, "0", 7.9, sys.stdin]
     for wrong in wrongs:
@@ -96,7 +96,7 @@ def test_what_is_no_file_is_never_taken_for_one(module: Levent, base: Base) -> N
         module.setfdaccessor({}, print)  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_two_entries_know_different_files(module: Levent) -> None:
+def test_two_entries_know_different_files(module: Entry) -> None:
     module.setfdaccessor(set, len)
     assert module.fdfromvalue({1}) == 1
     with pytest.raises(TypeError):
@@ -158,9 +158,7 @@ def test_wrong_arguments(base: Base, pair: Pairs) -> None:
         base.newevent(90_000, print).start()
 
 
-def test_the_callback_gets_the_file_as_it_was_given(
-    module: Levent, base: Base, pair: Pairs
-) -> None:
+def test_the_callback_gets_the_file_as_it_was_given(module: Entry, base: Base, pair: Pairs) -> None:
     near, far = pair()
     module.setfdaccessor(socket.socket, socket.socket.fileno)
     far.send(b"x")

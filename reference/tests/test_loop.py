@@ -13,13 +13,14 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import pytest
 
 import tideloop
 from tideloop import READ, WRITE, Loop, VirtualClock
+from tideloop.events import Event
 
 Pair = tuple[socket.socket, socket.socket]
 MakePair = Callable[[], Pair]
@@ -34,9 +35,7 @@ def ready_pair(pair: MakePair) -> Pair:
 # ---- TURN-3 and TURN-4: what is ready
 
 
-def test_a_watched_descriptor_is_called_in_each_turn_that_finds_it_ready(
-    loop: Loop, pair: MakePair
-) -> None:
+def test_a_watcher_is_called_in_each_turn_that_finds_it_ready(loop: Loop, pair: MakePair) -> None:
     near, far = pair()
     calls: list[int] = []
     watcher = loop.watch(near, READ, calls.append)
@@ -77,9 +76,7 @@ def test_a_watcher_can_change_its_mind(loop: Loop, pair: MakePair) -> None:
         watcher.change(READ)
 
 
-def test_several_watchers_of_one_descriptor_get_what_they_asked_for(
-    loop: Loop, pair: MakePair
-) -> None:
+def test_watchers_of_one_descriptor_get_what_they_asked_for(loop: Loop, pair: MakePair) -> None:
     near, _far = ready_pair(pair)
     trace: list[tuple[str, int]] = []
     watchers = [
@@ -298,9 +295,7 @@ def test_a_timer_set_in_a_turn_waits_for_the_next(loop: Loop) -> None:
     assert len(trace) == 100
 
 
-def test_a_timer_set_by_a_ready_descriptor_waits_for_the_next_turn(
-    loop: Loop, pair: MakePair
-) -> None:
+def test_a_timer_set_by_a_watcher_waits_for_the_next_turn(loop: Loop, pair: MakePair) -> None:
     near, _far = ready_pair(pair)
     trace: list[str] = []
     loop.watch(near, READ, lambda ready: loop.after(0, trace.append, "timer") and None)
@@ -360,9 +355,7 @@ def test_a_period_finer_than_the_clock_still_ends_its_turn(loop: Loop) -> None:
     assert len(ticks) >= 5
 
 
-def test_a_busy_descriptor_does_not_starve_timers_nor_the_reverse(
-    loop: Loop, pair: MakePair
-) -> None:
+def test_busy_descriptors_and_timers_do_not_starve_each_other(loop: Loop, pair: MakePair) -> None:
     near, _far = pair()
     counts = {"write": 0, "timer": 0}
 
@@ -784,25 +777,73 @@ def test_repr_tells_the_poller_and_the_state(poller: str) -> None:
     assert states == [f"<Loop: {poller}, {state}>" for state in ("idle", "running", "closed")]
 
 
-def test_a_poller_of_your_own(clock: VirtualClock) -> None:
-    """A scripted kernel: the loop needs no more than the contract."""
+class Once(Event):
+    """An event of one's own: it notes the first arrival, or that none came in time."""
 
-    class Scripted:
-        name: ClassVar[str] = "scripted"
+    def __init__(self, loop: Loop, fd: int, notes: list[str]) -> None:
+        super().__init__(fd)
+        self.notes = notes
+        self.registry = loop.registry
+        self.registry.watch(self, READ)
+        self.registry.set_deadline(self, self.registry.now() + 10)
 
-        def __init__(self) -> None:
-            self.told: list[tuple[int, int, int]] = []
+    def ready(self, ready: int) -> None:
+        self.notes.append("ready")
+        self.close()
 
-        def change(self, fd: int, old: int, new: int) -> None:
-            self.told.append((fd, old, new))
+    def due(self, now: float) -> None:
+        self.notes.append("due")
+        self.close()
 
-        def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-            return [(0, READ | WRITE)]
+    def close(self) -> None:
+        self.registry.unwatch(self)
+        self.registry.cancel_deadline(self)
 
-        def close(self) -> None:
-            self.told.append((-1, -1, -1))
 
-    poller = Scripted()
+@pytest.mark.parametrize("arrives, notes", [(True, ["ready"]), (False, ["due"])])
+def test_an_event_of_your_own(loop: Loop, pair: MakePair, arrives: bool, notes: list[str]) -> None:
+    near, far = pair()
+    if arrives:
+        far.send(b"x")
+    noted: list[str] = []
+    Once(loop, near.fileno(), noted)
+    loop.run()
+    assert noted == notes
+    assert not loop.busy
+
+
+class Scripted(tideloop.Poller):
+    """A scripted kernel: it says *answer* to every question."""
+
+    name: ClassVar[str] = "scripted"
+
+    def __init__(self, answer: list[tuple[int, int]]) -> None:
+        self.answer = answer
+        self.told: list[tuple[int, int, int]] = []
+
+    def change(self, fd: int, old: int, new: int) -> None:
+        self.told.append((fd, old, new))
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        return self.answer
+
+    def close(self) -> None:
+        self.told.append((-1, -1, -1))
+
+
+class WithWords(Scripted):
+    meanings: ClassVar[Sequence[int]] = (0, WRITE, READ | WRITE)
+
+
+@pytest.mark.parametrize(
+    "kind, word",
+    [
+        pytest.param(Scripted, READ | WRITE, id="directions"),
+        pytest.param(WithWords, 2, id="words of its own"),
+    ],
+)
+def test_a_poller_of_your_own(kind: type[Scripted], word: int, clock: VirtualClock) -> None:
+    poller = kind([(0, word)])
     loop = Loop(poller, clock)
     calls: list[int] = []
     watcher = loop.watch(0, WRITE, calls.append)
@@ -812,3 +853,58 @@ def test_a_poller_of_your_own(clock: VirtualClock) -> None:
     assert calls == [WRITE]
     assert [told for told in poller.told if told[0] <= 0][:2] == [(0, 0, WRITE), (0, WRITE, 0)]
     assert poller.told[-1] == (-1, -1, -1)
+
+
+def test_a_turn_that_calls_nobody_says_so() -> None:
+    """A poller may report a direction that none of the events of a descriptor wants."""
+    with Loop(Scripted([(0, WRITE)])) as loop:
+        for _ in range(2):
+            loop.watch(0, READ, print)
+        assert loop.turn(0) is False
+        loop.watch(0, WRITE, lambda ready: None)
+        assert loop.turn(0) is True
+
+
+def test_the_rest_is_served_after_a_stopped_descriptor(loop: Loop, pair: MakePair) -> None:
+    """The first of three stops the reader and the writer of whichever comes next."""
+    calls: list[int] = []
+    watchers: dict[int, list[tideloop.Watcher]] = {}
+
+    def called(number: int) -> None:
+        calls.append(number)
+        if len(calls) == 1:
+            for watcher in watchers[(number + 1) % 3]:
+                watcher.close()
+
+    for number in range(3):
+        near, far = pair()
+        far.send(b"x")
+        watchers[number] = [
+            loop.watch(near, direction, lambda ready, number=number: called(number))
+            for direction in (READ, WRITE)
+        ]
+    assert loop.turn(0) is True
+    first = calls[0]
+    assert sorted(calls) == sorted([first, first, (first + 2) % 3, (first + 2) % 3])
+
+
+@pytest.mark.parametrize("raises", ["reader", "writer"])
+def test_after_an_exception_the_raiser_comes_last(loop: Loop, pair: MakePair, raises: str) -> None:
+    """The reader and the writer of one descriptor: each is an event of its own."""
+    near, far = pair()
+    far.send(b"x")
+    calls: list[str] = []
+
+    def called(name: str) -> None:
+        calls.append(name)
+        if name == raises:
+            raise LookupError
+
+    loop.watch(near, READ, lambda ready: called("reader"))
+    loop.watch(near, WRITE, lambda ready: called("writer"))
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            loop.turn(0)
+    other = {"reader": "writer", "writer": "reader"}[raises]
+    first = ["reader"] if raises == "reader" else ["reader", "writer"]
+    assert calls == [*first, other, raises]

@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import socket
+import sys
 import weakref
 from collections.abc import Callable
 from decimal import Decimal
@@ -68,7 +69,7 @@ def ready_pair(pair: MakePair) -> Pair:
 
 
 def test_the_numbers_are_those_of_the_real_library() -> None:
-    entry = luaevent.core()
+    entry = luaevent.entry()
     assert (LEAVE, EV_TIMEOUT, EV_READ, EV_WRITE, EV_SIGNAL, EV_PERSIST) == (-1, 1, 2, 4, 8, 16)
     for name in luaevent.__all__:
         if name == "LEAVE" or name.startswith("EV"):
@@ -76,11 +77,10 @@ def test_the_numbers_are_those_of_the_real_library() -> None:
     assert entry.EVBUFFER_EOF == 16
 
 
-def test_the_module_is_found_under_its_short_name() -> None:
-    import tideloop.luaevent as short
-    from tideloop.dialects import luaevent as long
-
-    assert short is long is tideloop.luaevent
+def test_classes_name_the_module_they_are_imported_from() -> None:
+    for made in (luaevent.Base, luaevent.buffer.Buffer, luaevent.bufferevent.BufferEvent):
+        assert made.__module__.startswith("tideloop.luaevent.")
+        assert getattr(sys.modules[made.__module__], made.__name__) is made
 
 
 # ---- readiness
@@ -602,7 +602,7 @@ def test_close_erases_and_does_not_close_the_descriptor(base: Base, pair: MakePa
 
 
 @pytest.mark.parametrize("answer", [None, EV_READ, (EV_READ, 1), LEAVE, True, "junk"])
-def test_what_a_callback_returns_after_closing_its_own_event_means_nothing(
+def test_a_closed_event_ignores_the_answer_of_its_callback(
     base: Base, pair: MakePair, answer: Any
 ) -> None:
     near, _far = ready_pair(pair)
@@ -655,9 +655,7 @@ def test_a_collected_event_is_erased_and_a_referenced_one_is_not(
     del collector
 
 
-def test_an_event_dropped_in_its_own_callback_is_not_called_again(
-    base: Base, pair: MakePair
-) -> None:
+def test_an_event_dropped_in_its_callback_is_not_called_again(base: Base, pair: MakePair) -> None:
     near, _far = ready_pair(pair)
     got: list[int] = []
     box: list[luaevent.Event] = []
@@ -741,7 +739,7 @@ def test_repr_tells_what_is_registered(base: Base, pair: MakePair) -> None:
 # ---- descriptors closed under their event
 
 
-def test_a_descriptor_closed_under_its_event_neither_spins_nor_blocks_others(
+def test_a_descriptor_closed_under_its_event_stops_nobody_else(
     base: Base, pipe: Callable[[], tuple[int, int]], poller: str
 ) -> None:
     """epoll forgets it in silence; the others give one call and drop the event."""
@@ -766,7 +764,7 @@ def test_a_descriptor_closed_under_its_event_neither_spins_nor_blocks_others(
     timer.close()
 
 
-def test_a_new_direction_for_a_closed_descriptor_is_an_error_and_ends_the_event(
+def test_a_new_direction_for_a_closed_descriptor_is_an_error(
     base: Base, pipe: Callable[[], tuple[int, int]]
 ) -> None:
     read, write = pipe()
@@ -913,9 +911,7 @@ def test_a_closed_base_refuses_and_its_events_close_without_harm(base: Base) -> 
         base.addevent(None, EV_TIMEOUT, print, 1)
 
 
-def test_a_dropped_base_is_closed_at_once_even_if_its_events_are_kept(
-    poller: str, no_leak: None
-) -> None:
+def test_a_dropped_base_is_closed_though_its_events_are_kept(poller: str, no_leak: None) -> None:
     near, far = socket.socketpair()
 
     class Callback:

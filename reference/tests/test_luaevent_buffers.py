@@ -13,21 +13,21 @@ from typing import Any
 import pytest
 
 from tideloop import ClosedError, UsageError, VirtualClock, luaevent
-from tideloop.dialects.luaevent import Base, Core
-from tideloop.dialects.luaevent_buffer import Buffer
-from tideloop.dialects.luaevent_bufferevent import BufferEvent
+from tideloop.luaevent import Base, Entry
+from tideloop.luaevent.buffer import Buffer
+from tideloop.luaevent.bufferevent import BufferEvent
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 Pipes = Callable[[], tuple[int, int]]
 
 
 @pytest.fixture
-def core(poller: str) -> Core:
-    return luaevent.core(poller, VirtualClock())
+def core(poller: str) -> Entry:
+    return luaevent.entry(poller, VirtualClock())
 
 
 @pytest.fixture
-def base(core: Core) -> Iterator[Base]:
+def base(core: Entry) -> Iterator[Base]:
     base = core.new()
     yield base
     base.close()
@@ -40,7 +40,7 @@ def filled(*parts: bytes) -> Buffer:
     return buffer
 
 
-def test_they_are_where_a_program_looks_for_them(core: Core) -> None:
+def test_they_are_where_a_program_looks_for_them(core: Entry) -> None:
     assert core.buffer is import_module("tideloop.luaevent.buffer") is luaevent.buffer
     assert core.bufferevent is import_module("tideloop.luaevent.bufferevent")
 
@@ -183,7 +183,7 @@ def test_a_closed_buffer_refuses_all_but_close() -> None:
 
 
 class Recorder:
-    def __init__(self, core: Core, base: Base, fd: socket.socket | int) -> None:
+    def __init__(self, core: Entry, base: Base, fd: socket.socket | int) -> None:
         self.calls: list[tuple[str, int]] = []
         self.event = core.bufferevent.new(base, fd, self.read, self.write, self.error)
 
@@ -208,7 +208,7 @@ def queues(event: BufferEvent) -> tuple[Buffer, Buffer]:
 
 
 def test_reading_is_disabled_at_first_and_writing_enabled(
-    core: Core, base: Base, pair: Pairs
+    core: Entry, base: Base, pair: Pairs
 ) -> None:
     near, far = pair()
     recorder = Recorder(core, base, near)
@@ -231,7 +231,7 @@ def test_reading_is_disabled_at_first_and_writing_enabled(
     assert incoming.get_data() == b"in"
 
 
-def test_draining_the_input_goes_on_reading(core: Core, base: Base, pair: Pairs) -> None:
+def test_draining_the_input_goes_on_reading(core: Entry, base: Base, pair: Pairs) -> None:
     near, far = pair()
     recorder = Recorder(core, base, near)
     event = recorder.event
@@ -256,7 +256,7 @@ def test_draining_the_input_goes_on_reading(core: Core, base: Base, pair: Pairs)
 
 
 def test_the_input_is_for_taking_and_the_output_for_adding(
-    core: Core, base: Base, pair: Pairs, pipe: Pipes
+    core: Entry, base: Base, pair: Pairs, pipe: Pipes
 ) -> None:
     near, far = pair()
     recorder = Recorder(core, base, near)
@@ -280,7 +280,7 @@ def test_the_input_is_for_taking_and_the_output_for_adding(
     assert far.recv(100) == b"from a pipe"
 
 
-def test_the_write_watermark_high_limits_nothing(core: Core, base: Base, pair: Pairs) -> None:
+def test_the_write_watermark_high_limits_nothing(core: Entry, base: Base, pair: Pairs) -> None:
     near, far = pair()
     recorder = Recorder(core, base, near)
     recorder.event.set_write_watermarks(0, 2)
@@ -289,7 +289,7 @@ def test_the_write_watermark_high_limits_nothing(core: Core, base: Base, pair: P
     assert far.recv(10) == b"12345"
 
 
-def test_enable_and_disable(core: Core, base: Base, pair: Pairs) -> None:
+def test_enable_and_disable(core: Entry, base: Base, pair: Pairs) -> None:
     near, far = pair()
     recorder = Recorder(core, base, near)
     recorder.event.disable(core.EV_WRITE)
@@ -312,7 +312,7 @@ def test_enable_and_disable(core: Core, base: Base, pair: Pairs) -> None:
 
 @pytest.mark.parametrize("timeout", [0.25, 3])
 def test_timeouts_may_be_fractions_and_zero_is_none(
-    core: Core, base: Base, pair: Pairs, timeout: float
+    core: Entry, base: Base, pair: Pairs, timeout: float
 ) -> None:
     near, _ = pair()
     recorder = Recorder(core, base, near)
@@ -322,7 +322,7 @@ def test_timeouts_may_be_fractions_and_zero_is_none(
     assert recorder.calls == [("error", core.EVBUFFER_TIMEOUT | core.EVBUFFER_READ)]
 
 
-def test_wrong_arguments(core: Core, base: Base, pair: Pairs) -> None:
+def test_wrong_arguments(core: Entry, base: Base, pair: Pairs) -> None:
     near, _ = pair()
     new: Any = core.bufferevent.new
     nobody = print
@@ -342,7 +342,7 @@ def test_wrong_arguments(core: Core, base: Base, pair: Pairs) -> None:
 
 @pytest.mark.parametrize("how", ["close", "collect"])
 def test_without_the_bufferevent_its_buffers_are_closed(
-    core: Core, base: Base, pair: Pairs, how: str
+    core: Entry, base: Base, pair: Pairs, how: str
 ) -> None:
     near, far = pair()
     calls: list[object] = []
@@ -380,7 +380,7 @@ def test_without_the_bufferevent_its_buffers_are_closed(
 
 
 def test_closed_inside_its_callback_and_errors_come_out(
-    core: Core, base: Base, pair: Pairs
+    core: Entry, base: Base, pair: Pairs
 ) -> None:
     near, far = pair()
 
@@ -396,7 +396,7 @@ def test_closed_inside_its_callback_and_errors_come_out(
     base.loop()
 
 
-def test_it_belongs_to_the_base_it_was_made_with(core: Core, base: Base, pair: Pairs) -> None:
+def test_it_belongs_to_the_base_it_was_made_with(core: Entry, base: Base, pair: Pairs) -> None:
     near, far = pair()
     other = core.new()
     recorder = Recorder(core, base, near)

@@ -50,7 +50,7 @@ def set_turn_and_cancel(loop: Loop, near: object) -> None:
 def move_earlier(loop: Loop, near: object) -> None:
     timer = loop.after(30, int)
     for deadline in range(20, 10, -1):
-        loop.set_deadline(timer, loop.now() + deadline)
+        loop.registry.set_deadline(timer, loop.registry.now() + deadline)
         loop.turn(0)
     timer.close()
 
@@ -129,7 +129,7 @@ def test_a_cancelled_timer_is_let_go_at_once() -> None:
         timed = Tracked()
         timers.set(timed, 1.0)
         if in_the_heap:
-            timers.bound()
+            timers.begin_turn()
         timers.set(timed, 0.5)
         timers.cancel(timed)
         gone = weakref.ref(timed)

@@ -10,7 +10,7 @@ import pytest
 
 import tideloop
 from tideloop import READ, BufferedEvent, Loop, VirtualClock, levent, luaevent, luahop
-from tideloop.flags import EV_READ, EV_TIMEOUT, LEAVE
+from tideloop.luaevent.flags import EV_READ, EV_TIMEOUT, LEAVE
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 
@@ -44,7 +44,7 @@ def ready(pair: Pairs) -> socket.socket:
     return near
 
 
-def test_the_handler_gets_error_and_callback_and_the_turn_goes_on(
+def test_the_handler_gets_the_error_and_the_callback(
     poller: str, clock: VirtualClock, pair: Pairs, told: Told
 ) -> None:
     """Everything fails in one turn: watchers, posted calls, timers, a buffered event."""
@@ -183,7 +183,7 @@ def test_levent_and_luahop_tell_it_too(
 @pytest.mark.parametrize(
     "make",
     [
-        lambda poller, told: luaevent.core(poller, on_error=told).new(),
+        lambda poller, told: luaevent.entry(poller, on_error=told).new(),
         lambda poller, told: levent.entry(poller, on_error=told).newbase(),
         lambda poller, told: luahop.entry(poller, on_error=told).new(),
     ],

@@ -24,7 +24,7 @@ def test_it_is_typed() -> None:
     assert (Path(tideloop.__file__).parent / "py.typed").exists()
 
 
-def test_importing_it_imports_neither_asyncio_nor_ctypes_nor_the_suite() -> None:
+def test_an_import_brings_no_asyncio_no_ctypes_and_no_suite() -> None:
     """A program pays for what it uses."""
     program = (
         "import sys, tideloop, tideloop.luahop\n"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tideloop import READ, WRITE, BufferedEvent, Loop, VirtualClock, levent, luaevent
-from tideloop.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ, EVBUFFER_WRITE
+from tideloop.luaevent.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ, EVBUFFER_WRITE
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -128,7 +128,7 @@ def test_an_empty_datagram_is_not_the_end(loop: Loop, datagram_ends: Pair, high:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs POLLRDHUP to tell one from the other")
-def test_an_empty_packet_of_a_connection_is_not_the_end_but_its_end_is(loop: Loop) -> None:
+def test_an_empty_packet_is_not_the_end_of_a_connection(loop: Loop) -> None:
     near, far = unix(socket.SOCK_SEQPACKET)
     with near, far:
         listener = Listener(loop, near)
@@ -241,7 +241,7 @@ def test_a_message_that_is_refused_is_told_and_stays(loop: Loop) -> None:
         assert far.recv(100) == b"next"
 
 
-def test_the_dialects_keep_messages_too(poller: str, ends: Pair) -> None:
+def test_the_documents_keep_messages_too(poller: str, ends: Pair) -> None:
     near, far = ends
     base = levent.newbase(poller)
     got: list[bytes] = []

@@ -20,10 +20,23 @@ from tideloop.pollers import BOTH, NOTHING, READ, WRITE, Poller, available, defa
 Pair = tuple[socket.socket, socket.socket]
 
 
+class Asked:
+    """A poller whose words are translated, as the loop does it."""
+
+    def __init__(self, poller: Poller) -> None:
+        self.name = poller.name
+        self.change = poller.change
+        self._poller = poller
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        meanings = self._poller.meanings
+        return [(fd, meanings[word]) for fd, word in self._poller.wait(timeout)]
+
+
 @pytest.fixture
-def asked(poller: str) -> Iterator[Poller]:
+def asked(poller: str) -> Iterator[Asked]:
     opened = open_poller(poller)
-    yield opened
+    yield Asked(opened)
     opened.close()
 
 
@@ -37,7 +50,7 @@ def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
         open_poller("iocp")
 
 
-def test_each_direction_is_reported_for_itself(asked: Poller, pair: Callable[[], Pair]) -> None:
+def test_each_direction_is_reported_for_itself(asked: Asked, pair: Callable[[], Pair]) -> None:
     near, far = pair()
     asked.change(near.fileno(), NOTHING, READ)
     assert asked.wait(0) == []
@@ -51,7 +64,7 @@ def test_each_direction_is_reported_for_itself(asked: Poller, pair: Callable[[],
     assert asked.wait(0) == []
 
 
-def test_readiness_is_a_level(asked: Poller, pair: Callable[[], Pair]) -> None:
+def test_readiness_is_a_level(asked: Asked, pair: Callable[[], Pair]) -> None:
     near, far = pair()
     far.send(b"x")
     asked.change(near.fileno(), NOTHING, READ)
@@ -61,7 +74,7 @@ def test_readiness_is_a_level(asked: Poller, pair: Callable[[], Pair]) -> None:
     assert asked.wait(0) == []
 
 
-def test_a_hang_up_wakes_the_reader(asked: Poller, pipe: Callable[[], tuple[int, int]]) -> None:
+def test_a_hang_up_wakes_the_reader(asked: Asked, pipe: Callable[[], tuple[int, int]]) -> None:
     """A pipe whose writer is gone reports a hang-up alone, with no data."""
     read, write = pipe()
     asked.change(read, NOTHING, READ)
@@ -70,7 +83,7 @@ def test_a_hang_up_wakes_the_reader(asked: Poller, pipe: Callable[[], tuple[int,
     assert (fd, ready & READ) == (read, READ)
 
 
-def test_an_error_wakes_the_writer(asked: Poller, pipe: Callable[[], tuple[int, int]]) -> None:
+def test_an_error_wakes_the_writer(asked: Asked, pipe: Callable[[], tuple[int, int]]) -> None:
     read, write = pipe()
     os.set_blocking(write, False)
     with suppress(BlockingIOError):
@@ -83,7 +96,7 @@ def test_an_error_wakes_the_writer(asked: Poller, pipe: Callable[[], tuple[int, 
     assert (fd, ready & WRITE) == (write, WRITE)
 
 
-def test_a_refused_connection_wakes_the_writer(asked: Poller) -> None:
+def test_a_refused_connection_wakes_the_writer(asked: Asked) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = listener.getsockname()
@@ -97,7 +110,7 @@ def test_a_refused_connection_wakes_the_writer(asked: Poller) -> None:
 
 
 @pytest.mark.parametrize("wanted", [READ, WRITE, BOTH])
-def test_a_number_without_a_file_is_refused(asked: Poller, wanted: int) -> None:
+def test_a_number_without_a_file_is_refused(asked: Asked, wanted: int) -> None:
     read, write = os.pipe()
     os.close(read)
     os.close(write)
@@ -106,7 +119,7 @@ def test_a_number_without_a_file_is_refused(asked: Poller, wanted: int) -> None:
     assert asked.wait(0) == []
 
 
-def test_a_regular_file_is_refused(asked: Poller, tmp_path: Path) -> None:
+def test_a_regular_file_is_refused(asked: Asked, tmp_path: Path) -> None:
     with open(tmp_path / "file", "w+b") as file, pytest.raises(PermissionError):
         asked.change(file.fileno(), NOTHING, READ)
     folder = os.open(tmp_path, os.O_RDONLY)
@@ -118,7 +131,7 @@ def test_a_regular_file_is_refused(asked: Poller, tmp_path: Path) -> None:
     assert asked.wait(0) == []
 
 
-def test_taking_out_never_raises(asked: Poller, pipe: Callable[[], tuple[int, int]]) -> None:
+def test_taking_out_never_raises(asked: Asked, pipe: Callable[[], tuple[int, int]]) -> None:
     read, _write = pipe()
     asked.change(read, NOTHING, READ)
     os.close(read)
@@ -127,8 +140,8 @@ def test_taking_out_never_raises(asked: Poller, pipe: Callable[[], tuple[int, in
     assert asked.wait(0) == []
 
 
-def test_a_descriptor_closed_while_watched_is_reported_lost_or_not_at_all(
-    asked: Poller, pipe: Callable[[], tuple[int, int]]
+def test_a_descriptor_closed_while_watched_harms_no_other(
+    asked: Asked, pipe: Callable[[], tuple[int, int]]
 ) -> None:
     """epoll forgets it in silence; the others must not fail for the rest."""
     read, write = pipe()
@@ -144,7 +157,7 @@ def test_a_descriptor_closed_while_watched_is_reported_lost_or_not_at_all(
     os.close(write)
 
 
-def test_a_reused_number_starts_anew(asked: Poller, pipe: Callable[[], tuple[int, int]]) -> None:
+def test_a_reused_number_starts_anew(asked: Asked, pipe: Callable[[], tuple[int, int]]) -> None:
     """Either the kernel kept the number, or it says that it let go of it."""
     read, _ = pipe()
     other, other_write = pipe()
@@ -159,7 +172,7 @@ def test_a_reused_number_starts_anew(asked: Poller, pipe: Callable[[], tuple[int
 
 
 def test_a_number_that_got_its_old_file_back_can_be_watched(
-    asked: Poller, pipe: Callable[[], tuple[int, int]]
+    asked: Asked, pipe: Callable[[], tuple[int, int]]
 ) -> None:
     """The kernel kept an interest that nobody could take back (EEXIST)."""
     read, write = pipe()
@@ -174,7 +187,7 @@ def test_a_number_that_got_its_old_file_back_can_be_watched(
     assert asked.wait(0) == [(read, READ)]
 
 
-def test_a_ghost_can_be_laid(asked: Poller, pipe: Callable[[], tuple[int, int]]) -> None:
+def test_a_ghost_can_be_laid(asked: Asked, pipe: Callable[[], tuple[int, int]]) -> None:
     """The file lives on in a duplicate after the watched number was closed."""
     read, write = pipe()
     other, other_write = pipe()
@@ -193,7 +206,7 @@ def test_a_ghost_can_be_laid(asked: Poller, pipe: Callable[[], tuple[int, int]])
 
 @pytest.mark.parametrize("number", [1023, 1024, 1025, 2000])
 def test_large_numbers_are_as_good_as_small_ones(
-    asked: Poller, pipe: Callable[[], tuple[int, int]], number: int
+    asked: Asked, pipe: Callable[[], tuple[int, int]], number: int
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft <= number:
@@ -225,7 +238,7 @@ def test_large_numbers_are_as_good_as_small_ones(
 
 
 @pytest.mark.parametrize("timeout", [0.001, 0.0014, 0.0101])
-def test_a_wait_is_never_cut_short(asked: Poller, timeout: float) -> None:
+def test_a_wait_is_never_cut_short(asked: Asked, timeout: float) -> None:
     for _ in range(5):
         start = time.monotonic()
         assert asked.wait(timeout) == []
@@ -234,7 +247,7 @@ def test_a_wait_is_never_cut_short(asked: Poller, timeout: float) -> None:
 
 @pytest.mark.parametrize("timeout", [2.0**31 / 1000, 1e7, 1e12, 1e300])
 def test_a_timeout_may_be_longer_than_the_kernel_can_express(
-    asked: Poller, pair: Callable[[], Pair], timeout: float
+    asked: Asked, pair: Callable[[], Pair], timeout: float
 ) -> None:
     near, far = pair()
     far.send(b"x")
@@ -242,7 +255,7 @@ def test_a_timeout_may_be_longer_than_the_kernel_can_express(
     assert asked.wait(timeout) == [(near.fileno(), READ)]
 
 
-def test_a_signal_does_not_make_a_wait_fail(asked: Poller, pair: Callable[[], Pair]) -> None:
+def test_a_signal_does_not_make_a_wait_fail(asked: Asked, pair: Callable[[], Pair]) -> None:
     near, far = pair()
     asked.change(near.fileno(), NOTHING, READ)
     seen: list[int] = []
@@ -267,7 +280,7 @@ def test_a_signal_does_not_make_a_wait_fail(asked: Poller, pair: Callable[[], Pa
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_all_of_many_are_reported(asked: Poller, pair: Callable[[], Pair]) -> None:
+def test_all_of_many_are_reported(asked: Asked, pair: Callable[[], Pair]) -> None:
     pairs = [pair() for _ in range(200)]
     for near, far in pairs:
         asked.change(near.fileno(), NOTHING, READ)

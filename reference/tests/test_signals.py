@@ -110,7 +110,7 @@ def test_a_handler_s_change_takes_effect_at_once(
 
 
 @pytest.mark.parametrize("window", ["before the wait", "in the wait"])
-def test_the_dialects_that_stop_do_so_at_once(
+def test_the_documents_that_stop_do_so_at_once(
     poller: str, on_signal: OnSignal, pair: MakePair, window: str
 ) -> None:
     clock: Clock = SignalBeforeTheWait() if window == "before the wait" else MonotonicClock()

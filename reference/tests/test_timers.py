@@ -15,7 +15,7 @@ class Named(Timed):
 
 
 def fire(timers: Timers, now: float) -> list[int]:
-    timers.bound()
+    timers.begin_turn()
     fired = []
     while (timed := timers.pop_due(now)) is not None:
         assert isinstance(timed, Named)
@@ -27,9 +27,9 @@ def test_the_soonest_is_first_and_ties_go_by_order_of_setting() -> None:
     timers = Timers()
     for name, deadline in enumerate([6.0, 2.0, 4.0, 2.0]):
         timers.set(Named(name), deadline)
-    assert timers.bound() == 2.0
+    assert timers.begin_turn() == 2.0
     assert fire(timers, 5.0) == [1, 3, 2]
-    assert timers.bound() == 6.0
+    assert timers.begin_turn() == 6.0
 
 
 def test_nothing_is_due_before_its_deadline() -> None:
@@ -43,7 +43,7 @@ def test_what_is_set_while_others_fire_waits() -> None:
     timers = Timers()
     first, second = Named(0), Named(1)
     timers.set(first, 1.0)
-    timers.bound()
+    timers.begin_turn()
     assert timers.pop_due(1.0) is first
     timers.set(first, 1.0)
     timers.set(second, 0.0)
@@ -51,12 +51,12 @@ def test_what_is_set_while_others_fire_waits() -> None:
     assert fire(timers, 1.0) == [1, 0]
 
 
-def test_a_deadline_moved_while_others_fire_waits_even_if_it_is_due() -> None:
+def test_a_deadline_moved_while_others_fire_waits_a_turn() -> None:
     timers = Timers()
     first, second = Named(0), Named(1)
     timers.set(first, 1.0)
     timers.set(second, 2.0)
-    timers.bound()
+    timers.begin_turn()
     assert timers.pop_due(9.0) is first
     timers.set(second, 3.0)
     assert timers.pop_due(9.0) is None
@@ -69,10 +69,10 @@ def test_cancelled_deadlines_do_not_pile_up() -> None:
     for name in range(10_000):
         timed = Named(name)
         timers.set(timed, 1e6)
-        timers.bound()
+        timers.begin_turn()
         timers.cancel(timed)
     assert len(timers._heap) < 200
-    assert timers.bound() is None
+    assert timers.begin_turn() is None
 
 
 def test_moved_deadlines_do_not_pile_up() -> None:
@@ -80,14 +80,14 @@ def test_moved_deadlines_do_not_pile_up() -> None:
     timed = Named(0)
     for step in range(10_000):
         timers.set(timed, 1000.0 + step)
-        timers.bound()
+        timers.begin_turn()
     assert len(timers._heap) == 1
     for step in range(10_000):
         timers.set(timed, 500.0 - step / 100)
-        timers.bound()
+        timers.begin_turn()
         timers.cancel(Named(1))
     timers.cancel(timed)
-    assert timers.bound() is None
+    assert timers.begin_turn() is None
     assert not timers._heap
 
 
@@ -135,7 +135,7 @@ def test_any_history_fires_what_the_model_fires(
         elif what == "cancel":
             cancel(name)
         else:
-            bound = timers.bound()
+            bound = timers.begin_turn()
             assert (bound is None) == (not model)
             assert all(bound is not None and deadline >= bound for deadline, _ in model.values())
             now += amount
@@ -167,6 +167,6 @@ def test_any_history_fires_what_the_model_fires(
         now += 30
         for name in fire(timers, now):
             del model[name]
-    assert timers.bound() is None
+    assert timers.begin_turn() is None
     assert not timers._heap
     assert not timers._fresh

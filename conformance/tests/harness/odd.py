@@ -41,7 +41,7 @@ class _HostileText(str):
     def _fail(self, *_: object) -> str:
         raise RuntimeError("no text today")
 
-    __str__ = __repr__ = __format__ = _fail  # type: ignore[assignment]  # as hostile as can be
+    __str__ = __repr__ = __format__ = _fail  # as hostile as can be
 
 
 _DECLARATIONS: dict[str, dict[str, Any]] = {

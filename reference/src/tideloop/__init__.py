@@ -6,16 +6,14 @@ under the names, defaults and errors of those documents.
 
 from __future__ import annotations
 
-import sys
-
+from . import levent, luaevent, luahop
 from .buffer import Buffer
-from .buffered import BufferedEvent, Hold
+from .buffered import BufferedEvent, ErrorFlag, Hold
 from .clock import Clock, MonotonicClock, VirtualClock
-from .dialects import levent, luaevent, luahop
 from .errors import ClosedError, ForkedError, RunningError, UsageError
-from .events import Interval, Timer, Watcher
 from .loop import Loop
 from .pollers import READ, WRITE, Poller, available, default
+from .watchers import Interval, Timer, Watcher
 
 __version__ = "0.1.0"
 
@@ -26,6 +24,7 @@ __all__ = [
     "BufferedEvent",
     "Clock",
     "ClosedError",
+    "ErrorFlag",
     "ForkedError",
     "Hold",
     "Interval",
@@ -43,10 +42,3 @@ __all__ = [
     "luaevent",
     "luahop",
 ]
-
-# `import tideloop.luaevent` finds the one module that there is.
-sys.modules[f"{__name__}.levent"] = levent
-sys.modules[f"{__name__}.luaevent"] = luaevent
-sys.modules[f"{__name__}.luaevent.buffer"] = luaevent.buffer
-sys.modules[f"{__name__}.luaevent.bufferevent"] = luaevent.bufferevent
-sys.modules[f"{__name__}.luahop"] = luahop

@@ -7,13 +7,10 @@ Knows no event and no loop.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from datetime import timedelta
 from math import inf, isfinite, isnan
 from typing import Any, Protocol, TypeAlias, TypeVar
-
-from .flags import EV_PERSIST, EV_READ, EV_SIGNAL, EV_TIMEOUT, EV_WRITE, LEAVE
 
 T = TypeVar("T")
 
@@ -29,9 +26,6 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 
 # the largest number that the calls of the system take for a descriptor: a C int
 _MOST = 2**31 - 1
-
-_DIRECTIONS = (EV_READ, EV_WRITE, EV_READ | EV_WRITE)
-_KNOWN_FLAGS = EV_READ | EV_WRITE | EV_TIMEOUT | EV_PERSIST
 
 
 def shown(value: object) -> str:
@@ -62,7 +56,7 @@ def maybe_callback(value: Callable[..., T] | None, name: str) -> Callable[..., T
 
 def seconds(value: object, name: str) -> float:
     """*value* as a length of time, 0 or more; infinite is for ever."""
-    if type(value) is float and value >= 0:
+    if type(value) is float and value >= 0:  # luaevent.addevent.timeout-decimal
         return value
     length = number(value, name)
     if length < 0:
@@ -136,22 +130,6 @@ def watermarks(low: object, high: object) -> tuple[int, int]:
     return least, most
 
 
-def directions(
-    value: object,
-    name: str,
-    *,
-    pause: bool = False,
-    words: str = "READ, WRITE or READ | WRITE",
-) -> int:
-    """*value*, one direction or both; none at all is allowed to *pause*."""
-    words = f"{words}, or 0" if pause else words
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {shown(value)}; pass {words}")
-    if value not in _DIRECTIONS and (value or not pause):
-        raise ValueError(f"{name} must name a direction, not {shown(value)}; pass {words}")
-    return int(value)
-
-
 def flag(value: object, name: str) -> bool:
     """*value*, True or False."""
     if not isinstance(value, bool):
@@ -161,13 +139,15 @@ def flag(value: object, name: str) -> bool:
 
 def descriptor(value: object) -> int:
     """The number of the descriptor *value*: an int, or what its `fileno()` returns."""
-    if type(value) is int and 0 <= value <= _MOST:
+    # luaevent.fd.kinds-integer
+    if type(value) is int and 0 <= value <= _MOST:  # luaevent.addevent.fd-integer
         return value
     found = value
     if not isinstance(value, int):
         try:
             fileno: Any = getattr(value, "fileno", None)
-            found = fileno() if callable(fileno) else None
+            # luaevent.fd.kinds-light
+            found = fileno() if callable(fileno) else None  # luaevent.fd.kinds-socket
         except Exception as error:  # whatever it is, it is a reason why there is no descriptor
             raise ValueError(
                 f"{shown(value)} must be an open file, but its fileno() raised {shown(error)};"
@@ -190,35 +170,6 @@ def descriptor(value: object) -> int:
             f"a descriptor must be from 0 to {_MOST}, not {shown(found)}{of}; pass one that is open"
         )
     return int(found)
-
-
-def flag_set(value: object, name: str) -> int:
-    """*value* as flags that can be registered, or LEAVE."""
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be made of the EV_* flags, not {shown(value)}; pass EV_READ")
-    try:
-        flags = operator.index(value)  # type: ignore[arg-type]  # checked by the call itself
-    except TypeError:
-        raise TypeError(
-            f"{name} must be an int made of the EV_* flags, not {shown(value)}; pass EV_READ"
-        ) from None
-    if flags == LEAVE:
-        return flags
-    if flags < 0:
-        raise ValueError(
-            f"{name} are {shown(value)}: of all negative numbers only LEAVE means anything;"
-            " pass EV_* flags"
-        )
-    if flags & EV_SIGNAL:
-        raise ValueError(
-            f"{name} are {shown(value)}: EV_SIGNAL is not available; use Python's signal module"
-        )
-    if flags & ~_KNOWN_FLAGS:
-        raise ValueError(
-            f"{name} are {shown(value)}: there is no flag {shown(flags & ~_KNOWN_FLAGS)};"
-            " pass EV_* flags"
-        )
-    return flags
 
 
 def data(value: object, name: str) -> bytes:

@@ -22,7 +22,7 @@ Why the code is the way it is
    taking does not move them until the next piece becomes the head.
 
 5. Mostly all that is there came in at once, and goes out at once.  Then there
-   is a head and nothing else to know, and `plain` says so: who finds it True
+   is a head and nothing else to know, and `is_one_piece` says so: who finds it True
    may put a `bytes` into the empty head, or take all of the head, by himself.
 """
 
@@ -39,9 +39,9 @@ from .arguments import Bytes, Descriptor
 # less than this is gathered with its neighbours (2)
 _SMALL = 1024
 # what is gathered becomes one piece when it has grown to this
-_FULL = 65536
+_PIECE_FULL = 65536
 # a head is copied to give memory back if at least so much was taken of it (3)
-_WORTH_IT = 65536
+_SHRINK_FROM = 65536
 # how many pieces are handed to the kernel at once
 _PIECES = 64
 # the most that one read is asked for: the memory for it is taken at once
@@ -53,7 +53,16 @@ _CR = 13
 class Buffer:
     """Bytes that came in and were not taken yet."""
 
-    __slots__ = ("_behind", "_gathering", "_no_cr", "_no_lf", "_pos", "_rest", "head", "plain")
+    __slots__ = (
+        "_behind",
+        "_gathering",
+        "_no_cr",
+        "_no_lf",
+        "_pos",
+        "_rest",
+        "head",
+        "is_one_piece",
+    )
 
     def __init__(self) -> None:
         # the front (1); empty only if all is empty, which is the cheap way to ask
@@ -70,7 +79,7 @@ class Buffer:
         # before these positions there is no line feed, no carriage return (4)
         self._no_lf = self._no_cr = 0
         # all of the above is as it is here, but for the head (5)
-        self.plain = True
+        self.is_one_piece = True
 
     def __len__(self) -> int:
         return len(self.head) - self._pos + self._behind
@@ -93,8 +102,8 @@ class Buffer:
                 self._gathering = gathering = bytearray(data)
                 self._put(gathering)
         else:
-            gathering += data
-            if len(gathering) >= _FULL:
+            gathering += data  # luaevent.buffer.linear
+            if len(gathering) >= _PIECE_FULL:
                 self._gathering = None
         self._behind += size
 
@@ -104,7 +113,7 @@ class Buffer:
             raise TypeError(f"other must be a Buffer, not {arguments.shown(other)}; append() bytes")
         if other is self:
             raise ValueError(f"other must not be {self!r} itself; pass another Buffer")
-        if other.plain:
+        if other.is_one_piece:
             head, other.head = other.head, b""
             self.append(head)
             return len(head)
@@ -131,15 +140,15 @@ class Buffer:
         """Remove and return the first *size* bytes, all if there are fewer or for None."""
         head, pos = self.head, self._pos
         if size is None:
-            size = len(self)
+            size = len(self)  # levent.bufevent.read-all
         elif type(size) is not int or size < 0:
             size = arguments.size(size, "size")
         end = pos + size
         if end < len(head):
             data = head[pos:end]
             self._pos = end
-            self.plain = False
-            if end > _WORTH_IT and end * 2 > len(head):
+            self.is_one_piece = False
+            if end > _SHRINK_FROM and end * 2 > len(head):
                 self._shrink()
             return data
         if not self._rest:
@@ -160,8 +169,8 @@ class Buffer:
             left -= here
             self._next()
         self._pos += left
-        self.plain = False
-        if self._pos > _WORTH_IT and self._pos * 2 > len(self.head):
+        self.is_one_piece = False
+        if self._pos > _SHRINK_FROM and self._pos * 2 > len(self.head):
             self._shrink()
         return size
 
@@ -174,14 +183,14 @@ class Buffer:
         head, pos, known = self.head, self._pos, self._no_lf
         found = head.find(b"\n", known if known > pos else pos)
         if found < 0:
-            return self._take_line_across()
+            return self._take_line_across()  # levent.bufevent.readline-none
         end = found + 1
         if end == len(head):
             self._next()
         else:
             self._pos = end
-            self.plain = False
-            if end > _WORTH_IT and end * 2 > len(head):
+            self.is_one_piece = False
+            if end > _SHRINK_FROM and end * 2 > len(head):
                 self._shrink()
         if found > pos and head[found - 1] == _CR:
             found -= 1
@@ -197,7 +206,7 @@ class Buffer:
         found = head.find(b"\n", known if known > pos else pos)
         end = found + 1
         if not 0 < end < len(head):
-            return self._take_any_line_across()
+            return self._take_any_line_across()  # luaevent.buffer.readline-none
         returned = head.find(b"\r", pos, found)
         if returned < 0:
             if head[end] == _CR:
@@ -210,8 +219,8 @@ class Buffer:
             self._next()
         else:
             self._pos = end
-            self.plain = False
-            if end > _WORTH_IT and end * 2 > len(head):
+            self.is_one_piece = False
+            if end > _SHRINK_FROM and end * 2 > len(head):
                 self._shrink()
         return head[pos:found]
 
@@ -239,7 +248,7 @@ class Buffer:
 
         Fewer if there are fewer, all for None.
         """
-        if size is None and start == 0 and type(start) is int and self.plain:
+        if size is None and start == 0 and type(start) is int and self.is_one_piece:
             return self.head
         start = arguments.size(start, "start")
         if size is not None:
@@ -275,7 +284,7 @@ class Buffer:
     # ---- inside
 
     def _put(self, piece: bytes | bytearray) -> None:
-        self.plain = False
+        self.is_one_piece = False
         if self._rest:
             self._rest.append(piece)
         else:
@@ -296,11 +305,11 @@ class Buffer:
 
     def _clear(self) -> None:
         self.head = b""
-        if not self.plain:
+        if not self.is_one_piece:
             self._pos = self._behind = self._no_lf = self._no_cr = 0
             self._rest = ()
             self._gathering = None
-            self.plain = True
+            self.is_one_piece = True
 
     def _shrink(self) -> None:
         self.head = self.head[self._pos :]
@@ -326,7 +335,7 @@ class Buffer:
 
     def _take_line_across(self) -> bytes | None:
         # None of it is in the head, or what is left of the head begins after it.
-        self.plain = False
+        self.is_one_piece = False
         position = self._no_lf = self._seek(b"\n", max(self._pos, self._no_lf))
         if position >= len(self.head) + self._behind:
             return None
@@ -334,7 +343,7 @@ class Buffer:
         return line[:-2] if line.endswith(b"\r\n") else line[:-1]
 
     def _take_any_line_across(self) -> bytes | None:
-        self.plain = False
+        self.is_one_piece = False
         self._no_lf = self._seek(b"\n", max(self._pos, self._no_lf))
         self._no_cr = self._seek(b"\r", max(self._pos, self._no_cr))
         position = min(self._no_lf, self._no_cr)
@@ -377,36 +386,3 @@ class Buffer:
                     return piece_start + found
             piece_start = piece_end
         return end
-
-
-class Packets(Buffer):
-    """A queue of packets: each piece is one, and leaves whole or not at all."""
-
-    __slots__ = ()
-
-    def append(self, data: Bytes) -> None:
-        """*data* is one packet, the last.  Without any bytes it is none."""
-        if type(data) is not bytes:
-            data = arguments.data(data, "data")
-        if not self.head:
-            self.head = data
-        elif data:
-            self._put(data)
-            self._behind += len(data)
-
-    def move(self, other: Buffer) -> int:
-        """All of *other* is one packet, the last, and *other* is empty; how much it was."""
-        if other is self or not isinstance(other, Buffer):
-            return super().move(other)  # which refuses it
-        data = other.take()
-        self.append(data)
-        return len(data)
-
-    def write_to(self, fd: Descriptor) -> int:
-        """Remove the first packet once one write to *fd* took it; how many bytes.
-
-        Raises what the write raises, and nothing has changed then.
-        """
-        sent = os.write(arguments.descriptor(fd), memoryview(self.head)[self._pos :])
-        self._next()
-        return sent

@@ -41,7 +41,7 @@ class MonotonicClock:
 
     # As an attribute rather than a method: reading the time is then one call
     # into C, and a loop reads it on every turn that has a deadline.
-    now = staticmethod(time.monotonic)
+    now = staticmethod(time.monotonic)  # luahop.timer.monotonic
 
     def pace(self, wait: Wait[T]) -> Wait[T]:
         return arguments.callback(wait, "wait")

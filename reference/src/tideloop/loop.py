@@ -12,10 +12,11 @@ from . import arguments
 from .arguments import Descriptor
 from .clock import Clock
 from .errors import RunningError
-from .events import Event, Interval, Timer, Watcher
-from .guarding import Handler
+from .on_error import Handler
 from .pollers import Poller
+from .pollers.api import check_directions
 from .turn import LoopCore
+from .watchers import Interval, Timer, Watcher
 
 
 class Loop(LoopCore):
@@ -46,17 +47,17 @@ class Loop(LoopCore):
         read is reported again.  `close()` what is returned to end it, before
         you close the descriptor.
         """
-        want = arguments.directions(interest, "interest")
+        want = check_directions(interest, "interest")
         arguments.callback(callback, "callback")
-        self.check_open()
-        return Watcher(self, fd, want, self.guard(callback))
+        self.registry.check_open()
+        return Watcher(self.registry, fd, want, self.registry.guard(callback))
 
     def after(self, delay: float, fn: Callable[..., object], *args: Any) -> Timer:
         """*fn(*args)* is called once, *delay* seconds from now at the soonest."""
         delay = arguments.seconds(delay, "delay")
         arguments.callback(fn, "fn")
-        self.check_open()
-        return Timer(self, delay, self.guard(fn), args)
+        self.registry.check_open()
+        return Timer(self.registry, delay, self.registry.guard(fn), args)
 
     def every(self, period: float, fn: Callable[..., object], *args: Any) -> Interval:
         """*fn(*args)* is called at now + *period*, now + 2 * *period*, ...
@@ -69,16 +70,16 @@ class Loop(LoopCore):
                 f"period must be more than 0 seconds, not {period!r}; pass 0.001 or more"
             )
         arguments.callback(fn, "fn")
-        self.check_open()
-        return Interval(self, length, self.guard(fn), args)
+        self.registry.check_open()
+        return Interval(self.registry, length, self.registry.guard(fn), args)
 
     def post(self, fn: Callable[..., object], *args: Any) -> None:
         """*fn(*args)* is called by the next turn.
 
         Safe from any thread and from signal handlers; ends a turn's sleep.
         """
-        if not self._inbox.post(self.guard(arguments.callback(fn, "fn")), *args):
-            self.check_open()
+        if not self._inbox.post(self.registry.guard(arguments.callback(fn, "fn")), *args):
+            self.registry.check_open()
 
     def run(self, *, forever: bool = False, until_called: bool = False) -> None:
         """Turn until `stop()`, or until nothing is left to wait for.
@@ -90,10 +91,12 @@ class Loop(LoopCore):
         arguments.flag(until_called, "until_called")
         self._enter()
         try:
-            self._stopping = False
+            self._stopping = False  # luaevent.loop.again
             waker = self._waker
             catching = waker.catch_signals()
             try:
+                # luaevent.loop.begins
+                # luaevent.loop.no-events
                 while not self._stopping and (self._watched or forever or self.busy):
                     if self._turn(None) and until_called:
                         break
@@ -103,8 +106,8 @@ class Loop(LoopCore):
                     waker.release_signals()
         finally:
             self._running = self._waker.asleep = False
-        if self._closed:  # a callback forked, and this is the child
-            self.check_open()
+        if self.registry.closed:  # a callback forked, and this is the child
+            self.registry.check_open()
 
     def turn(self, timeout: float | None = None) -> bool:
         """Wait once, *timeout* seconds at most; whether something was called.
@@ -118,8 +121,8 @@ class Loop(LoopCore):
             called = self._turn(timeout)
         finally:
             self._running = self._waker.asleep = False
-        if self._closed:  # a callback forked, and this is the child
-            self.check_open()
+        if self.registry.closed:  # a callback forked, and this is the child
+            self.registry.check_open()
         return called
 
     def stop(self) -> None:
@@ -127,21 +130,16 @@ class Loop(LoopCore):
 
         Safe from any thread and from signal handlers.
         """
-        if self._forked:
-            self.check_open()
+        if self.registry.forked:
+            self.registry.check_open()
         self._stopping = True
         self._waker.nudge()
 
     @property
     def busy(self) -> bool:
         """Whether there is anything to wait for."""
+        # luaevent.loop.not-before
         return bool(self._watched or self._timers.live or self._inbox.calls)
-
-    def watching(self, fd: Descriptor) -> tuple[Event, ...]:
-        """The events that wait for descriptor *fd*."""
-        if self._forked:
-            self.check_open()
-        return self._interest.of(arguments.descriptor(fd))
 
     @property
     def poller(self) -> str:
@@ -150,26 +148,24 @@ class Loop(LoopCore):
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self.registry.closed
 
     def close(self) -> None:
         """Give back every descriptor and let go of every callback.
 
         Twice is harmless.  What was watched stays open: it is not ours.
         """
-        if self._closed:
+        if self.registry.closed:
             return
         if self._running:
+            # luaevent.close.not-in-loop
             raise RunningError("a loop cannot be closed from its own callback; stop() it first")
-        self._closed = True
+        self.registry.closed = True
         self._inbox.close()  # first: a `post` that comes now is refused, not forgotten
-        self._interest.clear()
-        for timed in self._timers.clear():
-            timed.close()
+        self.registry.close()
         self._cut = None
-        # a paused event may have survived; it must not be served by a dead loop
-        self.link = self.rewatch = self.set_deadline = self._refuse
-        self._poller.close()
+        # luahop.scope.nothing-left
+        self._poller.close()  # luaevent.close.nothing-left
 
     def __enter__(self) -> Self:
         return self
@@ -178,9 +174,9 @@ class Loop(LoopCore):
         self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
+        if hasattr(self, "registry"):  # else making it failed
             self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "running" if self._running else "idle"
+        state = "closed" if self.closed else "running" if self._running else "idle"
         return f"<{type(self).__name__}: {self._poller.name}, {state}>"

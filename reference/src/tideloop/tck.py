@@ -15,9 +15,8 @@ from looptck.profiles.luaevent import Luaevent
 from looptck.profiles.luaevent_extended import LuaeventExtended
 from looptck.profiles.luahop import Luahop
 
-from . import __version__
+from . import __version__, levent, luaevent, luahop
 from .clock import Clock, MonotonicClock, VirtualClock
-from .dialects import levent, luaevent, luahop
 from .pollers import available
 
 
@@ -35,13 +34,13 @@ def _clock(clock: clocks.Clock) -> Clock:
 
 
 def _profiles(poller: str) -> dict[str, Callable[[clocks.Clock], object]]:
-    # The return types are what a type checker proves: the dialects offer the
+    # The return types are what a type checker proves: the documents offer the
     # profiles as they are, without an adapter.
     def make_luaevent(clock: clocks.Clock) -> Luaevent:
-        return luaevent.core(poller, _clock(clock))
+        return luaevent.entry(poller, _clock(clock))
 
     def make_luaevent_extended(clock: clocks.Clock) -> LuaeventExtended:
-        return luaevent.core(poller, _clock(clock))
+        return luaevent.entry(poller, _clock(clock))
 
     def make_levent(clock: clocks.Clock) -> Levent:
         return levent.entry(poller, _clock(clock))

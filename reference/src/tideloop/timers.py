@@ -64,11 +64,11 @@ class Timers:
     def __init__(self, waker: Waker | None = None) -> None:
         self._waker = waker
         self._heap: list[Entry] = []
-        # set since the last `bound`, not yet in the heap; a dict, so that what
+        # set since the last `begin_turn`, not yet in the heap; a dict, so that what
         # is cancelled in the meantime leaves nothing
         self._fresh: dict[Timed, None] = {}
         self._order = 0
-        # the order reached when `bound` was last asked: later ones wait
+        # the order reached when `begin_turn` was last asked: later ones wait
         self._mark = 0
         # how many have a deadline
         self.live = 0
@@ -94,9 +94,9 @@ class Timers:
 
     def cancel(self, timed: Timed) -> None:
         """*timed* is due no more.  Harmless if it was not."""
-        if timed.deadline is None:
+        if timed.deadline is None:  # luahop.timer.clear-twice
             return
-        timed.deadline = None
+        timed.deadline = None  # luahop.timer.clear-other-ready
         self.live -= 1
         entry, timed.entry = timed.entry, None
         if entry:
@@ -109,11 +109,11 @@ class Timers:
         if not self.live and self._waker is not None and self._waker.asleep:
             self._waker.nudge()  # there may be nothing left to wait for
 
-    def bound(self) -> float | None:
+    def begin_turn(self) -> float | None:
         """No deadline is sooner than this; None if there is none at all.
 
-        The soonest may be later (1): who sleeps until the bound may find that
-        nothing is due, and asks again.  From now on `pop_due` looks at all
+        The soonest may be later (1): a sleep until then may end with
+        nothing due, and the next turn asks again.  From now on `pop_due` looks at all
         that are set.
         """
         self._mark = self._order
@@ -133,14 +133,16 @@ class Timers:
     def pop_due(self, now: float) -> Timed | None:
         """Take away the soonest deadline that has passed; whose it was, or None.
 
-        What was set after the last `bound` is not looked at.
+        What was set after the last `begin_turn` is not looked at.
         """
         heap = self._heap
-        while heap and heap[0][0] <= now:
+        # luahop.timer.timeout-not-early
+        while heap and heap[0][0] <= now:  # luaevent.addevent.timeout-not-early
             entry = heappop(heap)
             timed: Timed | None = entry[2]
             if timed is None:
                 continue
+            # luahop.timer.set-inside-callback
             if timed.order > self._mark:  # 2
                 timed.entry = ()
                 self._fresh[timed] = None
@@ -168,7 +170,8 @@ class Timers:
         # 4: it may have been cancelled on its way here, or even set again
         if timed.deadline is not None and not timed.entry:
             timed.entry = entry = [timed.deadline, timed.order, timed]
-            heappush(self._heap, entry)
+            # luahop.timer.order-deadline
+            heappush(self._heap, entry)  # luaevent.loop.timer-order
 
     def _tidy(self) -> None:
         """Throw out dead entries, if they are the majority (3)."""

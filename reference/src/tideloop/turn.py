@@ -28,45 +28,36 @@ TURN-8  In a forked child nobody is called any more, and the kernel, whose
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from math import inf
 
 from . import arguments
 from .clock import Clock, MonotonicClock, check_clock
-from .errors import ClosedError, ForkedError, RunningError
+from .errors import RunningError
 from .events import Event
 from .forks import abandon_in_child
-from .guarding import Guard, Handler
 from .inbox import Inbox
-from .interest import Interest
-from .pollers import BOTH, NOTHING, READ, Poller, Verbatim, open_poller
-from .timers import Timed, Timers
+from .interest import NobodyCalled, Shared, events_of
+from .on_error import Guard, Handler
+from .pollers import NOTHING, READ, Notice, Poller, open_poller
+from .pollers.api import DIRECTIONS
+from .registry import Registry
 from .waker import Waker
-
-# The words of a poller that has none but directions.
-_DIRECTIONS = range(BOTH + 1)
 
 
 class LoopCore:
-    """Keeps the poller, the clock, the interest, the timers and the inbox, and takes the turns.
-
-    It offers the verbs that events need (see `Keeper`).
-    """
+    """Keeps the poller, the clock, the registry and the inbox, and takes the turns."""
 
     def __init__(
         self, poller: str | Poller | None, clock: Clock | None, on_error: Handler | None
     ) -> None:
-        self._closed = True  # until all below has succeeded
         clock = MonotonicClock() if clock is None else check_clock(clock)
-        self.guard = Guard(arguments.maybe_callback(on_error, "on_error"))
+        guard = Guard(arguments.maybe_callback(on_error, "on_error"))
         self._poller = open_poller(poller)
-        if isinstance(self._poller, Verbatim):
-            wait, self._means = self._poller.ask, self._poller.means
-        else:
-            wait, self._means = self._poller.wait, _DIRECTIONS
-        self._wait = clock.pace(wait)
+        # {word: directions} -- in an attribute, since a poller of the program may have none
+        self._meanings = getattr(self._poller, "meanings", DIRECTIONS)
         try:
+            self._wait = clock.pace(self._poller.wait)
             self._waker = Waker()
             try:
                 self._poller.change(self._waker.fd, NOTHING, READ)
@@ -77,56 +68,31 @@ class LoopCore:
             self._poller.close()
             raise
         self._inbox = Inbox(self._waker)
-        self._timers = Timers(self._waker)
-        self._interest = Interest(self._poller, self._waker)
-        self._watched = self._interest.files
-
-        self.now: Callable[[], float] = clock.now
-        self.link: Callable[[Event, int], None] = self._interest.link
-        self.rewatch: Callable[[Event, int], None] = self._interest.rewatch
-        self.unlink = self._interest.unlink
-        self.set_deadline: Callable[[Timed, float], None] = self._timers.set
-        self.cancel_deadline = self._timers.cancel
-
-        # where an exception cut a turn short: who raised it, and who was found
-        # ready and not reached
+        # where an exception cut a turn short: the event that raised it, and
+        # the events that were found ready and not reached
         self._cut: tuple[Event | None, frozenset[Event]] | None = None
-        self._running = self._stopping = self._forked = False
-        self._closed = False
+        self._running = self._stopping = False
+        # what an event of this loop is made with
+        self.registry = Registry(self._poller, self._waker, clock.now, guard)
+        self._interest = self.registry.interest
+        self._timers = self.registry.timers
+        self._watched = self._interest.files
         abandon_in_child(self)
-
-    def check_open(self, noun: str = "loop") -> None:
-        """ClosedError if this loop, which its user calls a *noun*, is of no use any more."""
-        if self._forked:
-            raise ForkedError(
-                f"this {noun} belongs to the parent process; make a new one in the child"
-            )
-        if self._closed:
-            raise ClosedError(f"this {noun} is closed; make a new one")
 
     def abandon(self) -> None:
         """TURN-8.  Nothing is freed, since that would run code of the program in its fork."""
-        if self._closed:
+        if self.registry.closed:
             return
-        self._closed = self._forked = self._stopping = True
-        self._interest.abandon()
+        self._stopping = True
+        self.registry.abandon()
+        self._timers = self.registry.timers
         self._waker.abandon()
         self._poller.close()
-        self._timers = Timers()  # the old ones are kept by the verbs
-        self.link = self.rewatch = self._refuse
-
-    def _refuse(self, *_: object) -> None:
-        """Stands where a verb was, once the loop is closed or the process forked."""
-        # This may be the cleaning up after a callback that forked and ends the
-        # child: then it must end.
-        in_flight = sys.exc_info()[1]
-        if in_flight is None or isinstance(in_flight, Exception):
-            self.check_open()
 
     def _enter(self) -> None:
-        if self._closed:
-            self.check_open()
-        if self._running:
+        if self.registry.closed:
+            self.registry.check_open()
+        if self._running:  # this loop alone: luaevent.loop.nested-other
             raise RunningError("this loop is in the middle of a turn already")
         self._running = True
         self._waker.asleep = True  # TURN-7
@@ -136,45 +102,50 @@ class LoopCore:
     def _turn(self, timeout: float | None) -> bool:
         if self._cut is not None:
             return self._finish(*self._cut, timeout)
-        bound = None
-        if self._timers.live and (bound := self._timers.bound()) is not None:  # TURN-2
-            budget = max(0.0, bound - self.now())
+        earliest = None
+        if self._timers.live and (earliest := self._timers.begin_turn()) is not None:  # TURN-2
+            # luahop.poll.blocks
+            # luahop.timer.timeout-latency
+            budget = max(0.0, earliest - self.registry.now())  # luaevent.loop.idle
             timeout = budget if timeout is None else min(budget, timeout)
         try:
+            # luahop.listener.not-ready
             notices = self._wait(None if timeout == inf else timeout)  # TURN-3
         except (OSError, ValueError):  # a signal handler forked, and this is the child
-            self.check_open()
+            self.registry.check_open()
             raise
-        sole, means = self._interest.sole, self._means
+        table, meanings = self._interest.table, self._meanings
+        batch: list[tuple[Event | Shared, int]]
         try:
-            batch = [(sole[fd], means[word]) for fd, word in notices]
-        except KeyError:
-            batch = self._events_of(notices)
-        return self._serve(batch, bound)
+            # luahop.listener.fd-reuse-same-poll
+            batch = [(table[fd], meanings[word]) for fd, word in notices]
+        except KeyError:  # the waker, or a number that no event watches
+            batch = [*self._events_of(notices)]
+        return self._serve(batch, earliest)
 
     def _finish(
         self, raiser: Event | None, unreached: frozenset[Event], timeout: float | None
     ) -> bool:
         """TURN-6: the turn after one that was cut short."""
         self._cut = None
-        bound = self._timers.bound()
+        earliest = self._timers.begin_turn()
         batch = self._events_of(self._wait(0))
         batch.sort(key=lambda pair: pair[0] is raiser)
-        called = self._serve([pair for pair in batch if pair[0] in unreached], bound)
+        called = self._serve([pair for pair in batch if pair[0] in unreached], earliest)
         called |= self._serve([pair for pair in batch if pair[0] not in unreached], None)
         if called:
             return True
         self._waker.asleep = True  # TURN-7
         return self._turn(timeout)
 
-    def _events_of(self, notices: list[tuple[int, int]]) -> list[tuple[Event, int]]:
+    def _events_of(self, notices: list[Notice]) -> list[tuple[Event, int]]:
         """The events that *notices* are for: a descriptor may have several, or none."""
         batch: list[tuple[Event, int]] = []
-        if self._closed:  # a signal handler forked, and this is the child
+        if self.registry.closed:  # a signal handler forked, and this is the child
             return batch
         for fd, word in notices:
             if events := self._interest.of(fd):
-                batch += [(event, self._means[word]) for event in events]
+                batch += [(event, self._meanings[word]) for event in events]
             elif fd == self._waker.fd:
                 self._waker.drain()  # before the look: a call posted after it wakes again
                 if self._inbox.calls:
@@ -183,25 +154,53 @@ class LoopCore:
                 self._interest.drop_unwatched(fd)
         return batch
 
-    def _serve(self, batch: list[tuple[Event, int]], bound: float | None) -> bool:
+    def _serve(self, batch: Sequence[tuple[Event | Shared, int]], earliest: float | None) -> bool:
         self._waker.asleep = called = False
         rest = iter(batch)
-        event = None
-        try:
-            for event, ready in rest:  # TURN-4
-                if hit := ready & event.want:
-                    event.ready(hit)
-                    called = True
-                elif event.want and not ready:
-                    want = event.want
-                    self.unlink(event)
-                    called |= event.lost(want)
-        except BaseException:
-            self._cut = event, frozenset(event for event, _ in rest)  # TURN-6
-            raise
-        if bound is not None:
-            now = self.now()
+        entry = None
+        while True:
+            try:
+                for entry, ready in rest:  # TURN-4
+                    # luaevent.addevent.close-other-same-turn
+                    # luahop.listener.remove-other-ready
+                    if hit := ready & entry.want:  # luaevent.flags.only-asked
+                        entry.ready(hit)  # luahop.listener.many-ready
+                        called = True
+                    elif not ready:
+                        called |= self._drop_closed(entry)
+                break
+            except NobodyCalled:  # all events of one descriptor were stopped: go on with the rest
+                continue
+            except BaseException:
+                self._note_cut(entry, rest)  # TURN-6
+                raise
+        if earliest is not None:
+            now = self.registry.now()
+            # luaevent.loop.busy-fd-timer
+            # luahop.timer.io-coexist
             while (due := self._timers.pop_due(now)) is not None:  # TURN-5
                 due.due(now)
                 called = True
         return called
+
+    def _drop_closed(self, entry: Event | Shared) -> bool:
+        """The descriptor of *entry* was closed under it; whether anybody was called."""
+        called = False
+        for event in events_of(entry):
+            if want := event.want:
+                if isinstance(entry, Shared):
+                    entry.current = event
+                self.registry.unwatch(event)
+                called |= event.closed_under(want)
+        return called
+
+    def _note_cut(
+        self, entry: Event | Shared | None, rest: Iterator[tuple[Event | Shared, int]]
+    ) -> None:
+        """Remember that serving *entry* raised, and that *rest* was not reached."""
+        unreached = {event for other, _ in rest for event in events_of(other)}
+        if isinstance(entry, Shared):
+            after = entry.events.index(entry.current) + 1
+            unreached.update(entry.events[after:])
+            entry = entry.current
+        self._cut = entry, frozenset(unreached)

@@ -10,7 +10,7 @@ import select as kernel
 import sys
 
 from .. import arguments
-from .api import BOTH, NOTHING, READ, WRITE, Notice, Poller, Verbatim
+from .api import BOTH, NOTHING, READ, WRITE, Notice, Poller
 
 __all__ = [
     "BOTH",
@@ -19,7 +19,6 @@ __all__ = [
     "WRITE",
     "Notice",
     "Poller",
-    "Verbatim",
     "available",
     "default",
     "open_poller",

@@ -20,17 +20,24 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from .api import BOTH, NOTHING, READ, WRITE, Notice
+from .api import BOTH, NOTHING, READ, WRITE
 from .epollset import EpollSet
 
 # Only type checkers stop here on other systems; running code never comes by.
 assert not TYPE_CHECKING or sys.platform == "linux"
 
+# luaevent.constants.ev-read-accept
+# luaevent.constants.ev-write-connect
+# luahop.listener.accept
 _ASK = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT, BOTH: select.EPOLLIN | select.EPOLLOUT}
 
 # ERR and HUP are never asked for and always delivered.  They wake both
 # directions, so that each waiter meets the error in its own read or write.
+# luaevent.constants.ev-read-disconnect
+# luahop.listener.eof
+# luahop.listener.eof-pipe
 _MEANS_READ = select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP
+# luaevent.constants.ev-write-connect-failed
 _MEANS_WRITE = select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP
 
 # kernel mask -> ours, by index: cheaper for each event than any call.  No bit
@@ -43,7 +50,7 @@ _MEANS = tuple(
 
 class EpollPoller(EpollSet):
     name: ClassVar[str] = "epoll"
-    means: ClassVar[Sequence[int]] = _MEANS
+    meanings: ClassVar[Sequence[int]] = _MEANS
 
     def change(self, fd: int, old: int, new: int) -> None:
         if not new:
@@ -51,7 +58,5 @@ class EpollPoller(EpollSet):
         elif old:
             self.modify(fd, _ASK[new])  # 2
         else:
-            self.add(fd, _ASK[new])
-
-    def wait(self, timeout: float | None) -> list[Notice]:
-        return [(fd, _MEANS[mask]) for fd, mask in self.ask(timeout)]
+            # luahop.listener.level-triggered
+            self.add(fd, _ASK[new])  # luaevent.loop.level

@@ -76,7 +76,7 @@ class EpollSet:
         except FileExistsError:  # 4
             self._epoll.modify(fd, mask)
         self._told[fd] = mask
-        self._room = len(self._told) + _SPARE
+        self._room = len(self._told) + _SPARE  # luahop.platform.epoll
 
     def modify(self, fd: int, mask: int) -> None:
         """FileNotFoundError if *fd* stands for another file than when it was added (1)."""
@@ -95,13 +95,13 @@ class EpollSet:
         except OSError:
             self._suspects.add(fd)
 
-    def ask(self, timeout: float | None) -> Answer:
+    def wait(self, timeout: float | None) -> Answer:
         """The descriptors that are ready, with the kernel's masks: none twice, and no ghost."""
         if timeout is not None and timeout > _LONGEST:
             timeout = _LONGEST
         # select.epoll rounds up to the next millisecond, so rounding never
         # cuts a wait short.
-        answer = self._epoll.poll(timeout, self._room)
+        answer = self._epoll.poll(timeout, self._room)  # luahop.poll.eintr
         return self._without_ghosts(answer) if self._suspects else answer
 
     def fileno(self) -> int:
@@ -156,7 +156,7 @@ class EpollSet:
         self._looked = 0
 
 
-class CallCounter:
+class ReuseDetector:
     """Tells whether a number still stands for the file that it was added with (1),
     and which numbers are hung up.  On a system without epoll it tells nothing."""
 
@@ -189,7 +189,7 @@ class CallCounter:
 
     def hung_up(self) -> list[int]:
         """The numbers whose files are hung up or have an error now."""
-        return [] if self._set is None else [fd for fd, _ in self._set.ask(0)]
+        return [] if self._set is None else [fd for fd, _ in self._set.wait(0)]
 
     def close(self) -> None:
         if self._set is not None:

@@ -12,18 +12,19 @@ Why the code is the way it is
    a readiness of its own, /dev/null for one, cannot be told apart: it is
    taken here and refused by epoll.)
 
-3. poll() does not mind that a number was given to another file.  The witness
+3. poll() does not mind that a number was given to another file.  The detector
    does, as epoll would.
 """
 
 from __future__ import annotations
 
 import select
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar
 
 from .api import BOTH, NOTHING, READ, WRITE, Notice, check_pollable
-from .epollset import CallCounter
+from .epollset import ReuseDetector
 
 _ASK = {READ: select.POLLIN, WRITE: select.POLLOUT, BOTH: select.POLLIN | select.POLLOUT}
 
@@ -31,11 +32,10 @@ _ASK = {READ: select.POLLIN, WRITE: select.POLLOUT, BOTH: select.POLLIN | select
 # directions.  NVAL means neither: the number stands for no file.
 _MEANS_READ = select.POLLIN | select.POLLERR | select.POLLHUP
 _MEANS_WRITE = select.POLLOUT | select.POLLERR | select.POLLHUP
-_ALL = _MEANS_READ | _MEANS_WRITE
 
 _MEANS = tuple(
     (READ if mask & _MEANS_READ else NOTHING) | (WRITE if mask & _MEANS_WRITE else NOTHING)
-    for mask in range(_ALL + 1)
+    for mask in range((_MEANS_READ | _MEANS_WRITE | select.POLLNVAL) + 1)
 )
 
 # The kernel takes an int of milliseconds.
@@ -44,15 +44,16 @@ _LONGEST = 2**31 - 1
 
 class PollPoller:
     name: ClassVar[str] = "poll"
+    meanings: ClassVar[Sequence[int]] = _MEANS
 
     def __init__(self) -> None:
         self._poll = select.poll()
-        self._witness = CallCounter()
+        self._reuse = ReuseDetector()
 
     def change(self, fd: int, old: int, new: int) -> None:
         if new:
             check_pollable(fd)  # 1, 2
-        self._witness.change(fd, old, new)  # 3
+        self._reuse.change(fd, old, new)  # 3
         if new:
             self._poll.register(fd, _ASK[new])
         else:
@@ -63,8 +64,8 @@ class PollPoller:
         # select.poll rounds up to the next millisecond, so rounding never
         # cuts a wait short.
         milliseconds = None if timeout is None else min(timeout * 1000, _LONGEST)
-        return [(fd, _MEANS[mask & _ALL]) for fd, mask in self._poll.poll(milliseconds)]
+        return self._poll.poll(milliseconds)
 
     def close(self) -> None:
         self._poll = select.poll()
-        self._witness.close()
+        self._reuse.close()

@@ -18,10 +18,10 @@ Why the code is the way it is
 
 4. The BSDs refuse a timeout of more than 10**8 seconds.
 
-5. select() does not mind that a number was given to another file.  The witness
+5. select() does not mind that a number was given to another file.  The detector
    does, as epoll would.
 
-6. On Linux a hang-up wakes readers alone (the BSDs wake both).  The witness is
+6. On Linux a hang-up wakes readers alone (the BSDs wake both).  The detector is
    readable while anybody is hung up, and says who; so it is asked as well.
 
 7. A signal handler may watch and stop watching between any two lines, so what
@@ -33,13 +33,13 @@ from __future__ import annotations
 import errno
 import os
 import select
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from math import ceil
 from typing import ClassVar
 
-from .api import BOTH, NOTHING, READ, WRITE, Notice, check_pollable, identify
-from .epollset import CallCounter
+from .api import BOTH, DIRECTIONS, NOTHING, READ, WRITE, Notice, check_pollable, identify
+from .epollset import ReuseDetector
 
 _FD_SETSIZE = 1024
 _LONGEST = 10.0**8  # 4
@@ -51,18 +51,19 @@ _WideSelect = Callable[
 
 class SelectPoller:
     name: ClassVar[str] = "select"
+    meanings: ClassVar[Sequence[int]] = DIRECTIONS
 
     def __init__(self) -> None:
         self._readers: set[int] = set()
         self._writers: set[int] = set()
         # those that `select.select` refuses
         self._large: set[int] = set()
-        self._witness = CallCounter()
+        self._reuse = ReuseDetector()
 
     def change(self, fd: int, old: int, new: int) -> None:
         if new:
             check_pollable(fd)  # 2, 3
-        self._witness.change(fd, old, new)  # 5
+        self._reuse.change(fd, old, new)  # 5
         if new:
             if fd >= _FD_SETSIZE:
                 _wide_select()  # a system without it says so here
@@ -79,12 +80,12 @@ class SelectPoller:
         if timeout is not None and timeout > _LONGEST:
             timeout = _LONGEST
         readers, writers = set(self._readers), set(self._writers)  # 7
-        if (witness := self._witness.fileno()) is not None:
-            readers.add(witness)  # 6
+        if (detector := self._reuse.fileno()) is not None:
+            readers.add(detector)  # 6
         readable: Iterable[int]
         writable: Iterable[int]
         try:
-            if self._large or (witness or 0) >= _FD_SETSIZE:
+            if self._large or (detector or 0) >= _FD_SETSIZE:
                 readable, writable = _wide_select()(readers, writers, timeout)
             else:
                 # rounds up to the next microsecond
@@ -96,14 +97,14 @@ class SelectPoller:
         notices = dict.fromkeys(readable, READ)
         for fd in writable:
             notices[fd] = notices.get(fd, NOTHING) | WRITE
-        if witness is not None and notices.pop(witness, NOTHING):
-            notices.update(dict.fromkeys(self._witness.hung_up(), BOTH))
+        if detector is not None and notices.pop(detector, NOTHING):
+            notices.update(dict.fromkeys(self._reuse.hung_up(), BOTH))
         return list(notices.items())
 
     def close(self) -> None:
         for fds in (self._readers, self._writers, self._large):
             fds.clear()
-        self._witness.close()
+        self._reuse.close()
 
 
 def _is_closed(fd: int) -> bool:

@@ -14,15 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import fsum
 
-from .. import arguments
-from ..arguments import Descriptor
-from ..clock import Clock, check_clock
-from ..events import Event, Interval, Timer
-from ..guarding import Handler
-from ..loop import Loop
-from ..pollers import BOTH, READ, WRITE, Poller, check_name
+from . import arguments
+from .arguments import Descriptor
+from .clock import Clock, check_clock
+from .events import Event
+from .loop import Loop
+from .on_error import Handler
+from .pollers import BOTH, READ, WRITE, Poller, check_name
+from .watchers import Interval, Timer
 
-__all__ = ["Descriptor", "Duration", "Hop", "Luahop", "clear_timer", "entry", "new"]
+# luahop.module.names
+__all__ = ["Descriptor", "Duration", "Entry", "Hop", "clear_timer", "entry", "new"]
 
 # unit -> number, as in {"s": 1, "ms": 500}; the units add up
 Duration = Mapping[str, float]
@@ -33,7 +35,8 @@ _MASKS = {"r": READ, "w": WRITE, "rw": BOTH}
 
 # How many make a second, and how many seconds it makes: a division by a whole
 # number rounds once, a product with 0.001 rounds twice.
-_PER_SECOND = {"us": 1_000_000, "ms": 1000, "s": 1}
+# luahop.timer.units-s
+_PER_SECOND = {"us": 1_000_000, "ms": 1000, "s": 1}  # luahop.timer.units-ms
 _SECONDS = {"m": 60, "h": 3600}
 # Beyond this a sum could leave the range of a float.
 _TOO_LONG = 1e300
@@ -54,26 +57,27 @@ class _Listener(Event):
     ) -> None:
         super().__init__(arguments.descriptor(fd))
         self._loop = loop
-        self._callback = callback
+        self._callback = callback  # luahop.listener.strong-ref
         self._errors = errors
         self._file: object = fd  # a socket object closes its descriptor when collected
-        loop.link(self, want)
+        loop.registry.watch(self, want)  # luahop.listener.create
 
     def ready(self, ready: int) -> None:
         try:
-            self._callback()
+            # luahop.listener.write
+            self._callback()  # luahop.listener.read
         except Exception as error:
             self._errors.append(error)
             self._loop.stop()  # `Hop.loop` raises it after this batch
 
-    def lost(self, want: int) -> bool:
+    def closed_under(self, want: int) -> bool:
         self.close()
         return False
 
     def close(self) -> None:
-        self._loop.unlink(self)
-        self._callback = _nobody
-        self._file = None
+        self._loop.registry.unwatch(self)
+        self._callback = _nobody  # luahop.listener.remove
+        self._file = None  # luahop.scope.no-sockets
 
 
 class Hop:
@@ -85,7 +89,7 @@ class Hop:
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
-        self._loop = Loop(poller, clock, on_error)
+        self._loop = Loop(poller, clock, on_error)  # luahop.module.new
         # what the callbacks of this poll raised
         self._errors: list[Exception] = []
 
@@ -102,9 +106,10 @@ class Hop:
         want = _direction(mask)
         guarded = self._guarded(callback)
         listener = _Listener(self._loop, fd, want, guarded, self._errors)
-        for other in self._loop.watching(listener.fd):
+        for other in self._loop.registry.watching(listener.fd):
             if other is not listener:
-                self._stop_listening(other, want)
+                # luahop.listener.replace-inside
+                self._stop_listening(other, want)  # luahop.listener.replace
 
     def remove_listener(self, fd: Descriptor, mask: str) -> None:
         """The callback of that direction is not called again, not even this poll.
@@ -112,8 +117,8 @@ class Hop:
         The other direction is left as it is.  Nothing happens if there is none.
         """
         want = _direction(mask)
-        for listener in self._loop.watching(fd):
-            self._stop_listening(listener, want)
+        for listener in self._loop.registry.watching(fd):
+            self._stop_listening(listener, want)  # luahop.listener.remove-inside-self
 
     def set_timeout(self, duration: Duration, callback: HopCallback) -> Timer:
         """*callback* runs once, in the first `poll` after *duration*.
@@ -121,8 +126,12 @@ class Hop:
         A *duration* of 0 is the next poll.
         """
         delay = _seconds(duration)
+        # luahop.timer.handle
         return Timer(
-            self._loop, delay, _keep_error, (self._loop, self._errors, self._guarded(callback))
+            self._loop.registry,
+            delay,
+            _keep_error,
+            (self._loop, self._errors, self._guarded(callback)),
         )
 
     def set_interval(self, duration: Duration, callback: HopCallback) -> Interval:
@@ -138,12 +147,16 @@ class Hop:
                 " never end; pass {'ms': 1} or more"
             )
         return Interval(
-            self._loop, period, _keep_error, (self._loop, self._errors, self._guarded(callback))
+            self._loop.registry,
+            period,
+            _keep_error,
+            (self._loop, self._errors, self._guarded(callback)),
         )
 
     def clear_timer(self, timer: object) -> None:
         """The timer never fires again.  A spent or cleared one is left alone."""
-        if isinstance(timer, Timer) and timer.keeper is not self._loop:
+        # luahop.timer.stale-handle
+        if isinstance(timer, Timer) and timer.registry is not self._loop.registry:
             raise ValueError(
                 f"timer must be one of this loop, not {timer!r}; call clear_timer of its own loop"
             )
@@ -161,14 +174,16 @@ class Hop:
         """
         loop = self._loop
         limit = None if timeout is None else _seconds(timeout, number=True)
-        deadline = None if limit is None else loop.now() + limit
+        deadline = None if limit is None else loop.registry.now() + limit
         while True:
-            called = loop.turn(limit)
+            # luahop.poll.dispatch-before-return
+            # luahop.timer.only-in-poll
+            called = loop.turn(limit)  # luahop.poll.returns
             self._raise_first()
             if called:
                 return True
             if deadline is not None:
-                limit = deadline - loop.now()
+                limit = deadline - loop.registry.now()  # luahop.poll.timeout-vs-timer
                 if limit <= 0:
                     return False
 
@@ -203,14 +218,14 @@ class Hop:
     def _stop_listening(self, listener: Event, want: int) -> None:
         left = listener.want & ~want
         if left:
-            self._loop.rewatch(listener, left)
+            self._loop.registry.rewatch(listener, left)  # luahop.listener.remove-half-of-rw
         else:
             listener.close()
 
     def _guarded(self, callback: HopCallback) -> HopCallback:
-        arguments.callback(callback, "callback")
-        self._loop.check_open()
-        return self._loop.guard(callback)
+        arguments.callback(callback, "callback")  # luahop.listener.callable
+        self._loop.registry.check_open()
+        return self._loop.registry.guard(callback)
 
     def _raise_first(self) -> None:
         if self._errors:
@@ -219,7 +234,7 @@ class Hop:
             raise error
 
 
-class Luahop:
+class Entry:
     """The document's entry object for one poller and clock: `new` and `clear_timer`."""
 
     def __init__(
@@ -243,9 +258,9 @@ class Luahop:
 
 def entry(
     poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
-) -> Luahop:
+) -> Entry:
     """The document's entry object, whose loops use this *poller*, *clock* and *on_error*."""
-    return Luahop(poller, clock, on_error)
+    return Entry(poller, clock, on_error)
 
 
 def new(
@@ -263,12 +278,13 @@ def new(
 
 def clear_timer(timer: object) -> None:
     """The timer, of whichever loop, never fires again.  A spent or cleared one is left alone."""
-    if not isinstance(timer, Timer):
+    if not isinstance(timer, Timer):  # luahop.timer.clear-vs-listener
         raise TypeError(
             f"timer must be a timer, not {arguments.shown(timer)}; pass what set_timeout or"
             " set_interval returned"
         )
-    timer.close()
+    # luahop.timer.clear-interval
+    timer.close()  # luahop.timer.clear-free-function
 
 
 def _keep_error(loop: Loop, errors: list[Exception], callback: HopCallback) -> None:
@@ -283,6 +299,7 @@ def _direction(mask: str) -> int:
     if not isinstance(mask, str):
         raise TypeError(f"mask must be a text, not {arguments.shown(mask)}; {_MASK_WORDS}")
     if mask not in _MASKS:
+        # luahop.listener.mask-domain
         raise ValueError(f"mask must name a direction, not {arguments.shown(mask)}; {_MASK_WORDS}")
     return _MASKS[mask]
 
@@ -293,6 +310,7 @@ def _seconds(duration: object, *, number: bool = False) -> float:
         return arguments.seconds(duration, "timeout")
     shown = arguments.shown(duration)
     if not isinstance(duration, Mapping):
+        # luahop.timer.spec-not-table
         raise TypeError(f"duration must be a mapping, not {shown}; pass one such as {{'ms': 100}}")
     if not duration:
         raise ValueError(

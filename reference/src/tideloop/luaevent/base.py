@@ -1,12 +1,7 @@
-"""The API of the luaevent document, in Python.
+"""luaevent's base, its events, and the entry object `luaevent.core`.
 
-Thin: names, argument checks and lifetimes.  How an event behaves is in
-`tideloop.events`, how a turn goes in `tideloop.loop`.
-
-Where the document is open, this is what holds here: the timeout of a
-descriptor's event is delivered as ``EV_TIMEOUT | what is registered``; if the
-descriptor is ready in that same turn, readiness wins.  A callback that raises
-ends `Base.loop`; the event stays, and so does everything else.
+Thin: names, argument checks and lifetimes.  `event` says how an event behaves,
+`tideloop.turn` how a turn goes.
 """
 
 from __future__ import annotations
@@ -16,8 +11,13 @@ from collections.abc import Callable
 from .. import arguments
 from ..arguments import Descriptor
 from ..clock import Clock, check_clock
-from ..events import Answer, PersistentEvent, Timer
-from ..flags import (
+from ..loop import Loop
+from ..on_error import Handler
+from ..pollers import BOTH, Poller, check_name
+from ..watchers import Timer
+from . import buffer, bufferevent
+from .event import Answer, PersistentEvent
+from .flags import (
     EV_PERSIST,
     EV_READ,
     EV_SIGNAL,
@@ -29,35 +29,8 @@ from ..flags import (
     EVBUFFER_TIMEOUT,
     EVBUFFER_WRITE,
     LEAVE,
+    flag_set,
 )
-from ..guarding import Handler
-from ..loop import Loop
-from ..pollers import BOTH, Poller, check_name
-from . import luaevent_buffer as buffer
-from . import luaevent_bufferevent as bufferevent
-
-__all__ = [
-    "EVBUFFER_EOF",
-    "EVBUFFER_ERROR",
-    "EVBUFFER_READ",
-    "EVBUFFER_TIMEOUT",
-    "EVBUFFER_WRITE",
-    "EV_PERSIST",
-    "EV_READ",
-    "EV_SIGNAL",
-    "EV_TIMEOUT",
-    "EV_WRITE",
-    "LEAVE",
-    "Answer",
-    "Base",
-    "Core",
-    "Descriptor",
-    "Event",
-    "buffer",
-    "bufferevent",
-    "core",
-    "new",
-]
 
 
 class Event:
@@ -73,10 +46,11 @@ class Event:
 
         The descriptor stays open.  Closing twice is harmless.
         """
-        self._event.close()
+        # luaevent.addevent.close-not-fd
+        self._event.close()  # luaevent.callback.leave-then-close
 
     def __del__(self) -> None:
-        self._event.close()
+        self._event.close()  # luaevent.addevent.gc-erases
 
     def __repr__(self) -> str:
         return f"<luaevent.Event: {self._event!r}>"
@@ -91,11 +65,11 @@ class Base:
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
-        self._loop = Loop(poller, clock, on_error)
+        self._loop = Loop(poller, clock, on_error)  # luaevent.new.independent
 
     def addevent(
         self,
-        fd: Descriptor | None,
+        fd: Descriptor | None,  # luaevent.addevent.input-order
         event: int,
         event_callback: Callable[[int], Answer],
         timeout: float | None = None,
@@ -113,23 +87,25 @@ class Base:
         A wrong argument raises TypeError, ValueError or (a descriptor that
         cannot be watched) OSError, and leaves nothing registered.
         """
-        self._loop.check_open("base")
-        want = arguments.flag_set(event, "the flags of an event")
+        self._loop.registry.check_open("base")
+        want = flag_set(event, "the flags of an event")  # luaevent.addevent.event-flagset
         if want == LEAVE:
             raise ValueError(
                 f"the flags of an event must not be LEAVE ({LEAVE}), which is for a callback to"
                 " return; pass EV_* flags"
             )
-        arguments.callback(event_callback, "event_callback")
+        arguments.callback(event_callback, "event_callback")  # luaevent.addevent.callback-required
         if timeout is not None:
-            timeout = arguments.seconds(timeout, "timeout")
+            timeout = arguments.seconds(timeout, "timeout")  # luaevent.addevent.timeout-seconds
         elif fd is None:
             raise ValueError(
                 "timeout must not be None where fd is None: the event is a timer; pass seconds"
             )
-        if fd is None:
+        if fd is None:  # luaevent.addevent.fd-nil-timer
             want = 0
-        return Event(PersistentEvent(self._loop, fd, want & BOTH, event_callback, timeout))
+        # luaevent.addevent.output
+        # luaevent.constants.ev-or-capture
+        return Event(PersistentEvent(self._loop.registry, fd, want & BOTH, event_callback, timeout))
 
     def loop(self) -> None:
         """Serve events; return when there are none left.
@@ -147,12 +123,13 @@ class Base:
         Until then it counts as an event: `loop` does not return before it.
         """
         # past the guard: what stops the loop is no callback of the program
-        self._loop.check_open()
-        Timer(self._loop, arguments.seconds(seconds, "seconds"), self._loop.stop, ())
+        self._loop.registry.check_open()
+        # luaevent.loopexit
+        Timer(self._loop.registry, arguments.seconds(seconds, "seconds"), self._loop.stop, ())
 
     def method(self) -> str:
         """The name of what the base waits with: "epoll", "poll", "select", or your own."""
-        return self._loop.poller
+        return self._loop.poller  # luaevent.method
 
     def close(self) -> None:
         """Close the base: none of its events is called again.
@@ -160,21 +137,21 @@ class Base:
         Twice is harmless; a base that is collected is closed.  From a callback
         of its own running loop it raises `RunningError`, and the loop goes on.
         """
-        self._loop.close()
+        self._loop.close()  # luaevent.close.exists
 
     def __del__(self) -> None:
         loop = getattr(self, "_loop", None)
         if loop is not None:
-            loop.close()
+            loop.close()  # luaevent.close.gc
 
     def __repr__(self) -> str:
         return f"<luaevent.Base: {self._loop.poller}>"
 
 
-class Core:
+class Entry:
     """The document's `luaevent.core`, for one poller and clock: `new` and the constants."""
 
-    LEAVE: int = LEAVE
+    LEAVE: int = LEAVE  # luaevent.constants.present
     EV_READ: int = EV_READ
     EV_WRITE: int = EV_WRITE
     EV_SIGNAL: int = EV_SIGNAL
@@ -200,14 +177,14 @@ class Core:
 
     def new(self) -> Base:
         """A fresh base, independent of every other one."""
-        return Base(self._poller, self._clock, self._on_error)
+        return Base(self._poller, self._clock, self._on_error)  # luaevent.new.returns-base
 
 
-def core(
+def entry(
     poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
-) -> Core:
+) -> Entry:
     """The document's entry object, whose bases use this *poller*, *clock* and *on_error*."""
-    return Core(poller, clock, on_error)
+    return Entry(poller, clock, on_error)
 
 
 def new(

@@ -41,7 +41,7 @@ class Buffer:
     __slots__ = ("__weakref__", "_queue")
 
     def __init__(self) -> None:
-        self._queue: queue.Buffer | None = queue.Buffer()
+        self._queue: queue.Buffer | None = queue.Buffer()  # luaevent.buffer.new
 
     def add(self, first: Bytes | Buffer, *more: Bytes | Buffer) -> int:
         """All arguments are at the end, in order; how many bytes that was.
@@ -51,7 +51,7 @@ class Buffer:
         """
         mine = self._to_fill()
         parts = [first, *more]
-        for place, part in enumerate(parts):
+        for place, part in enumerate(parts):  # luaevent.buffer.add-bad
             if isinstance(part, Buffer):
                 if part is self:
                     raise ValueError(f"{part!r} cannot be added to itself; pass another buffer")
@@ -66,17 +66,17 @@ class Buffer:
         added = 0
         for part in parts:
             if isinstance(part, Buffer):
-                added += mine.move(part._to_take())
+                added += mine.move(part._to_take())  # luaevent.buffer.add-buffer
                 part._taken()
             else:
-                mine.append(part)
+                mine.append(part)  # luaevent.buffer.add
                 added += len(part)
         self._filled()
-        return added
+        return added  # luaevent.buffer.add-output
 
     def length(self) -> int:
         """How many bytes are left."""
-        return len(self._open())
+        return len(self._open())  # luaevent.buffer.length
 
     def __len__(self) -> int:
         return len(self._open())
@@ -96,31 +96,36 @@ class Buffer:
         """
         mine = self._open()
         if not begin_and_length:
-            return mine.peek()
+            # luaevent.buffer.get_data-copy
+            return mine.peek()  # luaevent.buffer.get_data-all
         begin, length = 1, -1
         if len(begin_and_length) == 1:
-            [length] = begin_and_length
+            [length] = begin_and_length  # luaevent.buffer.get_data-len
         elif len(begin_and_length) == 2:
-            begin, length = begin_and_length
+            begin, length = begin_and_length  # luaevent.buffer.get_data-begin
         else:
             raise TypeError(
                 f"get_data takes 2 arguments at most, not {len(begin_and_length)};"
                 " pass begin and length"
             )
         begin, length = arguments.whole(begin, "begin"), arguments.whole(length, "length")
+        # luaevent.buffer.get_data-negative
         start = max(0, begin - 1 if begin >= 0 else len(mine) + begin)
         return mine.peek(None if length < 0 else length, start)
 
     def readline(self) -> bytes | None:
         """Remove a line and its break; the line without it.  None if there is no break."""
-        line = self._to_take().take_any_line()
+        # luaevent.buffer.readline-strip
+        # luaevent.buffer.readline-split
+        line = self._to_take().take_any_line()  # luaevent.buffer.readline
         self._taken()
         return line
 
     def drain(self, amt: int) -> None:
         """Remove the first *amt* bytes; all, if it is negative or more than there are."""
         amt = arguments.whole(amt, "amt")
-        self._to_take().drain(None if amt < 0 else amt)
+        # luaevent.buffer.drain-negative
+        self._to_take().drain(None if amt < 0 else amt)  # luaevent.buffer.drain
         self._taken()
 
     def read(self, fd: Descriptor, length: int) -> int:
@@ -132,6 +137,8 @@ class Buffer:
         number = arguments.descriptor(fd)
         length = arguments.whole(length, "length")
         try:
+            # luaevent.buffer.read
+            # luaevent.buffer.read-output
             return mine.read_from(number, _MUCH if length < 0 else length) if length else 0
         except OSError:
             return -1
@@ -142,8 +149,8 @@ class Buffer:
         number = arguments.descriptor(fd)
         sent = 0
         try:
-            while mine.head:
-                sent += mine.write_to(number)
+            while mine.head:  # luaevent.buffer.write
+                sent += mine.write_to(number)  # luaevent.buffer.write-drains
         except OSError:
             sent = sent or -1
         self._taken()
@@ -151,7 +158,7 @@ class Buffer:
 
     def close(self) -> None:
         """What is left is gone; every other method raises ClosedError from now on."""
-        self._queue = None
+        self._queue = None  # luaevent.buffer.close
 
     def __repr__(self) -> str:
         state = "closed" if self._queue is None else f"{len(self._queue)} bytes"

@@ -20,22 +20,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .. import arguments
-from ..arguments import Bytes
-from ..buffered import BufferedEvent
-from ..clock import Clock, check_clock
-from ..errors import ClosedError
-from ..events import Watcher
-from ..flags import (
-    EVBUFFER_EOF,
-    EVBUFFER_ERROR,
-    EVBUFFER_READ,
-    EVBUFFER_TIMEOUT,
-    EVBUFFER_WRITE,
-)
-from ..guarding import Handler
-from ..loop import Loop
-from ..pollers import BOTH, READ, WRITE, Poller, check_name
+from . import arguments
+from .arguments import Bytes
+from .buffered import BufferedEvent, ErrorFlag
+from .clock import Clock, check_clock
+from .errors import ClosedError
+from .loop import Loop
+from .on_error import Handler
+from .pollers import BOTH, READ, WRITE, Poller, check_name
+from .watchers import Watcher
 
 __all__ = [
     "EVBUFFER_EOF",
@@ -44,9 +37,9 @@ __all__ = [
     "EVBUFFER_TIMEOUT",
     "EVBUFFER_WRITE",
     "Base",
+    "Entry",
     "EvBuf",
     "Event",
-    "Levent",
     "entry",
     "fdfromfile",
     "fdfromvalue",
@@ -54,13 +47,21 @@ __all__ = [
     "setfdaccessor",
 ]
 
+EVBUFFER_READ: int = ErrorFlag.READ
+EVBUFFER_WRITE: int = ErrorFlag.WRITE
+EVBUFFER_EOF: int = ErrorFlag.EOF
+EVBUFFER_ERROR: int = ErrorFlag.ERROR
+EVBUFFER_TIMEOUT: int = ErrorFlag.TIMEOUT
+
 # Whatever the program uses as a file: a descriptor, or an object of a type
 # that has an accessor.
 File = Any
 FdAccessor = Callable[[Any], int]
 
 _EVTYPES = 'pass "r", "w" or "rw"'
-_DIRECTIONS = {"r": READ, "w": WRITE, "rw": BOTH, "wr": BOTH}
+# levent.newevent.evtype-w
+# levent.newevent.evtype-rw
+_DIRECTIONS = {"r": READ, "w": WRITE, "rw": BOTH, "wr": BOTH}  # levent.newevent.evtype-r
 
 
 class Event:
@@ -72,31 +73,31 @@ class Event:
         self, loop: Loop, file: File, fd: int, callback: Callable[[File], object], want: int
     ) -> None:
         def call(ready: int) -> None:
-            callback(file)
+            callback(file)  # levent.newevent.callback-arg
 
         self._loop = loop
         self._fd = fd
         self._want = want
-        self._call: Callable[[int], None] | None = loop.guard(call, callback)
-        self._watcher: Watcher | None = None
+        self._call: Callable[[int], None] | None = loop.registry.guard(call, callback)
+        self._watcher: Watcher | None = None  # levent.newevent.inactive
 
     def start(self) -> Event:
         """Active from now on.  Harmless if it is; OSError if the file cannot be watched."""
         call = self._call or _deleted()
         if not self._active:
-            self._watcher = self._loop.watch(self._fd, self._want, call)
+            self._watcher = self._loop.watch(self._fd, self._want, call)  # levent.event.start
         return self
 
     def stop(self) -> Event:
         """After this returns, the callback is not called, not even this turn."""
         if self._call is None:
             _deleted()
-        self._drop()
+        self._drop()  # levent.event.stop
         return self
 
     def delete(self) -> None:
         """Stopped for ever, and the callback is let go.  Twice is harmless."""
-        self._drop()
+        self._drop()  # levent.event.delete
         self._call = None
 
     @property
@@ -129,8 +130,8 @@ class EvBuf:
     def start(self) -> EvBuf:
         """Bytes move from now on, and callbacks are called; after an end, again."""
         event = self._event or _deleted()
-        self._loop.check_open("base")
-        event.enable()
+        self._loop.registry.check_open("base")
+        event.enable()  # levent.bufevent.start
         return self
 
     def stop(self) -> EvBuf:
@@ -138,7 +139,7 @@ class EvBuf:
 
         What is in the buffers stays there, and may be read and added to.
         """
-        (self._event or _deleted()).disable()
+        (self._event or _deleted()).disable()  # levent.bufevent.stop
         return self
 
     def read(self, size: int | None = None) -> bytes:
@@ -146,18 +147,18 @@ class EvBuf:
 
         Never waits, and never reads from the file: `b""` if nothing is there.
         """
-        return (self._event or _deleted()).take(size)
+        return (self._event or _deleted()).take(size)  # levent.bufevent.read-size
 
     def readline(self) -> bytes | None:
         """Remove a line and its break from the input buffer; the line, without the break.
 
         None if there is no break: then nothing is removed.
         """
-        return (self._event or _deleted()).take_line()
+        return (self._event or _deleted()).take_line()  # levent.bufevent.readline
 
     def write(self, data: Bytes) -> None:
         """*data* is at the end of the output buffer; the loop sends it while started."""
-        (self._event or _deleted()).write(data)
+        (self._event or _deleted()).write(data)  # levent.bufevent.write
 
     def set_read_watermarks(self, low: int, high: int) -> None:
         """`readcb` needs *low* bytes; the buffer takes *high* at most, 0: any number."""
@@ -194,7 +195,7 @@ class EvBuf:
     def __del__(self) -> None:
         # an instance whose making failed has nothing
         if getattr(self, "_event", None) is not None:
-            self.delete()
+            self.delete()  # levent.newevbuf.nothing-left
 
     def __repr__(self) -> str:
         return f"<levent.EvBuf: {self._event or 'deleted'!r}>"
@@ -223,7 +224,7 @@ class Base:
 
         *evtype* is "r", "w" or "rw".
         """
-        self._loop.check_open("base")
+        self._loop.registry.check_open("base")
         fd = self._files.fdfromvalue(file)
         arguments.callback(callback, "callback")
         if not isinstance(evtype, str):
@@ -232,7 +233,7 @@ class Base:
             raise ValueError(
                 f"evtype must name a direction, not {arguments.shown(evtype)}; {_EVTYPES}"
             )
-        return Event(self._loop, file, fd, callback, _DIRECTIONS[evtype])
+        return Event(self._loop, file, fd, callback, _DIRECTIONS[evtype])  # levent.newevent.creates
 
     def newevbuf(
         self,
@@ -247,10 +248,10 @@ class Base:
         flags EVBUFFER_EOF, EVBUFFER_ERROR or EVBUFFER_TIMEOUT, with the
         direction.  Each may be None.
         """
-        self._loop.check_open("base")
+        self._loop.registry.check_open("base")
         fd = self._files.fdfromvalue(file)
         event = BufferedEvent(self._loop, fd, readcb, writecb, errorcb, subject=file)
-        return EvBuf(self._loop, event)
+        return EvBuf(self._loop, event)  # levent.newevbuf.creates
 
     def loop(self, howmany: int | None = None) -> bool:
         """Serve events.
@@ -259,15 +260,16 @@ class Base:
         are ready now.  More: those of the first turn that has any.
         """
         if howmany is None:
-            self._loop.run()
+            self._loop.run()  # levent.loop.nil
             return True
         howmany = arguments.whole(howmany, "howmany")
         if howmany < 0:
             self._loop.run()
-        elif howmany == 0:
-            self._loop.turn(0)
+        elif howmany == 0:  # levent.loop.howmany-zero-bounded
+            self._loop.turn(0)  # levent.loop.howmany-zero
         else:
-            self._loop.run(until_called=True)
+            # levent.loop.howmany-not-a-count
+            self._loop.run(until_called=True)  # levent.loop.howmany-positive
         return True
 
     def close(self) -> None:
@@ -306,15 +308,15 @@ class Files:
         if fdaccessor is None:
             self._accessors.pop(metatable, None)
         else:
-            self._accessors[metatable] = fdaccessor
+            self._accessors[metatable] = fdaccessor  # levent.setfdaccessor
 
     def fdfromvalue(self, value: File) -> int:
         """The descriptor of *value*: of an int that, of a file what its accessor says."""
         if isinstance(value, int) and not isinstance(value, bool):
-            return arguments.descriptor(value)
+            return arguments.descriptor(value)  # levent.newevent.file-int
         for cls in type(value).__mro__:
-            if (accessor := self._accessors.get(cls)) is not None:
-                fd: object = accessor(value)
+            if (accessor := self._accessors.get(cls)) is not None:  # levent.fdfromvalue
+                fd: object = accessor(value)  # levent.setfdaccessor-contract
                 if not isinstance(fd, int) or isinstance(fd, bool):
                     raise TypeError(
                         f"the accessor of {arguments.shown(value)} must return an int, not"
@@ -322,12 +324,13 @@ class Files:
                     )
                 return arguments.descriptor(fd)
         raise TypeError(
+            # levent.newevent.file-object
             f"a file must be a descriptor or of a type with an accessor, not"
             f" {arguments.shown(value)}; call setfdaccessor() with {type(value).__name__}"
         )
 
 
-class Levent(Files):
+class Entry(Files):
     """The document's module, for one poller and clock, with accessors of its own."""
 
     def __init__(
@@ -343,18 +346,18 @@ class Levent(Files):
 
     def newbase(self) -> Base:
         """A fresh base, independent of every other one."""
-        return Base(self, self._poller, self._clock, self._on_error)
+        return Base(self, self._poller, self._clock, self._on_error)  # levent.newbase
 
     def fdfromfile(self, file: File) -> int:
         """The descriptor of an open file of Python."""
-        return fdfromfile(file)
+        return fdfromfile(file)  # levent.setfdaccessor-example
 
 
 def entry(
     poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
-) -> Levent:
+) -> Entry:
     """The document's entry object, whose bases use this *poller*, *clock* and *on_error*."""
-    return Levent(poller, clock, on_error)
+    return Entry(poller, clock, on_error)
 
 
 def fdfromfile(file: File) -> int:
@@ -363,7 +366,7 @@ def fdfromfile(file: File) -> int:
         raise TypeError(
             f"file must be a file object, not {file!r}; a number is a descriptor already"
         )
-    return arguments.descriptor(file)
+    return arguments.descriptor(file)  # levent.fdfromfile
 
 
 _files = Files()
@@ -385,4 +388,4 @@ def newbase(
 
 
 def _deleted() -> NoReturn:
-    raise ClosedError("this event is deleted; make a new one")
+    raise ClosedError("this event is deleted; make a new one")  # levent.event.delete-invalid

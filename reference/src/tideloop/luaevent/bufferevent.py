@@ -22,10 +22,10 @@ from ..arguments import Descriptor
 from ..buffer import Buffer as Queue
 from ..buffered import BufferedEvent
 from ..errors import ClosedError, UsageError
-from ..flags import EV_WRITE, EVBUFFER_READ, EVBUFFER_WRITE
 from ..loop import Loop
-from ..pollers import READ
-from .luaevent_buffer import Buffer
+from ..pollers.api import READ, check_directions
+from .buffer import Buffer
+from .flags import EV_WRITE, EVBUFFER_READ, EVBUFFER_WRITE
 
 __all__ = ["BufferEvent", "Module", "new"]
 
@@ -74,7 +74,7 @@ class _Input(_Part):
         raise UsageError("only the loop puts data into the input of a bufferevent")
 
     def _taken(self) -> None:
-        self._event.drained()
+        self._event.input_taken()
 
 
 class _Output(_Part):
@@ -91,11 +91,11 @@ class _Output(_Part):
         raise UsageError("only the loop takes data from the output of a bufferevent")
 
     def _filled(self) -> None:
-        self._event.queued()
+        self._event.output_added()  # luaevent.bufferevent.get_write
 
     def read(self, fd: Descriptor, length: int) -> int:
         got = super().read(fd, length)
-        self._event.queued()
+        self._event.output_added()
         return got
 
 
@@ -108,7 +108,7 @@ class _Calls:
     def __init__(
         self, this: BufferEvent, read: Callback | None, write: Callback | None, error: Callback
     ) -> None:
-        self.this = weakref.ref(this)
+        self.this = weakref.ref(this)  # luaevent.bufferevent.gc
         self.read = read
         self.write = write
         self.error = error
@@ -131,12 +131,13 @@ class BufferEvent:
         # made when they are asked for
         self._input: _Input | None = None
         self._output: _Output | None = None
+        # luaevent.bufferevent.new
         event = BufferedEvent(
             loop,
             fd,
-            None if read is None else loop.guard(_call_read, read),
-            None if write is None else loop.guard(_call_write, write),
-            loop.guard(_call_error, error),
+            None if read is None else loop.registry.guard(_call_read, read),
+            None if write is None else loop.registry.guard(_call_write, write),
+            loop.registry.guard(_call_error, error),
             subject=_Calls(self, read, write, error),
         )
         event.enable(EV_WRITE, announce=False)
@@ -144,7 +145,7 @@ class BufferEvent:
 
     def get_read(self) -> Buffer | None:
         """The input buffer, the same each time: for taking from.  None once closed."""
-        if self._input is None and self._event is not None:
+        if self._input is None and self._event is not None:  # luaevent.bufferevent.get_read
             self._input = _Input(self._event, self._event.input)
         return self._input
 
@@ -156,12 +157,12 @@ class BufferEvent:
 
     def set_read_watermarks(self, low: int, high: int) -> None:
         """Read is called at *low* bytes or more; *high* are buffered at most, 0: any number."""
-        self._open().set_read_watermarks(low, high)
+        self._open().set_read_watermarks(low, high)  # luaevent.bufferevent.read-low
 
     def set_write_watermarks(self, low: int, high: int) -> None:
         """Write is called at *low* bytes or fewer; *high* limits nothing."""
         arguments.size(high, "the high watermark")
-        self._open().set_write_watermarks(low, 0)
+        self._open().set_write_watermarks(low, 0)  # luaevent.bufferevent.write-low
 
     def set_timeouts(self, read: float | None, write: float | None) -> None:
         """How many seconds a direction may stand still; None and 0: for ever."""
@@ -234,33 +235,35 @@ def new(
         raise TypeError(
             f"base must be a base, not {arguments.shown(base)}; pass what luaevent.new() returned"
         )
-    loop.check_open("base")
+    loop.registry.check_open("base")
     arguments.maybe_callback(read, "read")
     arguments.maybe_callback(write, "write")
-    arguments.callback(error, "error")
+    arguments.callback(error, "error")  # luaevent.bufferevent.new-nil
     return BufferEvent(loop, fd, read, write, error)
 
 
 def _call_read(calls: _Calls) -> None:
     this = calls.this()
     if this is not None and calls.read is not None:
-        calls.read(this, EVBUFFER_READ)
+        # luaevent.bufferevent.callback-input
+        calls.read(this, EVBUFFER_READ)  # luaevent.constants.evbuffer-read
 
 
 def _call_write(calls: _Calls) -> None:
     this = calls.this()
     if this is not None and calls.write is not None:
-        calls.write(this, EVBUFFER_WRITE)
+        # luaevent.bufferevent.what-write
+        calls.write(this, EVBUFFER_WRITE)  # luaevent.constants.evbuffer-write
 
 
 def _call_error(calls: _Calls, what: int) -> None:
     this = calls.this()
     if this is not None:
-        calls.error(this, what)
+        calls.error(this, what)  # luaevent.bufferevent.what-error
 
 
 def _directions(event: object) -> int:
-    return arguments.directions(event, "event", words="EV_READ, EV_WRITE or EV_READ | EV_WRITE")
+    return check_directions(event, "event", words="EV_READ, EV_WRITE or EV_READ | EV_WRITE")
 
 
 def _length(timeout: float | None) -> float | None:

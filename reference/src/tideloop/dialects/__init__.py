@@ -1,1 +1,0 @@
-"""The documents' loops, thin over one core: names, defaults, return values, errors."""
