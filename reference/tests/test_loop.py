@@ -876,13 +876,15 @@ def test_the_rest_is_served_after_a_stopped_descriptor(loop: Loop, pair: MakePai
             for watcher in watchers[(number + 1) % 3]:
                 watcher.close()
 
-    for number in range(3):
+    def watch_both(number: int) -> None:
         near, far = pair()
         far.send(b"x")
         watchers[number] = [
-            loop.watch(near, direction, lambda ready, number=number: called(number))
-            for direction in (READ, WRITE)
+            loop.watch(near, direction, lambda ready: called(number)) for direction in (READ, WRITE)
         ]
+
+    for number in range(3):
+        watch_both(number)
     assert loop.turn(0) is True
     first = calls[0]
     assert sorted(calls) == sorted([first, first, (first + 2) % 3, (first + 2) % 3])

@@ -11,8 +11,11 @@ import pytest
 
 # Each one with all folders in it.
 FOLDERS = (
-    "conformance/src/looptck/suite",
-    "conformance/tests/adapters",
+    "conformance/src/looptck",
+    "conformance/tests",
+    "reference/src",
+    "reference/tests",
+    "fixtures",
 )
 LONGEST = 60  # characters of a test's name
 
