@@ -1,4 +1,4 @@
-"""What the tests are written with: every poller, a virtual clock, descriptors."""
+"""The fixtures of the tests: every poller, a virtual clock, descriptors."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 
 
 def play(poller: str, history: list[Step]) -> list[tuple[float, list[str]]]:
-    """What was called in each poll, and when on the virtual clock.
+    """The calls of each poll, with their times on the virtual clock.
 
     Sorted within a poll: in which order descriptors come is open.
     """

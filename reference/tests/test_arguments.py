@@ -493,7 +493,7 @@ anything = st.one_of(
 def test_whatever_it_is_a_check_takes_or_refuses_it(
     check: Callable[[object], object], value: object
 ) -> None:
-    """What was taken is taken again, as it was returned."""
+    """A value that was accepted is accepted again, as it was returned."""
     message = ""
     try:
         taken = check(value)

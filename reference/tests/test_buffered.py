@@ -226,7 +226,7 @@ def test_what_is_written_is_sent_by_the_loop_in_order(loop: Loop, pair: Pairs) -
 
 @pytest.mark.parametrize("distance", [-1, 0, 1])
 def test_write_is_called_at_the_low_watermark(loop: Loop, pair: Pairs, distance: int) -> None:
-    """What one write takes of a lot is learnt from a pair of the same kind first."""
+    """The test learns from a pair of the same kind how much one write takes."""
     probe, _ = pair()
     taken = os.write(probe.fileno(), bytes(8_000_000))
     near, _ = pair()
@@ -800,7 +800,7 @@ def test_a_buffered_event_and_its_model_agree(poller: str) -> None:
 
 
 def test_writing_enabled_in_on_write_is_announced(poller: str, pair: Pairs) -> None:
-    """What was sent in the same step leaves nothing to watch for, but the call is owed."""
+    """Bytes sent in the same step leave nothing to watch for, but the call is owed."""
     near, far = pair()
     with Loop(poller) as loop:
         recorder = Recorder(loop, near)

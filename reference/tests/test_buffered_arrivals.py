@@ -70,7 +70,7 @@ def test_a_read_stops_at_the_high_watermark(
 
 @pytest.mark.parametrize("size", SIZES[:-2])
 def test_a_packet_is_read_whole(poller: str, told: list[object], size: int) -> None:
-    """What a read leaves of a packet is gone."""
+    """The kernel drops the rest of a packet that a read leaves."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with Loop(poller) as loop, near, far:
         watched(loop, near, told)

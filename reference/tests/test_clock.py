@@ -1,4 +1,4 @@
-"""What waiting means on each clock."""
+"""A wait passes as each clock says."""
 
 # Callbacks here are often a lambda that appends and goes on.
 # mypy: disable-error-code="func-returns-value"

@@ -217,7 +217,7 @@ def test_a_number_is_closed_and_reused_in_a_callback(loop: Loop, pair: MakePair)
 
 
 def test_a_narrowed_watcher_of_a_closed_number_does_not_spin(loop: Loop, pair: MakePair) -> None:
-    """What the kernel would go on telling of is not what the watcher wants."""
+    """The kernel would go on telling of a direction that the watcher does not want."""
     ours, theirs = socket.socketpair()
     number = ours.detach()
     copy = os.dup(number)

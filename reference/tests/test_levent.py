@@ -286,7 +286,7 @@ def test_loop_0_serves_what_is_ready_once_and_waits_for_nothing(base: Base, pair
 
 
 def test_loop_1_waits_for_the_next_and_returns(base: Base, pair: Pairs, poller: str) -> None:
-    """What makes it ready is only written while it waits."""
+    """The byte that makes it ready is written only while it waits."""
     near, far = pair()
     calls: list[object] = []
     late = base.newevent(near.fileno(), calls.append).start()

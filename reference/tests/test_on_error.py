@@ -1,4 +1,4 @@
-"""What becomes of an exception of a callback, where the program decides it once."""
+"""The program decides once where the exceptions of callbacks go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the distribution says of itself."""
+"""The distribution describes itself rightly."""
 
 from __future__ import annotations
 

@@ -252,7 +252,7 @@ class DoublesAByte(PlainEvBuf):
 
 
 class PutsInFront(PlainEvBuf):
-    """What is written while something waits goes out before it."""
+    """Bytes written while something waits go out before it."""
 
     def write(self, data: bytes) -> None:
         self.output[:0] = data
@@ -291,7 +291,7 @@ class CountsTheArrival(PlainEvBuf):
 
 
 class CallsAfterStop(PlainLevent):
-    """Who is stopped in the middle of a turn is served all the same."""
+    """An event stopped in the middle of a turn is served all the same."""
 
     def serve(self, each: PlainEvBuf | PlainEvent, readable: bool, writable: bool) -> None:
         if isinstance(each, PlainEvent):
@@ -346,7 +346,7 @@ class EventsAreBornStarted(PlainEvent):
 
 
 class StopsForGood(PlainEvent):
-    """Who was stopped once is not served again."""
+    """An event that was stopped once is not served again."""
 
     was_stopped = False
 

@@ -1,4 +1,4 @@
-"""What the model of a buffered event allows and refuses, told by hand without any loop."""
+"""The model of a buffered event allows and refuses the right calls; no loop takes part."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_readcb_needs_the_low_watermark_and_no_more(told: Told) -> None:
     assert not told.missing_call()
 
 
-def test_an_arrival_may_come_in_any_pieces_with_a_call_for_each_or_one_for_all(told: Told) -> None:
+def test_an_arrival_may_come_in_pieces_with_one_call_or_many(told: Told) -> None:
     told.start()
     told.model.peer_sent(b"abcd")
     for _ in range(2):
@@ -117,7 +117,7 @@ def test_a_call_may_come_after_another_callback_took_the_bytes(told: Told) -> No
         told.called(Callback.READ)
 
 
-def test_new_watermarks_are_no_reason_to_call_nor_a_stop_and_start(told: Told) -> None:
+def test_new_watermarks_or_a_restart_are_no_reason_to_call(told: Told) -> None:
     told.start(low=5)
     told.arrives(b"abc")
     told.model.mark_input(2, 0, told.seen)
@@ -275,7 +275,7 @@ def test_what_a_reset_leaves_is_open(told: Told) -> None:
 # ---- the output
 
 
-def test_writecb_is_called_below_the_low_watermark_at_it_perhaps_and_not_above(told: Told) -> None:
+def test_writecb_is_called_below_the_low_watermark(told: Told) -> None:
     told.start().is_fresh_no_more()
     told.model.mark_output(2, told.seen)
     told.model.write(b"abcd", None)
@@ -292,7 +292,7 @@ def test_writecb_is_called_below_the_low_watermark_at_it_perhaps_and_not_above(t
     assert told.missing_call() == "levent.buffer.write-lowwater"
 
 
-def test_without_a_low_watermark_writecb_is_called_when_nothing_is_left(told: Told) -> None:
+def test_without_a_low_watermark_an_empty_output_is_told(told: Told) -> None:
     told.start()
     told.model.write(b"ab", None)
     assert told.missing_call() == "levent.bufevent.write"

@@ -1,4 +1,4 @@
-"""What the model of levent's events allows and refuses, told by hand without any loop."""
+"""The model of levent's events allows and refuses the right calls; no loop takes part."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_it_is_not_called_when_its_file_is_not_ready(directions: Directions, rul
         model.called(ZERO)
 
 
-def test_readiness_that_another_callback_ended_may_still_be_told_in_this_pass() -> None:
+def test_readiness_that_ended_in_a_pass_may_still_be_told() -> None:
     model = made()
     model.channel.write(1)
     model.begin_turn()
@@ -109,7 +109,7 @@ def test_who_is_not_active_is_not_called_and_says_by_which_rule() -> None:
     assert not missing_call(model)
 
 
-def test_a_pass_that_serves_others_serves_all_or_the_next_one_does() -> None:
+def test_a_pass_or_the_next_one_serves_all() -> None:
     model = made()
     model.channel.write(1)
     model.begin_turn()

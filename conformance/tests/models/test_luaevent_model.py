@@ -1,4 +1,4 @@
-"""What the model of luaevent allows and refuses, told by hand without any loop."""
+"""The model of luaevent allows and refuses the right calls; no loop takes part."""
 
 from __future__ import annotations
 
@@ -160,10 +160,10 @@ def test_equal_deadlines_come_in_any_order(model: LuaeventModel) -> None:
     call(model, second, TIMEOUT, LEAVE, 1)
 
 
-def test_a_timer_set_in_a_turn_may_come_after_a_later_one_of_that_turn(
+def test_a_timer_set_in_a_turn_may_come_after_later_ones(
     model: LuaeventModel,
 ) -> None:
-    """What is due was settled before the callback that set the new timer."""
+    """The loop had settled which timers are due before the callback set the new one."""
     first, last = timer(model, "A", 1), timer(model, "B", 4)
     model.enter(5)
     model.called(first, TIMEOUT, 5)

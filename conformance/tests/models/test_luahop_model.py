@@ -1,4 +1,4 @@
-"""What the model of LuaHop allows and refuses, told by hand without any loop."""
+"""The model of LuaHop allows and refuses the right calls; no loop takes part."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_listener_removed_in_this_poll_is_not_called(model: LuahopModel) -> No
         model.called(other, 0)
 
 
-def test_who_replaces_the_running_listener_is_not_called_for_the_same(model: LuahopModel) -> None:
+def test_a_successor_is_not_called_for_served_readiness(model: LuahopModel) -> None:
     channel = ChannelState(Kind.PAIR, waiting=1)
     old = model.set_listener("A", channel, Directions.READ)
     model.enter(0, None)
@@ -114,7 +114,7 @@ def test_who_replaces_the_running_listener_is_not_called_for_the_same(model: Lua
     call(model, new, 0)
 
 
-def test_who_replaces_a_ready_listener_may_be_called_for_its_readiness(
+def test_a_successor_may_be_called_for_unserved_readiness(
     model: LuahopModel,
 ) -> None:
     """A loop that looks up whom to call when it calls meets the new one, though the callback

@@ -31,7 +31,7 @@ def test_the_reference_plays_as_the_model_says(profile: str, variant: str) -> No
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_loop_in_real_time_can_be_played(profile: str) -> None:
-    """What asyncio does differently is its affair; that its play comes to an end is ours."""
+    """Asyncio may differ from the model; the run must come to an end all the same."""
     found = explore(asyncio_loop, "default", profile, seed=3, steps=150, reducing=1)
     assert found.steps >= 150 or found.difference is not None
 

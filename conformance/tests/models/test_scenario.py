@@ -93,7 +93,7 @@ def test_reducing_keeps_what_is_interesting_and_nothing_else() -> None:
     ]
 
 
-def test_reducing_takes_apart_what_callbacks_do_and_lowers_numbers_together() -> None:
+def test_shrinking_splits_callbacks_and_lowers_numbers() -> None:
     scenario = parse(
         "levent\n"
         "A: buffered event on a narrow channel\n"

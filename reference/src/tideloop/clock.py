@@ -1,4 +1,4 @@
-"""What time it is, and what waiting means.  Knows no poller and no timer.
+"""Clocks: the time, and how a wait passes on each.  Knows no poller and no timer.
 
 A loop does not sleep by itself: it hands its poller's `wait` to the clock
 and uses the function that it gets back.  The machine's clock gives it back

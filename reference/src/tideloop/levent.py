@@ -65,7 +65,7 @@ _DIRECTIONS = {"r": READ, "w": WRITE, "rw": BOTH, "wr": BOTH}  # levent.newevent
 
 
 class Event:
-    """What `Base.newevent` returns.  While it is referenced, its event lives."""
+    """The handle that `Base.newevent` returns; its event lives while it is referenced."""
 
     __slots__ = ("__weakref__", "_call", "_fd", "_loop", "_want", "_watcher")
 
@@ -119,7 +119,7 @@ class Event:
 
 
 class EvBuf:
-    """What `Base.newevbuf` returns.  While it is referenced, its buffers live."""
+    """The handle that `Base.newevbuf` returns; its buffers live while it is referenced."""
 
     __slots__ = ("__weakref__", "_event", "_loop")
 
@@ -202,7 +202,7 @@ class EvBuf:
 
 
 class Base:
-    """What events are made in, and the loop that serves them."""
+    """The loop in which events are made, and which serves them."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What becomes of an exception that a callback raises.  Knows no event and no loop.
+"""The way of an exception that a callback raises.  Knows no event and no loop.
 
 Without a handler it comes out of the call that runs the loop.  With one the
 callback is wrapped when it is registered, so that a loop without a handler

@@ -315,7 +315,7 @@ class Transfer(Event):
         self._has_limits = limits != (0, 0, None)
 
     def _after_write(self) -> None:
-        """What the descriptor took has left the output."""
+        """The bytes that the descriptor took have left the output."""
         if self._write_timeout is not None:
             self._restart_timeouts(WRITE)
         if not self.output.head:
@@ -384,7 +384,7 @@ class Transfer(Event):
 
 
 class Closing:
-    """What is to be done once all is sent, and the timer of the limit."""
+    """The function to call once all is sent, and the timer of the limit."""
 
     __slots__ = ("limit", "then")
 

@@ -34,7 +34,7 @@ from .flags import (
 
 
 class Event:
-    """What `Base.addevent` returns.  While it is referenced, its event lives."""
+    """The handle that `Base.addevent` returns; its event lives while it is referenced."""
 
     __slots__ = ("__weakref__", "_event")
 

@@ -29,7 +29,7 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 class Module(Protocol):
-    """What the entry object calls `buffer`: this module."""
+    """The type of this module, which the entry object calls `buffer`."""
 
     def new(self) -> Buffer:
         """See `new`."""
@@ -157,7 +157,7 @@ class Buffer:
         return sent
 
     def close(self) -> None:
-        """What is left is gone; every other method raises ClosedError from now on."""
+        """The bytes that are left are gone; every other method raises ClosedError from now on."""
         self._queue = None  # luaevent.buffer.close
 
     def __repr__(self) -> str:

@@ -38,7 +38,7 @@ class _Base(Protocol):
 
 
 class Module(Protocol):
-    """What the entry object calls `bufferevent`: this module."""
+    """The type of this module, which the entry object calls `bufferevent`."""
 
     def new(
         self,
@@ -100,7 +100,7 @@ class _Output(_Part):
 
 
 class _Calls:
-    """What the loop holds of a bufferevent: a weak reference, so that it does
+    """The loop's side of a bufferevent: a weak reference to it, so that it does
     not keep what the program has dropped, and whom to call."""
 
     __slots__ = ("error", "read", "this", "write")
@@ -115,7 +115,7 @@ class _Calls:
 
 
 class BufferEvent:
-    """What `new` returns.  While it is referenced, its callbacks are called."""
+    """A bufferevent, as `new` returns it; its callbacks are called while it is referenced."""
 
     __slots__ = ("__weakref__", "_event", "_input", "_output")
 
