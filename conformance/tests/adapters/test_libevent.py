@@ -174,7 +174,7 @@ def test_objects_in_a_cycle_are_finalized_in_any_order(levent: Any, pair: Pair) 
 
 _AT_THE_END = """
 import socket
-from looptck.subjects.implementation import find
+from looptck.subjects.discovery import find
 levent = find("libevent").profiles["levent"](None)
 near, far = (end.detach() for end in socket.socketpair())
 base = levent.newbase()
