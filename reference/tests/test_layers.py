@@ -17,7 +17,16 @@ LAYERS = [
     ["pollers.epollset"],
     ["pollers.epoll", "pollers.poll", "pollers.select", "pollers.kqueue"],
     ["pollers"],
-    ["events", "inbox", "interest", "registry", "watchers", "transfer", "buffered"],
+    [
+        "events",
+        "inbox",
+        "interest",
+        "registry",
+        "watchers",
+        "transfer_state",
+        "transfer",
+        "buffered",
+    ],
     ["turn", "loop"],
     [
         "luaevent.flags",

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from .events import Event
-from .pollers import BOTH, NOTHING, Poller
+from .pollers import BOTH, NOTHING, READ, Poller
 from .pollers.api import identify
 from .waker import Waker
 
@@ -28,8 +28,9 @@ class NobodyCalled(Exception):  # noqa: N818  (a message between two modules, no
 class Shared:
     """The events of one descriptor that has several, in the place of an event.
 
-    It never changes: when an event comes or goes, another `Shared` takes its
-    place.  So a batch serves the events that were there when it was made.
+    When an event comes or goes, another `Shared` takes its place.  So a batch
+    serves the events that were there when it was made, but for those that were
+    paused meanwhile (`Interest.pass_over`).
 
     An event costs 0.8 to 0.95 of one with a descriptor of its own
     (benchmarks/duplex.py); entries for each event cost 1.2 to 1.7.
@@ -38,7 +39,7 @@ class Shared:
     __slots__ = ("current", "events", "want")
 
     def __init__(self, events: tuple[Event, ...]) -> None:
-        self.events = events
+        self.events = [*events]
         # the event that is served, or was served last: an exception may be its own
         self.current = events[0]
         # As a property it would be exact, and cost 40 ns an event; so `ready` finds out.
@@ -57,7 +58,7 @@ class Shared:
 
 def events_of(entry: Event | Shared) -> tuple[Event, ...]:
     """The events of one descriptor, readers first."""
-    return entry.events if isinstance(entry, Shared) else (entry,)
+    return (*entry.events,) if isinstance(entry, Shared) else (entry,)
 
 
 class Interest:
@@ -71,6 +72,9 @@ class Interest:
         self.table: dict[int, Event | Shared] = {}
         # {fd: file} -- what the number stood for when it was first watched
         self.files: dict[int, tuple[int, int]] = {}
+        # what the turn is about to call, and {event: place in it}, made when needed
+        self.batch: list[tuple[Event | Shared, int]] = []
+        self.places: dict[Event, int] = {}
 
     def of(self, fd: int) -> tuple[Event, ...]:
         """The events that wait for *fd*, readers first."""
@@ -98,10 +102,9 @@ class Interest:
             others = _retire(others)
             self._poller.change(fd, NOTHING, want)
         event.want = want
-        # readers first: what comes in may decide what goes out
         # luaevent.addevent.same-fd
         # luahop.listener.rw-independent
-        self._put(fd, tuple(sorted((*others, event), key=lambda event: event.want)))
+        self._put(fd, _in_order((*others, event)))
         # luaevent.addevent.from-callback
         # luahop.listener.set-inside-callback
         self.files[fd] = file  # levent.loop.add-in-callback
@@ -118,6 +121,8 @@ class Interest:
         if not want:
             self.unwatch(event)
         elif not event.want:
+            if self.batch:
+                self.pass_over(event)
             self.watch(event, want)
         else:
             fd, gains = event.fd, want & ~event.want
@@ -135,6 +140,8 @@ class Interest:
                     else:
                         raise
             event.want = want
+            if others:
+                self._put(fd, _in_order(self.of(fd)))
             if self._waker.asleep:
                 self._waker.nudge()
 
@@ -154,6 +161,22 @@ class Interest:
                 self._poller.change(fd, left | want, left)  # luahop.listener.remove-mask
         if self._waker.asleep:
             self._waker.nudge()
+
+    def pass_over(self, event: Event) -> None:
+        """*event* was paused in this turn, and is not called in it: the number that was
+        found ready may stand for another file now."""
+        batch = self.batch
+        if not self.places:
+            for place, (entry, _) in enumerate(batch):
+                self.places.update(dict.fromkeys(events_of(entry), place))
+        if event not in self.places:
+            return
+        place = self.places.pop(event)
+        entry, ready = batch[place]
+        if isinstance(entry, Shared):
+            entry.events[entry.events.index(event)] = _PASSED_OVER
+        else:
+            batch[place] = (_PASSED_OVER, ready)
 
     def drop_unwatched(self, fd: int) -> None:
         """Tell the poller not to speak of *fd* again, which nobody watches."""
@@ -189,6 +212,11 @@ def _union(events: Iterable[Event]) -> int:
     return want
 
 
+def _in_order(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Readers first: what comes in may decide what goes out."""
+    return tuple(sorted(events, key=lambda event: not event.want & READ))
+
+
 def _closed(fd: int) -> OSError:
     return OSError(errno.EBADF, f"descriptor {fd} was closed while it was watched")
 
@@ -197,3 +225,7 @@ def _retire(events: tuple[Event, ...]) -> tuple[()]:
     for event in events:
         event.close()
     return ()
+
+
+# stands in a batch where a paused event was
+_PASSED_OVER = Event()

@@ -60,7 +60,7 @@ import errno
 import os
 from collections.abc import Callable
 from math import inf
-from typing import Any, Final
+from typing import Any
 
 from . import arguments
 from .arguments import Descriptor
@@ -69,37 +69,10 @@ from .events import Event
 from .packets import RDHUP, Packets, is_at_end, kind_of, readable_bytes
 from .pollers.api import NOTHING, READ, WRITE, is_hung_up
 from .registry import HasRegistry, Registry
+from .transfer_state import CHUNK, Closing, ErrorFlag, Hold
 from .watchers import Timer
 
-# the most that one read asks for
-CHUNK = 65536
-
 _read, _write = os.read, os.write
-
-
-class ErrorFlag:
-    """The flags that `on_error` gets: what happened, and in which direction.
-
-    The numbers are those of libevent's EVBUFFER_* constants, so that the
-    documents pass them on as they are.
-    """
-
-    READ: Final = 1
-    WRITE: Final = 2
-    EOF: Final = 16
-    ERROR: Final = 32
-    TIMEOUT: Final = 64
-
-
-class Hold:
-    """Why a direction is not watched.  Bits of a set: it may be several."""
-
-    DISABLED: Final = 1  # the program did not enable it
-    FULL: Final = 2  # the input is at its high watermark
-    EMPTY: Final = 4  # there is nothing to send
-    ENDED: Final = 8  # its end, error or timeout was reported
-    CLOSED: Final = 16
-
 
 _FULL = Hold.FULL
 
@@ -241,7 +214,7 @@ class Transfer(Event):
             self._serving = False
             # levent.buffer.write-more-in-cb
             if self._read_held or self.output.head or self._announce_writable or self.want != READ:
-                self._update_interest()
+                self._update_or_report()
 
     def due(self, now: float) -> None:
         passed = NOTHING
@@ -255,7 +228,7 @@ class Transfer(Event):
                 self._report(WRITE, ErrorFlag.TIMEOUT, None)
         finally:
             self._serving = False
-            self._update_interest()
+            self._update_or_report()
             # if the callback enabled it again, its interest is as before
             self._restart_timeouts(passed)
 
@@ -273,7 +246,7 @@ class Transfer(Event):
                 self._report(WRITE, ErrorFlag.ERROR, error)
         finally:
             self._serving = False
-            self._update_interest()
+            self._update_or_report()
         return called
 
     def close(self) -> None:
@@ -343,7 +316,7 @@ class Transfer(Event):
             self._report(WRITE, ErrorFlag.TIMEOUT, None)
         finally:
             self._serving = False
-            self._update_interest()
+            self._update_or_report()
 
     def _update_interest(self) -> None:
         """BUF-1: watch what nothing holds."""
@@ -360,6 +333,22 @@ class Transfer(Event):
             changed = want ^ self.want
             self._registry.rewatch(self, want)
             self._restart_timeouts(changed)
+
+    def _update_or_report(self) -> None:
+        """`_update_interest` after the callbacks: no call of the program is there to refuse."""
+        try:
+            self._update_interest()
+        except OSError as error:
+            if error.errno is None:  # the TimeoutError of a signal handler, for one
+                raise
+            read_held, write_held = self._read_held, self._write_held
+            self._read_held |= Hold.ENDED
+            self._write_held |= Hold.ENDED
+            self._update_interest()
+            if not read_held:
+                self._report(READ, ErrorFlag.ERROR, error)
+            if not write_held and not self._read_held & Hold.CLOSED:
+                self._report(WRITE, ErrorFlag.ERROR, error)
 
     def _restart_timeouts(self, directions: int) -> None:
         """BUF-6: the time of these *directions* starts now, or ends."""
@@ -381,17 +370,3 @@ class Transfer(Event):
             self._registry.set_deadline(self, until)
         else:
             self._registry.cancel_deadline(self)
-
-
-class Closing:
-    """What is to be done once all is sent, and the timer of the limit."""
-
-    __slots__ = ("limit", "then")
-
-    def __init__(self, then: Callable[[Any], object] | None) -> None:
-        self.then = then
-        self.limit: Timer | None = None
-
-    def cancel(self) -> None:
-        if self.limit is not None:
-            self.limit.close()
