@@ -14,6 +14,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -880,7 +881,7 @@ def test_the_rest_is_served_after_a_stopped_descriptor(loop: Loop, pair: MakePai
         near, far = pair()
         far.send(b"x")
         watchers[number] = [
-            loop.watch(near, direction, lambda ready, number=number: called(number))
+            loop.watch(near, direction, partial(lambda number, ready: called(number), number))
             for direction in (READ, WRITE)
         ]
     assert loop.turn(0) is True

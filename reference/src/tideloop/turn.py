@@ -97,10 +97,12 @@ class LoopCore:
             self.registry.check_open()
         if self._running:  # this loop alone: luaevent.loop.nested-other
             raise RunningError("this loop is in the middle of a turn already")
-        self._running = True
-        self._waker.asleep = True  # TURN-7
         if self._inbox.calls:  # what an exception left there
             self._waker.wake()
+        if self._interest.deferred or self._interest.doubtful:
+            self._interest.catch_up()
+        # last: if a signal handler raises above, the loop is not running
+        self._running = self._waker.asleep = True  # TURN-7
 
     def _turn(self, timeout: float | None) -> bool:
         if self._cut is not None:
@@ -188,7 +190,7 @@ class LoopCore:
             now = self.registry.now()
             # luaevent.loop.busy-fd-timer
             # luahop.timer.io-coexist
-            while (due := self._timers.pop_due(now)) is not None:  # TURN-5
+            while (due := self._timers.first_due(now)) is not None:  # TURN-5
                 due.due(now)
                 called = True
         return called

@@ -54,10 +54,12 @@ class Watcher(Event):
         if self.callback is _no_callback:
             raise ClosedError("this watcher is closed; watch the descriptor again")
         self._registry.rewatch(self, want)
+        if self.callback is _no_callback:  # a signal handler has closed it meanwhile
+            self._registry.unwatch(self)
 
     def close(self) -> None:
-        self._registry.unwatch(self)
         self.callback = _no_callback
+        self._registry.unwatch(self)
         self.file = None
 
 
