@@ -297,6 +297,58 @@ def test_a_handler_that_raises_in_a_turn_loses_nothing(poller: str, pair: MakePa
     assert each_moment(act) > 30
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_handler_that_raises_sends_nothing_twice(
+    poller: str, pair: MakePair, pieces: int
+) -> None:
+    def act(chosen: int) -> int:
+        near, far = pair()
+        written: list[str] = []
+        with Loop(poller) as loop:
+            event = BufferedEvent(loop, near, None, lambda event: written.append("written"))
+            event.enable(WRITE, announce=False)
+            data = [bytes([number]) * 2000 for number in range(1, pieces + 1)]
+            for piece in data:
+                event.write(piece)
+            with interrupting(chosen, raises) as moments, suppress(*RAISED):
+                loop.turn(0)
+            for _ in range(3):
+                loop.turn(0)
+            assert far.recv(10000) == b"".join(data)
+            assert written
+            event.close()
+        near.close()
+        far.close()
+        return moments.passed
+
+    assert each_moment(act) > 10
+
+
+@pytest.mark.parametrize("waiting", [10, 5000])
+def test_a_read_that_joins_others_is_not_lost(poller: str, pair: MakePair, waiting: int) -> None:
+    def act(chosen: int) -> int:
+        near, far = pair()
+        arrivals: list[int] = []
+        with Loop(poller) as loop:
+            event = BufferedEvent(loop, near, lambda event: arrivals.append(1))
+            event.enable(READ)
+            far.send(b"a")
+            loop.turn(0)
+            far.send(b"b" * waiting)
+            with interrupting(chosen, raises) as moments, suppress(*RAISED):
+                loop.turn(0)
+            loop.turn(0)
+            loop.turn(0)
+            assert len(arrivals) >= 2
+            assert event.take() == b"a" + b"b" * waiting
+            event.close()
+        near.close()
+        far.close()
+        return moments.passed
+
+    assert each_moment(act) > 10
+
+
 def test_a_timer_survives_tidying_by_another_thread(clock: VirtualClock) -> None:
     """`_tidy` drops dead entries of the heap while another thread's `bound` fills it."""
     loop = Loop(clock=clock)

@@ -13,7 +13,7 @@ from .arguments import Bytes
 from .errors import ClosedError
 from .pollers.api import BOTH, READ, WRITE, check_directions
 from .transfer import Transfer
-from .transfer_state import CHUNK, Closing, ErrorFlag, Hold
+from .transfer_state import Closing, ErrorFlag, Hold, reads_of
 from .watchers import Timer
 
 __all__ = ["BufferedEvent", "ErrorFlag", "Hold"]
@@ -66,7 +66,7 @@ class BufferedEvent(Transfer):
             self.check_open()
         if type(data) is not bytes:
             data = arguments.data(data, "data")
-        if data and not self._serving and not self.want & WRITE:
+        if not self._serving and data and not self.want & WRITE:
             self.before_output()
         queue = self.output
         if queue.head:
@@ -95,7 +95,8 @@ class BufferedEvent(Transfer):
 
     def output_added(self) -> None:
         """To be called after appending to `output` directly."""
-        self.check_open()
+        if not self.want & READ:
+            self.check_open()
         if not self._serving:
             self._update_interest()
 
@@ -148,7 +149,7 @@ class BufferedEvent(Transfer):
         low, high = arguments.watermarks(low, high)
         self.check_open()
         self._read_low, self._read_high = low, high
-        self._read_size = 0 if high or self._packets else CHUNK
+        self._reads = None if high or self._packets else reads_of(self.fd)
         self._note_limits()
         if high and len(self.input) >= high:
             self._read_held |= Hold.FULL
