@@ -10,7 +10,7 @@ import pytest
 
 from tideloop import READ, BufferedEvent, Loop
 from tideloop.luaevent.flags import EVBUFFER_EOF, EVBUFFER_ERROR, EVBUFFER_READ
-from tideloop.transfer import CHUNK
+from tideloop.transfer_state import CHUNK
 
 Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 

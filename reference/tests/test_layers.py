@@ -12,12 +12,21 @@ SOURCE = Path(tideloop.__file__).parent
 # From the bottom to the top; a module imports only from layers below its own,
 # or from what stands left of it in its own layer.
 LAYERS = [
-    ["errors", "on_error", "arguments", "buffer", "packets", "forks", "waker"],
+    ["errors", "on_error", "arguments", "search", "buffer", "packets", "forks", "waker"],
     ["pollers.api", "clock", "timers"],
     ["pollers.epollset"],
     ["pollers.epoll", "pollers.poll", "pollers.select", "pollers.kqueue"],
     ["pollers"],
-    ["events", "inbox", "interest", "registry", "watchers", "transfer", "buffered"],
+    [
+        "events",
+        "inbox",
+        "interest",
+        "registry",
+        "watchers",
+        "transfer_state",
+        "transfer",
+        "buffered",
+    ],
     ["turn", "loop"],
     [
         "luaevent.flags",

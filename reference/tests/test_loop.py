@@ -85,11 +85,11 @@ def test_watchers_of_one_descriptor_get_what_they_asked_for(loop: Loop, pair: Ma
         loop.watch(near, READ | WRITE, lambda ready: trace.append(("both", ready))),
     ]
     loop.turn(0)
-    assert trace == [("reader", READ), ("writer", WRITE), ("both", READ | WRITE)]
+    assert trace == [("reader", READ), ("both", READ | WRITE), ("writer", WRITE)]
     watchers[1].close()
     trace.clear()
     loop.turn(0)
-    assert trace == [("writer", WRITE), ("both", READ | WRITE)]
+    assert trace == [("both", READ | WRITE), ("writer", WRITE)]
 
 
 def test_a_watcher_closed_earlier_in_the_turn_is_not_called(loop: Loop, pair: MakePair) -> None:

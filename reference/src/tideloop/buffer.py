@@ -24,6 +24,10 @@ Why the code is the way it is
 5. Mostly all that is there came in at once, and goes out at once.  Then there
    is a head and nothing else to know, and `is_one_piece` says so: who finds it True
    may put a `bytes` into the empty head, or take all of the head, by himself.
+
+6. A signal handler may raise after any call.  So `append` makes its calls first
+   and then stores all, and `_remove_sent` first says what is gone, by a mark that
+   may be beyond the head, and then moves the pieces.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from itertools import islice
 
 from . import arguments
 from .arguments import Bytes, Descriptor
+from .search import position_of
 
 # less than this is gathered with its neighbours (2)
 _SMALL = 1024
@@ -94,18 +99,19 @@ class Buffer:
             self.head = data
             return
         size = len(data)
+        gathering = self._gathering
         if size >= _SMALL:
-            self._gathering = None
-            self._put(data)
-        elif (gathering := self._gathering) is None:
+            self._put(data, size, None)
+        elif gathering is None:
             if size:
-                self._gathering = gathering = bytearray(data)
-                self._put(gathering)
+                gathering = bytearray(data)
+                self._put(gathering, size, gathering)
         else:
+            full = len(gathering) + size >= _PIECE_FULL
             gathering += data  # luaevent.buffer.linear
-            if len(gathering) >= _PIECE_FULL:
+            self._behind += size
+            if full:
                 self._gathering = None
-        self._behind += size
 
     def move(self, other: Buffer) -> int:
         """All of *other* is at the end of this, and *other* is empty; how much it was."""
@@ -230,16 +236,39 @@ class Buffer:
         Raises what the write raises, and nothing has changed then.
         """
         fd = arguments.descriptor(fd)
-        head = self.head
+        self._remove_sent(0)
+        first = memoryview(self.head)[self._pos :]
         if self._rest:
-            first = memoryview(head)[self._pos :]
-            sent = os.writev(fd, [first, *islice(self._rest, _PIECES - 1)])
-        elif self._pos:
-            sent = os.write(fd, memoryview(head)[self._pos :])
+            pieces = [first, *islice(self._rest, _PIECES - 1)]
+            [sent] = map(os.writev, (fd,), (pieces,))
         else:
-            sent = os.write(fd, head)
-        self.drain(sent)
+            [sent] = map(os.write, (fd,), (first,))
+        self._pos += sent  # 6
+        self.is_one_piece = False
+        self._remove_sent(0)
         return sent
+
+    def _remove_sent(self, size: int) -> None:
+        """Remove the first *size* bytes, of which the descriptor has taken each."""
+        if size:
+            self._pos += size
+            self.is_one_piece = False
+        while self.head and self._pos >= (used := len(self.head)):
+            if not self._rest:
+                self._clear()
+                return
+            piece = bytes(self._rest[0])
+            behind = self._behind - len(piece)
+            del self._rest[0]
+            self._pos -= used
+            self._behind = behind
+            self.head = piece
+            self._no_lf = self._no_cr = 0
+            if not self._rest:
+                self._rest = ()
+                self._gathering = None
+        if self._pos > _SHRINK_FROM and self._pos * 2 > len(self.head):
+            self._shrink()
 
     # ---- looking
 
@@ -283,12 +312,13 @@ class Buffer:
 
     # ---- inside
 
-    def _put(self, piece: bytes | bytearray) -> None:
+    def _put(self, piece: bytes | bytearray, size: int, gathering: bytearray | None) -> None:
+        rest = self._rest or deque()
+        rest += (piece,)  # 6: no call from here on
+        self._rest = rest
         self.is_one_piece = False
-        if self._rest:
-            self._rest.append(piece)
-        else:
-            self._rest = deque((piece,))
+        self._behind += size
+        self._gathering = gathering
 
     def _next(self) -> None:
         """The head is used up: the next piece takes its place."""
@@ -356,33 +386,4 @@ class Buffer:
 
     def _seek(self, byte: bytes, since: int) -> int:
         """The position of the first *byte* at or after *since*; the end if there is none."""
-        head_end = len(self.head)
-        end = head_end + self._behind
-        if since >= end:
-            return end
-        if self._rest and end - since < since - self._pos:
-            # Most of it is known: from the end back, over the new pieces only.
-            position = piece_end = end
-            for piece in reversed(self._rest):
-                piece_start = piece_end - len(piece)
-                found = piece.find(byte, max(0, since - piece_start))
-                if found >= 0:
-                    position = piece_start + found
-                if piece_start <= since:
-                    return position
-                piece_end = piece_start
-            found = self.head.find(byte, since)
-            return position if found < 0 else found
-        if since < head_end:
-            found = self.head.find(byte, since)
-            if found >= 0:
-                return found
-        piece_start = head_end
-        for piece in self._rest:
-            piece_end = piece_start + len(piece)
-            if since < piece_end:
-                found = piece.find(byte, max(0, since - piece_start))
-                if found >= 0:
-                    return piece_start + found
-            piece_start = piece_end
-        return end
+        return position_of(byte, since, self._pos, self.head, self._rest, self._behind)

@@ -12,7 +12,8 @@ from . import arguments
 from .arguments import Bytes
 from .errors import ClosedError
 from .pollers.api import BOTH, READ, WRITE, check_directions
-from .transfer import CHUNK, Closing, ErrorFlag, Hold, Transfer
+from .transfer import Transfer
+from .transfer_state import Closing, ErrorFlag, Hold, reads_of
 from .watchers import Timer
 
 __all__ = ["BufferedEvent", "ErrorFlag", "Hold"]
@@ -57,16 +58,21 @@ class BufferedEvent(Transfer):
         return line
 
     def write(self, data: Bytes) -> None:
-        """Queue *data*; the loop sends it, when writing is enabled."""
+        """Queue *data*; the loop sends it, when writing is enabled.
+
+        OSError, and nothing is queued, if the descriptor cannot be watched.
+        """
         if not self.want & READ:  # else it is open, and so is its loop
             self.check_open()
+        if type(data) is not bytes:
+            data = arguments.data(data, "data")
+        if not self._serving and data and not self.want & WRITE:
+            self.before_output()
         queue = self.output
-        if type(data) is bytes and not queue.head:  # BUF-9
-            queue.head = data
-        else:
+        if queue.head:
             queue.append(data)
-        if not self._serving:
-            self._update_interest()
+        else:  # BUF-9
+            queue.head = data
 
     def input_taken(self) -> None:
         """To be called after taking from `input` directly."""
@@ -75,9 +81,22 @@ class BufferedEvent(Transfer):
             if not self._serving:
                 self._update_interest()
 
+    def before_output(self) -> None:
+        """To be called before appending to `output`; OSError if it cannot be watched."""
+        if not self.want & READ:
+            self.check_open()
+        if self._serving or self.want & WRITE or self._write_held:
+            return
+        announce, self._announce_writable = self._announce_writable, True
+        try:
+            self._update_interest()
+        finally:
+            self._announce_writable = announce
+
     def output_added(self) -> None:
         """To be called after appending to `output` directly."""
-        self.check_open()
+        if not self.want & READ:
+            self.check_open()
         if not self._serving:
             self._update_interest()
 
@@ -130,7 +149,7 @@ class BufferedEvent(Transfer):
         low, high = arguments.watermarks(low, high)
         self.check_open()
         self._read_low, self._read_high = low, high
-        self._read_size = 0 if high or self._packets else CHUNK
+        self._reads = None if high or self._packets else reads_of(self.fd)
         self._note_limits()
         if high and len(self.input) >= high:
             self._read_held |= Hold.FULL

@@ -37,7 +37,7 @@ NO_FD = -1
 class Event(Timed):
     """One entry of a loop.  A subclass says what happens: the loop calls its four methods."""
 
-    __slots__ = ("fd", "want")
+    __slots__ = ("fd", "told", "want")
 
     def __init__(self, fd: int = NO_FD) -> None:
         super().__init__()
@@ -46,6 +46,8 @@ class Event(Timed):
         # NOTHING here is not called, not even in a turn that found it ready:
         # the loop needs no other sign that it was stopped.
         self.want = NOTHING
+        # those that the loop's tables and the poller know of; kept by `Interest`
+        self.told = NOTHING
 
     def ready(self, ready: int) -> None:
         """Called by the loop: *fd* is ready in these of the wanted directions."""

@@ -40,7 +40,10 @@ class Inbox(Event):
     def ready(self, ready: int) -> None:
         """Make the calls that are there now; those they post wait for the next turn."""
         for _ in range(len(self.calls)):
-            fn, args = self.calls.popleft()
+            # Between these no signal handler runs; one that raises before them
+            # finds the call in place, and after them it is the call that raises.
+            fn, args = self.calls[0]
+            del self.calls[0]
             fn(*args)
 
     def close(self) -> None:

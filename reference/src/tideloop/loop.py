@@ -93,8 +93,8 @@ class Loop(LoopCore):
         try:
             self._stopping = False  # luaevent.loop.again
             waker = self._waker
-            catching = waker.catch_signals()
             try:
+                waker.catch_signals()
                 # luaevent.loop.begins
                 # luaevent.loop.no-events
                 while not self._stopping and (self._watched or forever or self.busy):
@@ -102,8 +102,7 @@ class Loop(LoopCore):
                         break
                     waker.asleep = True  # TURN-7
             finally:
-                if catching:
-                    waker.release_signals()
+                waker.release_signals()
         finally:
             self._running = self._waker.asleep = False
         if self.registry.closed:  # a callback forked, and this is the child

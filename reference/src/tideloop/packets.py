@@ -35,8 +35,7 @@ class Packets(Buffer):
         if not self.head:
             self.head = data
         elif data:
-            self._put(data)
-            self._behind += len(data)
+            self._put(data, len(data), None)
 
     def move(self, other: Buffer) -> int:
         """All of *other* is one packet, the last, and *other* is empty; how much it was."""
@@ -51,8 +50,14 @@ class Packets(Buffer):
 
         Raises what the write raises, and nothing has changed then.
         """
-        sent = os.write(arguments.descriptor(fd), memoryview(self.head)[self._pos :])
-        self._next()
+        fd = arguments.descriptor(fd)
+        self._remove_sent(0)
+        head = memoryview(self.head)[self._pos :]
+        size = len(head)
+        [sent] = map(os.write, (fd,), (head,))
+        self._pos += size  # 6: whole
+        self.is_one_piece = False
+        self._remove_sent(0)
         return sent
 
 

@@ -10,20 +10,25 @@ Why the code is the way it is
 
 2. What is set during a turn must wait for the next one, even if it is due
    already.  So what is set goes to the fresh first, and into the heap when the
-   next turn asks how long it may sleep.  `pop_due` looks at the heap alone.
+   next turn asks how long it may sleep.  `first_due` looks at the heap alone.
 
 3. A cancelled deadline leaves its entry in the heap, since finding it there
    would cost more than waiting for it to come up.  The entry no longer knows
    whose it was, and when such entries are the majority they are thrown out.
 
-4. A signal handler may set and cancel between any two calls made here.  So
-   the heap is changed in place, a dead entry is known by itself rather than
-   counted, and nothing is read before a call and trusted after it.
+4. A signal handler may set, cancel and raise where something is called, and
+   another thread may set and cancel there.  So the heap is changed in place and
+   in one call, a dead entry is known by itself rather than counted, nothing is
+   read before a call and trusted after it, and nobody is out of both the fresh
+   and the heap when a call is made.  For the same reason a deadline that has
+   passed stays until its owner moves or cancels it.
 """
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import compress
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from .waker import Waker
@@ -34,6 +39,8 @@ Entry: TypeAlias = list[Any]
 
 # dead entries that the heap may have at any time
 _SLACK = 64
+
+_owner = itemgetter(2)
 
 
 class Timed:
@@ -50,7 +57,10 @@ class Timed:
         self.entry: Entry | tuple[()] | None = None
 
     def due(self, now: float) -> None:
-        """Called by the loop once the deadline has passed and was taken away."""
+        """Called by the loop once the deadline has passed: it must move or cancel that.
+
+        Before it calls the program, so that an exception there does not come again.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
@@ -84,11 +94,12 @@ class Timers:
             if deadline >= entry[0]:  # 1: the entry comes up early enough
                 return
             entry[2] = None
-            self._tidy()
         elif entry is not None:
             return
         timed.entry = ()
         self._fresh[timed] = None
+        if entry:
+            self._tidy()
         if self._waker is not None and self._waker.asleep:
             self._waker.nudge()
 
@@ -96,12 +107,13 @@ class Timers:
         """*timed* is due no more.  Harmless if it was not."""
         if timed.deadline is None:  # luahop.timer.clear-twice
             return
+        if timed.entry:
+            self._tidy()  # first: after what follows no handler runs before `due` calls
         timed.deadline = None  # luahop.timer.clear-other-ready
         self.live -= 1
         entry, timed.entry = timed.entry, None
         if entry:
             entry[2] = None
-            self._tidy()
         else:
             self._fresh.pop(timed, None)
             if not self._fresh:
@@ -113,45 +125,51 @@ class Timers:
         """No deadline is sooner than this; None if there is none at all.
 
         The soonest may be later (1): a sleep until then may end with
-        nothing due, and the next turn asks again.  From now on `pop_due` looks at all
-        that are set.
+        nothing due, and the next turn asks again.  From now on `first_due` looks
+        at all that are set.
         """
         self._mark = self._order
         heap = self._heap
         if self._fresh:
-            fresh, self._fresh = self._fresh, {}
-            for timed in fresh:
-                self._push(timed)
+            for timed in [*self._fresh]:
+                # 4: it may have been cancelled meanwhile, and even set again
+                if timed.deadline is not None and not timed.entry:
+                    entry: Entry = [timed.deadline, timed.order, timed]
+                    timed.entry = entry
+                    del self._fresh[timed]
+                    # luahop.timer.order-deadline
+                    heappush(heap, entry)  # luaevent.loop.timer-order
+            if not self._fresh:
+                self._fresh.clear()  # an emptied dict keeps its room, a cleared one does not
         while heap:
-            entry = heap[0]
-            if entry[2] is not None:
-                deadline: float = entry[0]
+            if heap[0][2] is not None:
+                deadline: float = heap[0][0]
                 return deadline
             heappop(heap)
         return None
 
-    def pop_due(self, now: float) -> Timed | None:
-        """Take away the soonest deadline that has passed; whose it was, or None.
+    def first_due(self, now: float) -> Timed | None:
+        """Whose deadline is the soonest that has passed, or None.
 
-        What was set after the last `begin_turn` is not looked at.
+        It is the same until that deadline is moved or cancelled.  A deadline
+        that was set after the last `begin_turn` is not looked at.
         """
         heap = self._heap
         # luahop.timer.timeout-not-early
         while heap and heap[0][0] <= now:  # luaevent.addevent.timeout-not-early
-            entry = heappop(heap)
+            entry = heap[0]
             timed: Timed | None = entry[2]
             if timed is None:
-                continue
+                heappop(heap)
             # luahop.timer.set-inside-callback
-            if timed.order > self._mark:  # 2
+            elif timed.order > self._mark:  # 2
+                entry[2] = None
                 timed.entry = ()
                 self._fresh[timed] = None
             elif entry[1] != timed.order:  # 1
-                timed.entry = ()
-                self._push(timed)
+                timed.entry = entry = [timed.deadline, timed.order, timed]
+                heapreplace(heap, entry)
             else:
-                timed.entry = timed.deadline = None
-                self.live -= 1
                 return timed
         return None
 
@@ -166,17 +184,10 @@ class Timers:
         self.live = 0
         return pending
 
-    def _push(self, timed: Timed) -> None:
-        # 4: it may have been cancelled on its way here, or even set again
-        if timed.deadline is not None and not timed.entry:
-            timed.entry = entry = [timed.deadline, timed.order, timed]
-            # luahop.timer.order-deadline
-            heappush(self._heap, entry)  # luaevent.loop.timer-order
-
     def _tidy(self) -> None:
         """Throw out dead entries, if they are the majority (3)."""
         heap = self._heap
         alive = self.live - len(self._fresh)
         if len(heap) > 2 * alive + _SLACK:
-            heap[:] = [entry for entry in heap.copy() if entry[2] is not None]
+            heap[:] = compress(heap, map(_owner, heap))
             heapify(heap)

@@ -28,7 +28,7 @@ TURN-8  In a forked child nobody is called any more, and the kernel, whose
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import inf
 
 from . import arguments
@@ -43,6 +43,9 @@ from .pollers import NOTHING, READ, Notice, Poller, open_poller
 from .pollers.api import DIRECTIONS
 from .registry import Registry
 from .waker import Waker
+
+# the batch of a loop that is not in the middle of one
+_NO_BATCH: list[tuple[Event | Shared, int]] = []
 
 
 class LoopCore:
@@ -94,10 +97,12 @@ class LoopCore:
             self.registry.check_open()
         if self._running:  # this loop alone: luaevent.loop.nested-other
             raise RunningError("this loop is in the middle of a turn already")
-        self._running = True
-        self._waker.asleep = True  # TURN-7
         if self._inbox.calls:  # what an exception left there
             self._waker.wake()
+        if self._interest.deferred or self._interest.doubtful:
+            self._interest.catch_up()
+        # last: if a signal handler raises above, the loop is not running
+        self._running = self._waker.asleep = True  # TURN-7
 
     def _turn(self, timeout: float | None) -> bool:
         if self._cut is not None:
@@ -138,9 +143,9 @@ class LoopCore:
         self._waker.asleep = True  # TURN-7
         return self._turn(timeout)
 
-    def _events_of(self, notices: list[Notice]) -> list[tuple[Event, int]]:
+    def _events_of(self, notices: list[Notice]) -> list[tuple[Event | Shared, int]]:
         """The events that *notices* are for: a descriptor may have several, or none."""
-        batch: list[tuple[Event, int]] = []
+        batch: list[tuple[Event | Shared, int]] = []
         if self.registry.closed:  # a signal handler forked, and this is the child
             return batch
         for fd, word in notices:
@@ -154,31 +159,38 @@ class LoopCore:
                 self._interest.drop_unwatched(fd)
         return batch
 
-    def _serve(self, batch: Sequence[tuple[Event | Shared, int]], earliest: float | None) -> bool:
+    def _serve(self, batch: list[tuple[Event | Shared, int]], earliest: float | None) -> bool:
         self._waker.asleep = called = False
+        interest = self._interest
+        interest.batch = batch
         rest = iter(batch)
         entry = None
-        while True:
-            try:
-                for entry, ready in rest:  # TURN-4
-                    # luaevent.addevent.close-other-same-turn
-                    # luahop.listener.remove-other-ready
-                    if hit := ready & entry.want:  # luaevent.flags.only-asked
-                        entry.ready(hit)  # luahop.listener.many-ready
-                        called = True
-                    elif not ready:
-                        called |= self._drop_closed(entry)
-                break
-            except NobodyCalled:  # all events of one descriptor were stopped: go on with the rest
-                continue
-            except BaseException:
-                self._note_cut(entry, rest)  # TURN-6
-                raise
+        try:
+            while True:
+                try:
+                    for entry, ready in rest:  # TURN-4
+                        # luaevent.addevent.close-other-same-turn
+                        # luahop.listener.remove-other-ready
+                        if hit := ready & entry.want:  # luaevent.flags.only-asked
+                            entry.ready(hit)  # luahop.listener.many-ready
+                            called = True
+                        elif not ready:
+                            called |= self._drop_closed(entry)
+                    break
+                except NobodyCalled:  # all events of one descriptor were stopped
+                    continue
+        except BaseException:
+            self._note_cut(entry, rest)  # TURN-6
+            raise
+        finally:
+            interest.batch = _NO_BATCH
+            if interest.places:
+                interest.places = {}
         if earliest is not None:
             now = self.registry.now()
             # luaevent.loop.busy-fd-timer
             # luahop.timer.io-coexist
-            while (due := self._timers.pop_due(now)) is not None:  # TURN-5
+            while (due := self._timers.first_due(now)) is not None:  # TURN-5
                 due.due(now)
                 called = True
         return called
@@ -200,7 +212,9 @@ class LoopCore:
         """Remember that serving *entry* raised, and that *rest* was not reached."""
         unreached = {event for other, _ in rest for event in events_of(other)}
         if isinstance(entry, Shared):
-            after = entry.events.index(entry.current) + 1
-            unreached.update(entry.events[after:])
-            entry = entry.current
+            events, current = entry.events, entry.current
+            # not there if it paused itself and went on: then all are called again first
+            after = events.index(current) + 1 if current in events else 0
+            unreached.update(events[after:])
+            entry = current
         self._cut = entry, frozenset(unreached)

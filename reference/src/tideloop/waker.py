@@ -10,6 +10,10 @@ handlers and before the system call.  Its handler runs when the wait is over.
 Only C code can write then: `catch_signals` lends the pipe to
 `signal.set_wakeup_fd`, while `run` runs in the main thread, and if the program
 has no wakeup descriptor of its own.
+
+Python tells of that descriptor only when it is replaced, and never whether it
+was set with `warn_on_full_buffer`.  So the program's own is replaced and put
+back at once, without the warning, and gets the signals that came in between.
 """
 
 from __future__ import annotations
@@ -18,9 +22,12 @@ import os
 import signal
 from _thread import RLock  # `threading` costs a program that has none 2 ms at its start
 from contextlib import suppress
+from functools import partial
 from typing import ClassVar
 
 _NO_FD = -1
+
+_set_wakeup_fd = partial(signal.set_wakeup_fd, warn_on_full_buffer=False)
 
 
 class Waker:
@@ -70,17 +77,19 @@ class Waker:
             finally:  # a signal handler may raise
                 self.pending = False
 
-    def catch_signals(self) -> bool:
-        """Whether each signal with a handler wakes from now on, until `release_signals`."""
+    def catch_signals(self) -> None:
+        """Each signal with a handler wakes from now on, until `release_signals`, if possible."""
+        expected = Waker.lent[-1]._write if Waker.lent else _NO_FD
         try:
-            before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+            # not a plain call, after which a signal handler could raise
+            [before] = map(_set_wakeup_fd, (self._write,))
         except ValueError:  # not the main thread: handlers do not run in it
-            return False
-        if before != (Waker.lent[-1]._write if Waker.lent else _NO_FD):
-            signal.set_wakeup_fd(before)  # the program's own
-            return False
-        Waker.lent.append(self)
-        return True
+            return
+        if before == expected:
+            Waker.lent.append(self)
+        else:
+            _set_wakeup_fd(before)
+            self._hand_on(before)
 
     def release_signals(self) -> None:
         """Give back what `catch_signals` took, unless the program has taken it meanwhile."""
@@ -88,9 +97,25 @@ class Waker:
             return
         Waker.lent.remove(self)
         below = Waker.lent[-1]._write if Waker.lent else _NO_FD
-        now = signal.set_wakeup_fd(below)
-        if now != self._write:
-            signal.set_wakeup_fd(now)
+        [now] = map(_set_wakeup_fd, (self._write,))
+        if now == self._write:
+            _set_wakeup_fd(below)
+        else:
+            _set_wakeup_fd(now)
+            self._hand_on(now)
+
+    def _hand_on(self, fd: int) -> None:
+        """Write to *fd*, the program's own, the signals that came while it was replaced."""
+        with self.lock:
+            try:
+                came = os.read(self.fd, 65536)
+            except BlockingIOError:
+                return
+            self.pending = False
+            self.wake()
+            if signals := came.replace(b"\0", b""):
+                with suppress(OSError):  # full, or closed: Python would have lost them too
+                    os.write(fd, signals)
 
     def close(self) -> None:
         """Give back the pipe.  Twice is harmless."""
@@ -110,5 +135,5 @@ class Waker:
             ours = [waker._write for waker in Waker.lent]
             Waker.lent.clear()
             if (now := signal.set_wakeup_fd(_NO_FD)) not in ours:
-                signal.set_wakeup_fd(now)
+                _set_wakeup_fd(now)
         self.close()

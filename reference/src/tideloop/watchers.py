@@ -16,6 +16,9 @@ from .events import Event
 from .pollers.api import check_directions
 from .registry import Registry
 
+# From here on a float has no fraction.
+_FINEST = 2.0**53
+
 
 class Watcher(Event):
     """Calls *callback* with the directions in which a descriptor is ready."""
@@ -51,10 +54,12 @@ class Watcher(Event):
         if self.callback is _no_callback:
             raise ClosedError("this watcher is closed; watch the descriptor again")
         self._registry.rewatch(self, want)
+        if self.callback is _no_callback:  # a signal handler has closed it meanwhile
+            self._registry.unwatch(self)
 
     def close(self) -> None:
-        self._registry.unwatch(self)
         self.callback = _no_callback
+        self._registry.unwatch(self)
         self.file = None
 
 
@@ -109,7 +114,10 @@ class Interval(Timer):
         self._fn(*self._args)  # luahop.timer.clear-inside-own-interval
 
     def _next_point(self, now: float) -> float:
-        passed = floor((now - self._start) / self._period)  # luahop.timer.interval-missed
+        passed = (now - self._start) / self._period
+        if passed >= _FINEST:  # the grid is finer than a float of this size
+            return nextafter(now, inf)
+        passed = floor(passed)  # luahop.timer.interval-missed
         point = self._start + (passed + 1) * self._period
         if point <= now:  # rounded down, or a period finer than the clock
             point = max(self._start + (passed + 2) * self._period, nextafter(now, inf))

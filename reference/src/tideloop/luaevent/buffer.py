@@ -63,6 +63,7 @@ class Buffer:
                 )
             elif type(part) is not bytes:
                 parts[place] = arguments.data(part, "what is added")
+        self._before_filling()
         added = 0
         for part in parts:
             if isinstance(part, Buffer):
@@ -173,6 +174,9 @@ class Buffer:
 
     # the same function, not a call of it: this is on the way of every byte
     _to_fill = _to_take = _open
+
+    def _before_filling(self) -> None:
+        """Something is about to be put in; an OSError refuses it."""
 
     def _filled(self) -> None:
         """Something was put in."""

@@ -90,13 +90,19 @@ class _Output(_Part):
         self._open()
         raise UsageError("only the loop takes data from the output of a bufferevent")
 
+    def _before_filling(self) -> None:
+        self._event.before_output()
+
     def _filled(self) -> None:
         self._event.output_added()  # luaevent.bufferevent.get_write
 
     def read(self, fd: Descriptor, length: int) -> int:
-        got = super().read(fd, length)
-        self._event.output_added()
-        return got
+        self._to_fill()
+        self._before_filling()
+        try:
+            return super().read(fd, length)
+        finally:
+            self._event.output_added()
 
 
 class _Calls:

@@ -31,7 +31,12 @@ Notice = tuple[int, int]
 
 
 class Poller(Protocol):
-    """One way of asking the kernel which descriptors are ready."""
+    """One way of asking the kernel which descriptors are ready.
+
+    A poller whose `wait` replaces what `change` tells the kernel may have a method
+    `serialize(exclusively)`: it then replaces by `exclusively(act)` alone, which
+    calls *act* while nobody calls `change`.
+    """
 
     name: ClassVar[str]
 

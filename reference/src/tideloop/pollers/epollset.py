@@ -26,13 +26,18 @@ alone.  This has a use, and a price.
    entries; then a new object is made, and nobody is suspect.
 
 4. A file that got its old number back is there already: EEXIST.
+
+5. The new epoll object of (2) is made in the middle of a wait, and a signal
+   handler or another thread may change something meanwhile.  So the loop lends
+   a function that keeps all other changes away.
 """
 
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 # The kernel takes an int of milliseconds.
 _LONGEST = (2**31 - 1) // 1000
@@ -41,6 +46,7 @@ _LONGEST = (2**31 - 1) // 1000
 _SPARE = 16
 
 Answer = list[tuple[int, int]]
+Exclusively: TypeAlias = Callable[[Callable[[], object]], object]
 
 
 class _Epoll(Protocol):
@@ -57,6 +63,10 @@ def _open() -> _Epoll:
     return epoll
 
 
+def _at_once(act: Callable[[], object]) -> None:
+    act()
+
+
 class EpollSet:
     def __init__(self) -> None:
         self._epoll = _open()
@@ -68,6 +78,12 @@ class EpollSet:
         # were looked at because of them (3)
         self._suspects: set[int] = set()
         self._looked = 0
+        # calls its argument while nobody changes anything (5)
+        self._exclusively: Exclusively = _at_once
+
+    def serialize(self, exclusively: Exclusively) -> None:
+        """Make a new epoll object only by *exclusively* (5)."""
+        self._exclusively = exclusively
 
     def add(self, fd: int, mask: int) -> None:
         """OSError, and nothing has changed, if *fd* cannot be in the set."""
@@ -92,8 +108,10 @@ class EpollSet:
         self._told.pop(fd, None)
         try:
             self._epoll.unregister(fd)
-        except OSError:
+        except OSError as error:
             self._suspects.add(fd)
+            if error.errno is None:  # the TimeoutError of a signal handler, for one
+                raise
 
     def wait(self, timeout: float | None) -> Answer:
         """The descriptors that are ready, with the kernel's masks: none twice, and no ghost."""
@@ -110,6 +128,7 @@ class EpollSet:
 
     def close(self) -> None:
         """Give back the epoll object.  Twice is harmless; no entry is touched."""
+        self._exclusively = _at_once
         self._epoll.close()
         self._told.clear()
         self._suspects.clear()
@@ -126,7 +145,7 @@ class EpollSet:
                 seen[fd] = mask
         self._looked += len(answer)
         if ghosts or self._looked > len(self._told):
-            self._start_anew()
+            self._exclusively(self._start_anew)
         return list(seen.items())
 
     def _by_poll(self, fd: int) -> int:
@@ -150,8 +169,10 @@ class EpollSet:
                 self._epoll.modify(fd, mask)  # 1: else a stranger would take its place
                 fresh.register(fd, mask)
                 told[fd] = mask
-        self._epoll.close()
+        # in this order: if a signal handler raises, the old one is still complete
+        former = self._epoll
         self._epoll, self._told = fresh, told
+        former.close()
         self._suspects.clear()
         self._looked = 0
 
@@ -164,6 +185,11 @@ class ReuseDetector:
         self._set = EpollSet() if hasattr(select, "epoll") else None
         # what the set would not take: devices without a readiness of their own
         self._refused: set[int] = set()
+
+    def serialize(self, exclusively: Exclusively) -> None:
+        """See `EpollSet.serialize`."""
+        if self._set is not None:
+            self._set.serialize(exclusively)
 
     def change(self, fd: int, old: int, new: int) -> None:
         """As `Poller.change`, except that every file will do."""

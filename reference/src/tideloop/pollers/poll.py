@@ -49,6 +49,7 @@ class PollPoller:
     def __init__(self) -> None:
         self._poll = select.poll()
         self._reuse = ReuseDetector()
+        self.serialize = self._reuse.serialize
 
     def change(self, fd: int, old: int, new: int) -> None:
         if new:

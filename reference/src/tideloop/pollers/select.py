@@ -59,6 +59,7 @@ class SelectPoller:
         # those that `select.select` refuses
         self._large: set[int] = set()
         self._reuse = ReuseDetector()
+        self.serialize = self._reuse.serialize
 
     def change(self, fd: int, old: int, new: int) -> None:
         if new:
