@@ -13,7 +13,7 @@ from .arguments import Bytes
 from .errors import ClosedError
 from .pollers.api import BOTH, READ, WRITE, check_directions
 from .transfer import Transfer
-from .transfer_state import Closing, ErrorFlag, Hold, reads_of
+from .transfer_state import CHUNK, Closing, ErrorFlag, Hold
 from .watchers import Timer
 
 __all__ = ["BufferedEvent", "ErrorFlag", "Hold"]
@@ -149,7 +149,7 @@ class BufferedEvent(Transfer):
         low, high = arguments.watermarks(low, high)
         self.check_open()
         self._read_low, self._read_high = low, high
-        self._reads = None if high or self._packets else reads_of(self.fd)
+        self._read_size = 0 if high or self._packets else CHUNK
         self._note_limits()
         if high and len(self.input) >= high:
             self._read_held |= Hold.FULL

@@ -6,14 +6,16 @@ its methods calls an event or a callback.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from itertools import repeat, starmap
 from typing import Protocol
 
 from . import arguments
 from .arguments import Descriptor
 from .errors import ClosedError, ForkedError
-from .events import Event
+from .events import NO_FD, Event
 from .interest import Interest
 from .on_error import Guard
 from .pollers import Poller
@@ -34,6 +36,8 @@ class Registry:
         "guard",
         "interest",
         "now",
+        "read_args",
+        "reads",
         "rewatch",
         "set_deadline",
         "timers",
@@ -56,6 +60,10 @@ class Registry:
         self.set_deadline: Callable[[Timed, float], None] = self.timers.set
         self.cancel_deadline = self.timers.cancel
         self.closed = self.forked = False
+        # Each step of `reads` is `os.read(*read_args)`.  After a step, unlike after a
+        # call, no signal handler runs before the result is stored.
+        self.read_args = [NO_FD, 0]
+        self.reads = starmap(os.read, repeat(self.read_args))
 
     def watching(self, fd: Descriptor) -> tuple[Event, ...]:
         """The events that wait for descriptor *fd*, readers first."""

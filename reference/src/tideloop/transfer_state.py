@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from itertools import repeat
+from collections.abc import Callable
 from math import inf
 from typing import Any, Final
 
@@ -18,15 +17,9 @@ from .watchers import Timer
 
 # the most that one read asks for
 CHUNK = 65536
-_CHUNKS = repeat(CHUNK)
 
 # see `TransferState._arrived`
 IDLE = b""
-
-
-def reads_of(fd: int) -> Iterator[bytes]:
-    """Each step reads *fd* once."""
-    return map(os.read, repeat(fd), _CHUNKS)
 
 
 class ErrorFlag:
@@ -83,9 +76,9 @@ class TransferState(Event):
         "_read_held",
         "_read_high",
         "_read_low",
+        "_read_size",
         "_read_timeout",
         "_read_until",
-        "_reads",
         "_registry",
         "_serving",
         "_subject",
@@ -149,8 +142,8 @@ class TransferState(Event):
         self._read_until = self._write_until = inf
         # whether an arrival has to be looked at: watermarks and timeout of reading
         self._has_limits = False
-        # each step of it is one read (BUF-13); None: of what `_most_to_read` says
-        self._reads = None if self._packets else reads_of(self.fd)
+        # how much a read asks for; 0: what `_most_to_read` says
+        self._read_size = 0 if self._packets else CHUNK
         # in the middle of `ready` or `due`: interest is settled at its end
         self._serving = False
         # what was read and is not in the input yet; then None, until `on_read` is
