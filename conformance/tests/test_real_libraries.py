@@ -9,8 +9,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from looptck.running.workers import LAST_COLLECTION
 
 from .real_library import IS_REQUIRED
 
@@ -26,3 +29,22 @@ def test_the_verdicts_agree_with_what_was_seen_by_hand(library: str) -> None:
     if run.returncode == ADAPTER_FAILED and not IS_REQUIRED:
         pytest.skip(said.splitlines()[-1])  # it names the package that is missing
     assert run.returncode == 0, said
+
+
+def test_a_crash_after_the_tests_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that fails, or a crash inside of one, still counts."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    from real_libraries import crashed_late
+
+    late = {"test": LAST_COLLECTION, "verdict": "crashed"}
+    kept = {"test": "test_one", "verdict": "kept"}
+    broken = {"test": "test_two", "verdict": "broken"}
+    lines: list[dict[str, Any]] = [
+        {"kind": "header"},
+        {"rule": "a", "cases": [kept, late]},
+        {"rule": "b", "cases": [kept, broken, late]},
+        {"rule": "c", "cases": [{"test": "test_one", "verdict": "crashed"}]},
+        {"rule": "d", "reason": "it needs a, which is crashed"},
+        {"rule": "e", "reason": "it needs b, which is broken"},
+    ]
+    assert crashed_late(lines) == ["a", "d"]

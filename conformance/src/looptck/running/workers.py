@@ -88,7 +88,7 @@ _MALFORMED = (
 )
 
 # The activity of a worker after its work.
-_LAST_COLLECTION = "the collection of what the tests left behind"
+LAST_COLLECTION = "the collection of what the tests left behind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class WorkerExit:
     @property
     def unfinished_test(self) -> str:
         """The test during which it ended; "" if it ended in none."""
-        return "" if self.unfinished == _LAST_COLLECTION else self.unfinished
+        return "" if self.unfinished == LAST_COLLECTION else self.unfinished
 
 
 @dataclass(eq=False)
@@ -302,7 +302,7 @@ def _run(
         # Nothing of the parent's is garbage here, and looking for some would copy it.
         gc.freeze()
         work(reporter)
-        reporter.begin(_LAST_COLLECTION)
+        reporter.begin(LAST_COLLECTION)
         gc.collect()
         reporter.send(WorkDone())
         status = 0
