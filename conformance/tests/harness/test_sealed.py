@@ -47,7 +47,7 @@ FOLDERS = {
     "conftest with fixtures": {
         "conftest.py": "import pytest\n"
         "@pytest.fixture(autouse=True)\ndef no(): pytest.skip('not today')\n"
-        "@pytest.fixture\ndef stage(): pytest.skip('not today')\n"
+        "@pytest.fixture\ndef driver(): pytest.skip('not today')\n"
     },
     "conftest that exits": {"conftest.py": "import pytest\npytest.exit('no', returncode=0)\n"},
     "conftest that ends Python": {"conftest.py": "import os\nos._exit(0)\n"},
