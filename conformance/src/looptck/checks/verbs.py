@@ -27,7 +27,7 @@ _CALL = 0.001
 
 
 class Step(ABC):
-    """What a script waits for; asked after each turn whether the script goes on."""
+    """A step that a script waits for; each turn of the loop asks whether it is over."""
 
     # seconds that the next turn may take, if nothing else wakes the loop
     pace = 0.001
