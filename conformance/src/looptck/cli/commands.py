@@ -483,11 +483,23 @@ def list_() -> int:
     return 0
 
 
+_own_profiles = click.option(
+    "--profile",
+    "-p",
+    "profiles",
+    multiple=True,
+    metavar="P",
+    help="Read the rules of this profile too: module:attribute of one of your own.",
+)
+
+
 @cli.command()
 @click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
+@_own_profiles
 @click.pass_obj
-def rules(rules_folder: str | None, patterns: tuple[str, ...]) -> int:
+def rules(rules_folder: str | None, patterns: tuple[str, ...], profiles: tuple[str, ...]) -> int:
     """List the rules, or those that match PATTERN (luahop.timer.*)."""
+    profiles_named(profiles)
     catalogue = _catalogue(rules_folder)
     chosen = catalogue.matching(patterns) if patterns else list(catalogue.values())
     out = terminal()
@@ -501,9 +513,11 @@ def rules(rules_folder: str | None, patterns: tuple[str, ...]) -> int:
 
 @cli.command()
 @click.argument("rule_id", metavar="RULE")
+@_own_profiles
 @click.pass_obj
-def explain(rules_folder: str | None, rule_id: str) -> int:
+def explain(rules_folder: str | None, rule_id: str, profiles: tuple[str, ...]) -> int:
     """Print a rule: statement, source, tests, where the reference keeps it, broken loops."""
+    profiles_named(profiles)
     catalogue = _catalogue(rules_folder)
     out = terminal()
     for rule in catalogue.matching([rule_id]):

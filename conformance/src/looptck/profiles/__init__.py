@@ -70,6 +70,16 @@ def pages() -> list[Path]:
     return [profile.page for profile in PROFILES.foreign.values() if profile.page is not None]
 
 
+def foreign_modules(name: str) -> set[str]:
+    """The modules with the verbs and checks of a profile that looptck does not ship."""
+    if name not in PROFILES.foreign:
+        return set()
+    profile = PROFILES.foreign[name]
+    parts = [profile.verbs, *(check for checks in profile.checks.values() for check in checks)]
+    found = {str(getattr(part, "__module__", "")) for part in parts if part is not None}
+    return {module for module in found if not module.startswith("looptck.")}
+
+
 def _known(name: str) -> str:
     if name not in PROFILES:
         raise UsageError(
@@ -81,6 +91,10 @@ def _known(name: str) -> str:
 
 def _import(spec: str) -> str:
     module_name, _, attribute = spec.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(
+            f"the profile {shown(spec)} is not `module:attribute`; for example my_profile:PROFILE"
+        )
     if here := import_path.working_folder():
         import_path.add([*import_path.of_the_user(), here])
     try:

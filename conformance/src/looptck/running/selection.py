@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from ..errors import UsageError
-from ..profiles import PROFILES
+from ..profiles import PROFILES, foreign_modules
 from ..profiles import load as profiles_named
 from ..rules.catalogue import Catalogue, Rule
 from ..subjects.discovery import file_hashes, find
@@ -105,7 +105,7 @@ class Selection:
     def described(self, note_progress: Callable[[], None] = lambda: None) -> ImplementationFound:
         """Describe it for the header; *note_progress* is called after each step."""
         implementation = self.implementation
-        modules: set[str] = set()
+        modules = {module for name in self.profiles for module in foreign_modules(name)}
         for variant in self.variants:
             for profile in self.profiles:
                 if self.offers(variant, profile):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 
@@ -17,11 +17,6 @@ from looptck.testing.channels import Channels
 from looptck.testing.observation import Observation
 from looptck.testing.stopwatch import Stopwatch
 from looptck.testing.trace import Trace
-
-if TYPE_CHECKING:
-    from looptck.protocols.levent import Levent
-    from looptck.protocols.luaevent import Luaevent
-    from looptck.protocols.luahop import Luahop
 
 
 @pytest.fixture
@@ -43,24 +38,6 @@ def loop(entry: Any, subject: Subject, binding: Binding) -> Any:
     verbs = PROFILES[binding.profile].verbs
     assert verbs is not None, f"the profile {binding.profile} has no verbs"
     return verbs(entry, subject.clock)
-
-
-@pytest.fixture
-def luaevent(subject: Subject) -> Luaevent:
-    """A fresh `luaevent.core` of the implementation under test."""
-    return cast("Luaevent", subject.entry("luaevent"))
-
-
-@pytest.fixture
-def levent(subject: Subject) -> Levent:
-    """A fresh `levent` of the implementation under test."""
-    return cast("Levent", subject.entry("levent"))
-
-
-@pytest.fixture
-def luahop(subject: Subject) -> Luahop:
-    """A fresh `luahop` of the implementation under test."""
-    return cast("Luahop", subject.entry("luahop"))
 
 
 @pytest.fixture

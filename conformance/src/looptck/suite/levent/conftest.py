@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
 from looptck.protocols.levent import Levent
+from looptck.subjects.subject import Subject
 from looptck.testing.levent_driver import LeventDriver
+
+
+@pytest.fixture
+def levent(subject: Subject) -> Levent:
+    """A fresh `levent` of the implementation under test."""
+    return cast(Levent, subject.entry("levent"))
 
 
 @pytest.fixture

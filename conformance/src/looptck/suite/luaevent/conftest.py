@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from looptck.protocols.luaevent import Luaevent
+from looptck.subjects.subject import Subject
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.stopwatch import Stopwatch, TimeoutSequence
+
+
+@pytest.fixture
+def luaevent(subject: Subject) -> Luaevent:
+    """A fresh `luaevent.core` of the implementation under test."""
+    return cast(Luaevent, subject.entry("luaevent"))
 
 
 @pytest.fixture
