@@ -27,14 +27,8 @@ from .. import import_path as import_path
 from ..errors import EnvironmentBrokenError, LooptckError, UsageError, next_step
 from ..profiles import PROFILES
 from ..report import junit
-from ..report.terminal import (
-    ProgressLine,
-    cannot_print,
-    discard,
-    print_results,
-    summary_line,
-    terminal,
-)
+from ..report.summary import print_results, summary_line
+from ..report.terminal import ProgressLine, cannot_print, discard, terminal
 from ..results import certificate
 from ..results.output_folder import (
     CERTIFICATE,
