@@ -111,7 +111,7 @@ class RuleScheduler:
             signal.signal(number, self._stop)
         share_memory()
         try:
-            for judgement, task in self.judge(session.config, tasks):
+            for judgement, task in self.judge(tasks):
                 self._stream.send(Judged(judgement))
                 if not self._stream.is_read:
                     _tell_pytest(session, judgement, task)
@@ -183,9 +183,7 @@ class RuleScheduler:
                         task.items.append(item)
         return list(tasks.values())
 
-    def judge(
-        self, config: pytest.Config, tasks: Iterable[RuleTask]
-    ) -> Iterator[tuple[Judgement, RuleTask]]:
+    def judge(self, tasks: Iterable[RuleTask]) -> Iterator[tuple[Judgement, RuleTask]]:
         """Run the tasks and yield each verdict as it is reached."""
         waiting = deque(tasks)
         selected = {(task.variant, task.rule.id) for task in waiting}
@@ -197,13 +195,16 @@ class RuleScheduler:
                     for judgement, task in self._ready(waiting, selected):
                         if judgement is not None:
                             yield self._settled(judgement), task
+                        elif task.is_alone and batch:
+                            waiting.appendleft(task)
+                            break
                         else:
                             batch.append(task)
-                        if len(batch) == self._batch:
+                        if len(batch) == self._batch or task.is_alone:
                             break
                     if not batch:
                         break
-                    pool.start(batch, RuleTests(config, batch))
+                    pool.start(batch, RuleTests(batch))
                 if pool.is_idle:
                     continue
                 ended = pool.wait()
