@@ -59,11 +59,6 @@ class RuleTests:
     def __call__(self, reporter: Reporter) -> None:
         # pytest's own keep what they are told for a report that no worker makes
         sys.unraisablehook, threading.excepthook = sys.__unraisablehook__, threading.__excepthook__
-        if "hypothesis" in sys.modules:  # otherwise no test uses it, and it is slow to import
-            from hypothesis import settings
-
-            settings.register_profile("looptck", derandomize=True, database=None, deadline=None)
-            settings.load_profile("looptck")
         result: TestRun | None = None
         for at, task in enumerate(self._batch):
             failures = 0
