@@ -268,8 +268,8 @@ _DESCRIPTORS = 1024
 _HARD_LIMIT = 4096
 
 # The runner holds so many for each process that it watches: its channel, its
-# stacks, its output, its trace.
-_DESCRIPTORS_FOR_A_JOB = 5
+# end, its stacks, its output, its trace, and one to spare.
+_DESCRIPTORS_FOR_A_JOB = 6
 
 
 def _ensure_descriptors(jobs: int | None) -> None:
