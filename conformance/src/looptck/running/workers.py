@@ -275,9 +275,10 @@ def start(work: Work, hang_timeout: float) -> Worker:
     recorder = trace.Recorder()
     secret = new_secret()
     _flush()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _run(work, Sender(channel.fileno(), secret), theirs, stacks, output, recorder)
+        _run(work, parent, Sender(channel.fileno(), secret), theirs, stacks, output, recorder)
     descriptors.release(theirs)
     return Worker(pid, ended, channel, stacks, output, recorder, hang_timeout, Receiver(secret))
 
@@ -290,6 +291,7 @@ def _file() -> IO[bytes]:
 
 def _run(
     work: Work,
+    parent: int,
     sender: Sender,
     ended: int,
     stacks: IO[bytes],
@@ -300,7 +302,7 @@ def _run(
     status = 1
     try:
         os.setsid()  # 2
-        die_with_parent()
+        die_with_parent(parent)
         _take_streams(output)
         printed = descriptors.out_of_reach(os.dup(stacks.fileno()))
         descriptors.close_all_but({sender.fd, ended, printed})  # 6
@@ -444,11 +446,13 @@ if sys.platform == "linux":
     _LIBC = ctypes.CDLL(None, use_errno=True)
     _PR_SET_PDEATHSIG = 1
 
-    def die_with_parent() -> None:
-        """Have the kernel end this process when its parent ends, however that comes."""
+    def die_with_parent(parent: int) -> None:
+        """Have the kernel end this process when *parent* ends, however that comes."""
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before the kernel was told
+            os.kill(os.getpid(), signal.SIGKILL)
 
 else:
 
-    def die_with_parent() -> None:
+    def die_with_parent(parent: int) -> None:
         """Nothing on this platform; a parent that is asked to stop ends its workers."""
