@@ -6,9 +6,11 @@ says otherwise.  `kept` is the exception: it is right, as far as one rule goes.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import select
@@ -82,6 +84,7 @@ def _hostile(misbehave: Callable[[], object]) -> Implementation:
 
 
 _STANDARD_STREAMS = [1, 2]
+_INTERRUPTS = [KeyboardInterrupt()]
 
 
 def _nothing() -> None:
@@ -141,6 +144,29 @@ def _raise_system_exit() -> None:
 
 def _raise_keyboard_interrupt() -> None:
     raise KeyboardInterrupt
+
+
+def _raise_keyboard_interrupt_once() -> None:
+    if _INTERRUPTS:
+        raise _INTERRUPTS.pop()
+
+
+class _Leftover:
+    """A cycle that parses source when it is collected, as formatting a traceback does."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        ast.parse("(a, b)")
+        _Leftover()
+
+
+def _parse_in_finalizers() -> None:
+    """Let a collection come in the middle of whatever the process does next."""
+    gc.set_threshold(1)
+    _Leftover()
+    raise RuntimeError("not today")
 
 
 def _write_rubbish() -> None:
@@ -278,6 +304,8 @@ exiting = _hostile(_exit)
 closing_every_descriptor = _hostile(_close_every_descriptor)
 raising_system_exit = _hostile(_raise_system_exit)
 raising_keyboard_interrupt = _hostile(_raise_keyboard_interrupt)
+raising_keyboard_interrupt_once = _hostile(_raise_keyboard_interrupt_once)
+parsing_in_finalizers = _hostile(_parse_in_finalizers)
 closing_at_random = _hostile(_close_at_random)
 writing_to_every_number = _hostile(_write_to_every_number)
 writing_to_the_channel = _hostile(_write_to_the_channel)

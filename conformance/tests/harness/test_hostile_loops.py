@@ -36,6 +36,7 @@ BREAKS = {
     "raising_skip_test": "SkipTest came out of the loop: not today",
     "skipping": "Skipped came out of the loop: not today",
     "expecting_failure": "came out of the loop: not today",
+    "parsing_in_finalizers": "not today",
 }
 
 
@@ -82,6 +83,15 @@ def test_a_loop_that_raises_what_ends_programs_is_called_broken(
     assert done.returncode == 1, done.stderr
     assert _evidence(tmp_path)["verdict"] == "broken"
     assert BREAKS[name] in _failed_case(tmp_path)["message"]
+
+
+def test_an_interrupted_test_does_not_fail_the_next(looptck: Run, tmp_path: Path) -> None:
+    done = looptck("certify", "hostile:raising_keyboard_interrupt_once", *RULE)
+    assert done.returncode == 1, done.stderr
+    cases = _evidence(tmp_path)["cases"]
+    assert isinstance(cases, list)
+    failed = [case["message"] for case in cases if case["verdict"] != "kept"]
+    assert failed == ["KeyboardInterrupt came out of the loop"]
 
 
 def test_a_loop_that_is_wrong_at_its_first_call_is_judged(looptck: Run, tmp_path: Path) -> None:

@@ -29,14 +29,8 @@ from ..profiles import PROFILES
 from ..profiles import load as profiles_named
 from ..profiles import pages as profile_pages
 from ..report import junit
-from ..report.terminal import (
-    ProgressLine,
-    cannot_print,
-    discard,
-    print_results,
-    summary_line,
-    terminal,
-)
+from ..report.summary import print_results, summary_line
+from ..report.terminal import ProgressLine, cannot_print, discard, terminal
 from ..results import certificate
 from ..results.output_folder import (
     CERTIFICATE,
@@ -272,8 +266,8 @@ _DESCRIPTORS = 1024
 _HARD_LIMIT = 4096
 
 # The runner holds so many for each process that it watches: its channel, its
-# stacks, its output, its trace.
-_DESCRIPTORS_FOR_A_JOB = 5
+# end, its stacks, its output, its trace, and one to spare.
+_DESCRIPTORS_FOR_A_JOB = 6
 
 
 def _ensure_descriptors(jobs: int | None) -> None:

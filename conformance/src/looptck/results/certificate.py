@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..rules.catalogue import Catalogue
+from .causes import Causes, causes_of
 from .results_file import Results
 from .verdicts import Judgement, is_certified
 
@@ -24,6 +25,7 @@ def certificate_of(results: Results, catalogue: Catalogue) -> dict[str, Any]:
     header = results.header
     implementation = header["implementation"]
     ordered = in_order(results.judgements, catalogue)
+    causes = causes_of(ordered, catalogue)
     whole = results.is_complete and not header["arguments"]["rules"]
     return {
         "format": "looptck-certificate",
@@ -42,7 +44,7 @@ def certificate_of(results: Results, catalogue: Catalogue) -> dict[str, Any]:
             for variant in implementation["variants"]
             if any((j.profile, j.variant) == (profile, variant) for j in ordered)
         ],
-        "verdicts": [_verdict(judgement, catalogue) for judgement in ordered],
+        "verdicts": [_verdict(judgement, catalogue, causes) for judgement in ordered],
         "run": {
             "started": header["started"],
             "python": implementation["python"],
@@ -89,7 +91,7 @@ def _summary(
     }
 
 
-def _verdict(judgement: Judgement, catalogue: Catalogue) -> dict[str, Any]:
+def _verdict(judgement: Judgement, catalogue: Catalogue, causes: Causes) -> dict[str, Any]:
     rule = catalogue[judgement.rule]
     row: dict[str, Any] = {
         "rule": rule.id,
@@ -100,6 +102,8 @@ def _verdict(judgement: Judgement, catalogue: Catalogue) -> dict[str, Any]:
     }
     if judgement.reason:
         row["reason"] = judgement.reason
+    if cause := causes.get((judgement.variant, rule.id)):
+        row["cause"] = cause
     if judgement.observation:
         row["observation"] = judgement.observation
     return row

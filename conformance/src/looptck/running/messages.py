@@ -144,6 +144,8 @@ class Began(Message):
     """The worker starts on *activity*, for example a test."""
 
     activity: str
+    # on the monotonic clock, which all processes share
+    moment: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ class TimerMeasured(Message):
 
 def encode(message: Message) -> bytes:
     """*message* as one line of JSON, without the line feed."""
-    return _to_json({"kind": type(message).__name__, **as_data(message)}).encode()
+    return _to_json({"kind": type(message).__name__, **_members(message)}).encode()
 
 
 def decode(text: bytes, clean: Callable[[Any], Any] = lambda data: data) -> Message:
@@ -218,21 +220,20 @@ def decode(text: bytes, clean: Callable[[Any], Any] = lambda data: data) -> Mess
 
 def as_data(record: Any) -> dict[str, Any]:
     """The fields of a message, or of a dataclass in one, as JSON types."""
-    return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    data: dict[str, Any] = json.loads(_to_json(_members(record)))
+    return data
+
+
+def _members(record: Any) -> dict[str, Any]:
+    """The fields of a dataclass, or the members of a mapping that is no dict."""
+    if isinstance(record, Mapping):
+        return dict(record)
+    kind: type = type(record)
+    return {name: getattr(record, name) for name in _types_of(kind)}
 
 
 # Bound here, since a loop under test may replace functions of the json module.
-_to_json = json.JSONEncoder().encode
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return as_data(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(member) for key, member in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(member) for member in value]
-    return value
+_to_json = json.JSONEncoder(default=_members).encode
 
 
 @cache
@@ -250,6 +251,8 @@ def _record(kind: type, data: Mapping[str, Any]) -> Any:
 
 def _value(hint: Any, value: Any) -> Any:
     """*value*, of JSON types, as the type that *hint* declares."""
+    if type(value) is hint:
+        return value
     origin, arguments = get_origin(hint), get_args(hint)
     made = value
     if origin is tuple:

@@ -97,7 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if stream is None:
         stream = config.stash[EventStream.KEY] = EventStream()
     if stream.is_read:
-        die_with_parent()  # whoever reads the events; without it there is nothing to do
+        die_with_parent(os.getppid())  # whoever reads the events; without it there is nothing to do
     if config.pluginmanager.hasplugin("dsession") or config.getoption("dist", "no") != "no":
         raise pytest.UsageError("looptck runs its own workers; use --jobs in place of -n")
     with contextlib.suppress(LooptckError):  # said when the implementation is found

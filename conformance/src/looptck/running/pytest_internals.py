@@ -7,30 +7,16 @@ fails.
 from __future__ import annotations
 
 import unittest
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pytest
 from _pytest.outcomes import Skipped, XFailed
-from _pytest.runner import runtestprotocol
 
 # The exceptions by which code tells pytest to skip a test or to expect its failure.
 OUTCOMES = (Skipped, XFailed, unittest.SkipTest)
-
-
-def run_test(item: pytest.Item, following: pytest.Item | None) -> list[pytest.TestReport]:
-    """Run the phases of *item*; what *following* needs too is not torn down."""
-    return runtestprotocol(item, log=False, nextitem=following)
-
-
-def renew_fixtures(item: pytest.Function) -> None:
-    """Forget the fixtures of an earlier run of *item*, so that it can run again."""
-    item._initrequest()
-
-
-def set_parameter(item: pytest.Function, name: str, value: object) -> None:
-    """Give the parameter *name* of the test another value."""
-    item.callspec.params[name] = value
 
 
 def parameter(item: pytest.Item, name: str) -> object:
@@ -39,9 +25,20 @@ def parameter(item: pytest.Item, name: str) -> object:
     return None if callspec is None else callspec.params.get(name)
 
 
-def tear_down_all(session: pytest.Session) -> None:
-    """Tear down what is still set up for a following test."""
-    session._setupstate.teardown_exact(None)
+def values_given_to(item: pytest.Function) -> dict[str, Any]:
+    """{argument: value} of what no fixture makes: the parameters, and pytest's request."""
+    callspec = getattr(item, "callspec", None)
+    return {"request": item._request, **({} if callspec is None else callspec.params)}
+
+
+def arguments_of(item: pytest.Function) -> tuple[str, ...]:
+    """The names of the arguments that the test asks for."""
+    return item._fixtureinfo.argnames
+
+
+def fixtures_of(item: pytest.Function) -> Mapping[str, Sequence[pytest.FixtureDef[Any]]]:
+    """{name: its fixtures, the one nearest to the test last}."""
+    return item._fixtureinfo.name2fixturedefs
 
 
 def stop_reading_conftests_above(manager: pytest.PytestPluginManager, folder: Path) -> None:

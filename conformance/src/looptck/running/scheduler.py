@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
@@ -111,7 +112,7 @@ class RuleScheduler:
             signal.signal(number, self._stop)
         share_memory()
         try:
-            for judgement, task in self.judge(session.config, tasks):
+            for judgement, task in self.judge(tasks):
                 self._stream.send(Judged(judgement))
                 if not self._stream.is_read:
                     _tell_pytest(session, judgement, task)
@@ -183,9 +184,7 @@ class RuleScheduler:
                         task.items.append(item)
         return list(tasks.values())
 
-    def judge(
-        self, config: pytest.Config, tasks: Iterable[RuleTask]
-    ) -> Iterator[tuple[Judgement, RuleTask]]:
+    def judge(self, tasks: Iterable[RuleTask]) -> Iterator[tuple[Judgement, RuleTask]]:
         """Run the tasks and yield each verdict as it is reached."""
         waiting = deque(tasks)
         selected = {(task.variant, task.rule.id) for task in waiting}
@@ -197,13 +196,16 @@ class RuleScheduler:
                     for judgement, task in self._ready(waiting, selected):
                         if judgement is not None:
                             yield self._settled(judgement), task
+                        elif task.is_alone and batch:
+                            waiting.appendleft(task)
+                            break
                         else:
                             batch.append(task)
-                        if len(batch) == self._batch:
+                        if len(batch) == self._batch or task.is_alone:
                             break
                     if not batch:
                         break
-                    pool.start(batch, RuleTests(config, batch))
+                    pool.start(batch, RuleTests(batch))
                 if pool.is_idle:
                     continue
                 ended = pool.wait()
@@ -333,5 +335,23 @@ def _variants_of(item: pytest.Item, selection: Selection) -> tuple[str, ...]:
 
 def share_memory() -> None:
     """Let later workers share the objects that exist now, without copying them."""
+    if "hypothesis" in sys.modules:  # otherwise no test uses it, and it is slow to import
+        _prepare_hypothesis()
     gc.collect()
     gc.freeze()
+
+
+def _prepare_hypothesis() -> None:
+    """Choose its settings; its first draw reads the source of every module, which takes 0.2 s."""
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+
+    settings.register_profile("looptck", derandomize=True, database=None, deadline=None)
+    settings.load_profile("looptck")
+
+    @settings(max_examples=10)
+    @given(st.lists(st.integers()), st.binary())
+    def draw(_numbers: list[int], _data: bytes) -> None:
+        """Nothing: the drawing is what counts."""
+
+    draw()

@@ -127,7 +127,7 @@ def _files_naming(rule_id: str) -> list[Path]:
 def _tests_in(file: Path) -> dict[str, list[Test]]:
     """{rule: the tests of it} in one file."""
     found: dict[str, list[Test]] = {}
-    for node in ast.walk(ast.parse(_texts()[file])):
+    for node in ast.parse(_texts()[file]).body:
         if isinstance(node, ast.FunctionDef):
             for rule_id in _rules_of(node):
                 where = f"{file.relative_to(_SUITE.parent)}:{node.lineno}"

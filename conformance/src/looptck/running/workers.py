@@ -13,9 +13,10 @@ Why the code is the way it is
    into a file, by a signal.  Its handler is written in C and needs no GIL.  (Its
    watchdog thread would not do: it reads the frames of a thread that runs, and
    now and then crashes a process that merely spins.)
-5. The channel is a pipe of its own, out of the loop's reach, and what comes
-   through it is signed.  What the loop does to its standard streams, including
-   closing them, is its own affair.
+5. The channel is a file of its own, out of the loop's reach, and what is written
+   to it is signed.  What the loop does to its standard streams, including
+   closing them, is its own affair.  Writing to a file does not wake the parent:
+   a pipe tells it that the work is done, or that the process has ended.
 6. What the parent holds for other workers and for its own events is closed in
    a worker: a loop that uses a number which it had closed must not meet them.
 
@@ -70,11 +71,11 @@ class Reporter:
     def begin(self, activity: str, after: Message | None = None) -> None:
         """Tell the parent that *activity* begins, which has the whole hang timeout for itself.
 
-        *after* is sent in the same write, which wakes the parent once, not twice.
+        *after* is sent in the same write.
         """
         if trace.recorder is not None:
             trace.recorder.forget()
-        self._sender.send(*([] if after is None else [after]), Began(activity))
+        self._sender.send(*([] if after is None else [after]), Began(activity, time.monotonic()))
 
     def send(self, message: Message) -> None:
         self._sender.send(message)
@@ -86,6 +87,9 @@ _MALFORMED = (
     "sent a report that cannot be read: the loop has changed what reports are made with, "
     "such as a function of the json module"
 )
+
+# A worker writes this to the pipe when its work is done.
+_DONE = b"."
 
 # The activity of a worker after its work.
 LAST_COLLECTION = "the collection of what the tests left behind"
@@ -120,7 +124,9 @@ class Worker:
     """The parent's side of one process."""
 
     pid: int
-    channel: int
+    # readable once the work is done or the process has ended
+    ended: int
+    channel: IO[bytes]
     stacks: IO[bytes]
     output: IO[bytes]
     recorder: trace.Recorder
@@ -131,6 +137,8 @@ class Worker:
     _garbled: str = ""
     _current: str = ""
     _done: bool = False
+    # how many bytes of the channel were read
+    _taken: int = 0
     _since: float = field(default_factory=time.monotonic)
 
     @property
@@ -144,32 +152,34 @@ class Worker:
         last = max(self._since, self.recorder.last_beat())
         return min(last + hang_timeout, self._since + _MOST_HANG_TIMEOUTS * hang_timeout)
 
-    @property
-    def is_done(self) -> bool:
-        """It has said that it is through; nothing more comes."""
-        return self._done
-
-    def read(self) -> bool:
-        """Take what the channel holds; False at its end, and when it cannot be trusted."""
-        data = os.read(self.channel, 65536)
-        try:
-            for message in self.receiver.feed(data):
-                self._take(message)
-        except GarbledError:
+    def check_end(self) -> None:
+        """Notice when somebody else has written to the pipe that tells of the end."""
+        if os.read(self.ended, len(_DONE) + 1) not in (_DONE, b""):
             self._garbled = _FOREIGN_WRITE
-        except MalformedError:
-            self._garbled = _MALFORMED
-        return bool(data) and not self._garbled
+
+    def read(self) -> None:
+        """Take what was written to the channel since the last time."""
+        # The process writes at the offset that it shares with us, so we have another.
+        while data := os.pread(self.channel.fileno(), 1 << 20, self._taken):
+            self._taken += len(data)
+            try:
+                for message in self.receiver.feed(data):
+                    self._take(message)
+            except GarbledError:
+                self._garbled = _FOREIGN_WRITE
+                return
+            except MalformedError:
+                self._garbled = _MALFORMED
+                return
 
     def _take(self, message: Message) -> None:
-        self._since = time.monotonic()
         match message:
-            case Began(activity):
-                self._current = activity
+            case Began(activity, moment):
+                self._current, self._since = activity, moment
             case WorkDone():
                 self._done = True
             case _:
-                self._current = ""
+                self._current, self._since = "", time.monotonic()
                 self.messages.append(message)
 
     def kill(self) -> None:
@@ -179,6 +189,7 @@ class Worker:
 
     def end(self, *, hung: bool) -> WorkerExit:
         """Make an end of the process, its group and its files; tell how it ended."""
+        self.read()
         activity = self._activity() if hung else None
         if hung:
             self._have_stacks_printed()  # 4
@@ -247,8 +258,8 @@ class Worker:
                 return
 
     def _release(self) -> None:
-        descriptors.release(self.channel)
-        for file in (self.stacks, self.output):
+        descriptors.release(self.ended)
+        for file in (self.channel, self.stacks, self.output):
             descriptors.forget(file.fileno())
             file.close()
         self.recorder.close()
@@ -259,16 +270,17 @@ def start(work: Work, hang_timeout: float) -> Worker:
 
     It is judged hung when nothing comes from it for *hang_timeout* seconds.
     """
-    channel, theirs = map(descriptors.out_of_reach, os.pipe())
-    stacks, output = _file(), _file()
+    ended, theirs = map(descriptors.out_of_reach, os.pipe())
+    channel, stacks, output = _file(), _file(), _file()
     recorder = trace.Recorder()
     secret = new_secret()
     _flush()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _run(work, Sender(theirs, secret), stacks, output, recorder)
+        _run(work, parent, Sender(channel.fileno(), secret), theirs, stacks, output, recorder)
     descriptors.release(theirs)
-    return Worker(pid, channel, stacks, output, recorder, hang_timeout, Receiver(secret))
+    return Worker(pid, ended, channel, stacks, output, recorder, hang_timeout, Receiver(secret))
 
 
 def _file() -> IO[bytes]:
@@ -279,7 +291,9 @@ def _file() -> IO[bytes]:
 
 def _run(
     work: Work,
+    parent: int,
     sender: Sender,
+    ended: int,
     stacks: IO[bytes],
     output: IO[bytes],
     recorder: trace.Recorder,
@@ -288,10 +302,10 @@ def _run(
     status = 1
     try:
         os.setsid()  # 2
-        die_with_parent()
+        die_with_parent(parent)
         _take_streams(output)
         printed = descriptors.out_of_reach(os.dup(stacks.fileno()))
-        descriptors.close_all_but({sender.fd, printed})  # 6
+        descriptors.close_all_but({sender.fd, ended, printed})  # 6
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -305,6 +319,7 @@ def _run(
         reporter.begin(LAST_COLLECTION)
         gc.collect()
         reporter.send(WorkDone())
+        os.write(ended, _DONE)
         status = 0
     except BaseException as error:  # the last frame of this process: it may only exit
         with contextlib.suppress(OSError):
@@ -360,19 +375,20 @@ class Pool:
 
     def start(self, name: Any, work: Work) -> None:
         worker = start(work, self._hang_timeout)
-        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
+        self._selector.register(worker.ended, selectors.EVENT_READ, worker)
         self._running[worker] = name
 
     def wait(self) -> Iterator[tuple[Any, list[Message], WorkerExit]]:
         """Sleep until something happens; yield (name, messages, ending) of what ended."""
         soonest = min(worker.deadline for worker in self._running)
         for key, _ in self._selector.select(max(soonest - time.monotonic(), 0)):
-            worker: Worker = key.data
-            if not worker.read() or worker.is_done:
-                yield self._end(worker, hung=False)
+            key.data.check_end()
+            yield self._end(key.data, hung=False)
         now = time.monotonic()
         for worker in [w for w in self._running if w.deadline <= now]:
-            yield self._end(worker, hung=True)
+            worker.read()
+            if worker.deadline <= now:
+                yield self._end(worker, hung=True)
 
     def close(self) -> None:
         """End every worker that still runs."""
@@ -384,7 +400,7 @@ class Pool:
         self._selector.close()
 
     def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[Message], WorkerExit]:
-        self._selector.unregister(worker.channel)
+        self._selector.unregister(worker.ended)
         name = self._running.pop(worker)
         return name, worker.messages, worker.end(hung=hung)
 
@@ -430,11 +446,13 @@ if sys.platform == "linux":
     _LIBC = ctypes.CDLL(None, use_errno=True)
     _PR_SET_PDEATHSIG = 1
 
-    def die_with_parent() -> None:
-        """Have the kernel end this process when its parent ends, however that comes."""
+    def die_with_parent(parent: int) -> None:
+        """Have the kernel end this process when *parent* ends, however that comes."""
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before the kernel was told
+            os.kill(os.getpid(), signal.SIGKILL)
 
 else:
 
-    def die_with_parent() -> None:
+    def die_with_parent(parent: int) -> None:
         """Nothing on this platform; a parent that is asked to stop ends its workers."""

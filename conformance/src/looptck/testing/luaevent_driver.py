@@ -191,6 +191,14 @@ class LuaeventDriver:
                 f"{_row(self.trace)}{self.timeout_note}"
             )
 
+    def assert_called(self, *names: str) -> None:
+        """Raises AssertionError unless these events were called, in that order, for any reason."""
+        if [entry.partition(" ")[0] for entry in self.trace] != list(names):
+            raise AssertionError(
+                f"expected one call of each of {_row(names)}; there came "
+                f"{_row(self.trace)}{self.timeout_note}"
+            )
+
     @property
     def timeout_note(self) -> str:
         """The end of a message, if the driver had to end the loop."""

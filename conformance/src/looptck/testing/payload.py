@@ -15,10 +15,20 @@ def payload(size: int, start: int = 0) -> bytes:
     *start* is the position of the first one: what follows `payload(n)` is
     `payload(m, n)`.  All byte values occur.
     """
-    first = start // 4
-    count = size // 4 + 2
+    global _made
+    if start + size > len(_made):
+        _made += _numbers(len(_made) // 4, (start + size - len(_made)) // 4 + 1)
+    return _made[start : start + size]
+
+
+def _numbers(first: int, count: int) -> bytes:
     numbers = (at * 0x9E3779B1 & 0xFFFFFFFF for at in range(first + 1, first + 1 + count))
-    return struct.pack(f">{count}I", *numbers)[start % 4 : start % 4 + size]
+    return struct.pack(f">{count}I", *numbers)
+
+
+# All bytes that were made so far, from position 0.  Most tests need no more than
+# these, which the workers share.
+_made = _numbers(0, 1 << 15)
 
 
 def difference(expected: bytes | bytearray, got: object) -> str:

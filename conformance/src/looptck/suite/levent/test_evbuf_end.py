@@ -356,7 +356,7 @@ def test_input_arrives_though_output_fails(
     ENDS[end](reader.far)
     reader.evbuf.start()
     if written == "when some has arrived":
-        driver.until(lambda: reader.input_length)
+        driver.until(lambda: reader.taken)
     if written != "in each call":
         write()
     reader.finish(driver)

@@ -185,7 +185,6 @@ def test_a_new_timeout_that_is_no_number_is_recorded(
     luaevent: Luaevent,
     outcome: _Outcome,
     observe: Observation,
-    request: pytest.FixtureRequest,
     kind: str,
     value: object,
 ) -> None:
