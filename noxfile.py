@@ -120,6 +120,13 @@ def broken(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Try 300 mutants of the reference on its tests and the suite; write reports/mutants.md."""
+    install(session, "tests", "coverage")
+    session.run("python", "fixtures/mutants.py", *session.posargs)
+
+
+@nox.session
 def liberal(session: nox.Session) -> None:
     """Run the suite with 200 seeds on the loop that uses every liberty of the rules."""
     install(session, "tests")

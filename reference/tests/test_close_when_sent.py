@@ -25,6 +25,12 @@ Pairs = Callable[[], tuple[socket.socket, socket.socket]]
 MUCH = 8_000_000
 
 
+@pytest.fixture
+def poller() -> str:
+    """One is enough: a buffered event asks the loop alone."""
+    return "poll"
+
+
 class Leaver:
     """A buffered event that writes down its calls."""
 

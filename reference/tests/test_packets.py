@@ -58,6 +58,12 @@ def opened(ends: Pair) -> Iterator[Pair]:
         each.close()
 
 
+@pytest.fixture
+def poller() -> str:
+    """One is enough: a buffered event asks the loop alone."""
+    return "poll"
+
+
 class Listener:
     """A buffered event that writes down what it took in each call, and each error."""
 
