@@ -11,6 +11,7 @@ from .engine.scenario import NotAScenarioError, Scenario
 _MODULES = {
     "luaevent": "luaevent",
     "levent": "levent",
+    "luaevent-extended": "luaevent_extended",
     "luahop": "luahop",
 }
 

@@ -160,22 +160,25 @@ class LiveBufferedEvent(LiveObject):
     def seen(self) -> Seen:
         return Seen(self.opened.moved(), self.opened.left(), self.opened.takes())
 
-    def call(self, callback: Callback, said: str, side: Side | None = None) -> None:
-        """A callback is called by the loop: take the steps of its call."""
+    def call(
+        self,
+        callback: Callback,
+        said: str = "",
+        side: Side | None = None,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
+        """A callback is called by the loop: *check* it, and take the steps of its call."""
         name = self.rules.name(callback)
         with self.runner.calling(f"{name} of {self.name}{said}"):
             former, self.inside = self.inside, callback
             self.runner.look()
             self.model.called(callback, self.seen(), side)
-            self.on_call(callback, said)
+            check()
             self._counts[callback] += 1
             for each in self.actor.steps_of(self._counts[callback], name):
                 self.runner.do(each, self)
             self.model.finished(callback, self.seen())
             self.inside = former
-
-    def on_call(self, callback: Callback, said: str) -> None:
-        """Look at the call by the rules of the document; raise ViolationError."""
 
     # ---- parts
 
@@ -188,6 +191,6 @@ class LiveBufferedEvent(LiveObject):
         """Return a function for the loop to call."""
 
         def called(*_arguments: object) -> None:
-            self.call(callback, "")
+            self.call(callback)
 
         return called

@@ -187,7 +187,7 @@ class BufferedModel:
                 name = self._rules.name(Callback.ERROR)
                 what = f"{name} of {self.name} did not tell the end of its input"
                 return self._no(self._rules.end, what, f"{name} of {self.name} called")
-        if self.output.switch is not Switch.ON or (self.ended and not self._rules.writes_after_end):
+        if self.output.switch is not Switch.ON or (self.ended and not self._rules.is_two_way):
             return None
         return None if self.gone else self.output.missing_call(takes=seen.takes)
 
@@ -231,7 +231,8 @@ class BufferedModel:
     @property
     def _reads_for_certain(self) -> bool:
         """Not if a reset, or an output that cannot leave, may have ended the reading."""
-        return not self.was_reset and not (self.gone and self.output.level)
+        is_stuck = self.gone and self.output.level and not self._rules.is_two_way
+        return not self.was_reset and not is_stuck
 
     def _check_read(self, before: Seen, after: Seen) -> None:
         self.look(before)

@@ -43,8 +43,8 @@ class BufferedRules:
     may_tell_rest: bool = True
     # a loop that was full reads as soon as it is not
     resumes_at_once: bool = False
-    # the output leaves also after the end of the input
-    writes_after_end: bool = False
+    # the end or an error of one direction leaves the other one alone
+    is_two_way: bool = False
 
     def name(self, callback: Callback) -> str:
         return self.names[callback.value]

@@ -142,6 +142,8 @@ class TurnRunner(ChannelRunner):
     def __init__(self, scenario: Scenario, subject: Subject, patience: float) -> None:
         super().__init__(scenario, subject, patience)
         self.loop_state = LoopState()
+        # the scenario is over: calls that still come are of no interest
+        self.is_over = False
         self._still_for = 0.0 if self.timing.is_virtual else _STILL_FOR
 
     @property
