@@ -308,9 +308,11 @@ class EventsAfterStop(PlainLevent):
     """The same for events that are not buffered."""
 
     def serve(self, each: PlainEvBuf | PlainEvent, readable: bool, writable: bool) -> None:
-        if isinstance(each, PlainEvent) and (readable or writable):
-            self.was_served = True
-            each.callback(each.fd)
+        if isinstance(each, PlainEvent):
+            is_ready = (readable and "r" in each.evtype) or (writable and "w" in each.evtype)
+            if is_ready:
+                self.was_served = True
+                each.callback(each.fd)
         else:
             super().serve(each, readable, writable)
 

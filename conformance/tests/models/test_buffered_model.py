@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.models.buffered import BufferedModel, Callback, Seen
-from looptck.models.buffered_rules import LEVENT
-from looptck.models.violation import ViolationError
+from looptck.models.buffered.model import BufferedModel, Seen
+from looptck.models.buffered.rules import Callback
+from looptck.models.engine.violation import ViolationError
+from looptck.models.levent.live_buffer import RULES
 
 
 class Told:
     """A model, with a file that is kept in numbers."""
 
     def __init__(self) -> None:
-        self.model = BufferedModel("A", LEVENT)
+        self.model = BufferedModel("A", RULES)
+        self.switch_off("it was never started", "levent.bufevent.start")
         self.moved = self.left = 0
         self.takes = True
 
@@ -23,8 +25,16 @@ class Told:
 
     def start(self, low: int = 0, high: int = 0) -> Told:
         self.model.mark_input(low, high, self.seen)
-        self.model.start(self.seen)
+        for side in (self.model.input, self.model.output):
+            self.model.switch_on(side, self.seen)
         return self
+
+    def stop(self) -> None:
+        self.switch_off("it is stopped", "levent.bufevent.stop")
+
+    def switch_off(self, why: str, rule: str) -> None:
+        for side in (self.model.input, self.model.output):
+            side.switch_off(why, rule)
 
     def arrives(self, data: bytes) -> None:
         """The peer sends *data*, and the loop moves it."""
@@ -123,7 +133,7 @@ def test_new_watermarks_or_a_restart_are_no_reason_to_call(told: Told) -> None:
     told.model.mark_input(2, 0, told.seen)
     assert not told.missing_call()
     told.called(Callback.READ)
-    told.model.stop(told.seen)
+    told.stop()
     told.start(low=2)
     assert not told.missing_call()
     told.arrives(b"d")
@@ -329,7 +339,7 @@ def test_nothing_happens_before_the_start_nor_after_a_stop(told: Told, callback:
     with refuses("levent.bufevent.start"):
         told.called(callback)
     told.start()
-    told.model.stop(told.seen)
+    told.stop()
     with refuses("levent.bufevent.stop"):
         told.called(callback)
     told.model.peer_sent(b"a")
@@ -341,7 +351,7 @@ def test_nothing_happens_before_the_start_nor_after_a_stop(told: Told, callback:
 def test_nothing_leaves_after_a_stop(told: Told) -> None:
     told.start()
     told.model.write(b"a", None)
-    told.model.stop(told.seen)
+    told.stop()
     assert not told.missing_call()
     with refuses("levent.bufevent.stop"):
         told.leaves(1)
@@ -350,7 +360,7 @@ def test_nothing_leaves_after_a_stop(told: Told) -> None:
 def test_what_was_there_at_a_stop_is_still_there(told: Told) -> None:
     told.start()
     told.arrives(b"ab")
-    told.model.stop(told.seen)
+    told.stop()
     with refuses("levent.bufevent.stop"):
         told.read(None, b"b")
 

@@ -77,7 +77,7 @@ def test_the_scenario_that_ends_the_process_is_told_and_small() -> None:
 def test_the_scenario_that_stops_the_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exploration, "_PATIENCE", 1.5)
     monkeypatch.setattr(exploration, "_SHORT_PATIENCE", 0.5)
-    monkeypatch.setattr(exploration, "_REDUCING", 2.0)
+    monkeypatch.setattr(exploration, "_SHRINKING", 2.0)
     event = _search(_Standstill, 5000)
     assert "the process hung: it slept" in event.result.difference
     assert "interval" in event.result.difference

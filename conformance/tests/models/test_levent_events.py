@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from looptck.models.channel_state import ChannelState, Directions, Kind
-from looptck.models.levent_events import EventModel
-from looptck.models.violation import ViolationError
+from looptck.models.engine.channel_state import ChannelState, Directions, Kind
+from looptck.models.engine.violation import ViolationError
+from looptck.models.levent.event_model import EventModel
 
 ZERO = "levent.loop.howmany-zero-bounded"
 

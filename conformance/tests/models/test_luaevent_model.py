@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.models.channel_state import ChannelState, Directions, Kind
-from looptck.models.luaevent import Event, Flags, LuaeventModel
-from looptck.models.scenario import Answer
-from looptck.models.timing import Timing
-from looptck.models.violation import ViolationError
+from looptck.models.engine.channel_state import ChannelState, Directions, Kind
+from looptck.models.engine.timing import Timing
+from looptck.models.engine.violation import ViolationError
+from looptck.models.luaevent.entries import Answer, Event, Flags
+from looptck.models.luaevent.model import LuaeventModel
 
 VIRTUAL = Timing(unit=1.0, is_virtual=True, patience=0.2, apart=0.01)
 REAL = Timing(unit=1.0, is_virtual=False, patience=float("inf"), apart=0.01)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.models.channel_state import ChannelState, Directions, Kind
-from looptck.models.luahop import EMPTY_POLLS, Listener, LuahopModel, Timer
-from looptck.models.timing import Timing
-from looptck.models.violation import ViolationError
+from looptck.models.engine.channel_state import ChannelState, Directions, Kind
+from looptck.models.engine.timing import Timing
+from looptck.models.engine.violation import ViolationError
+from looptck.models.luahop.entries import Listener, Timer
+from looptck.models.luahop.model import EMPTY_POLLS, LuahopModel
 
 VIRTUAL = Timing(unit=1.0, is_virtual=True, patience=0.2, apart=0.01)
 

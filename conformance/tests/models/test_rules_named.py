@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import looptck.models
-from looptck.models.choices import Feature
+from looptck.models.documents import MODELLED, model_of
 from looptck.rules.catalogue import shipped
 
 _RULE = re.compile(r'f?"((?:luaevent|luahop|levent)\.[a-z]+\.[^"]*)"')
@@ -16,7 +16,7 @@ _CHOICE = re.compile(r"{'([a-z-]+)' if [^}]* else '([a-z-]+)'}")
 def _named() -> set[str]:
     """Every rule id in the source, with both ends of those chosen in place."""
     found: set[str] = set()
-    for file in Path(looptck.models.__file__).parent.glob("*.py"):
+    for file in Path(looptck.models.__file__).parent.rglob("*.py"):
         for rule_id in _RULE.findall(file.read_text(encoding="utf-8")):
             if match := _CHOICE.search(rule_id):
                 found |= {rule_id.replace(match[0], end) for end in match.groups()}
@@ -33,6 +33,9 @@ def test_every_rule_that_a_model_names_is_stated_and_judged() -> None:
 
 
 def test_every_feature_is_a_matter_of_rules() -> None:
-    for feature in Feature:
-        for rule_id in feature.value:
-            assert rule_id in shipped(), rule_id
+    for profile in MODELLED:
+        model = model_of(profile)
+        assert model is not None
+        for feature in model.features:
+            for rule_id in feature.value:
+                assert rule_id in shipped(), rule_id

@@ -9,22 +9,32 @@ import pytest
 
 from looptck import Clock, Implementation
 from looptck.adapters.asyncio import implementation as asyncio_loop
-from looptck.models.choices import Feature, RandomChoices
-from looptck.models.corpus import MODELLED, frozen
-from looptck.models.explore import explore
-from looptck.models.generate import generated
-from looptck.models.parse import AnyScenario, parse
-from looptck.models.run import run_scenario
+from looptck.models.documents import MODELLED, model_of, parse
+from looptck.models.engine.choices import RandomChoices
+from looptck.models.engine.explore import explore
+from looptck.models.engine.model import ScenarioModel
+from looptck.models.engine.result import RunResult
+from looptck.models.engine.scenario import Scenario
 from tideloop.tck import implementation as reference
 
 PROFILES = ("luaevent", "luahop")
 STEPS = 1000
 
 
+def model(profile: str) -> ScenarioModel:
+    found = model_of(profile)
+    assert found is not None
+    return found
+
+
+def run(scenario: Scenario, loop: Implementation, variant: str = "default") -> RunResult:
+    return model(scenario.profile).run(scenario, loop, variant, patience=0.3)
+
+
 @pytest.mark.parametrize("variant", reference.by_variant)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_reference_plays_as_the_model_says(profile: str, variant: str) -> None:
-    found = explore(reference, variant, profile, seed=20, steps=STEPS)
+    found = explore(model(profile), reference, variant, seed=20, steps=STEPS)
     assert found.steps >= STEPS
     assert found.difference is None, found.text()
 
@@ -32,15 +42,15 @@ def test_the_reference_plays_as_the_model_says(profile: str, variant: str) -> No
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_loop_in_real_time_can_be_played(profile: str) -> None:
     """Asyncio may differ from the model; the run must come to an end all the same."""
-    found = explore(asyncio_loop, "default", profile, seed=3, steps=150, reducing=1)
+    found = explore(model(profile), asyncio_loop, "default", seed=3, steps=150, shrinking=1)
     assert found.steps >= 150 or found.difference is not None
 
 
 @pytest.mark.parametrize("variant", reference.by_variant)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_reference_plays_every_frozen_scenario(profile: str, variant: str) -> None:
-    for scenario in frozen(profile):
-        played = run_scenario(scenario, reference, variant)
+    for scenario in model(profile).frozen:
+        played = model(profile).run(scenario, reference, variant)
         assert played.difference is None, played.difference.text()
         assert played.steps > len(scenario.steps)
 
@@ -69,14 +79,14 @@ class _Recording:
         return call
 
 
-def _calls_of(scenario: AnyScenario) -> list[str]:
+def _calls_of(scenario: Scenario) -> list[str]:
     """Every call that a run of *scenario* makes, with the types of its arguments."""
     noted: list[str] = []
     real = reference.by_variant["poll"][scenario.profile]
     profiles = {scenario.profile: lambda clock: _Recording(real(clock), noted)}
     loop = Implementation(name="noted", version="1", profiles=profiles, virtual_time=True)
-    run = run_scenario(scenario, loop, "default")
-    assert run.difference is None, run.difference.text()
+    played = model(scenario.profile).run(scenario, loop, "default")
+    assert played.difference is None, played.difference.text()
     return noted
 
 
@@ -89,17 +99,16 @@ def _renamed(text: str) -> str:
 
 @pytest.mark.parametrize("profile", MODELLED)
 def test_the_names_of_actors_do_not_matter(profile: str) -> None:
-    for number in range(40):
-        scenario = generated(
-            RandomChoices(f"{number}"), profile, frozenset(Feature), is_virtual=True
-        )
+    every = frozenset(model(profile).features)
+    for seed in range(40):
+        scenario = model(profile).generate(RandomChoices(f"{seed}"), every, is_virtual=True)
         renamed = parse(_renamed(scenario.text()))
         assert _calls_of(renamed) == _calls_of(scenario)
 
 
 def test_the_same_seed_makes_the_same_search() -> None:
     variant = next(iter(reference.by_variant))
-    first, second = (explore(reference, variant, "luahop", 5, 300) for _ in range(2))
+    first, second = (explore(model("luahop"), reference, variant, 5, 300) for _ in range(2))
     assert first == second
 
 
@@ -128,7 +137,7 @@ EARLY = Implementation(name="early", version="1", profiles={"luahop": _EarlyHop}
 
 
 def test_a_difference_is_found_and_told_as_a_short_scenario() -> None:
-    found = explore(EARLY, "default", "luahop", seed=1, steps=5000)
+    found = explore(model("luahop"), EARLY, "default", seed=1, steps=5000)
     assert found.difference is not None
     assert found.difference.rule == "luahop.timer.timeout-not-early"
     assert len(found.difference.scenario.actors) == 1
@@ -140,7 +149,7 @@ def test_a_difference_is_found_and_told_as_a_short_scenario() -> None:
 
 def test_what_is_known_to_be_broken_is_passed_over() -> None:
     rule = "luahop.timer.timeout-not-early"
-    found = explore(EARLY, "default", "luahop", seed=1, steps=500, known=[rule])
+    found = explore(model("luahop"), EARLY, "default", seed=1, steps=500, known=[rule])
     assert found.difference is None or found.difference.rule != rule
     assert found.steps >= 500 or found.difference is not None
 
@@ -165,7 +174,7 @@ class _Deaf:
 def test_a_loop_that_hangs_is_a_difference() -> None:
     deaf = Implementation(name="deaf", version="1", profiles={"luahop": _Deaf}, virtual_time=True)
     scenario = parse("luahop\nA: timeout 1\nbegin\nset A\npoll 1")
-    played = run_scenario(scenario, deaf, "default", patience=0.3)
+    played = run(scenario, deaf)
     assert played.hung
     assert played.difference is not None
     assert played.difference.expected == ("A called, 1 unit later",)
@@ -189,6 +198,6 @@ class _Careless:
 def test_a_closed_descriptor_is_noticed() -> None:
     careless = Implementation(name="careless", version="1", profiles={"luahop": _Careless})
     scenario = parse("luahop\nchannel 1: pair\nA: reader on channel 1\nbegin\nset A")
-    difference = run_scenario(scenario, careless, "default").difference
+    difference = run(scenario, careless).difference
     assert difference is not None
     assert difference.rule == "luahop.scope.no-sockets"

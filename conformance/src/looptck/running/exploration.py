@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ..models.explore import explore
-from ..models.parse import AnyScenario, parse
-from ..models.run import run_scenario
-from ..models.shrink import reduce
+from ..models.documents import model_of, parse
+from ..models.engine.explore import explore
+from ..models.engine.scenario import Scenario
+from ..models.engine.shrink import shrink
 from ..subjects.implementation import Implementation
 from .messages import CallbackRan, Explored, Message, Progress, SearchResult
 from .workers import Pool, Reporter, WorkerExit, run_one
@@ -26,7 +26,7 @@ _PATIENCE = 30.0
 
 # Less is enough to see it again, and how long that may go on, in seconds.
 _SHORT_PATIENCE = 4.0
-_REDUCING = 20.0
+_SHRINKING = 20.0
 
 # How often whoever waits for us is told that we are alive, in seconds.
 _HEARTBEAT = 1.0
@@ -92,13 +92,15 @@ class _Work:
         self._known = known
 
     def __call__(self, reporter: Reporter) -> None:
-        def begin(scenario: AnyScenario) -> None:
+        def begin(scenario: Scenario) -> None:
             reporter.begin(scenario.text())
 
+        model = model_of(self._profile)
+        assert model is not None, f"{self._profile} has no model"
         found = explore(
+            model,
             self._implementation,
             self._variant,
-            self._profile,
             self._search.seed,
             self._search.steps,
             begin=begin,
@@ -122,17 +124,19 @@ def _interrupted(implementation: Implementation, variant: str, ending: WorkerExi
         scenario = parse(ending.unfinished)
     except ValueError:  # it was between two scenarios
         return SearchResult(0, 0, (), "", _end_in_words(ending))
+    model = model_of(scenario.profile)
+    assert model is not None
 
-    def ends_so(smaller: AnyScenario) -> bool:
+    def ends_so(smaller: Scenario) -> bool:
         def once(reporter: Reporter) -> None:
             reporter.begin(smaller.text())
-            run_scenario(smaller, implementation, variant)
+            model.run(smaller, implementation, variant)
             reporter.send(CallbackRan())
 
         _, again = run_one(once, _SHORT_PATIENCE)
         return (again.hung, again.death) == (ending.hung, ending.death)
 
-    smallest = reduce(scenario, ends_so, _REDUCING)
+    smallest = shrink(scenario, ends_so, _SHRINKING)
     trace = [f"    {line}" for line in ending.trace]
     lines = ["the scenario:", *(f"    {line}" for line in smallest.text().splitlines())]
     lines += ["", "the last that happened:", *trace] if trace and smallest is scenario else []

@@ -136,7 +136,7 @@ class RuleScheduler:
         selection = self._under_test
         if selection.search is None:
             return
-        from ..models.corpus import MODELLED  # the models are slow to import
+        from ..models.documents import MODELLED  # the models are slow to import
 
         wanted = [
             (variant, profile)

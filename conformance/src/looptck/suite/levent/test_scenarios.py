@@ -6,6 +6,7 @@ about, and fails if that rule is the one broken.
 
 from __future__ import annotations
 
-from looptck.models.replay import replays
+from looptck.models.engine.replay import replays
+from looptck.models.levent import MODEL
 
-globals().update(replays("levent"))
+globals().update(replays(MODEL))

@@ -6,6 +6,7 @@ about, and fails if that rule is the one broken.
 
 from __future__ import annotations
 
-from looptck.models.replay import replays
+from looptck.models.engine.replay import replays
+from looptck.models.luahop import MODEL
 
-globals().update(replays("luahop"))
+globals().update(replays(MODEL))
