@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ..testing.channels import Channels
+from ..testing.channels import Channels, as_descriptor_zero
 from ..testing.readiness import ReadinessToggle
-from .scenes import either_direction
+from .scenes import Watched, either_direction
 from .verbs import Direction, Script, Watching, turns, until
 
 
@@ -95,32 +95,36 @@ def test_a_callable_of_any_type_serves_as_a_callback(
 ) -> None:
     """Two descriptors have one each; a loop may refuse an object that is no function.
 
-    One watch is called and ends; then the other one is called, and only that.
+    The second watch is called and ends; then the first one is called, and only that.
     """
     toggles = [ReadinessToggle(channels, direction) for _ in range(2)]
-    called: list[int] = []
+    called: list[str] = []
 
-    def note(number: int, *_arguments: object) -> Any:
-        called.append(number)
-        toggles[number].off()
+    def note(name: str, *_arguments: object) -> Any:
+        called.append(name)
+        for toggle in toggles:
+            toggle.off()
         return loop.stays(direction)
 
     def script() -> Script:
         watches: list[Any] = []
-        for number, toggle in enumerate(toggles):
-            callback = _CALLABLES[kind](partial(note, number))
+        for name, toggle in zip(("first", "second"), toggles, strict=True):
             try:
+                callback = _CALLABLES[kind](partial(note, name))
                 watches.append(loop.watch(toggle.number, direction, callback))
             except TypeError:
                 return
-        toggles[0].on()
-        yield until(f"a callback that is {kind} is called", lambda: called)
-        loop.unwatch(watches[0])
-        toggles[0].on()
         toggles[1].on()
-        yield until("another callback of its type is called", lambda: 1 in called)
+        yield until(f"a callback that is {kind} is called", lambda: called)
+        loop.unwatch(watches[1])
+        for toggle in toggles:
+            toggle.on()
+        yield until("another callback of its type is called", lambda: "first" in called)
+        toggles[1].on()
         yield turns()
-        assert called == [0, 1], f"watch 0 was called and ended, then 1 was ready; called {called}"
+        assert called == ["second", "first"], (
+            f"the second was called and ended, then both were ready; called were {called}"
+        )
 
     loop.play(script())
 
@@ -130,9 +134,10 @@ class _Number(int):
 
 
 def _member(number: int) -> int:
-    enum: Any = IntEnum("Descriptors", {"CHANNEL": number})
-    member: int = enum.CHANNEL
-    return member
+    class Descriptor(IntEnum):
+        CHANNEL = number
+
+    return Descriptor.CHANNEL
 
 
 _NUMBERS: dict[str, Callable[[int], int]] = {"subclass": _Number, "enum-member": _member}
@@ -156,5 +161,28 @@ def test_an_integer_of_any_type_is_a_descriptor(
         loop.watch(toggle.number, direction, again)
         yield until("the descriptor is called when it is watched by its int", lambda: again.count)
         assert calls.count == 0, f"a watch that had ended was called {calls.count} times"
+
+    loop.play(script())
+
+
+@either_direction
+def test_descriptor_zero_is_watched_like_any_other(
+    loop: Watching, channels: Channels, direction: Direction
+) -> None:
+    """Another descriptor is watched beside it.  The watch of 0 is called, ends, and is silent."""
+    beside = Watched(loop, channels, direction)
+    toggle = ReadinessToggle(channels, direction)
+    calls = loop.calls("watch of 0", toggle.off)
+
+    def script() -> Script:
+        watch = loop.watch(as_descriptor_zero(channels, toggle.near), direction, calls)
+        toggle.on()
+        yield until("the watch of descriptor 0 is called", lambda: calls.count)
+        yield from beside.serve()
+        assert calls.count == 1, f"0 was ready once, and {calls.count} calls came"
+        loop.unwatch(watch)
+        toggle.on()
+        yield turns()
+        assert calls.count == 1, "the watch of 0 had ended and was called"
 
     loop.play(script())

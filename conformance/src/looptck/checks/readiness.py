@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import pytest
@@ -14,7 +14,7 @@ from ..testing.hop_driver import wait_readable
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation, everywhere
 from ..testing.urgent_data import urgent_channel
-from .scenes import act_in
+from .scenes import Watched, act_in
 from .verbs import Calls, Direction, Script, Watching, turns, until
 
 # {kind: makes the end to read from and the end to write to}
@@ -52,35 +52,75 @@ def _reading(loop: Watching, near: End, size: int = 65536) -> tuple[Calls, list[
 @everywhere
 @any_channel
 @early_or_late
-def test_a_reader_is_called_once_for_each_arrival(
+def test_a_reader_is_called_once_for_an_arrival(
     loop: Watching, channels: Channels, situation: Situation, kind: str, early: bool
 ) -> None:
     """A byte that was there before the watch needs no edge to be seen."""
     near, far = _CHANNELS[kind](channels)
     calls, read = _reading(loop, near)
-    other = loop.calls("reader of another channel")
+    others = [loop.calls("reader watched before it"), loop.calls("reader watched after it")]
 
     def watch() -> None:
-        loop.watch(channels.pair()[0].fileno(), "r", other)
+        loop.watch(channels.pair()[0].fileno(), "r", others[0])
         loop.watch(near.fileno(), "r", calls)
+        loop.watch(channels.pair()[0].fileno(), "r", others[1])
 
     def script() -> Script:
         if early:
-            _send(far, near, b"1")
+            _send(far, near, b"x")
         yield from act_in(situation, loop, channels, watch)
         if not early:
             yield turns()
             assert read == [], f"the reader was called before a byte came, and read {read}"
-            _send(far, near, b"1")
-        yield until("the reader is called for a byte", lambda: read)
-        yield turns()
-        _send(far, near, b"2")
-        yield until("the reader is called for another byte", lambda: len(read) > 1)
+            _send(far, near, b"x")
+        yield until("the reader is called for a byte", lambda: read or _sum(others))
         yield turns()
 
     loop.play(script())
-    assert read == [b"1", b"2"], f"two bytes came, one after the other; the reader read {read}"
-    assert other.count == 0, "the reader of a channel without data was called"
+    assert _sum(others) == 0, "the reader of a channel without data was called"
+    assert read == [b"x"], f"one byte came; the reader read {read}"
+
+
+def _sum(calls: Iterable[Calls]) -> int:
+    return sum(each.count for each in calls)
+
+
+@pytest.mark.parametrize("direction", ["r", "w"])
+def test_a_watch_goes_on_after_its_call(
+    loop: Watching, channels: Channels, direction: Direction
+) -> None:
+    """It is ready five times, with a pause after each, and never watched anew."""
+    watched = Watched(loop, channels, direction)
+
+    def script() -> Script:
+        for _ in range(5):
+            yield from watched.serve()
+            yield turns()
+            assert watched.count == 1, f"it was ready once, and {watched.count} calls came"
+
+    loop.play(script())
+
+
+@pytest.mark.parametrize("direction", ["r", "w"])
+def test_only_the_watch_that_is_ready_is_called(
+    loop: Watching, channels: Channels, direction: Direction
+) -> None:
+    """Of twenty descriptors every third is made ready, one after the other."""
+    watched = [Watched(loop, channels, direction) for _ in range(20)]
+
+    def script() -> Script:
+        for at in range(0, 20, 3):
+            watched[at].end.on()
+            yield until("a watch is called", lambda: _sum(each.calls for each in watched))
+            yield turns()
+            counts = [each.count for each in watched]
+            for each in watched:
+                each.calls.clear()
+            assert sum(counts) == counts[at] == 1, (
+                f"watch {at} of 20 was ready once; the calls of each are {counts}"
+            )
+
+    loop.play(script())
 
 
 def _after_a_byte(channels: Channels) -> tuple[End, End]:
@@ -351,19 +391,30 @@ def test_data_left_is_told_again_after_a_pause(loop: Watching, channels: Channel
 
 @everywhere
 @pytest.mark.parametrize("kind", ["pair", "pipe", "tcp"])
-def test_a_writer_is_called_while_there_is_room(
+def test_a_writer_is_called_if_there_is_room(
     loop: Watching, channels: Channels, situation: Situation, kind: str
 ) -> None:
-    """Nothing is written, so the room stays."""
+    """The room was there before the watch."""
     far, near = _CHANNELS[kind](channels)
     calls = loop.calls("writer")
 
     def script() -> Script:
         yield from act_in(situation, loop, channels, lambda: loop.watch(near.fileno(), "w", calls))
-        yield until("the writer is called again and again", lambda: calls.count >= 5)
+        yield until("the writer is called", lambda: calls.count)
 
     loop.play(script())
     del far
+
+
+def test_a_writer_is_called_while_room_is_left(loop: Watching, channels: Channels) -> None:
+    """Nothing is written, so that the room stays."""
+    calls = loop.calls("writer")
+
+    def script() -> Script:
+        loop.watch(channels.pair()[0].fileno(), "w", calls)
+        yield until("the writer is called again and again", lambda: calls.count >= 5)
+
+    loop.play(script())
 
 
 @everywhere
@@ -372,7 +423,7 @@ def test_a_writer_is_called_while_there_is_room(
 def test_a_writer_is_silent_until_there_is_room(
     loop: Watching, channels: Channels, situation: Situation, kind: str, readable: bool
 ) -> None:
-    """The socket may be readable meanwhile.  The writer uses up the room, and waits again."""
+    """The socket may be readable meanwhile.  The writer uses up the room."""
     far, near = _CHANNELS[kind](channels)
     fill(near)
     if readable and isinstance(far, socket.socket):
@@ -381,20 +432,22 @@ def test_a_writer_is_silent_until_there_is_room(
 
     def script() -> Script:
         yield from act_in(situation, loop, channels, lambda: loop.watch(near.fileno(), "w", calls))
-        for times in (1, 2):
-            yield turns()
-            assert calls.count == times - 1, (
-                f"room was made {times - 1} times and used up, and {calls.count} calls came"
-            )
-            drain(far)
-            yield until("the writer is called once there is room", partial(_reached, calls, times))
+        yield turns()
+        assert calls.count == 0, f"the writer was called {calls.count} times without room"
+        drain(far)
+        yield until("the writer is called once there is room", lambda: calls.count)
+        yield turns()
+        assert calls.count == 1, f"room was made and used up once, and {calls.count} calls came"
 
     loop.play(script())
 
 
-def test_a_writer_is_called_when_its_reader_is_gone(loop: Watching, channels: Channels) -> None:
-    """The socket was full; a write does not wait any more, it fails."""
-    far, near = channels.pair()
+@pytest.mark.parametrize("kind", ["pair", "pipe"])
+def test_a_writer_is_called_when_its_reader_is_gone(
+    loop: Watching, channels: Channels, kind: str
+) -> None:
+    """The channel was full; a write does not wait any more, it fails."""
+    far, near = _CHANNELS[kind](channels)
     fill(near)
     calls = loop.calls("writer")
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from ..clocks import Clock
 from ..testing.channels import Channels
 from ..testing.hop_driver import error_of
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation, everywhere
 from .scenes import Watched, act_in, either_direction, serve_all
-from .verbs import Calls, Direction, Script, Watching, turns, until
+from .verbs import Calls, Direction, Script, TimedWatching, Watching, turns, until
 
 
 @everywhere
@@ -265,6 +266,39 @@ def test_a_callback_may_reuse_its_own_number(
     loop.play(script())
 
 
+@either_direction
+def test_a_timer_may_end_a_ready_watch(
+    loop: TimedWatching, channels: Channels, clock: Clock, direction: Direction
+) -> None:
+    """Timer and watch are due in one turn, in an order that is open; the number is used again."""
+    watched = Watched(loop, channels, direction)
+    at = watched.end.number
+    fresh: list[tuple[ReadinessToggle, Calls]] = []
+
+    def swap() -> None:
+        watched.unwatch()
+        watched.calls.clear()
+        watched.end.near.close()
+        toggle = ReadinessToggle(channels, direction, at=at)
+        calls = loop.calls("watch of the new file", toggle.off)
+        loop.watch(toggle.number, direction, calls)
+        fresh.append((toggle, calls))
+
+    def script() -> Script:
+        loop.set_timer(0.002, swap)
+        clock.advance(0.004)
+        watched.end.on()
+        yield until("the timer runs", lambda: fresh)
+        yield turns()
+        toggle, calls = fresh[0]
+        assert watched.count == 0, f"a timer ended the watch; then came {watched.count} calls"
+        assert calls.count == 0, "a new file was called for the readiness of the one before it"
+        toggle.on()
+        yield until("the watch of the new file is called when it is ready", lambda: calls.count)
+
+    loop.play(script())
+
+
 @pytest.mark.parametrize("first", ["r", "w"])
 @pytest.mark.parametrize("how", ["ended", "replaced"])
 def test_one_direction_may_end_the_other_in_its_turn(
@@ -392,12 +426,46 @@ def test_a_watch_begun_in_a_callback_is_served(
     loop.play(script())
 
 
+# Nothing but the descriptors wakes a loop for so many seconds.
+_FAR = 1.0
+
+
+@either_direction
+def test_a_watch_begun_in_a_callback_shortens_the_wait(
+    loop: Watching, channels: Channels, clock: Clock, direction: Direction
+) -> None:
+    """Its descriptor is ready, and the only timer is far: the loop must not sleep without it."""
+    toggle = ReadinessToggle(channels, direction, on=True)
+    moments: list[float] = []
+
+    def note() -> None:
+        moments.append(clock.now())
+        toggle.off()
+
+    def begin() -> None:
+        moments.append(clock.now())
+        loop.watch(toggle.number, direction, loop.calls("watch begun in a callback", note))
+
+    outer = Watched(loop, channels, then=begin)
+
+    def script() -> Script:
+        outer.end.on()
+        yield until("a watch begun in a callback is called", lambda: len(moments) > 1, pace=_FAR)
+
+    loop.play(script())
+    waited = moments[1] - moments[0]
+    assert waited < 0.9 * _FAR, (
+        f"a callback began a watch that was ready, and its call came after {waited:.1f} s, when a "
+        "timer woke the loop"
+    )
+
+
 def test_each_callback_of_a_turn_may_begin_watches(loop: Watching, channels: Channels) -> None:
-    """Five are ready at once and each begins eight, so that tables grow under the turn."""
+    """Five are ready at once and each begins twelve, so that tables grow under the turn."""
     inner: list[Watched] = []
 
     def begin() -> None:
-        for at in range(8):
+        for at in range(12):
             watched = Watched(loop, channels, loop.directions[at % 2])
             watched.end.on()
             inner.append(watched)
@@ -408,13 +476,13 @@ def test_each_callback_of_a_turn_may_begin_watches(loop: Watching, channels: Cha
         for each in outer:
             each.end.on()
         yield until(
-            "40 watches begun in callbacks are called",
-            lambda: len(inner) == 40 and all(each.count for each in inner),
+            "60 watches begun in callbacks are called",
+            lambda: len(inner) == 60 and all(each.count for each in inner),
         )
         yield turns()
 
     loop.play(script())
-    assert _called(inner) == 40, f"40 watches were ready once each, and {_called(inner)} calls came"
+    assert _called(inner) == 60, f"60 watches were ready once each, and {_called(inner)} calls came"
 
 
 def test_callbacks_may_begin_watches_in_a_chain(loop: Watching, channels: Channels) -> None:

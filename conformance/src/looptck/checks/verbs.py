@@ -42,8 +42,11 @@ class Step(ABC):
 
 
 class _Until(Step):
-    def __init__(self, what: str, condition: Callable[[], object], seconds: float) -> None:
+    def __init__(
+        self, what: str, condition: Callable[[], object], seconds: float, pace: float
+    ) -> None:
         self._what, self._condition, self._seconds = what, condition, seconds
+        self.pace = pace
 
     def begin(self) -> None:
         self._guard = Guard(self._seconds)
@@ -83,12 +86,18 @@ class _Pause(Step):
         return asked
 
 
-def until(what: str, condition: Callable[[], object], *, within: float = _PATIENCE) -> Step:
+def until(
+    what: str,
+    condition: Callable[[], object],
+    *,
+    within: float = _PATIENCE,
+    pace: float = Step.pace,
+) -> Step:
     """Go on when *condition* holds; the check fails, naming *what*, if it does not in time.
 
-    *within* is a guard, in seconds.
+    *within* is a guard, in seconds.  Nothing of the script wakes the loop for *pace* seconds.
     """
-    return _Until(what, condition, within)
+    return _Until(what, condition, within, pace)
 
 
 def turns(number: int = IDLE_TURNS) -> Step:
@@ -190,6 +199,10 @@ class Timing(Loop, Protocol):
 
     def clear(self, timer: Any) -> None:
         """The timer or interval is called no more."""
+
+
+class TimedWatching(Watching, Timing, Protocol):
+    """A loop that watches descriptors and has timers."""
 
 
 class Verbs:

@@ -109,13 +109,17 @@ PROFILE = Profile(
         ),
         "levent.newbase-nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "levent.newevent.creates": (registration.test_each_watch_of_a_descriptor_is_called,),
-        "levent.newevent.file-int": (arguments.test_an_integer_of_any_type_is_a_descriptor,),
+        "levent.newevent.file-int": (
+            arguments.test_descriptor_zero_is_watched_like_any_other,
+            readiness.test_only_the_watch_that_is_ready_is_called,
+            arguments.test_an_integer_of_any_type_is_a_descriptor,
+        ),
         "levent.newevent.file-object": (registration.test_a_bad_descriptor_does_no_harm_to_others,),
         "levent.newevent.callback-any": (
             arguments.test_a_callable_of_any_type_serves_as_a_callback,
         ),
         "levent.newevent.evtype-r": (
-            readiness.test_a_reader_is_called_once_for_each_arrival,
+            readiness.test_a_reader_is_called_once_for_an_arrival,
             readiness.test_a_reader_is_silent_until_a_read_returns,
             readiness.test_an_urgent_byte_wakes_neither_direction,
             readiness.test_a_reader_is_called_for_the_end_of_a_stream,
@@ -127,7 +131,8 @@ PROFILE = Profile(
             readiness.test_one_direction_is_silent_while_the_other_is_called,
         ),
         "levent.newevent.evtype-w": (
-            readiness.test_a_writer_is_called_while_there_is_room,
+            readiness.test_a_writer_is_called_while_room_is_left,
+            readiness.test_a_writer_is_called_if_there_is_room,
             readiness.test_a_writer_is_silent_until_there_is_room,
             readiness.test_a_writer_is_called_when_its_reader_is_gone,
             readiness.test_the_reading_end_of_a_pipe_is_not_writable,
@@ -135,6 +140,7 @@ PROFILE = Profile(
             readiness.test_a_writer_is_called_when_its_connection_fails,
         ),
         "levent.event.start": (
+            readiness.test_a_watch_goes_on_after_its_call,
             registration.test_one_number_may_be_watched_many_times_in_a_turn,
             lifetime.test_a_callback_lives_as_long_as_its_watch,
         ),

@@ -138,8 +138,9 @@ PROFILE = Profile(
     timer_check=timer_of,
     verbs=LuaeventVerbs,
     checks={
+        "luaevent.addevent.persistent": (readiness.test_a_watch_goes_on_after_its_call,),
         "luaevent.constants.ev-read": (
-            readiness.test_a_reader_is_called_once_for_each_arrival,
+            readiness.test_a_reader_is_called_once_for_an_arrival,
             readiness.test_a_reader_is_silent_until_a_read_returns,
             readiness.test_an_urgent_byte_wakes_neither_direction,
         ),
@@ -152,7 +153,7 @@ PROFILE = Profile(
             readiness.test_a_reader_is_called_for_a_connection_reset,
         ),
         "luaevent.constants.ev-write": (
-            readiness.test_a_writer_is_called_while_there_is_room,
+            readiness.test_a_writer_is_called_if_there_is_room,
             readiness.test_a_writer_is_silent_until_there_is_room,
             readiness.test_a_writer_is_called_when_its_reader_is_gone,
             readiness.test_the_reading_end_of_a_pipe_is_not_writable,
@@ -175,9 +176,12 @@ PROFILE = Profile(
             fairness.test_watches_may_follow_one_another_without_end,
         ),
         "luaevent.addevent.adds": (
+            registration.test_each_callback_of_a_turn_may_begin_watches,
             registration.test_one_number_may_be_watched_many_times_in_a_turn,
         ),
         "luaevent.addevent.fd-integer": (
+            arguments.test_descriptor_zero_is_watched_like_any_other,
+            readiness.test_only_the_watch_that_is_ready_is_called,
             fairness.test_a_high_number_is_watched_like_any_other,
             arguments.test_an_integer_of_any_type_is_a_descriptor,
         ),
@@ -207,6 +211,7 @@ PROFILE = Profile(
             registration.test_one_direction_may_end_the_other_in_its_turn,
             registration.test_a_number_reused_in_a_turn_inherits_no_readiness,
             registration.test_a_callback_may_reuse_its_own_number,
+            registration.test_a_timer_may_end_a_ready_watch,
         ),
         "luaevent.addevent.close-not-fd": (
             lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
@@ -218,10 +223,12 @@ PROFILE = Profile(
         "luaevent.addevent.gc-preserve": (lifetime.test_a_callback_lives_as_long_as_its_watch,),
         "luaevent.addevent.from-callback": (
             registration.test_a_watch_begun_in_a_callback_is_served,
+            registration.test_a_watch_begun_in_a_callback_shortens_the_wait,
             registration.test_each_callback_of_a_turn_may_begin_watches,
             registration.test_callbacks_may_begin_watches_in_a_chain,
         ),
         "luaevent.addevent.same-fd": (
+            readiness.test_one_direction_is_silent_while_the_other_is_called,
             registration.test_the_end_of_a_watch_leaves_the_other_direction,
             registration.test_the_end_of_a_watch_leaves_others_of_its_direction,
             registration.test_each_watch_of_a_descriptor_is_called,
@@ -231,6 +238,7 @@ PROFILE = Profile(
             registration.test_a_closed_number_that_was_refused_leaves_no_trace,
         ),
         "luaevent.loop.level": (
+            readiness.test_a_writer_is_called_while_room_is_left,
             readiness.test_a_reader_is_called_while_data_is_left,
             readiness.test_data_left_is_told_again_after_a_pause,
         ),

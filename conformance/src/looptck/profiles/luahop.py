@@ -109,21 +109,27 @@ PROFILE = Profile(
         ),
         "luahop.scope.nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "luahop.listener.create": (
+            readiness.test_a_watch_goes_on_after_its_call,
             registration.test_one_number_may_be_watched_many_times_in_a_turn,
         ),
-        "luahop.listener.read": (readiness.test_a_reader_is_called_once_for_each_arrival,),
+        "luahop.listener.read": (readiness.test_a_reader_is_called_once_for_an_arrival,),
         "luahop.listener.write": (
-            readiness.test_a_writer_is_called_while_there_is_room,
+            readiness.test_a_writer_is_called_if_there_is_room,
             readiness.test_a_writer_is_silent_until_there_is_room,
             readiness.test_a_writer_is_called_when_its_connection_is_made,
         ),
-        "luahop.listener.fd-integer": (arguments.test_an_integer_of_any_type_is_a_descriptor,),
+        "luahop.listener.fd-integer": (
+            arguments.test_descriptor_zero_is_watched_like_any_other,
+            arguments.test_an_integer_of_any_type_is_a_descriptor,
+        ),
         "luahop.listener.accept": (readiness.test_each_pending_connection_can_be_accepted,),
         "luahop.listener.level-triggered": (
+            readiness.test_a_writer_is_called_while_room_is_left,
             readiness.test_a_reader_is_called_while_data_is_left,
             readiness.test_data_left_is_told_again_after_a_pause,
         ),
         "luahop.listener.not-ready": (
+            readiness.test_only_the_watch_that_is_ready_is_called,
             readiness.test_a_reader_is_silent_until_a_read_returns,
             readiness.test_an_urgent_byte_wakes_neither_direction,
             readiness.test_one_direction_is_silent_while_the_other_is_called,
@@ -131,6 +137,7 @@ PROFILE = Profile(
         ),
         "luahop.listener.set-inside-callback": (
             registration.test_a_watch_begun_in_a_callback_is_served,
+            registration.test_a_watch_begun_in_a_callback_shortens_the_wait,
             registration.test_each_callback_of_a_turn_may_begin_watches,
             registration.test_callbacks_may_begin_watches_in_a_chain,
         ),
@@ -159,6 +166,7 @@ PROFILE = Profile(
         "luahop.listener.fd-reuse-same-poll": (
             registration.test_a_number_reused_in_a_turn_inherits_no_readiness,
             registration.test_a_callback_may_reuse_its_own_number,
+            registration.test_a_timer_may_end_a_ready_watch,
         ),
         "luahop.listener.eof": (
             readiness.test_a_reader_is_called_for_the_end_of_a_stream,
