@@ -270,19 +270,43 @@ def test_a_callback_may_reuse_its_own_number(
 def test_a_timer_may_end_a_ready_watch(
     loop: TimedWatching, channels: Channels, clock: Clock, direction: Direction
 ) -> None:
-    """Timer and watch are due in one turn, in an order that is open; the number is used again."""
+    """Timer and watch are due in one turn, in an order that is open."""
+    toggle = ReadinessToggle(channels, direction)
+    calls = loop.calls("ended watch")
+    ran: list[bool] = []
+
+    def end() -> None:
+        ran.append(True)
+        loop.unwatch(watches[0])
+        calls.clear()
+
+    watches: list[Any] = []
+
+    def script() -> Script:
+        watches.append(loop.watch(toggle.number, direction, calls))
+        loop.set_timer(0.002, end)
+        clock.advance(0.004)
+        toggle.on()
+        yield until("the timer runs", lambda: ran)
+        yield turns()
+
+    loop.play(script())
+    assert calls.count == 0, f"a timer ended the watch; then came {calls.count} calls"
+
+
+@either_direction
+def test_a_number_reused_in_a_timer_inherits_no_readiness(
+    loop: TimedWatching, channels: Channels, clock: Clock, direction: Direction
+) -> None:
+    """Timer and watch are due in one turn; the timer ends the watch and has a new file watched."""
     watched = Watched(loop, channels, direction)
     at = watched.end.number
-    fresh: list[tuple[ReadinessToggle, Calls]] = []
+    fresh: list[Watched] = []
 
     def swap() -> None:
         watched.unwatch()
-        watched.calls.clear()
         watched.end.near.close()
-        toggle = ReadinessToggle(channels, direction, at=at)
-        calls = loop.calls("watch of the new file", toggle.off)
-        loop.watch(toggle.number, direction, calls)
-        fresh.append((toggle, calls))
+        fresh.append(Watched(loop, channels, direction, at=at))
 
     def script() -> Script:
         loop.set_timer(0.002, swap)
@@ -290,11 +314,8 @@ def test_a_timer_may_end_a_ready_watch(
         watched.end.on()
         yield until("the timer runs", lambda: fresh)
         yield turns()
-        toggle, calls = fresh[0]
-        assert watched.count == 0, f"a timer ended the watch; then came {watched.count} calls"
-        assert calls.count == 0, "a new file was called for the readiness of the one before it"
-        toggle.on()
-        yield until("the watch of the new file is called when it is ready", lambda: calls.count)
+        assert fresh[0].count == 0, "a new file was called for the readiness of the one before it"
+        yield from fresh[0].serve()
 
     loop.play(script())
 
@@ -589,6 +610,27 @@ def test_a_bad_descriptor_does_no_harm_to_others(
         yield turns()
         refused = not accepted
         assert not (refused and calls.count), f"{bad} was refused, and yet its callback was called"
+
+    loop.play(script())
+
+
+@either_direction
+@pytest.mark.parametrize("bad", _NO_DESCRIPTORS)
+def test_a_bad_descriptor_that_stays_does_no_harm(
+    loop: TimedWatching, channels: Channels, direction: Direction, bad: str
+) -> None:
+    """If it is accepted it stays watched.  A turn that sleeps for a timer shows no other work."""
+    watched = [Watched(loop, channels, direction)]
+    calls = loop.calls("bad watch")
+    ran: list[bool] = []
+
+    def script() -> Script:
+        for _ in range(3):
+            error_of(loop.watch, _NO_DESCRIPTORS[bad], direction, calls)
+            watched.append(Watched(loop, channels))
+            yield from serve_all(watched)
+        loop.set_timer(0.002, lambda: ran.append(True))
+        yield until("a timer runs", lambda: ran)
 
     loop.play(script())
 

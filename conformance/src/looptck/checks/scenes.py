@@ -32,7 +32,8 @@ def act_in(
 class Watched:
     """An end that is watched in one direction, and the calls of its watch.
 
-    Each call ends the readiness, as a program does, and then calls *then*.
+    Each call ends the readiness, as a program does, and then calls *then*.  *at* is
+    the number of a descriptor that was closed, for the end to have.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class Watched:
         channels: Channels,
         direction: Direction = "r",
         then: Callable[[], object] | None = None,
+        *,
+        at: int | None = None,
     ) -> None:
         self.loop, self.direction = loop, direction
-        self.end = ReadinessToggle(channels, direction)
+        self.end = ReadinessToggle(channels, direction, at=at)
         self._then = then
         self.calls = loop.calls(f"{direction} watch of {self.end.number}", self._called)
         self.watch = loop.watch(self.end.number, direction, self.calls)

@@ -211,6 +211,7 @@ PROFILE = Profile(
             registration.test_one_direction_may_end_the_other_in_its_turn,
             registration.test_a_number_reused_in_a_turn_inherits_no_readiness,
             registration.test_a_callback_may_reuse_its_own_number,
+            registration.test_a_number_reused_in_a_timer_inherits_no_readiness,
             registration.test_a_timer_may_end_a_ready_watch,
         ),
         "luaevent.addevent.close-not-fd": (
@@ -238,6 +239,7 @@ PROFILE = Profile(
             registration.test_a_closed_number_that_was_refused_leaves_no_trace,
         ),
         "luaevent.loop.level": (
+            readiness.test_a_reader_is_called_for_the_end_of_a_pipe,
             readiness.test_a_writer_is_called_while_room_is_left,
             readiness.test_a_reader_is_called_while_data_is_left,
             readiness.test_data_left_is_told_again_after_a_pause,

@@ -157,6 +157,7 @@ PROFILE = Profile(
         ),
         "luahop.listener.remove-inside-self": (registration.test_a_callback_may_end_its_own_watch,),
         "luahop.listener.remove-other-ready": (
+            registration.test_a_timer_may_end_a_ready_watch,
             registration.test_a_watch_ended_by_another_in_its_turn_is_not_called,
             registration.test_a_watch_that_ends_the_others_goes_on,
         ),
@@ -166,7 +167,7 @@ PROFILE = Profile(
         "luahop.listener.fd-reuse-same-poll": (
             registration.test_a_number_reused_in_a_turn_inherits_no_readiness,
             registration.test_a_callback_may_reuse_its_own_number,
-            registration.test_a_timer_may_end_a_ready_watch,
+            registration.test_a_number_reused_in_a_timer_inherits_no_readiness,
         ),
         "luahop.listener.eof": (
             readiness.test_a_reader_is_called_for_the_end_of_a_stream,
@@ -178,6 +179,7 @@ PROFILE = Profile(
             fairness.test_a_busy_watch_does_not_starve_the_others,
         ),
         "luahop.listener.bad-fd": (
+            registration.test_a_bad_descriptor_that_stays_does_no_harm,
             registration.test_a_bad_descriptor_does_no_harm_to_others,
             registration.test_a_closed_number_that_was_refused_leaves_no_trace,
         ),

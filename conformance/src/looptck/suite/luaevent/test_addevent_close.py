@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 
 import pytest
 
@@ -12,7 +13,7 @@ from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.event_kinds import event_arguments, every_kind, first_call, short_timeout
 from looptck.testing.luaevent_driver import LuaeventDriver
-from looptck.testing.situations import Situation, everywhere
+from looptck.testing.situations import Situation, everywhere, luaevent_in
 from looptck.testing.stopwatch import Stopwatch
 from looptck.testing.trace import Trace
 
@@ -169,3 +170,50 @@ def test_collecting_an_event_that_ended_is_harmless(
     driver.after("collector", 0.01, collect)
     driver.run()
     driver.assert_calls("collector timeout", f"same {first_call(kind)}")
+
+
+@rule("luaevent.addevent.close-not-fd")
+@everywhere
+@pytest.mark.parametrize("ended_by", ["LEAVE", "collection", "close and collection"])
+@pytest.mark.parametrize("first_call", [False, True])
+def test_the_descriptor_of_an_ended_event_stays_open(
+    luaevent: Luaevent, channels: Channels, situation: Situation, ended_by: str, first_call: bool
+) -> None:
+    """Bytes go both ways afterwards: a descriptor that is open but dead shows as well."""
+    near, far = channels.pair()
+    base = luaevent.new()
+    events: list[Event] = []
+
+    def on_write(_flags: int) -> int:
+        if ended_by != "LEAVE" and first_call:
+            end()
+        return luaevent.LEAVE
+
+    def end() -> None:
+        if "close" in ended_by:
+            events[0].close()
+        if "collection" in ended_by:
+            events.clear()
+            gc.collect()
+
+    def act() -> None:
+        events.append(base.addevent(near.fileno(), luaevent.EV_WRITE, on_write, 0.01))
+        if ended_by != "LEAVE" and not first_call:
+            end()
+
+    luaevent_in(situation, luaevent, base, act)
+    base.loop()
+    if ended_by == "LEAVE":
+        events.clear()
+        gc.collect()
+    _assert_open(near, far, f"an event that ended by {ended_by}")
+
+
+def _assert_open(near: socket.socket, far: socket.socket, what: str) -> None:
+    try:
+        near.send(b"out")
+        far.send(b"in")
+        went = (far.recv(10), near.recv(10))
+    except OSError as error:
+        raise AssertionError(f"{what} took its descriptor with it: {error}") from error
+    assert went == (b"out", b"in"), f"{what} left its descriptor in disorder: {went}"
