@@ -129,6 +129,34 @@ def test_a_callable_of_any_type_serves_as_a_callback(
     loop.play(script())
 
 
+@either_direction
+def test_watches_may_share_a_callback(
+    loop: Watching, channels: Channels, direction: Direction
+) -> None:
+    """Three descriptors have one function; the second watch ends, the others are called."""
+    toggles = [ReadinessToggle(channels, direction) for _ in range(3)]
+    called: list[bool] = []
+
+    def note(*_arguments: object) -> Any:
+        called.append(True)
+        for toggle in toggles:
+            toggle.off()
+        return loop.stays(direction)
+
+    def script() -> Script:
+        watches = [loop.watch(toggle.number, direction, note) for toggle in toggles]
+        loop.unwatch(watches[1])
+        toggles[0].on()
+        yield until("the first watch is called", lambda: called)
+        toggles[2].on()
+        yield until("the third watch is called", lambda: len(called) > 1)
+        toggles[1].on()
+        yield turns()
+        assert len(called) == 2, f"two watches were ready once each, and {len(called)} calls came"
+
+    loop.play(script())
+
+
 class _Number(int):
     """A number that a program has given a type of its own."""
 

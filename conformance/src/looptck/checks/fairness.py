@@ -11,7 +11,7 @@ import pytest
 from ..testing.channels import Channels
 from ..testing.readiness import ReadinessToggle
 from ..testing.resources import alive
-from .scenes import Watched, either_direction, serve_all
+from .scenes import Watched, either_direction, reached, serve_all, total
 from .verbs import Calls, Direction, Script, Watching, turns, until
 
 # The most descriptors that select(2) can be asked about, less those of the process.
@@ -68,6 +68,28 @@ def test_a_busy_watch_does_not_starve_the_others(loop: Watching, channels: Chann
 
 
 @either_direction
+def test_only_the_watch_that_is_ready_is_called(
+    loop: Watching, channels: Channels, direction: Direction
+) -> None:
+    """Of twenty descriptors every third is made ready, one after the other."""
+    watched = [Watched(loop, channels, direction) for _ in range(20)]
+
+    def script() -> Script:
+        for at in range(0, 20, 3):
+            watched[at].end.on()
+            yield until("a watch is called", lambda: total(each.calls for each in watched))
+            yield turns()
+            counts = [each.count for each in watched]
+            for each in watched:
+                each.calls.clear()
+            assert sum(counts) == counts[at] == 1, (
+                f"watch {at} of 20 was ready once; the calls of each are {counts}"
+            )
+
+    loop.play(script())
+
+
+@either_direction
 @pytest.mark.parametrize("number", [1023, 1024, 1025, 2000])
 def test_a_high_number_is_watched_like_any_other(
     loop: Watching, channels: Channels, direction: Direction, number: int
@@ -83,7 +105,7 @@ def test_a_high_number_is_watched_like_any_other(
         loop.watch(high.fileno(), other, silent)
         for times in (1, 2):
             toggle.on()
-            yield until("the high number is called", partial(_reached, calls, times))
+            yield until("the high number is called", partial(reached, calls, times))
             loop.unwatch(watch)
             toggle.on()
             yield turns()
@@ -93,10 +115,6 @@ def test_a_high_number_is_watched_like_any_other(
         assert silent.count == 0, "the other direction, which was never ready, was called"
 
     loop.play(script())
-
-
-def _reached(calls: Calls, number: int) -> bool:
-    return calls.count >= number
 
 
 @either_direction

@@ -6,11 +6,22 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from ..testing.channels import Channels
+from ..testing.channels import Channels, End
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation
-from .verbs import Direction, Script, Watching, until
+from .verbs import Calls, Direction, Script, Watching, until
 
+# {kind: makes the end to read from and the end to write to}
+CHANNELS: dict[str, Callable[[Channels], tuple[End, End]]] = {
+    "pair": Channels.pair,
+    "pipe": Channels.pipe,
+    "tcp": Channels.tcp_pair,
+}
+
+any_channel = pytest.mark.parametrize("kind", CHANNELS)
+early_or_late = pytest.mark.parametrize(
+    "early", [True, False], ids=["ready-first", "watched-first"]
+)
 either_direction = pytest.mark.parametrize("direction", ["r", "w"])
 
 
@@ -75,3 +86,13 @@ def serve_all(watched: Iterable[Watched]) -> Script:
     """Make each end ready in turn, and wait for its call."""
     for each in watched:
         yield from each.serve()
+
+
+def reached(calls: Calls, number: int) -> bool:
+    """Whether that *number* of calls came."""
+    return calls.count >= number
+
+
+def total(calls: Iterable[Calls | Watched]) -> int:
+    """How many calls came together."""
+    return sum(each.count for each in calls)

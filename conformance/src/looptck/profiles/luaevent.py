@@ -9,7 +9,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..checks import arguments, fairness, lifetime, readiness, registration, timers
+from ..checks import (
+    arguments,
+    cancellation,
+    fairness,
+    lifetime,
+    readability,
+    registration,
+    reuse,
+    timers,
+    writability,
+)
 from ..checks.verbs import Calls, Direction, Script, Verbs, play_inside
 from ..clocks import Clock
 from ..protocols.luaevent import ENTRY_NAMES, LOOP_NAMES, Event, Luaevent
@@ -138,34 +148,34 @@ PROFILE = Profile(
     timer_check=timer_of,
     verbs=LuaeventVerbs,
     checks={
-        "luaevent.addevent.persistent": (readiness.test_a_watch_goes_on_after_its_call,),
+        "luaevent.addevent.persistent": (registration.test_a_watch_goes_on_after_its_call,),
         "luaevent.constants.ev-read": (
-            readiness.test_a_reader_is_called_once_for_an_arrival,
-            readiness.test_a_reader_is_silent_until_a_read_returns,
-            readiness.test_an_urgent_byte_wakes_neither_direction,
+            readability.test_a_reader_is_called_once_for_an_arrival,
+            readability.test_a_reader_is_silent_until_a_read_returns,
+            readability.test_an_urgent_byte_wakes_neither_direction,
         ),
         "luaevent.constants.ev-read-accept": (
-            readiness.test_each_pending_connection_can_be_accepted,
+            readability.test_each_pending_connection_can_be_accepted,
         ),
         "luaevent.constants.ev-read-disconnect": (
-            readiness.test_a_reader_is_called_for_the_end_of_a_stream,
-            readiness.test_a_reader_is_called_for_the_end_of_a_pipe,
-            readiness.test_a_reader_is_called_for_a_connection_reset,
+            readability.test_a_reader_is_called_for_the_end_of_a_stream,
+            readability.test_a_reader_is_called_for_the_end_of_a_pipe,
+            readability.test_a_reader_is_called_for_a_connection_reset,
         ),
         "luaevent.constants.ev-write": (
-            readiness.test_a_writer_is_called_if_there_is_room,
-            readiness.test_a_writer_is_silent_until_there_is_room,
-            readiness.test_a_writer_is_called_when_its_reader_is_gone,
-            readiness.test_the_reading_end_of_a_pipe_is_not_writable,
+            writability.test_a_writer_is_called_if_there_is_room,
+            writability.test_a_writer_is_silent_until_there_is_room,
+            writability.test_a_writer_is_called_when_its_reader_is_gone,
+            writability.test_the_reading_end_of_a_pipe_is_not_writable,
         ),
         "luaevent.constants.ev-write-connect": (
-            readiness.test_a_writer_is_called_when_its_connection_is_made,
+            writability.test_a_writer_is_called_when_its_connection_is_made,
         ),
         "luaevent.constants.ev-write-connect-failed": (
-            readiness.test_a_writer_is_called_when_its_connection_fails,
+            writability.test_a_writer_is_called_when_its_connection_fails,
         ),
         "luaevent.flags.only-asked": (
-            readiness.test_one_direction_is_silent_while_the_other_is_called,
+            readability.test_one_direction_is_silent_while_the_other_is_called,
         ),
         "luaevent.new.independent": (
             lifetime.test_two_loops_may_watch_one_descriptor,
@@ -181,7 +191,7 @@ PROFILE = Profile(
         ),
         "luaevent.addevent.fd-integer": (
             arguments.test_descriptor_zero_is_watched_like_any_other,
-            readiness.test_only_the_watch_that_is_ready_is_called,
+            fairness.test_only_the_watch_that_is_ready_is_called,
             fairness.test_a_high_number_is_watched_like_any_other,
             arguments.test_an_integer_of_any_type_is_a_descriptor,
         ),
@@ -192,34 +202,35 @@ PROFILE = Profile(
             registration.test_a_callback_that_cannot_be_called_is_refused,
         ),
         "luaevent.addevent.callback-any": (
+            arguments.test_watches_may_share_a_callback,
             arguments.test_a_callable_of_any_type_serves_as_a_callback,
         ),
         "luaevent.addevent.timeout-not-early": (timers.test_no_timer_is_called_early,),
         "luaevent.addevent.close-erases": (
-            registration.test_a_watch_that_was_not_served_can_be_ended,
-            registration.test_a_watch_that_ended_is_not_called,
-            lifetime.test_a_file_may_outlive_the_number_that_was_watched,
-            lifetime.test_a_duplicate_is_watched_for_itself,
+            cancellation.test_a_watch_that_was_not_served_can_be_ended,
+            cancellation.test_a_watch_that_ended_is_not_called,
+            reuse.test_a_file_may_outlive_the_number_that_was_watched,
+            reuse.test_a_duplicate_is_watched_for_itself,
         ),
-        "luaevent.addevent.close-idempotent": (registration.test_ending_a_watch_twice_is_harmless,),
+        "luaevent.addevent.close-idempotent": (cancellation.test_ending_a_watch_twice_is_harmless,),
         "luaevent.addevent.close-own-callback": (
-            registration.test_a_callback_may_end_its_own_watch,
+            cancellation.test_a_callback_may_end_its_own_watch,
         ),
         "luaevent.addevent.close-other-same-turn": (
-            registration.test_a_watch_ended_by_another_in_its_turn_is_not_called,
-            registration.test_a_watch_that_ends_the_others_goes_on,
-            registration.test_one_direction_may_end_the_other_in_its_turn,
-            registration.test_a_number_reused_in_a_turn_inherits_no_readiness,
-            registration.test_a_callback_may_reuse_its_own_number,
-            registration.test_a_number_reused_in_a_timer_inherits_no_readiness,
-            registration.test_a_timer_may_end_a_ready_watch,
+            cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
+            cancellation.test_a_watch_that_ends_the_others_goes_on,
+            cancellation.test_one_direction_may_end_the_other_in_its_turn,
+            reuse.test_a_number_reused_in_a_turn_inherits_no_readiness,
+            reuse.test_a_callback_may_reuse_its_own_number,
+            reuse.test_a_number_reused_in_a_timer_inherits_no_readiness,
+            cancellation.test_a_timer_may_end_a_ready_watch,
         ),
         "luaevent.addevent.close-not-fd": (
             lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
         ),
         "luaevent.addevent.gc-erases": (
-            registration.test_a_watch_that_ended_is_not_called,
-            registration.test_a_watch_ended_by_another_in_its_turn_is_not_called,
+            cancellation.test_a_watch_that_ended_is_not_called,
+            cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
         ),
         "luaevent.addevent.gc-preserve": (lifetime.test_a_callback_lives_as_long_as_its_watch,),
         "luaevent.addevent.from-callback": (
@@ -229,9 +240,9 @@ PROFILE = Profile(
             registration.test_callbacks_may_begin_watches_in_a_chain,
         ),
         "luaevent.addevent.same-fd": (
-            readiness.test_one_direction_is_silent_while_the_other_is_called,
-            registration.test_the_end_of_a_watch_leaves_the_other_direction,
-            registration.test_the_end_of_a_watch_leaves_others_of_its_direction,
+            readability.test_one_direction_is_silent_while_the_other_is_called,
+            cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
+            cancellation.test_the_end_of_a_watch_leaves_others_of_its_direction,
             registration.test_each_watch_of_a_descriptor_is_called,
         ),
         "luaevent.addevent.failed-no-trace": (
@@ -239,10 +250,10 @@ PROFILE = Profile(
             registration.test_a_closed_number_that_was_refused_leaves_no_trace,
         ),
         "luaevent.loop.level": (
-            readiness.test_a_reader_is_called_for_the_end_of_a_pipe,
-            readiness.test_a_writer_is_called_while_room_is_left,
-            readiness.test_a_reader_is_called_while_data_is_left,
-            readiness.test_data_left_is_told_again_after_a_pause,
+            readability.test_a_reader_is_called_for_the_end_of_a_pipe,
+            writability.test_a_writer_is_called_while_room_is_left,
+            readability.test_a_reader_is_called_while_data_is_left,
+            readability.test_data_left_is_told_again_after_a_pause,
         ),
         "luaevent.loop.many-ready": (
             fairness.test_each_of_many_ready_watches_is_called,

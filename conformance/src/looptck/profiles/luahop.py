@@ -7,7 +7,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..checks import arguments, fairness, lifetime, readiness, registration, timers
+from ..checks import (
+    arguments,
+    cancellation,
+    fairness,
+    lifetime,
+    readability,
+    registration,
+    reuse,
+    timers,
+    writability,
+)
 from ..checks.verbs import Direction, Script, Verbs, play_by_turns
 from ..clocks import Clock
 from ..protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop, Timer
@@ -109,31 +119,31 @@ PROFILE = Profile(
         ),
         "luahop.scope.nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "luahop.listener.create": (
-            readiness.test_a_watch_goes_on_after_its_call,
+            registration.test_a_watch_goes_on_after_its_call,
             registration.test_one_number_may_be_watched_many_times_in_a_turn,
         ),
-        "luahop.listener.read": (readiness.test_a_reader_is_called_once_for_an_arrival,),
+        "luahop.listener.read": (readability.test_a_reader_is_called_once_for_an_arrival,),
         "luahop.listener.write": (
-            readiness.test_a_writer_is_called_if_there_is_room,
-            readiness.test_a_writer_is_silent_until_there_is_room,
-            readiness.test_a_writer_is_called_when_its_connection_is_made,
+            writability.test_a_writer_is_called_if_there_is_room,
+            writability.test_a_writer_is_silent_until_there_is_room,
+            writability.test_a_writer_is_called_when_its_connection_is_made,
         ),
         "luahop.listener.fd-integer": (
             arguments.test_descriptor_zero_is_watched_like_any_other,
             arguments.test_an_integer_of_any_type_is_a_descriptor,
         ),
-        "luahop.listener.accept": (readiness.test_each_pending_connection_can_be_accepted,),
+        "luahop.listener.accept": (readability.test_each_pending_connection_can_be_accepted,),
         "luahop.listener.level-triggered": (
-            readiness.test_a_writer_is_called_while_room_is_left,
-            readiness.test_a_reader_is_called_while_data_is_left,
-            readiness.test_data_left_is_told_again_after_a_pause,
+            writability.test_a_writer_is_called_while_room_is_left,
+            readability.test_a_reader_is_called_while_data_is_left,
+            readability.test_data_left_is_told_again_after_a_pause,
         ),
         "luahop.listener.not-ready": (
-            readiness.test_only_the_watch_that_is_ready_is_called,
-            readiness.test_a_reader_is_silent_until_a_read_returns,
-            readiness.test_an_urgent_byte_wakes_neither_direction,
-            readiness.test_one_direction_is_silent_while_the_other_is_called,
-            readiness.test_the_reading_end_of_a_pipe_is_not_writable,
+            fairness.test_only_the_watch_that_is_ready_is_called,
+            readability.test_a_reader_is_silent_until_a_read_returns,
+            readability.test_an_urgent_byte_wakes_neither_direction,
+            readability.test_one_direction_is_silent_while_the_other_is_called,
+            writability.test_the_reading_end_of_a_pipe_is_not_writable,
         ),
         "luahop.listener.set-inside-callback": (
             registration.test_a_watch_begun_in_a_callback_is_served,
@@ -142,38 +152,38 @@ PROFILE = Profile(
             registration.test_callbacks_may_begin_watches_in_a_chain,
         ),
         "luahop.listener.remove": (
-            registration.test_a_watch_that_was_not_served_can_be_ended,
-            registration.test_a_watch_that_ended_is_not_called,
-            registration.test_ending_a_watch_twice_is_harmless,
-            lifetime.test_a_file_may_outlive_the_number_that_was_watched,
-            lifetime.test_a_duplicate_is_watched_for_itself,
+            cancellation.test_a_watch_that_was_not_served_can_be_ended,
+            cancellation.test_a_watch_that_ended_is_not_called,
+            cancellation.test_ending_a_watch_twice_is_harmless,
+            reuse.test_a_file_may_outlive_the_number_that_was_watched,
+            reuse.test_a_duplicate_is_watched_for_itself,
         ),
         "luahop.listener.remove-mask": (
-            registration.test_the_end_of_a_watch_leaves_the_other_direction,
+            cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
         ),
         "luahop.listener.remove-lets-go": (
             lifetime.test_the_callback_of_an_ended_watch_is_let_go,
             fairness.test_watches_may_follow_one_another_without_end,
         ),
-        "luahop.listener.remove-inside-self": (registration.test_a_callback_may_end_its_own_watch,),
+        "luahop.listener.remove-inside-self": (cancellation.test_a_callback_may_end_its_own_watch,),
         "luahop.listener.remove-other-ready": (
-            registration.test_a_timer_may_end_a_ready_watch,
-            registration.test_a_watch_ended_by_another_in_its_turn_is_not_called,
-            registration.test_a_watch_that_ends_the_others_goes_on,
+            cancellation.test_a_timer_may_end_a_ready_watch,
+            cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
+            cancellation.test_a_watch_that_ends_the_others_goes_on,
         ),
         "luahop.listener.remove-write-from-read": (
-            registration.test_one_direction_may_end_the_other_in_its_turn,
+            cancellation.test_one_direction_may_end_the_other_in_its_turn,
         ),
         "luahop.listener.fd-reuse-same-poll": (
-            registration.test_a_number_reused_in_a_turn_inherits_no_readiness,
-            registration.test_a_callback_may_reuse_its_own_number,
-            registration.test_a_number_reused_in_a_timer_inherits_no_readiness,
+            reuse.test_a_number_reused_in_a_turn_inherits_no_readiness,
+            reuse.test_a_callback_may_reuse_its_own_number,
+            reuse.test_a_number_reused_in_a_timer_inherits_no_readiness,
         ),
         "luahop.listener.eof": (
-            readiness.test_a_reader_is_called_for_the_end_of_a_stream,
-            readiness.test_a_reader_is_called_for_a_connection_reset,
+            readability.test_a_reader_is_called_for_the_end_of_a_stream,
+            readability.test_a_reader_is_called_for_a_connection_reset,
         ),
-        "luahop.listener.eof-pipe": (readiness.test_a_reader_is_called_for_the_end_of_a_pipe,),
+        "luahop.listener.eof-pipe": (readability.test_a_reader_is_called_for_the_end_of_a_pipe,),
         "luahop.listener.many-ready": (
             fairness.test_each_of_many_ready_watches_is_called,
             fairness.test_a_busy_watch_does_not_starve_the_others,
@@ -187,6 +197,7 @@ PROFILE = Profile(
             registration.test_a_callback_that_cannot_be_called_is_refused,
         ),
         "luahop.listener.callback-any": (
+            arguments.test_watches_may_share_a_callback,
             arguments.test_a_callable_of_any_type_serves_as_a_callback,
         ),
         "luahop.listener.strong-ref": (lifetime.test_a_callback_lives_as_long_as_its_watch,),

@@ -14,6 +14,7 @@ from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.readiness import (
     ReadinessToggle,
+    either_evtype,
     every_evtype,
     every_howmany,
     run,
@@ -43,6 +44,34 @@ class CallCountingProxy:
         assert not alive([self.callback]), (
             f"an event was deleted {what}; its callback is still referenced"
         )
+
+
+@rule("levent.event.delete")
+@either_evtype
+@pytest.mark.parametrize(
+    "past", ["new", "active", "called", "stopped", "started twice", "silent", "restarted"]
+)
+@pytest.mark.parametrize("passes", [0, 5])
+def test_the_callback_of_a_deleted_event_is_let_go(
+    driver: LeventDriver, channels: Channels, evtype: str, past: str, passes: int
+) -> None:
+    """The program keeps the event object, so that only delete can have freed the callback."""
+    switch = ReadinessToggle(channels, evtype, on=past != "silent")
+    watched = CallCountingProxy(driver, switch.number, evtype, lambda event: event.start())
+    event = watched.event
+    if past != "new":
+        event.start()
+    if past == "started twice":
+        event.start()
+    if past in ("called", "silent", "restarted"):
+        driver.run_idle(3)
+    if past in ("stopped", "restarted"):
+        event.stop()
+    if past == "restarted":
+        event.start()
+    event.delete()
+    driver.run_idle(passes)
+    watched.check(f"that was {past}")
 
 
 @rule("levent.event.delete")

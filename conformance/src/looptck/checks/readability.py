@@ -1,10 +1,9 @@
-"""Checks of readiness: a watch is called when its descriptor is ready, and only then."""
+"""Checks of readers: they are called for data, connections and ends, and for nothing else."""
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -14,19 +13,8 @@ from ..testing.hop_driver import wait_readable
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation, everywhere
 from ..testing.urgent_data import urgent_channel
-from .scenes import Watched, act_in
+from .scenes import CHANNELS, act_in, any_channel, early_or_late, reached, total
 from .verbs import Calls, Direction, Script, Watching, turns, until
-
-# {kind: makes the end to read from and the end to write to}
-_CHANNELS: dict[str, Callable[[Channels], tuple[End, End]]] = {
-    "pair": Channels.pair,
-    "pipe": Channels.pipe,
-    "tcp": Channels.tcp_pair,
-}
-any_channel = pytest.mark.parametrize("kind", _CHANNELS)
-early_or_late = pytest.mark.parametrize(
-    "early", [True, False], ids=["ready-first", "watched-first"]
-)
 
 
 def _send(far: End, near: End, data: bytes) -> None:
@@ -56,7 +44,7 @@ def test_a_reader_is_called_once_for_an_arrival(
     loop: Watching, channels: Channels, situation: Situation, kind: str, early: bool
 ) -> None:
     """A byte that was there before the watch needs no edge to be seen."""
-    near, far = _CHANNELS[kind](channels)
+    near, far = CHANNELS[kind](channels)
     calls, read = _reading(loop, near)
     others = [loop.calls("reader watched before it"), loop.calls("reader watched after it")]
 
@@ -73,54 +61,12 @@ def test_a_reader_is_called_once_for_an_arrival(
             yield turns()
             assert read == [], f"the reader was called before a byte came, and read {read}"
             _send(far, near, b"x")
-        yield until("the reader is called for a byte", lambda: read or _sum(others))
+        yield until("the reader is called for a byte", lambda: read or total(others))
         yield turns()
 
     loop.play(script())
-    assert _sum(others) == 0, "the reader of a channel without data was called"
+    assert total(others) == 0, "the reader of a channel without data was called"
     assert read == [b"x"], f"one byte came; the reader read {read}"
-
-
-def _sum(calls: Iterable[Calls]) -> int:
-    return sum(each.count for each in calls)
-
-
-@pytest.mark.parametrize("direction", ["r", "w"])
-def test_a_watch_goes_on_after_its_call(
-    loop: Watching, channels: Channels, direction: Direction
-) -> None:
-    """It is ready five times, with a pause after each, and never watched anew."""
-    watched = Watched(loop, channels, direction)
-
-    def script() -> Script:
-        for _ in range(5):
-            yield from watched.serve()
-            yield turns()
-            assert watched.count == 1, f"it was ready once, and {watched.count} calls came"
-
-    loop.play(script())
-
-
-@pytest.mark.parametrize("direction", ["r", "w"])
-def test_only_the_watch_that_is_ready_is_called(
-    loop: Watching, channels: Channels, direction: Direction
-) -> None:
-    """Of twenty descriptors every third is made ready, one after the other."""
-    watched = [Watched(loop, channels, direction) for _ in range(20)]
-
-    def script() -> Script:
-        for at in range(0, 20, 3):
-            watched[at].end.on()
-            yield until("a watch is called", lambda: _sum(each.calls for each in watched))
-            yield turns()
-            counts = [each.count for each in watched]
-            for each in watched:
-                each.calls.clear()
-            assert sum(counts) == counts[at] == 1, (
-                f"watch {at} of 20 was ready once; the calls of each are {counts}"
-            )
-
-    loop.play(script())
 
 
 def _after_a_byte(channels: Channels) -> tuple[End, End]:
@@ -137,7 +83,7 @@ def _with_an_urgent_byte(channels: Channels) -> tuple[End, End]:
 
 # {kind: makes an end that a read would have to wait for, and the end that sends to it}
 _SILENT: dict[str, Callable[[Channels], tuple[End, End]]] = {
-    **_CHANNELS,
+    **CHANNELS,
     "drained": _after_a_byte,
     "urgent": _with_an_urgent_byte,
 }
@@ -204,7 +150,7 @@ def test_one_direction_is_silent_while_the_other_is_called(
         for times in range(1, 4):
             toggle.on()
             yield until(
-                f"the {direction!r} watch is called", partial(_reached, calls[direction], times)
+                f"the {direction!r} watch is called", partial(reached, calls[direction], times)
             )
             yield turns()
 
@@ -214,10 +160,6 @@ def test_one_direction_is_silent_while_the_other_is_called(
         f"{calls[direction].count} calls came"
     )
     assert silent.count == 0, "the other direction, which was never ready, was called"
-
-
-def _reached(calls: Calls, number: int) -> bool:
-    return calls.count >= number
 
 
 def _close(far: End) -> None:
@@ -254,7 +196,7 @@ def test_a_reader_is_called_for_the_end_of_a_stream(
     early: bool,
 ) -> None:
     """The end is told again and again, after the bytes sent before it, which are read singly."""
-    _meets_the_end(loop, _CHANNELS[kind](channels), end, data, early=early)
+    _meets_the_end(loop, CHANNELS[kind](channels), end, data, early=early)
 
 
 @early_or_late
@@ -351,7 +293,7 @@ def test_a_reader_is_called_while_data_is_left(
     loop: Watching, channels: Channels, kind: str, taken: int
 ) -> None:
     """Each call takes nothing, or one byte of five; nothing new comes."""
-    near, far = _CHANNELS[kind](channels)
+    near, far = CHANNELS[kind](channels)
     calls = loop.calls("reader", lambda: taken and near.recv(1))
     far.send(b"12345")
 
@@ -387,129 +329,3 @@ def test_data_left_is_told_again_after_a_pause(loop: Watching, channels: Channel
         yield until("the reader is called again for what it left", lambda: calls.count)
 
     loop.play(script())
-
-
-@everywhere
-@pytest.mark.parametrize("kind", ["pair", "pipe", "tcp"])
-def test_a_writer_is_called_if_there_is_room(
-    loop: Watching, channels: Channels, situation: Situation, kind: str
-) -> None:
-    """The room was there before the watch."""
-    far, near = _CHANNELS[kind](channels)
-    calls = loop.calls("writer")
-
-    def script() -> Script:
-        yield from act_in(situation, loop, channels, lambda: loop.watch(near.fileno(), "w", calls))
-        yield until("the writer is called", lambda: calls.count)
-
-    loop.play(script())
-    del far
-
-
-def test_a_writer_is_called_while_room_is_left(loop: Watching, channels: Channels) -> None:
-    """Nothing is written, so that the room stays."""
-    calls = loop.calls("writer")
-
-    def script() -> Script:
-        loop.watch(channels.pair()[0].fileno(), "w", calls)
-        yield until("the writer is called again and again", lambda: calls.count >= 5)
-
-    loop.play(script())
-
-
-@everywhere
-@pytest.mark.parametrize("kind", ["pair", "pipe"])
-@pytest.mark.parametrize("readable", [False, True])
-def test_a_writer_is_silent_until_there_is_room(
-    loop: Watching, channels: Channels, situation: Situation, kind: str, readable: bool
-) -> None:
-    """The socket may be readable meanwhile.  The writer uses up the room."""
-    far, near = _CHANNELS[kind](channels)
-    fill(near)
-    if readable and isinstance(far, socket.socket):
-        far.send(b"x")
-    calls = loop.calls("writer", lambda: fill(near))
-
-    def script() -> Script:
-        yield from act_in(situation, loop, channels, lambda: loop.watch(near.fileno(), "w", calls))
-        yield turns()
-        assert calls.count == 0, f"the writer was called {calls.count} times without room"
-        drain(far)
-        yield until("the writer is called once there is room", lambda: calls.count)
-        yield turns()
-        assert calls.count == 1, f"room was made and used up once, and {calls.count} calls came"
-
-    loop.play(script())
-
-
-@pytest.mark.parametrize("kind", ["pair", "pipe"])
-def test_a_writer_is_called_when_its_reader_is_gone(
-    loop: Watching, channels: Channels, kind: str
-) -> None:
-    """The channel was full; a write does not wait any more, it fails."""
-    far, near = _CHANNELS[kind](channels)
-    fill(near)
-    calls = loop.calls("writer")
-
-    def script() -> Script:
-        watch = loop.watch(near.fileno(), "w", calls)
-        yield turns()
-        assert calls.count == 0, f"the writer was called {calls.count} times without room"
-        far.close()
-        yield until("the writer is called when its reader is gone", lambda: calls.count)
-        loop.unwatch(watch)
-
-    loop.play(script())
-
-
-def test_the_reading_end_of_a_pipe_is_not_writable(loop: Watching, channels: Channels) -> None:
-    """A loop may refuse to watch it; data comes and goes meanwhile."""
-    near, far = channels.pipe()
-    calls = loop.calls("writer")
-
-    def script() -> Script:
-        try:
-            loop.watch(near.fileno(), "w", calls)
-        except Exception:
-            return
-        yield turns()
-        far.send(b"x")
-        yield turns()
-
-    loop.play(script())
-    assert calls.count == 0, f"the reading end of a pipe was called writable {calls.count} times"
-
-
-@early_or_late
-def test_a_writer_is_called_when_its_connection_is_made(
-    loop: Watching, channels: Channels, early: bool
-) -> None:
-    """The socket is connecting when it is watched, or connected already."""
-    listening = channels.listener()
-    client = channels.connecting(listening.getsockname())
-    calls = loop.calls("client")
-    if early:
-        channels.accept(listening)
-
-    def script() -> Script:
-        loop.watch(client.fileno(), "w", calls)
-        yield until("the client is called when it is connected", lambda: calls.count, within=2)
-
-    loop.play(script())
-    error = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    assert error == 0, f"the client was called, and its connection failed: {os.strerror(error)}"
-
-
-def test_a_writer_is_called_when_its_connection_fails(loop: Watching, channels: Channels) -> None:
-    """Nobody listens at the address; the error is there when the call comes."""
-    client = channels.connecting(channels.refused_address())
-    calls = loop.calls("client")
-
-    def script() -> Script:
-        watch = loop.watch(client.fileno(), "w", calls)
-        yield until("the client is called when it is refused", lambda: calls.count, within=2)
-        loop.unwatch(watch)
-
-    loop.play(script())
-    error = client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    assert error != 0, "the client was called, and there was no error of its connection"
