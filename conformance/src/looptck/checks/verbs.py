@@ -42,8 +42,11 @@ class Step(ABC):
 
 
 class _Until(Step):
-    def __init__(self, what: str, condition: Callable[[], object], seconds: float) -> None:
+    def __init__(
+        self, what: str, condition: Callable[[], object], seconds: float, pace: float
+    ) -> None:
         self._what, self._condition, self._seconds = what, condition, seconds
+        self.pace = pace
 
     def begin(self) -> None:
         self._guard = Guard(self._seconds)
@@ -83,12 +86,18 @@ class _Pause(Step):
         return asked
 
 
-def until(what: str, condition: Callable[[], object], *, within: float = _PATIENCE) -> Step:
+def until(
+    what: str,
+    condition: Callable[[], object],
+    *,
+    within: float = _PATIENCE,
+    pace: float = Step.pace,
+) -> Step:
     """Go on when *condition* holds; the check fails, naming *what*, if it does not in time.
 
-    *within* is a guard, in seconds.
+    *within* is a guard, in seconds.  Nothing of the script wakes the loop for *pace* seconds.
     """
-    return _Until(what, condition, within)
+    return _Until(what, condition, within, pace)
 
 
 def turns(number: int = IDLE_TURNS) -> Step:
@@ -108,23 +117,28 @@ class Calls:
     """A callback that notes its calls: `seen` has the arguments of each.
 
     In virtual time a call lasts a millisecond, so that time passes for a loop
-    in which a descriptor is always ready.
+    in which a descriptor is always ready.  `watch` sets `answer`, by which the
+    document's callbacks say that they go on.
     """
+
+    answer: Callable[[], object] | None = None
 
     def __init__(
         self, clock: Clock, name: str = "callback", then: Callable[[], object] | None = None
     ) -> None:
         self.seen: list[tuple[Any, ...]] = []
-        self._clock, self._name, self._then = clock, name, then
+        self.name = name
+        self._clock, self._then = clock, then
 
-    def __call__(self, *arguments: Any) -> None:
+    def __call__(self, *arguments: Any) -> object:
         self.seen.append(arguments)
         if trace.recorder is not None:
-            trace.recorder.note(self._name)
+            trace.recorder.note(self.name)
         if isinstance(self._clock, VirtualClock):
             self._clock.advance(_CALL)
         if self._then is not None:
             self._then()
+        return None if self.answer is None else self.answer()
 
     @property
     def count(self) -> int:
@@ -145,6 +159,9 @@ class Loop(Protocol):
     def another(self) -> Any:
         """The verbs of a second loop, made by the same entry object."""
 
+    def drop(self) -> None:
+        """Close the loop, if it can be closed, and let go of it and of all that it made."""
+
     def calls(self, name: str, then: Callable[[], object] | None = None) -> Calls:
         """A callback, called *name* in reports, that notes its calls and then calls *then*."""
 
@@ -156,10 +173,19 @@ class Watching(Loop, Protocol):
     directions: tuple[Direction, ...]
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Any:
-        """*callback*, as it is, is called whenever *fd* is ready; the result ends it."""
+        """*callback*, as it is, is called whenever *fd* is ready; the result ends it.
+
+        To go on after its first call, a callback that is no `Calls` returns `stays`.
+        """
+
+    def stays(self, direction: Direction) -> Any:
+        """The value that a callback returns to go on being called."""
 
     def unwatch(self, watch: Any) -> None:
         """End a watch."""
+
+    def unwatch_again(self, watch: Any) -> None:
+        """End a watch that has ended; a document may leave open whether this raises."""
 
 
 class Timing(Loop, Protocol):
@@ -175,6 +201,10 @@ class Timing(Loop, Protocol):
         """The timer or interval is called no more."""
 
 
+class TimedWatching(Watching, Timing, Protocol):
+    """A loop that watches descriptors and has timers."""
+
+
 class Verbs:
     """The verbs that every profile says alike."""
 
@@ -186,6 +216,18 @@ class Verbs:
 
     def calls(self, name: str, then: Callable[[], object] | None = None) -> Calls:
         return Calls(self.clock, name, then)
+
+    def stays(self, direction: Direction) -> Any:
+        return None
+
+    def unwatch_again(self, watch: Any) -> None:
+        self.unwatch(watch)
+
+    def unwatch(self, watch: Any) -> None:
+        raise NotImplementedError
+
+    def drop(self) -> None:
+        self.__dict__.clear()
 
 
 @dataclass

@@ -23,6 +23,9 @@ SmokeCheck = Callable[[Any, Callable[[], None]], None]
 # Runs a fresh loop until a timer of so many seconds has called the function.
 TimerCheck = Callable[[Any, float, Callable[[], None]], None]
 
+# Makes a loop, in the verbs of the shared checks, from an entry object and its clock.
+Verbs = Callable[[Any, Clock], Any]
+
 # A test function without a rule; it gets its fixtures from pytest by the names of its arguments.
 Check = Callable[..., None]
 
@@ -46,8 +49,9 @@ class Profile:
     document has no timers.
 
     `verbs` makes, from an entry object and its clock, what the shared checks
-    call; None if no shared check is bound.  `checks` binds checks to rules:
-    {rule id: the checks that judge it}.
+    call; None if no shared check is bound.  `verbs_for` has other verbs for
+    some rules: where a document ends a watch in three ways, each has a rule.
+    `checks` binds checks to rules: {rule id: the checks that judge it}.
 
     `page` is the page of the rules if looptck does not ship it.
     """
@@ -62,6 +66,7 @@ class Profile:
     parts: Mapping[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
     timer_check: TimerCheck | None = None
-    verbs: Callable[[Any, Clock], Any] | None = None
+    verbs: Verbs | None = None
+    verbs_for: Mapping[str, Verbs] = field(default_factory=dict)
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     page: Path | None = None

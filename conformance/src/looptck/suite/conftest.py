@@ -35,7 +35,8 @@ def entry(subject: Subject, binding: Binding) -> Any:
 @pytest.fixture
 def loop(entry: Any, subject: Subject, binding: Binding) -> Any:
     """A fresh loop in the verbs of the shared checks."""
-    verbs = PROFILES[binding.profile].verbs
+    profile = PROFILES[binding.profile]
+    verbs = profile.verbs_for.get(binding.rule_id, profile.verbs)
     assert verbs is not None, f"the profile {binding.profile} has no verbs"
     return verbs(entry, subject.clock)
 

@@ -24,9 +24,12 @@ every_howmany = pytest.mark.parametrize("howmany", [0, 1, None])
 class ReadinessToggle:
     """A socket that is silent at first, and ready for *evtype* while it is on."""
 
-    def __init__(self, channels: Channels, evtype: str = "r", *, on: bool = False) -> None:
+    def __init__(
+        self, channels: Channels, evtype: str = "r", *, on: bool = False, at: int | None = None
+    ) -> None:
+        """*at* is the number of a descriptor that was closed, for the socket to have."""
         self.evtype = evtype
-        self.near, self.far = channels.pair()
+        self.near, self.far = channels.pair() if at is None else channels.pair_at(at)
         fill(self.near)
         if on:
             self.on()

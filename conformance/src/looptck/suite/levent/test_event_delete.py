@@ -7,24 +7,14 @@ import pytest
 from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
 from looptck.testing.cancellation import (
-    IndependentCancel,
-    MutualCancel,
-    crowds,
-    neighbourhoods,
-    on_one_file_or_two,
     paced,
 )
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.readiness import (
     ReadinessToggle,
-    act_in,
     either_evtype,
-    every_evtype,
-    every_howmany,
-    run,
 )
-from looptck.testing.situations import Situation, everywhere
 
 # What an event may have gone through before it is deleted.
 every_past = pytest.mark.parametrize(
@@ -44,88 +34,6 @@ def _with_past(past: str, driver: LeventDriver, event: Event) -> None:
         driver.trace.clear()
     if past == "stopped":
         event.stop()
-
-
-@rule("levent.event.delete")
-@everywhere
-@every_evtype
-@every_past
-def test_a_deleted_event_is_never_called(
-    driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
-) -> None:
-    """The file is ready in every pass, and the program keeps the object."""
-    switch = ReadinessToggle(channels, evtype, on=True)
-    event = driver.event("event", switch.number, evtype)
-
-    def act() -> None:
-        _with_past(past if situation is not Situation.INSIDE else "active", driver, event)
-        event.delete()
-
-    act_in(situation, driver, channels, act)
-    driver.run_idle()
-    assert not driver.trace, f"an event that was {past} was deleted, and is called"
-    assert switch.is_open, "delete has closed the file of its event"
-
-
-@rule("levent.event.delete")
-@every_evtype
-@every_howmany
-@pytest.mark.parametrize("calls", [1, 3])
-def test_an_event_deleted_in_its_callback_is_not_called_again(
-    driver: LeventDriver, channels: Channels, evtype: str, howmany: int | None, calls: int
-) -> None:
-    """The file stays ready; `loop()` returns, since no other event is active."""
-    switch = ReadinessToggle(channels, evtype, on=True)
-
-    def act() -> None:
-        if driver.count("event") < calls:
-            event.start()
-        else:
-            event.delete()
-
-    event = driver.event("event", switch.number, evtype, lambda *_: act())
-    event.start()
-    run(driver, howmany)
-    driver.run_idle()
-    assert driver.trace == ["event"] * calls, (
-        f"an event whose callback deletes it in call {calls} was called {len(driver.trace)} times"
-    )
-
-
-@rule("levent.event.delete")
-@crowds
-@every_howmany
-@pytest.mark.parametrize("pause", [0, 3])
-def test_a_ready_event_deleted_by_another_is_not_called(
-    driver: LeventDriver,
-    channels: Channels,
-    evtypes: list[str],
-    one_file: bool,
-    howmany: int | None,
-    pause: int,
-) -> None:
-    """The first callback deletes the others, so one call is right in any order."""
-    rivals = MutualCancel(driver, channels, "delete", evtypes, one_file=one_file)
-    rivals.expect_one_call(howmany, pause)
-
-
-@rule("levent.event.delete")
-@everywhere
-@neighbourhoods
-@pytest.mark.parametrize("past", ["active", "stopped", "new"])
-@on_one_file_or_two
-def test_deleting_an_event_leaves_the_others_as_they_are(
-    driver: LeventDriver,
-    channels: Channels,
-    situation: Situation,
-    evtypes: str,
-    past: str,
-    files: str,
-) -> None:
-    """The other event has waited for some passes, and its file is ready only afterwards."""
-    pair = IndependentCancel(driver, channels, evtypes, past=past, files=files)
-    act_in(situation, driver, channels, pair.ended.delete)
-    pair.expect_only_other("deleted")
 
 
 @rule("levent.event.delete")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -11,19 +10,16 @@ import pytest
 
 from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
-from looptck.testing.cancellation import MutualCancel
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.readiness import (
     ReadinessToggle,
-    act_in,
     either_evtype,
     every_evtype,
     every_howmany,
     run,
 )
 from looptck.testing.resources import alive
-from looptck.testing.situations import Situation, everywhere
 
 
 class CallCountingProxy:
@@ -118,110 +114,3 @@ def test_the_callback_of_an_event_deleted_while_ready_is_freed(
     assert len(driver.trace) == 1, "a deleted event was called"
     for each in crowd:
         each.check("while it was ready")
-
-
-@rule("levent.event.delete")
-@everywhere
-@either_evtype
-@pytest.mark.parametrize("new", ["r", "w"])
-@pytest.mark.parametrize("file", ["the same file", "another file"])
-@pytest.mark.parametrize("ready", [True, False])
-def test_the_number_of_a_deleted_event_is_free_for_another(
-    driver: LeventDriver,
-    channels: Channels,
-    situation: Situation,
-    evtype: str,
-    new: str,
-    file: str,
-    ready: bool,
-) -> None:
-    """The kernel knew the number; a new file with it is silent at first, then ready."""
-    old = ReadinessToggle(channels, evtype, on=ready)
-    deleted: list[bool] = []
-
-    def go_on() -> None:
-        assert not deleted, "a deleted event was called"
-        event.start()
-
-    event = driver.event("old", old.number, evtype, lambda *_: go_on())
-    event.start()
-    driver.run_idle(3)
-    switch = old if file == "the same file" else ReadinessToggle(channels, new)
-
-    def act() -> None:
-        event.delete()
-        deleted.append(True)
-        if file == "another file":
-            os.dup2(switch.number, old.number)
-        else:
-            old.off()
-        fresh = driver.event("new", old.number, new, lambda *_: fresh.stop())
-        fresh.start()
-
-    act_in(situation, driver, channels, act)
-    if file == "another file":
-        driver.run_idle(3)
-        assert not driver.count("new"), (
-            "a number passed from a deleted event to another file; an event there was called "
-            "although that file was not ready"
-        )
-    switch.on(new)
-    assert driver.until_count("new"), (
-        "an event was deleted; another on its number is silent although its file is ready"
-    )
-    driver.run_idle(3)
-
-
-@rule("levent.event.delete")
-@pytest.mark.parametrize("howmany", [0, 1])
-def test_a_reused_number_of_a_deleted_event_is_not_ready(
-    driver: LeventDriver, channels: Channels, howmany: int
-) -> None:
-    """Of two ready events the one that is called first gives the number of the other to a silent
-    file."""
-    rivals = MutualCancel(driver, channels, "delete", ["r", "r"], one_file=False)
-    silent = ReadinessToggle(channels)
-
-    def replace(name: str) -> None:
-        number = rivals.switches[1 - list(rivals.events).index(name)].number
-        os.dup2(silent.number, number)
-        fresh = driver.event("new", number, "r", lambda *_: fresh.stop())
-        fresh.start()
-
-    rivals.then = replace
-    rivals.ready()
-    run(driver, howmany)
-    driver.run_idle()
-    assert len(driver.trace) == 1, (
-        "an event was deleted while its file was ready; its number went to a silent file, and an "
-        f"event there. Called were {', '.join(driver.trace)}"
-    )
-    silent.on()
-    assert driver.until_count("new"), "an event on the number of a deleted one is silent"
-
-
-@rule("levent.event.delete")
-@everywhere
-@either_evtype
-@pytest.mark.parametrize("past", ["new", "active", "called"])
-def test_the_file_of_a_deleted_event_stays_open(
-    driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, past: str
-) -> None:
-    """Bytes go both ways afterwards: a file that is open but dead shows as well."""
-    switch = ReadinessToggle(channels, evtype, on=True)
-    event = driver.event("event", switch.number, evtype)
-    if past != "new":
-        event.start()
-    if past == "called":
-        assert driver.until_count("event"), "a started event was not called"
-    act_in(situation, driver, channels, event.delete)
-    driver.run_idle(3)
-    switch.off()
-    try:
-        switch.far.recv(1 << 20)
-        switch.near.send(b"out")
-        switch.far.send(b"in")
-        arrived = switch.near.recv(10)
-    except OSError as error:
-        raise AssertionError(f"delete took the file of its event with it: {error}") from error
-    assert arrived[-2:] == b"in", "delete has left the file of its event in disorder"

@@ -78,46 +78,6 @@ def test_a_started_event_is_called(
     assert driver.trace == ["event"], "an event was called again after it had stopped itself"
 
 
-# What a callback may do to be called again.
-AGAIN: dict[str, Callable[[Event], object]] = {
-    "start": lambda event: event.start(),
-    "start twice": lambda event: (event.start(), event.start()),
-    "stop and start": lambda event: (event.stop(), event.start()),
-    "start, stop and start": lambda event: (event.start(), event.stop(), event.start()),
-}
-
-
-@rule("levent.event.start")
-@either_evtype
-@pytest.mark.parametrize("again", AGAIN)
-@every_howmany
-def test_an_event_that_starts_itself_is_called_again(
-    driver: LeventDriver, channels: Channels, evtype: str, again: str, howmany: int | None
-) -> None:
-    """The file is ready all the time; the fifth call is the last, and ends the loop."""
-    switch = ReadinessToggle(channels, evtype, on=True)
-
-    def go_on() -> None:
-        if driver.count("event") < 5:
-            AGAIN[again](event)
-        else:
-            event.stop()
-
-    event = driver.event("event", switch.number, evtype, lambda *_: go_on())
-    event.start()
-    if howmany is None:
-        driver.run_once(None)
-    elif howmany:
-        for _ in range(5):
-            driver.run_once(howmany)
-    else:
-        driver.until_count("event", 5)
-    assert driver.count("event") == 5, (
-        f"an event whose callback goes on by {again} is to be called until it stops, in the fifth "
-        f"call; with loop({howmany}) there were {driver.count('event')}"
-    )
-
-
 @rule("levent.event.start")
 @either_evtype
 @pytest.mark.parametrize("starts", [2, 3])
@@ -275,30 +235,3 @@ def test_an_event_is_served_after_many_starts_and_stops(
             "an event that was started and stopped many times was called more than once for an "
             "arrival"
         )
-
-
-@rule("levent.event.start")
-@pytest.mark.parametrize("evtypes", ["r r", "w w", "r w", "w r", "rw r", "w rw"])
-@pytest.mark.parametrize("where", ["before loop", "between passes", "in a callback"])
-def test_starting_an_event_leaves_another_of_its_file_active(
-    driver: LeventDriver, channels: Channels, evtypes: str, where: str
-) -> None:
-    """The other event was started first; both are ready, and each stops when it is called."""
-    first, second = evtypes.split()
-    switch = ReadinessToggle(channels, "".join(sorted(set(first + second))))
-    other = driver.event("other", switch.number, first, lambda *_: other.stop())
-    event = driver.event("event", switch.number, second, lambda *_: event.stop())
-    other.start()
-    if where != "before loop":
-        driver.run_idle(3)
-    if where == "in a callback":
-        act_in(Situation.INSIDE, driver, channels, lambda *_: event.start())
-    else:
-        event.start()
-    driver.run_idle(3)
-    switch.on()
-    driver.until(lambda: len(set(driver.trace)) == 2)
-    assert sorted(driver.trace) == ["event", "other"], (
-        f'an event for "{second}" was started {where} while one for "{first}" of the same file '
-        f"was active; when it was ready, {', '.join(driver.trace) or 'neither'} was called"
-    )

@@ -9,24 +9,18 @@ import pytest
 from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
 from looptck.testing.cancellation import (
-    IndependentCancel,
     MutualCancel,
     crowds,
-    neighbourhoods,
-    on_one_file_or_two,
     paced,
 )
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.readiness import (
     ReadinessToggle,
-    act_in,
     either_evtype,
-    every_evtype,
     every_howmany,
     run,
 )
-from looptck.testing.situations import Situation, everywhere
 
 # How a started event may be stopped.
 STOPS: dict[str, Callable[[Event], object]] = {
@@ -38,109 +32,6 @@ STOPS: dict[str, Callable[[Event], object]] = {
 }
 
 every_stop = pytest.mark.parametrize("stop", STOPS)
-
-
-@rule("levent.event.stop")
-@everywhere
-@every_evtype
-@every_stop
-@pytest.mark.parametrize("ready", ["before", "after"])
-def test_an_event_stopped_before_its_first_call_is_silent(
-    driver: LeventDriver,
-    channels: Channels,
-    situation: Situation,
-    evtype: str,
-    stop: str,
-    ready: str,
-) -> None:
-    """The file is ready in every pass; a start at the end shows that only the stop kept it
-    silent."""
-    switch = ReadinessToggle(channels, evtype)
-    event = driver.event("event", switch.number, evtype, lambda *_: event.stop())
-
-    def act() -> None:
-        if ready == "before":
-            switch.on()
-        event.start()
-        STOPS[stop](event)
-        if ready == "after":
-            switch.on()
-
-    act_in(situation, driver, channels, act)
-    driver.run_idle()
-    assert not driver.trace, f"an event was started, then stopped by {stop}, and is called"
-    event.start()
-    assert driver.until_count("event"), "an event that was stopped and started again is silent"
-
-
-@rule("levent.event.stop")
-@every_evtype
-@every_stop
-@pytest.mark.parametrize("known", ["called before", "silent before"])
-def test_an_event_stopped_between_passes_is_silent(
-    driver: LeventDriver, channels: Channels, evtype: str, stop: str, known: str
-) -> None:
-    """The kernel knows the event; each time it is started it is called again."""
-    switch = ReadinessToggle(channels, evtype, on=known == "called before")
-    event = driver.event("event", switch.number, evtype, lambda *_: event.start())
-    event.start()
-    for _ in range(3):
-        if known == "called before":
-            assert driver.until_count("event"), "a started event was not called"
-        else:
-            driver.run_idle(3)
-        STOPS[stop](event)
-        switch.on()
-        driver.trace.clear()
-        driver.run_idle()
-        assert not driver.trace, (
-            f"an event was stopped by {stop}, between two passes, and is called"
-        )
-        event.start()
-        assert driver.until_count("event"), "an event that was stopped and started again is silent"
-        driver.trace.clear()
-
-
-@rule("levent.event.stop")
-@every_evtype
-@every_stop
-@every_howmany
-def test_an_event_stopped_in_its_callback_is_not_called_again(
-    driver: LeventDriver, channels: Channels, evtype: str, stop: str, howmany: int | None
-) -> None:
-    """The file stays ready; `loop()` returns, since no other event is active."""
-    switch = ReadinessToggle(channels, evtype, on=True)
-    event = driver.event("event", switch.number, evtype, lambda *_: STOPS[stop](event))
-    event.start()
-    run(driver, howmany)
-    driver.run_idle()
-    assert driver.trace == ["event"], (
-        f"an event whose callback stops it by {stop} is to be called once; "
-        f"it was called {len(driver.trace)} times"
-    )
-    event.start()
-    assert driver.until_count("event", 2), "an event that was stopped and started again is silent"
-
-
-@rule("levent.event.stop")
-@crowds
-@every_howmany
-@pytest.mark.parametrize("pause", [0, 3])
-def test_a_ready_event_stopped_by_another_is_not_called(
-    driver: LeventDriver,
-    channels: Channels,
-    evtypes: list[str],
-    one_file: bool,
-    howmany: int | None,
-    pause: int,
-) -> None:
-    """The first callback stops the others, so one call is right in any order."""
-    rivals = MutualCancel(driver, channels, "stop", evtypes, one_file=one_file)
-    rivals.expect_one_call(howmany, pause)
-    for name, event in rivals.events.items():
-        driver.trace.clear()
-        event.start()
-        assert driver.until_count(name), f"{name} was stopped, then started again, and is silent"
 
 
 @rule("levent.event.stop")
@@ -175,32 +66,6 @@ def test_a_ready_event_restarted_by_another_is_called_once(
         f"of {len(evtypes)} events that were ready at once the first one stopped and started the "
         f"others, so that each was to be called once; called were {', '.join(driver.trace)}"
     )
-
-
-@rule("levent.event.stop")
-@everywhere
-@neighbourhoods
-@pytest.mark.parametrize("past", ["active", "stopped", "new"])
-@pytest.mark.parametrize("stops", [1, 2])
-@on_one_file_or_two
-def test_stopping_an_event_leaves_the_others_as_they_are(
-    driver: LeventDriver,
-    channels: Channels,
-    situation: Situation,
-    evtypes: str,
-    past: str,
-    stops: int,
-    files: str,
-) -> None:
-    """The other event has waited for some passes, and its file is ready only afterwards."""
-    pair = IndependentCancel(driver, channels, evtypes, past=past, files=files)
-
-    def act() -> None:
-        for _ in range(stops):
-            pair.ended.stop()
-
-    act_in(situation, driver, channels, act)
-    pair.expect_only_other(f"stopped {stops} times")
 
 
 @rule("levent.event.stop")

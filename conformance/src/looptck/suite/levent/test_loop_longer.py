@@ -9,7 +9,7 @@ import pytest
 
 from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.must_return import must_return, run_beside
 from looptck.testing.readiness import ReadinessToggle, either_evtype
@@ -204,75 +204,3 @@ def test_an_event_made_in_a_callback_may_take_over_its_file(
         f"a callback ended its own event by {ended_by} and started a new one for {file}, ready "
         f"{ready}; loop() called {', '.join(driver.trace) or 'nothing'}, and returned"
     )
-
-
-@rule("levent.loop.add-in-callback")
-@pytest.mark.parametrize("many", [2, 3, 10])
-@pytest.mark.parametrize("ready", ["at once", "one after the other"])
-def test_all_events_started_in_one_callback_are_served(
-    driver: LeventDriver, channels: Channels, many: int, ready: str
-) -> None:
-    """One callback makes them all and stops its own event; each call makes the next one ready."""
-    names = [f"new {at}" for at in range(many)]
-    switches = {name: ReadinessToggle(channels) for name in names}
-    turn = iter(names)
-
-    def on_new(event: Event) -> None:
-        event.stop()
-        if ready != "at once" and (following := next(turn, None)):
-            switches[following].on()
-
-    def make_all() -> None:
-        opener.stop()
-        for name, switch in switches.items():
-            made: list[Event] = []
-            made.append(
-                driver.event(name, switch.number, "r", lambda *_, made=made: on_new(made[0]))
-            )
-            made[0].start()
-            if ready == "at once":
-                switch.on()
-        if ready != "at once":
-            switches[next(turn)].on()
-
-    opener = driver.event(
-        "opener", ReadinessToggle(channels, on=True).number, "r", lambda *_: make_all()
-    )
-    opener.start()
-    _loop(driver)
-    assert sorted(driver.trace) == sorted([*names, "opener"]), (
-        f"a callback started {many} events; loop() called "
-        f"{', '.join(driver.trace) or 'nothing'}, and returned"
-    )
-
-
-@rule("levent.event.start")
-@either_evtype
-@pytest.mark.parametrize("ended_by", ["stop", "delete"])
-@pytest.mark.parametrize("passes", [0, 3])
-def test_an_event_started_for_a_reused_number_is_called(
-    driver: LeventDriver, channels: Channels, evtype: str, ended_by: str, passes: int
-) -> None:
-    """The earlier event was ended, its file closed, and the number given to another file."""
-    near, far = channels.pair()
-    for _ in range(2):
-        old = driver.event("old", near.fileno(), evtype, lambda *_: None)
-        fill(near)
-        old.start()
-        driver.run_idle(3)
-        old.stop()
-        if ended_by == "delete":
-            old.delete()
-        number = near.fileno()
-        near.close()
-        driver.run_idle(passes)
-        near, far = channels.pair_at(number)
-    fill(near)
-    event = driver.event("event", near.fileno(), evtype, lambda *_: event.stop())
-    event.start()
-    driver.run_idle(3)
-    far.send(b"x") if evtype == "r" else drain(far)
-    assert driver.until_count("event"), (
-        "an event was started for a number that was another file's before, and is not called"
-    )
-    assert driver.trace == ["event"], "an event was called whose file was closed, after its stop"

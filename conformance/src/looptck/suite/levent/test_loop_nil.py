@@ -302,33 +302,3 @@ def test_an_event_started_in_a_callback_is_served(
         f"an event was started in a callback, its data came {data}; "
         f"loop() called {', '.join(driver.trace) or 'nothing'}, and returned"
     )
-
-
-@rule("levent.loop.add-in-callback")
-@pytest.mark.parametrize("stops", ["before", "after"])
-def test_each_callback_may_start_the_next_event(
-    driver: LeventDriver, channels: Channels, stops: str
-) -> None:
-    """Six events start each other in a row; each stops before it starts the next one, or after."""
-    names = [f"event {each}" for each in range(6)]
-    pairs = [channels.pipe() for _ in names]
-    for _, far in pairs:
-        far.send(b"x")
-
-    def add(at: int) -> None:
-        def on_read(*_: object) -> None:
-            if stops == "before":
-                event.stop()
-            if at + 1 < len(names):
-                add(at + 1)
-            event.stop()
-
-        event = driver.event(names[at], pairs[at][0].fileno(), "r", on_read)
-        event.start()
-
-    add(0)
-    _loop(driver, "loop()")
-    assert driver.trace == names, (
-        f"each of {len(names)} callbacks started the next event; "
-        f"loop() called {', '.join(driver.trace) or 'nothing'}, and returned"
-    )

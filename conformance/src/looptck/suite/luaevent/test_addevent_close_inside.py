@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -156,83 +154,3 @@ def test_an_event_closed_by_one_of_the_same_turn_is_not_called(
         f"called were {', '.join(driver.trace[:-1])}{driver.timeout_note}"
     )
     assert driver.trace[-1] == "end timeout"
-
-
-@rule("luaevent.addevent.close-other-same-turn")
-def test_closing_events_already_called_in_the_turn_is_harmless(
-    luaevent: Luaevent, channels: Channels
-) -> None:
-    """Each callback closes only events that came before it, so all must be called."""
-    driver = LuaeventDriver(luaevent)
-    events: list[Event] = []
-    called: list[int] = []
-
-    def on_event(number: int) -> int:
-        for before in called:
-            events[before].close()
-        called.append(number)
-        driver.stop_expecting(f"event {number}")
-        return luaevent.EV_WRITE if len(called) < 4 else luaevent.LEAVE
-
-    def add(number: int) -> None:
-        near, _ = channels.pair()
-        callback = _partial(on_event, number)
-        events.append(driver.add(f"event {number}", near.fileno(), luaevent.EV_WRITE, callback))
-
-    for number in range(4):
-        add(number)
-    driver.run()
-    # one may be called again before another comes, but none that was closed
-    first = [call for at, call in enumerate(driver.trace) if call not in driver.trace[:at]]
-    assert len(first) == 4, (
-        f"of 4 events these were called: {', '.join(first)}{driver.timeout_note}"
-    )
-
-
-@rule("luaevent.addevent.close-other-same-turn")
-@everywhere
-def test_a_number_reused_in_the_turn_does_not_inherit_readiness(
-    luaevent: Luaevent, channels: Channels, situation: Situation
-) -> None:
-    """The first callback closes the other event and gives its number to a silent file."""
-    driver = LuaeventDriver(luaevent)
-    ends = [channels.pair(), channels.pair()]
-    silent, other = channels.pair()
-    events: list[Event] = []
-
-    def on_ready(number: int) -> int:
-        events[1 - number].close()
-        victim = ends[1 - number][0].fileno()
-        os.dup2(silent.fileno(), victim)
-        driver.stop_expecting("event 0")
-        driver.stop_expecting("event 1")
-        driver.add("new", victim, luaevent.EV_READ, lambda _: on_new(victim))
-        driver.after("sender", 0.006, lambda: other.send(b"x"))
-        return luaevent.LEAVE
-
-    def on_new(number: int) -> int:
-        twin = socket.socket(fileno=os.dup(number))
-        twin.setblocking(False)
-        try:
-            twin.recv(1)
-        except BlockingIOError:
-            driver.trace("new had nothing to read")
-        finally:
-            twin.close()
-        return luaevent.LEAVE
-
-    def act() -> None:
-        for number, (near, far) in enumerate(ends):
-            far.send(b"x")
-            callback = _partial(on_ready, number)
-            events.append(driver.add(f"event {number}", near.fileno(), luaevent.EV_READ, callback))
-
-    driver.run(act, situation)
-    assert driver.trace[1:] == ["sender timeout", "new read"], (
-        "a new event on the number of one closed in the same turn: due were sender timeout, "
-        f"new read; after the first call there came {', '.join(driver.trace[1:]) or 'nothing'}"
-    )
-
-
-def _partial(function: Callable[[int], int], number: int) -> Callable[[int], int]:
-    return lambda _flags: function(number)

@@ -121,35 +121,6 @@ def test_a_lost_event_does_not_keep_the_loop_from_returning(
     assert since.elapsed() < FAR, "loop() went on until the timeout of an event that was collected"
 
 
-@rule("luaevent.addevent.gc-erases")
-def test_a_lost_event_is_not_called_for_later_data(luaevent: Luaevent, channels: Channels) -> None:
-    """The data comes after the collection; another event on the descriptor shows that it came."""
-    base = luaevent.new()
-    driver = LuaeventDriver(luaevent, base)
-    near, far = channels.pair()
-    calls = Trace()
-    held: list[Event] = []
-
-    def on_event(_flags: int) -> int:
-        calls("lost")
-        return luaevent.LEAVE
-
-    def drop(turns: int) -> None:
-        held.clear()
-        collect()
-        if turns:
-            driver.after(f"turn {turns - 1}", 0.002, lambda: drop(turns - 1))
-        else:
-            far.send(b"x")
-            driver.add("other", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-
-    held.append(base.addevent(near.fileno(), luaevent.EV_READ, on_event))
-    driver.after("turn 2", 0.002, lambda: drop(2))
-    driver.run()
-    assert calls == [], "an event was called although its object had been collected"
-    driver.assert_calls("turn 2 timeout", "turn 1 timeout", "turn 0 timeout", "other read")
-
-
 class _Listener:
     """An object whose bound method alone keeps it alive."""
 

@@ -10,7 +10,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.protocols.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, as_descriptor_zero, drain, fill
+from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.hop_driver import error_of
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.situations import Situation, everywhere, luaevent_in
@@ -62,24 +62,6 @@ def test_an_event_is_active_once_addevent_returned(
 
 
 @rule("luaevent.addevent.adds")
-def test_every_added_event_is_active(luaevent: Luaevent, channels: Channels) -> None:
-    """Many events of all kinds are added: a table of fixed size or a single slot shows."""
-    driver = LuaeventDriver(luaevent, most=200)
-    expected = []
-    for number in range(20):
-        near, far = channels.pair()
-        far.send(b"x")
-        driver.add(f"reader {number}", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-        driver.add(f"writer {number}", far.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-        driver.add(f"timer {number}", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.002)
-        expected += [f"reader {number} read", f"writer {number} write", f"timer {number} timeout"]
-    driver.run()
-    missing = sorted(set(expected) - set(driver.trace))
-    assert not missing, f"of {len(expected)} events these were never called: {missing}"
-    assert len(driver.trace) == len(expected), "an event that left was called again"
-
-
-@rule("luaevent.addevent.adds")
 @everywhere
 def test_addevent_calls_no_callback_even_if_one_is_due(
     luaevent: Luaevent, channels: Channels, clock: Clock, situation: Situation
@@ -126,47 +108,6 @@ def test_the_arguments_are_fd_event_callback_timeout(
         driver.keep(driver.base.addevent(number, luaevent.EV_READ, callback, 0.01))
     driver.run()
     driver.assert_calls("event timeout" if given == "a timeout" else "event read")
-
-
-@rule("luaevent.addevent.fd-integer")
-@pytest.mark.parametrize("direction", ["read", "write"])
-@pytest.mark.parametrize("number", [0, 1200])
-@everywhere
-def test_a_descriptor_of_any_number_is_watched(
-    luaevent: Luaevent, channels: Channels, situation: Situation, number: int, direction: str
-) -> None:
-    """The other direction is not ready, so only the right one can bring the call."""
-    near, far = channels.pair()
-    if direction == "read":
-        far.send(b"x")
-        fill(near)
-    watched = (
-        as_descriptor_zero(channels, near)
-        if number == 0
-        else channels.numbered(near, number).fileno()
-    )
-    event = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
-    driver = LuaeventDriver(luaevent)
-    driver.run(lambda: driver.add("event", watched, event, luaevent.LEAVE), situation)
-    driver.assert_calls(f"event {direction}")
-
-
-@rule("luaevent.addevent.fd-integer")
-def test_only_the_descriptor_of_that_number_is_watched(
-    luaevent: Luaevent, channels: Channels
-) -> None:
-    """The neighbours are ready, and a timer ends the loop after any call they could bring."""
-    silent, _ = channels.pair()
-    for _ in range(3):
-        near, far = channels.pair()
-        far.send(b"x")
-        fill(near)
-    watched = as_descriptor_zero(channels, silent)
-    driver = LuaeventDriver(luaevent)
-    driver.add("silent", watched, luaevent.EV_READ, luaevent.LEAVE)
-    driver.after("end", LISTEN, driver.close_all)
-    driver.run()
-    driver.assert_calls("end timeout")
 
 
 @rule("luaevent.addevent.fd-nil-timer")

@@ -12,7 +12,7 @@ from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.retry import retry
 from looptck.testing.situations import Situation, everywhere
-from looptck.testing.stopwatch import cpu_seconds
+from looptck.testing.stopwatch import Stopwatch, assert_not_early, cpu_seconds
 
 # How long a descriptor has to be silent, and a timeout that never passes, in seconds.
 _QUIET = 0.01
@@ -266,6 +266,31 @@ def _change(
 
     driver.add("event", near.fileno(), before, ready, luaevent.LEAVE)
     driver.run()
+
+
+@rule("luaevent.addevent.timeout-reset")
+def test_a_change_of_direction_starts_the_timeout_anew(
+    luaevent: Luaevent, channels: Channels, stopwatch: Stopwatch
+) -> None:
+    """A call for data turns to writing, for which there is no room, until the timeout."""
+    driver = LuaeventDriver(luaevent)
+    near, far = channels.pair()
+    fill(near)
+
+    def turn_to_writing(_flags: int) -> int:
+        stopwatch.restart()
+        return luaevent.EV_WRITE
+
+    def timed_out(_flags: int) -> int:
+        assert_not_early(stopwatch.elapsed(), 0.02)
+        return luaevent.LEAVE
+
+    driver.add("event", near.fileno(), luaevent.EV_READ, turn_to_writing, timed_out, timeout=0.02)
+    driver.after("sender", 0.012, lambda: far.send(b"x"))
+    driver.run()
+    assert driver.trace[-2:-1] == ["event read"], (
+        f"expected a read and then a timeout, there came {driver.trace}{driver.timeout_note}"
+    )
 
 
 @rule("luaevent.callback.change-no-spurious-timeout")

@@ -474,40 +474,6 @@ def test_a_program_may_end_with_an_open_base(
 
 
 @rule("luaevent.close.nothing-left")
-@pytest.mark.parametrize("order", ["events first", "base first", "events lost before"])
-def test_nothing_is_left_of_closed_bases(
-    luaevent: Luaevent, channels: Channels, order: str
-) -> None:
-    """Three bases are made in a row, so that one thing kept for each of them shows."""
-
-    def live_and_close(bound: Channels) -> None:
-        base = luaevent.new()
-        events = _use(luaevent, bound, base, references)
-        if order == "events first":
-            for event in events:
-                event.close()
-        if order == "events lost before":
-            events.clear()
-            collect()
-        base.close()
-        del base
-        for event in events:
-            event.close()
-
-    references: References = []
-    live_and_close(channels)  # what is there once for all bases is there before the census
-    bound = Channels()
-    before = ResourceSnapshot.take()
-    for _ in range(3):
-        live_and_close(bound)
-    held = alive(references)
-    bound.close()
-    left = left_since(before)
-    assert not left, f"after three bases were closed there was left: {', '.join(left)}"
-    assert not held, f"of {len(references)} callbacks of closed bases {held} are still held"
-
-
-@rule("luaevent.close.nothing-left")
 def test_closing_restores_signal_handling(luaevent: Luaevent, channels: Channels) -> None:
     """The process has no handler before the base is made, so any that is left is the base's."""
     forget_signals()

@@ -102,6 +102,37 @@ def test_data_arriving_with_the_deadline_is_recorded(
     observe(", then ".join(calls) + driver.timeout_note or "no call", of=situation)
 
 
+@rule("luaevent.flags.timeout-keeps-data")
+@pytest.mark.parametrize("names", [("EV_READ",), ("EV_READ", "EV_WRITE")], ids="|".join)
+def test_data_that_came_with_the_deadline_is_reported(
+    luaevent: Luaevent, clock: Clock, channels: Channels, names: tuple[str, ...]
+) -> None:
+    """A busy callback lets the deadline pass and the data arrive; timeouts may come as well."""
+    driver = LuaeventDriver(luaevent, most=20)
+    near, far = channels.pair()
+    fill(near)
+    flags = 0
+    for name in names:
+        flags |= getattr(luaevent, name)
+
+    def busy() -> None:
+        clock.advance(3 * _SHORT)
+        far.send(b"x")
+
+    def called(received: int) -> int:
+        # the test ends the event when the data was not reported in several timeouts
+        ended = received & luaevent.EV_READ or driver.trace.count("reader timeout") > 5
+        return luaevent.LEAVE if ended else flags
+
+    driver.add("reader", near.fileno(), flags, called, timeout=_SHORT)
+    driver.after("busy", _SHORT / 2, busy)
+    driver.run()
+    assert any("read" in call.split()[1:] for call in driver.trace), (
+        "data came with the deadline of its event and was never reported; called were "
+        f"{', '.join(driver.trace)}{driver.timeout_note}"
+    )
+
+
 # {situation of the other direction: makes the descriptor, ready or not in the one that is asked
 # for, and always in the one that is not}
 _Make = Callable[[Channels], int]

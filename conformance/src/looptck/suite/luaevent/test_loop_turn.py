@@ -140,68 +140,6 @@ def test_an_event_is_called_as_long_as_its_condition_holds(
     )
 
 
-@rule("luaevent.loop.level")
-@everywhere
-def test_unread_data_brings_another_call(
-    luaevent: Luaevent, channels: Channels, situation: Situation
-) -> None:
-    """All data is sent at once and read byte by byte."""
-    driver = LuaeventDriver(luaevent)
-    near, far = channels.pair()
-    far.send(b"12345678")
-    read: list[bytes] = []
-
-    def on_read(_flags: int) -> int:
-        read.append(near.recv(1))
-        return luaevent.LEAVE if len(read) == 8 else luaevent.EV_READ
-
-    driver.run(lambda: driver.add("reader", near.fileno(), luaevent.EV_READ, on_read), situation)
-    assert b"".join(read) == b"12345678", (
-        f"8 bytes were there, read one by one; {len(read)} calls came{driver.timeout_note}"
-    )
-
-
-@rule("luaevent.loop.level")
-@everywhere
-@pytest.mark.parametrize("data", [b"", b"x"])
-@pytest.mark.parametrize("ending", ["close", "half close"])
-def test_an_end_that_is_not_handled_is_told_again(
-    luaevent: Luaevent, channels: Channels, situation: Situation, ending: str, data: bytes
-) -> None:
-    """The callback reads all data, and the empty read, each time."""
-    driver = LuaeventDriver(luaevent)
-    near, far = channels.pair()
-    far.send(data)
-    if ending == "close":
-        far.close()
-    else:
-        far.shutdown(socket.SHUT_WR)
-
-    def on_read(_flags: int) -> int:
-        while near.recv(10):
-            pass
-        return luaevent.LEAVE if len(driver.trace) == 6 else luaevent.EV_READ
-
-    driver.run(lambda: driver.add("reader", near.fileno(), luaevent.EV_READ, on_read), situation)
-    driver.assert_calls(*["reader read"] * 6)
-
-
-@rule("luaevent.loop.level")
-def test_a_condition_is_told_again_after_a_pause(luaevent: Luaevent, channels: Channels) -> None:
-    """One of two readers leaves without reading; the data must bring a call of the next reader."""
-    driver = LuaeventDriver(luaevent)
-    near, far = channels.pair()
-    far.send(b"x")
-
-    def add_second() -> None:
-        driver.add("second", near.fileno(), luaevent.EV_READ, luaevent.EV_READ, luaevent.LEAVE)
-
-    driver.add("first", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    driver.after("later", 0.004, add_second)
-    driver.run()
-    driver.assert_calls("first read", "later timeout", "second read", "second read")
-
-
 # A busy event is called this often at the most before something else must
 # have come.
 _MOST = 60

@@ -9,7 +9,7 @@ import pytest
 
 from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, drain
+from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import error_of, poll_for, poll_until
 from looptck.testing.situations import Situation, everywhere, luahop_in
 from looptck.testing.trace import Trace
@@ -18,112 +18,6 @@ either = pytest.mark.parametrize("mask", ["r", "w"])
 
 # Masks that no reading takes for a direction.
 _MEANINGLESS = ["x", ""]
-
-
-@rule("luahop.listener.bad-fd")
-@everywhere
-@either
-@pytest.mark.parametrize("number", [-1, -5, 3998, 10**6, 2**31 - 1, 2**31])
-def test_a_number_without_an_open_file_does_no_harm(
-    luahop: Luahop, channels: Channels, trace: Trace, situation: Situation, mask: str, number: int
-) -> None:
-    """Whether the call raises is open; the loop goes on for the others."""
-    near, far = channels.pair()
-    hop = luahop.new()
-    hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
-    luahop_in(
-        situation, hop, lambda: error_of(hop.set_listener, number, mask, lambda: trace("bad"))
-    )
-    far.send(b"x")
-    poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
-    poll_for(hop, 2, trace)
-    assert trace == ["b'x'"], f"the calls noted were {trace}, not [\"b'x'\"]"
-
-
-@rule("luahop.listener.bad-fd")
-@either
-@pytest.mark.parametrize("known", [False, True], ids=["new", "removed-before"])
-def test_a_closed_number_that_was_refused_leaves_no_trace(
-    luahop: Luahop, channels: Channels, trace: Trace, mask: str, known: bool
-) -> None:
-    """Afterwards the number belongs to another socket, ready both ways and not registered."""
-    near, _ = channels.pair()
-    number = near.fileno()
-    hop = luahop.new()
-    if known:
-        hop.set_listener(number, mask, lambda: trace("old"))
-        poll_for(hop, 1, trace) if mask == "r" else hop.poll()
-        hop.remove_listener(number, mask)
-        trace.clear()
-    near.close()
-    error = error_of(hop.set_listener, number, mask, lambda: trace("refused"))
-    if error is None:
-        return  # what becomes of a listener for a closed descriptor is open
-    poll_for(hop, 2, trace)
-    late, far = channels.pair_at(number)
-    far.send(b"x")
-    poll_for(hop, 2, trace)
-    assert trace == [], "a listener that was refused is called once its number is open again"
-    hop.set_listener(late.fileno(), mask, lambda: trace("late"))
-    poll_until(hop, "the number can be registered once it is open again", lambda: trace)
-    assert set(trace) == {"late"}, f"the calls noted were {set(trace)}, not {{'late'}}"
-
-
-@rule("luahop.listener.bad-fd")
-@either
-def test_a_bad_number_does_not_harm_a_listener_set_before(
-    luahop: Luahop, channels: Channels, trace: Trace, mask: str
-) -> None:
-    """A bad number comes between the registration and the call of good ones, several times."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    hop.set_listener(near.fileno(), mask, lambda: trace("good"))
-    for number in (-1, 3998, -1):
-        error_of(hop.set_listener, number, mask, lambda: trace("bad"))
-        trace.clear()
-        poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
-        assert set(trace) == {"good"}, f"the calls noted were {set(trace)}, not {{'good'}}"
-
-
-@rule("luahop.listener.callable")
-@everywhere
-@either
-@pytest.mark.parametrize("callback", ["print", 42, [print]], ids=["text", "number", "list"])
-def test_a_callback_that_cannot_be_called_is_refused(
-    luahop: Luahop, channels: Channels, situation: Situation, mask: str, callback: Any
-) -> None:
-    """The descriptor is ready: a callback that was registered nevertheless would be called."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    raised: list[BaseException | None] = []
-    luahop_in(
-        situation,
-        hop,
-        lambda: raised.append(error_of(hop.set_listener, near.fileno(), mask, callback)),
-    )
-    assert raised[0] is not None, f"set_listener accepted {callback!r} for a callback"
-    error = error_of(poll_for, hop, 3)
-    assert error is None, f"{callback!r} was refused, but poll fails: {error}"
-
-
-@rule("luahop.listener.callable")
-@either
-@pytest.mark.parametrize("callback", ["print", 42], ids=["text", "number"])
-def test_an_earlier_listener_outlives_the_refusal(
-    luahop: Luahop, channels: Channels, trace: Trace, mask: str, callback: Any
-) -> None:
-    """A wrong callback is refused once before the first poll and once after it."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    hop.set_listener(near.fileno(), mask, lambda: trace("good"))
-    for _ in range(2):
-        error = error_of(hop.set_listener, near.fileno(), mask, callback)
-        assert error is not None, f"set_listener accepted {callback!r} for a callback"
-        trace.clear()
-        poll_until(hop, "the listener that was set before is still called", lambda: trace)
 
 
 @rule("luahop.listener.mask-domain")

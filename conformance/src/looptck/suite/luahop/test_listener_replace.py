@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -15,130 +14,6 @@ from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.hop_driver import poll_for, poll_rounds, poll_until, wait_readable
 from looptck.testing.situations import Situation, everywhere, luahop_in
 from looptck.testing.trace import Trace
-
-from_where = pytest.mark.parametrize("from_timer", [False, True], ids=["reader", "timer"])
-
-
-def call_once(hop: Hop, channels: Channels, act: Callable[[], object], *, from_timer: bool) -> None:
-    """Have *hop* call *act* once, from a timer or from a reader, when it is polled."""
-    if from_timer:
-        hop.set_timeout({"ms": 1}, act)
-        return
-    near, far = channels.pair()
-
-    def on_read() -> None:
-        drain(near)
-        act()
-
-    hop.set_listener(near.fileno(), "r", on_read)
-    far.send(b"x")
-
-
-@rule("luahop.listener.set-inside-callback")
-@from_where
-@pytest.mark.parametrize("mask", ["r", "w"])
-def test_a_ready_descriptor_registered_by_a_callback_is_called(
-    luahop: Luahop, channels: Channels, trace: Trace, mask: str, from_timer: bool
-) -> None:
-    """A loop that looks only at earlier registrations sleeps until the far guard timer."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-
-    def act() -> None:
-        trace("outer")
-        hop.set_listener(near.fileno(), mask, lambda: trace("inner"))
-
-    call_once(hop, channels, act, from_timer=from_timer)
-    poll_until(
-        hop,
-        "a listener set in a callback is called without another event",
-        lambda: "inner" in trace,
-    )
-    assert trace[0] == "outer", f"the first call noted was {trace[0]}, not 'outer'"
-
-
-@rule("luahop.listener.set-inside-callback")
-@from_where
-def test_a_listener_set_by_a_callback_waits_for_readiness(
-    luahop: Luahop, channels: Channels, trace: Trace, from_timer: bool
-) -> None:
-    """It becomes ready some rounds later, when the callback that set it is long over."""
-    near, far = channels.pair()
-    hop = luahop.new()
-
-    def act() -> None:
-        trace("outer")
-        hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
-
-    call_once(hop, channels, act, from_timer=from_timer)
-    poll_until(hop, "the outer callback is called", lambda: trace)
-    poll_for(hop, 3, trace)
-    for data in (b"1", b"2"):
-        far.send(data)
-        poll_until(
-            hop, "a listener set in a callback is called", partial(trace.__contains__, repr(data))
-        )
-    assert trace == ["outer", "b'1'", "b'2'"], (
-        f"the calls noted were {trace}, not ['outer', \"b'1'\", \"b'2'\"]"
-    )
-
-
-@rule("luahop.listener.set-inside-callback")
-def test_every_callback_of_a_batch_may_set_listeners(
-    luahop: Luahop, channels: Channels, trace: Trace
-) -> None:
-    """Five are ready at once and each sets another five, so tables grow under the batch."""
-    hop = luahop.new()
-    expected: set[str] = set()
-
-    def watch(name: str, then: Callable[[], None]) -> None:
-        near, far = channels.pair()
-        far.send(b"x")
-        expected.add(name)
-
-        def on_read() -> None:
-            drain(near)
-            trace(name)
-            then()
-
-        hop.set_listener(near.fileno(), "r", on_read)
-
-    def more(outer: int) -> None:
-        for inner in range(5):
-            watch(f"{outer}.{inner}", lambda: None)
-
-    for outer in range(5):
-        watch(f"{outer}", partial(more, outer))
-    poll_until(hop, "30 listeners, 25 of them set in callbacks", lambda: len(trace) >= 30)
-    poll_for(hop, 2, trace)
-    assert sorted(trace) == sorted(expected), "a listener was not called exactly once"
-
-
-@rule("luahop.listener.set-inside-callback")
-def test_callbacks_may_set_each_other_in_a_chain(
-    luahop: Luahop, channels: Channels, trace: Trace
-) -> None:
-    """Each callback sets the next listener; nothing outside of the loop does."""
-    hop = luahop.new()
-
-    def watch(number: int) -> None:
-        near, far = channels.pair()
-        far.send(b"x")
-
-        def on_read() -> None:
-            drain(near)
-            trace(str(number))
-            if number < 5:
-                watch(number + 1)
-
-        hop.set_listener(near.fileno(), "r", on_read)
-
-    watch(1)
-    poll_until(hop, "the last listener of a chain is called", lambda: "5" in trace)
-    assert trace == ["1", "2", "3", "4", "5"], (
-        f"the calls noted were {trace}, not ['1', '2', '3', '4', '5']"
-    )
 
 
 @rule("luahop.listener.replace")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
 import weakref
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -26,95 +24,6 @@ def end_of(hop: Hop) -> None:
     close = getattr(hop, "close", None)
     if callable(close):
         close()
-
-
-def flags_of(end: End) -> tuple[int, int]:
-    fd = end.fileno()
-    return fcntl.fcntl(fd, fcntl.F_GETFL), fcntl.fcntl(fd, fcntl.F_GETFD)
-
-
-@rule("luahop.scope.no-sockets")
-@pytest.mark.parametrize("kind", ["pair", "pipe"])
-@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "nonblocking"])
-@pytest.mark.parametrize("mask", ["r", "w"])
-@pytest.mark.parametrize("removed", [True, False], ids=["removed", "registered"])
-def test_the_flags_of_a_descriptor_stay_as_they_are(
-    luahop: Luahop,
-    channels: Channels,
-    trace: Trace,
-    kind: str,
-    blocking: bool,
-    removed: bool,
-    mask: str,
-) -> None:
-    """The test looks after every step, since a loop may restore on removal what it changed."""
-    near, far = channels.pair() if kind == "pair" else channels.pipe()
-    if mask == "w":
-        near, far = far, near
-    os.set_blocking(near.fileno(), blocking)
-    os.set_inheritable(near.fileno(), blocking)
-    if mask == "r":
-        far.send(b"x")
-    before = flags_of(near)
-    hop = luahop.new()
-
-    def same(when: str) -> None:
-        error = error_of(os.fstat, near.fileno())
-        assert error is None, f"the loop closed a descriptor of the user's {when} ({error})"
-        now = flags_of(near)
-        assert now == before, (
-            f"the flags (F_GETFL, F_GETFD) of a descriptor changed from {before} to {now} {when}"
-        )
-
-    hop.set_listener(near.fileno(), mask, lambda: trace("called"))
-    same("by set_listener")
-    poll_until(hop, "the listener is called", lambda: trace)
-    same("by poll")
-    if removed:
-        hop.remove_listener(near.fileno(), mask)
-        same("by remove_listener")
-    end_of(hop)
-    del hop
-    gc.collect()
-    same("when the loop was dropped")
-
-
-@rule("luahop.scope.no-sockets")
-@pytest.mark.parametrize("masks", ["r", "w", "wr"])
-def test_no_second_descriptor_appears(
-    luahop: Luahop, channels: Channels, trace: Trace, masks: str
-) -> None:
-    """The test tells an open file by device and inode, which all its descriptors share."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    before = _descriptors_like(near)
-    for mask in masks:
-        hop.set_listener(near.fileno(), mask, partial(trace, mask))
-    poll_until(hop, "the listeners are called", lambda: set(trace) == set(masks))
-    assert _descriptors_like(near) == before, "the loop made a descriptor of its own for the file"
-
-
-@rule("luahop.scope.no-sockets")
-def test_the_peer_sees_the_end_when_the_user_closes(
-    luahop: Luahop, channels: Channels, trace: Trace
-) -> None:
-    """A duplicate kept by the loop would hold the connection open."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    hop.set_listener(near.fileno(), "r", lambda: trace("read"))
-    hop.set_listener(near.fileno(), "w", lambda: trace("write"))
-    poll_until(hop, "the listeners are called", lambda: len(set(trace)) == 2)
-    hop.remove_listener(near.fileno(), "r")
-    hop.remove_listener(near.fileno(), "w")
-    drain(near)
-    near.close()
-    try:
-        end = far.recv(1)
-    except BlockingIOError:
-        end = b"nothing yet"
-    assert end == b"", "the user closed the descriptor, but the connection is still open"
 
 
 @rule("luahop.scope.no-sockets")
@@ -175,18 +84,6 @@ def test_removing_closes_nothing(luahop: Luahop, channels: Channels, fresh: bool
         error_of(hop.remove_listener, near.fileno(), mask)
     far.send(b"x")
     assert drain(near) == b"x", "remove_listener disturbed the connection"
-
-
-def _descriptors_like(end: End) -> int:
-    """Count the descriptors of this process that stand for the open file of *end*."""
-    wanted = os.fstat(end.fileno())
-    found = 0
-    for name in os.listdir("/dev/fd"):
-        try:
-            found += os.path.samestat(os.fstat(int(name)), wanted)
-        except OSError:  # the one that listed the folder
-            continue
-    return found
 
 
 class HasFileno:
@@ -266,37 +163,6 @@ def test_nothing_is_left_of_a_loop_that_was_used(
     if kept := alive(callbacks):
         left.append(f"a hold on {kept} of their callbacks")
     assert not left, f"loops are gone, but of them is left: {', '.join(left)}"
-
-
-@rule("luahop.scope.nothing-left")
-@pytest.mark.parametrize(
-    "arrange",
-    [
-        pytest.param(lambda hop, fd, f: hop.set_listener(fd, "r", f), id="reader"),
-        pytest.param(lambda hop, fd, f: hop.set_listener(fd, "w", f), id="writer"),
-        pytest.param(lambda hop, fd, f: hop.set_timeout({"ms": 1}, f), id="timeout"),
-        pytest.param(lambda hop, fd, f: hop.set_timeout({"ms": 60_000}, f), id="pending-timeout"),
-        pytest.param(lambda hop, fd, f: hop.set_interval({"ms": 1}, f), id="interval"),
-    ],
-)
-@pytest.mark.parametrize("polled", [True, False], ids=["polled", "unpolled"])
-def test_no_callback_is_kept_alive_by_a_loop_that_is_gone(
-    luahop: Luahop, channels: Channels, arrange: Callable[..., object], polled: bool
-) -> None:
-    """Only the loop holds the callback; garbage is collected before the look."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    callback = Callback()
-    kept = weakref.ref(callback)
-    handle = arrange(hop, near.fileno(), callback)
-    del callback
-    if polled:
-        hop.set_timeout({"ms": 2}, Callback())
-        hop.poll()
-    end_of(hop)
-    del hop, handle
-    assert not alive([kept]), "the loop is gone, but something of it still holds its callback"
 
 
 class Callback:
