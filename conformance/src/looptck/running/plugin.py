@@ -22,7 +22,7 @@ import pytest
 from .. import import_path as import_path
 from ..errors import CatalogueError, LooptckError, UsageError
 from ..rules import catalogue as rules
-from ..rules.markers import EVERY_VARIANT
+from ..rules.markers import EVERY_VARIANT, is_judging
 from . import suite_index
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _catalogue(config: pytest.Config) -> rules.Catalogue:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "variant" in metafunc.fixturenames and metafunc.definition.get_closest_marker("rule"):
+    if "variant" in metafunc.fixturenames and is_judging(metafunc.definition):
         if metafunc.config.getoption("implementation") and metafunc.config.getoption(
             "fold_variants"
         ):
