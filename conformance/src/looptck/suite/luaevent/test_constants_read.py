@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 
@@ -33,71 +32,31 @@ any_channel = pytest.mark.parametrize("connect", _CHANNELS.values(), ids=_CHANNE
 @rule("luaevent.constants.ev-read")
 @everywhere
 @any_channel
-def test_a_single_byte_that_is_there_already_is_reported(
+@pytest.mark.parametrize("when", ["before addevent", "before the loop", "in the loop"])
+def test_a_single_byte_is_reported_once_it_is_there(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
     connect: Connect,
     situation: Situation,
+    when: str,
 ) -> None:
-    """The byte was sent before addevent: an edge-triggered poller may miss it."""
-    near, far = connect(channels)
-    far.send(b"x")
-    driver.run(
-        lambda: driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE), situation
-    )
-    driver.assert_calls("reader read")
-
-
-@rule("luaevent.constants.ev-read")
-@any_channel
-def test_a_byte_sent_between_addevent_and_loop_is_reported(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
-) -> None:
-    """The byte comes while no loop runs."""
-    near, far = connect(channels)
-    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    far.send(b"x")
-    driver.run()
-    driver.assert_calls("reader read")
-
-
-@rule("luaevent.constants.ev-read")
-@any_channel
-def test_nothing_is_reported_until_a_byte_arrives(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
-) -> None:
-    """The timer sends the byte, so that a call before the timer's is a false one. A socket is
-    writable all the time: a loop must not take that for data."""
-    near, far = connect(channels)
-    driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    driver.after("sender", _QUIET, lambda: far.send(b"x"))
-    driver.run()
-    driver.assert_calls("sender timeout", "reader read")
-
-
-@rule("luaevent.constants.ev-read")
-@any_channel
-def test_nothing_is_reported_once_the_data_is_read(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
-) -> None:
-    """One event reads the data. The next one, on a second number for the same file, finds
-    nothing until a timer sends more."""
+    """An edge-triggered poller may miss a byte that was there before addevent. A timer sends the
+    late one, so that a call before the timer's is a false one. A socket is writable all the time:
+    a loop must not take that for data."""
     near, far = connect(channels)
 
-    def read(_flags: int) -> int:
-        assert drain(near) == b"one", "the call did not come for the data"
-        return luaevent.LEAVE
+    def act() -> None:
+        if when == "before addevent":
+            far.send(b"x")
+        driver.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
+        if when == "before the loop":
+            far.send(b"x")
+        elif when == "in the loop":
+            driver.after("sender", _QUIET, lambda: far.send(b"x"))
 
-    far.send(b"one")
-    driver.add("first", near.fileno(), luaevent.EV_READ, read)
-    driver.run()
-    number = os.dup(near.fileno())
-    channels.keep(lambda: os.close(number))
-    driver.add("second", number, luaevent.EV_READ, luaevent.LEAVE)
-    driver.after("sender", _QUIET, lambda: far.send(b"two"))
-    driver.run()
-    driver.assert_calls("first read", "sender timeout", "second read")
+    driver.run(act, situation)
+    driver.assert_calls(*["sender timeout"] * (when == "in the loop"), "reader read")
 
 
 @rule("luaevent.constants.ev-read")
@@ -127,57 +86,31 @@ def test_data_is_reported_to_the_event_of_its_own_descriptor(
     )
 
 
-def _accept(listening: socket.socket, channels: Channels) -> None:
-    try:
-        served, _ = listening.accept()
-    except BlockingIOError:
-        raise AssertionError("called, and there was no connection to accept") from None
-    channels.keep(served.close)
-
-
 @rule("luaevent.constants.ev-read-accept")
 @everywhere
-def test_a_pending_connection_can_be_accepted(
+def test_each_pending_connection_gets_a_call(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation
 ) -> None:
-    """The connection is in the backlog before the socket is watched."""
-    listening = channels.listener()
-    channels.connect(listening)
-
-    def accept(_flags: int) -> int:
-        _accept(listening, channels)
-        return luaevent.LEAVE
-
-    driver.run(
-        lambda: driver.add("server", listening.fileno(), luaevent.EV_READ, accept), situation
-    )
-    driver.assert_calls("server read")
-
-
-@rule("luaevent.constants.ev-read-accept")
-def test_each_pending_connection_gets_a_call(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
-) -> None:
-    """Three are pending and each call accepts one; a fourth comes when they are through."""
+    """Three are pending before the socket is watched, and each call accepts one; a fourth comes
+    when they are through."""
     listening = channels.listener()
     for _ in range(3):
         channels.connect(listening)
 
     def accept(_flags: int) -> int:
-        _accept(listening, channels)
+        try:
+            served, _ = listening.accept()
+        except BlockingIOError:
+            raise AssertionError("called, and there was no connection to accept") from None
+        channels.keep(served.close)
         if driver.count("server read") == 3:
             driver.after("client", _QUIET, lambda: channels.connect(listening))
-        return luaevent.EV_READ
+        return luaevent.LEAVE if driver.count("server read") == 4 else luaevent.EV_READ
 
-    def accept_last(_flags: int) -> int:
-        _accept(listening, channels)
-        return luaevent.LEAVE
-
-    driver.add("server", listening.fileno(), luaevent.EV_READ, accept, accept, accept, accept_last)
-    driver.run()
-    driver.assert_calls(
-        "server read", "server read", "server read", "client timeout", "server read"
+    driver.run(
+        lambda: driver.add("server", listening.fileno(), luaevent.EV_READ, accept), situation
     )
+    driver.assert_calls(*["server read"] * 3, "client timeout", "server read")
 
 
 def _close(far: End) -> None:
@@ -244,44 +177,15 @@ def test_the_end_of_a_stream_is_reported_again_and_again(
     driver.assert_calls(*["peer timeout"] * run_beside, "reader read", "reader read", "reader read")
 
 
-def _read_byte(near: End) -> bytes:
-    try:
-        return near.recv(1)
-    except BlockingIOError:
-        raise AssertionError("called, and there was nothing to read") from None
-
-
-@rule("luaevent.constants.ev-read-disconnect")
-@any_channel
-def test_data_comes_before_the_end_of_the_stream(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, connect: Connect
-) -> None:
-    """The data is read byte by byte while the kernel knows the end already."""
-    near, far = connect(channels)
-    chunks: list[bytes] = []
-
-    def read(_flags: int) -> int:
-        chunks.append(_read_byte(near))
-        return luaevent.EV_READ if chunks[-1] else luaevent.LEAVE
-
-    far.send(b"abc")
-    far.close()
-    driver.add("reader", near.fileno(), luaevent.EV_READ, read)
-    driver.run()
-    assert chunks == [b"a", b"b", b"c", b""], (
-        f"sent were 3 bytes and the end; the calls read {chunks}{driver.timeout_note}"
-    )
-
-
 @rule("luaevent.constants.ev-read")
 @everywhere
-@pytest.mark.parametrize("names", [("EV_READ",), ("EV_READ", "EV_WRITE")], ids="|".join)
+@pytest.mark.parametrize("write", [False, True], ids=["EV_READ", "EV_READ|EV_WRITE"])
 def test_an_urgent_byte_that_no_read_returns_is_not_reported(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
-    names: tuple[str, ...],
+    write: bool,
 ) -> None:
     """The kernel announces it apart from data. A timer sends a byte that can be read, so that a
     call before the timer's is a false one. The end has no room where EV_WRITE is registered too."""
@@ -289,10 +193,9 @@ def test_an_urgent_byte_that_no_read_returns_is_not_reported(
     if channel is None:
         return  # this system puts urgent bytes in line: a read returns them
     near, far = channel
-    flags = 0
-    for name in names:
-        flags |= getattr(luaevent, name)
-    if "EV_WRITE" in names:
+    flags = luaevent.EV_READ
+    if write:
+        flags |= luaevent.EV_WRITE
         fill(near)
 
     def called(_flags: int) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 import pytest
 
@@ -75,29 +73,6 @@ def test_nothing_is_reported_until_the_peer_has_read(
 
 
 @rule("luaevent.constants.ev-write")
-@pytest.mark.parametrize("kind", ["socket pair", "pipe"])
-def test_nothing_is_reported_once_the_room_is_used_up(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, kind: str
-) -> None:
-    """One event uses up the room. The next one, on a second number for the same file, finds none
-    until a timer makes some."""
-    near, far = _CHANNELS[kind](channels)
-
-    def write(_flags: int) -> int:
-        fill(near)
-        return luaevent.LEAVE
-
-    driver.add("first", near.fileno(), luaevent.EV_WRITE, write)
-    driver.run()
-    number = os.dup(near.fileno())
-    channels.keep(lambda: os.close(number))
-    driver.add("second", number, luaevent.EV_WRITE, luaevent.LEAVE)
-    driver.after("peer", _QUIET, lambda: drain(far))
-    driver.run()
-    driver.assert_calls("first write", "peer timeout", "second write")
-
-
-@rule("luaevent.constants.ev-write")
 @pytest.mark.parametrize(
     "full, run_beside",
     [
@@ -125,25 +100,6 @@ def test_a_pipe_that_lost_its_reader_is_reported(
         reading.close()
     driver.run()
     driver.assert_calls(*["peer timeout"] * run_beside, "writer write")
-
-
-@rule("luaevent.constants.ev-write")
-def test_the_reading_end_of_a_pipe_is_never_writable(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
-) -> None:
-    """A loop may refuse it. A hang-up at last wakes even a loop that cannot close."""
-    reading, writing = channels.pipe()
-    writing.send(b"x")
-    with suppress(Exception):  # the class is open
-        driver.add("wrong end", reading.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-
-    def end() -> None:
-        driver.close_all()
-        writing.close()
-
-    driver.after("timer", _QUIET, end)
-    driver.run()
-    driver.assert_calls("timer timeout")
 
 
 @rule("luaevent.constants.ev-write-connect")
