@@ -136,25 +136,6 @@ def test_newevbuf_takes_an_object_of_a_type_with_an_accessor(
 
 
 @rule("levent.setfdaccessor")
-@pytest.mark.parametrize("second", ["before", "after"])
-def test_each_type_has_its_own_accessor(
-    levent: Levent, driver: LeventDriver, channels: Channels, second: str
-) -> None:
-    """The accessor of the second type is set before the first is used, or after."""
-    left, right = channels.pair(), channels.pair()
-    levent.setfdaccessor(Plain, lambda _: left[0].fileno())
-    if second == "before":
-        levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
-    wrong = _is_watched(driver, Plain(-1), left[1], right[1])
-    assert wrong is None, f"two types have accessors, an event was made for the first; {wrong}"
-    drain(left[0])
-    drain(right[0])
-    levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
-    wrong = _is_watched(driver, Slotted(-1), right[1], left[1])
-    assert wrong is None, f"two types have accessors, an event was made for the second; {wrong}"
-
-
-@rule("levent.setfdaccessor")
 def test_types_of_one_name_each_have_their_own_accessor(
     levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
@@ -209,21 +190,6 @@ def test_a_second_accessor_replaces_the_first(
     levent.setfdaccessor(Plain, lambda _: new[0].fileno())
     wrong = _is_watched(driver, file, new[1], old[1])
     assert wrong is None, f"an event was made after its accessor was replaced; {wrong}"
-
-
-@rule("levent.setfdaccessor")
-def test_an_accessor_holds_for_bases_made_before_and_after(
-    levent: Levent, channels: Channels
-) -> None:
-    """An accessor belongs to the module, and not to a base."""
-    near, far = channels.pair()
-    before = LeventDriver(levent)
-    levent.setfdaccessor(Plain, _number)
-    for age, driver in (("before", before), ("after", LeventDriver(levent))):
-        wrong = _is_watched(driver, Plain(near.fileno()), far)
-        driver.stop_all()
-        drain(near)
-        assert wrong is None, f"an event in a base that was made {age} the accessor; {wrong}"
 
 
 def _by_newevent(_levent: Levent, driver: LeventDriver, file: File) -> None:
@@ -386,22 +352,6 @@ def _tell_of(levent: Levent, kind: type[Any]) -> None:
         raise AssertionError(
             f"setfdaccessor({kind.__name__}, fdfromfile) raised {type(error).__name__}"
         ) from error
-
-
-@rule("levent.setfdaccessor-example")
-@every_mode
-@pytest.mark.parametrize("opened", ["before", "after"])
-def test_fdfromfile_as_accessor_makes_file_objects_files(
-    levent: Levent, driver: LeventDriver, channels: Channels, mode: str, opened: str
-) -> None:
-    """Of two file objects one is opened for nothing but its type."""
-    example = _opened(channels, channels.pair()[0].fileno(), mode)
-    near, far = channels.pair()
-    file = _opened(channels, near.fileno(), mode) if opened == "before" else None
-    _tell_of(levent, type(example))
-    file = file or _opened(channels, near.fileno(), mode)
-    wrong = _is_watched(driver, file, far)
-    assert wrong is None, f"an event was made for a file object ({mode}); {wrong}"
 
 
 @rule("levent.setfdaccessor-example")
