@@ -75,29 +75,6 @@ def test_ending_one_event_does_not_end_the_other(
 
 
 @rule("levent.newevent.creates")
-@pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("r", "w"), ("w", "r")])
-@pytest.mark.parametrize("when", ["before loop", "while the loop runs"])
-def test_each_event_of_a_file_is_called(
-    driver: LeventDriver, channels: Channels, evtypes: tuple[str, str], when: str
-) -> None:
-    """Each event stops itself, so that none can be called in the other's place."""
-    switch = ReadinessToggle(channels, "".join(sorted(set(evtypes))))
-    events = [
-        _stopping(driver, str(at), switch.number, evtype) for at, evtype in enumerate(evtypes)
-    ]
-    for event in events:
-        event.start()
-    if when == "while the loop runs":
-        driver.run_idle(3)
-    switch.on()
-    driver.until(lambda: len(set(driver.trace)) == 2)
-    assert sorted(driver.trace) == ["0", "1"], (
-        f"of two events on one file, which is ready for both, these were called: "
-        f"{', '.join(driver.trace) or 'none'}"
-    )
-
-
-@rule("levent.newevent.creates")
 @pytest.mark.parametrize("evtypes", [("r", "r"), ("w", "w"), ("rw", "rw"), ("rw", "r")])
 def test_each_event_of_a_file_that_stays_ready_is_called(
     driver: LeventDriver, channels: Channels, evtypes: tuple[str, str]
@@ -146,26 +123,6 @@ def test_an_event_made_after_deletes_is_a_new_one(
         f"three events were made and started after others were deleted; when {verb}() was called "
         f"of those again, {', '.join(driver.trace) or 'none'} of the three was called"
     )
-
-
-@rule("levent.newevent.inactive")
-@everywhere
-@pytest.mark.parametrize("evtype", ["r", "w", "rw"])
-@pytest.mark.parametrize("ready", ["before it was made", "after it was made"])
-def test_an_event_that_was_not_started_is_silent(
-    driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, ready: str
-) -> None:
-    """The file is ready in every pass, in both directions if the event is for both."""
-    switch = ReadinessToggle(channels, evtype, on=ready == "before it was made")
-
-    def make() -> None:
-        _stopping(driver, "new", switch.number, evtype)
-        if ready == "after it was made":
-            switch.on()
-
-    act_in(situation, driver, channels, make)
-    driver.run_idle()
-    assert not driver.trace, "an event was called that was never started"
 
 
 @rule("levent.newevent.inactive")
