@@ -65,26 +65,6 @@ def _near_and_far(channels: Channels, kind: str) -> tuple[End, End]:
 
 
 @rule("levent.newevent.evtype-r")
-@pytest.mark.parametrize("kind", ["socket", "pipe", "tcp"])
-@every_way_on
-def test_a_reader_is_called_until_all_is_read(
-    driver: LeventDriver, channels: Channels, kind: str, going_on: str
-) -> None:
-    """Ten bytes came at once, and each call takes one: nothing more arrives."""
-    near, far = _near_and_far(channels, kind)
-    taken = bytearray()
-    again = Again(driver, near, "r", lambda: taken.extend(near.recv(1)), going_on)
-    again.start()
-    far.send(b"0123456789")
-    is_called = again.is_called(10, lambda: far.send(b"x"))
-    found_first = taken[:10] == b"0123456789"[: len(taken)]
-    assert is_called and found_first, (  # noqa: PT018  # one sentence says both
-        'ten bytes were sent, and the callback of an event for "r", which reads one in each call '
-        f"and goes on by {going_on}, found {bytes(taken)!r}"
-    )
-
-
-@rule("levent.newevent.evtype-r")
 @every_way_on
 def test_a_listening_socket_brings_a_call_for_each_connection(
     driver: LeventDriver, channels: Channels, going_on: str
@@ -102,25 +82,6 @@ def test_a_listening_socket_brings_a_call_for_each_connection(
         'three connections wait at a listening socket, and an event for "r", which accepts one '
         f"in each call and goes on by {going_on}, was not called for each"
     )
-
-
-@rule("levent.newevent.evtype-w")
-@pytest.mark.parametrize("kind", ["socket", "pipe"])
-@every_way_on
-def test_a_writer_is_called_each_time_there_is_room_again(
-    driver: LeventDriver, channels: Channels, kind: str, going_on: str
-) -> None:
-    """Each call fills the file, and its peer reads all, three times."""
-    near, far = channels.pair() if kind == "socket" else reversed(channels.pipe())
-    again = Again(driver, near, "w", lambda: fill(near), going_on)
-    again.start()
-    for calls in (1, 2, 3):
-        assert again.is_called(calls, lambda: drain(far)), (
-            f'there was room for the {calls}. time, and an event for "w" whose callback goes on '
-            f"by {going_on} was not called"
-        )
-        driver.run_idle(5)
-        drain(far)
 
 
 @rule("levent.newevent.evtype-w")
@@ -180,26 +141,6 @@ def test_a_writer_is_called_though_a_reader_of_its_file_waits(
         f"{reader} it, on the same file, and waits"
     )
     assert driver.trace == ["writer"], 'an event for "r" was called for a writable file'
-
-
-@rule("levent.newevent.evtype-r")
-@pytest.mark.parametrize("writer", ["before", "after"])
-def test_a_reader_is_called_though_a_writer_of_its_file_waits(
-    driver: LeventDriver, channels: Channels, writer: str
-) -> None:
-    """The writer is started before it or after, and has no room."""
-    switch = ReadinessToggle(channels, "r")
-    silent = driver.event("writer", switch.number, "w", lambda *_: silent.stop())
-    event = driver.event("reader", switch.number, "r", lambda *_: event.stop())
-    for each in (silent, event) if writer == "before" else (event, silent):
-        each.start()
-    driver.run_idle(3)
-    switch.on()
-    assert driver.until_count("reader"), (
-        'an event for "r" was not called for a readable file; one for "w" was started '
-        f"{writer} it, on the same file, and waits"
-    )
-    assert driver.trace == ["reader"], 'an event for "w" was called for a readable file'
 
 
 @rule("levent.newevent.evtype-rw")
