@@ -125,43 +125,6 @@ def test_an_object_of_a_type_with_an_accessor_is_a_file(
     )
 
 
-@rule("levent.newevent.file-object")
-def test_a_python_file_is_a_file_once_its_type_has_an_accessor(
-    levent: Levent, driver: LeventDriver, channels: Channels
-) -> None:
-    """`fdfromfile` is the accessor, as in the document's example."""
-    near, far = channels.pipe()
-    levent.setfdaccessor(io.FileIO, levent.fdfromfile)
-    with io.FileIO(near.fileno(), closefd=False) as file:
-        event = driver.event("event", file, "r", lambda *_: event.stop())
-        event.start()
-        driver.run_idle(3)
-        far.send(b"x")
-        assert driver.until_count("event"), "an event for a file object was not called"
-        event.stop()
-
-
-@rule("levent.newevent.file-object")
-def test_two_types_use_the_descriptors_of_their_own_accessors(
-    levent: Levent, driver: LeventDriver, channels: Channels
-) -> None:
-    """One accessor in place of the other would give a file that is silent, or none."""
-    levent.setfdaccessor(Handle, lambda file: file.number)
-    levent.setfdaccessor(Stream, lambda file: file.number + 0)
-    switches = [ReadinessToggle(channels), ReadinessToggle(channels)]
-    files = [Handle(switches[0].number), Stream(switches[1].number)]
-    for at, file in enumerate(files):
-        event = driver.event(str(at), file, "r", lambda *_, n=at: switches[n].off())
-        event.start()
-    for at, switch in enumerate(switches):
-        switch.on()
-        assert driver.until_count(str(at)), (
-            f"with two types told, an event for an object of the {('first', 'second')[at]} was "
-            "not called"
-        )
-    assert driver.trace == ["0", "1"], "an event was called for the file of another one"
-
-
 def _untold(kind: type[Any]) -> type[Any]:
     """Return a copy of the type *kind* for which no accessor was set.
 
