@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -69,48 +68,9 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
     assert set(trace) == {"late"}, f"the calls noted were {set(trace)}, not {{'late'}}"
 
 
-@rule("luahop.listener.bad-fd")
-@either
-def test_a_bad_number_does_not_harm_a_listener_set_before(
-    luahop: Luahop, channels: Channels, trace: Trace, mask: str
-) -> None:
-    """A bad number comes between the registration and the call of good ones, several times."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    hop.set_listener(near.fileno(), mask, lambda: trace("good"))
-    for number in (-1, 3998, -1):
-        error_of(hop.set_listener, number, mask, lambda: trace("bad"))
-        trace.clear()
-        poll_until(hop, f"a listener is called after one for {number} was set", lambda: trace)
-        assert set(trace) == {"good"}, f"the calls noted were {set(trace)}, not {{'good'}}"
-
-
 @rule("luahop.listener.callable")
-@everywhere
 @either
 @pytest.mark.parametrize("callback", ["print", 42, [print]], ids=["text", "number", "list"])
-def test_a_callback_that_cannot_be_called_is_refused(
-    luahop: Luahop, channels: Channels, situation: Situation, mask: str, callback: Any
-) -> None:
-    """The descriptor is ready: a callback that was registered nevertheless would be called."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    raised: list[BaseException | None] = []
-    luahop_in(
-        situation,
-        hop,
-        lambda: raised.append(error_of(hop.set_listener, near.fileno(), mask, callback)),
-    )
-    assert raised[0] is not None, f"set_listener accepted {callback!r} for a callback"
-    error = error_of(poll_for, hop, 3)
-    assert error is None, f"{callback!r} was refused, but poll fails: {error}"
-
-
-@rule("luahop.listener.callable")
-@either
-@pytest.mark.parametrize("callback", ["print", 42], ids=["text", "number"])
 def test_an_earlier_listener_outlives_the_refusal(
     luahop: Luahop, channels: Channels, trace: Trace, mask: str, callback: Any
 ) -> None:
@@ -171,29 +131,3 @@ def test_a_refused_mask_leaves_the_listeners_registered(
         trace.clear()
         poll_until(hop, "the listener that was set before is still called", lambda: trace)
         assert set(trace) == {"good"}, f"the calls noted were {set(trace)}, not {{'good'}}"
-
-
-@rule("luahop.listener.mask-domain")
-@pytest.mark.parametrize("mask", _MEANINGLESS)
-def test_removing_with_an_unknown_mask_is_refused(
-    luahop: Luahop, channels: Channels, mask: Any
-) -> None:
-    """A mask is wrong whether or not there is something to remove."""
-    near, _ = channels.pair()
-    hop = luahop.new()
-    error = error_of(hop.remove_listener, near.fileno(), mask)
-    assert error is not None, f"remove_listener accepted the mask {mask!r}"
-
-
-@rule("luahop.listener.mask-domain")
-@either
-def test_the_two_masks_are_accepted(luahop: Luahop, channels: Channels, mask: str) -> None:
-    """`set_listener` and `remove_listener` take each mask, on a descriptor of its own."""
-    near, _ = channels.pair()
-    hop = luahop.new()
-    for call in (
-        partial(hop.set_listener, near.fileno(), mask, lambda: None),
-        partial(hop.remove_listener, near.fileno(), mask),
-    ):
-        error = error_of(call)
-        assert error is None, f"{mask!r} was refused: {error!r}"
