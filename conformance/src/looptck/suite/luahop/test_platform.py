@@ -10,7 +10,7 @@ import pytest
 
 from looptck.profiles.luahop import Luahop
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, drain
+from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import poll_until
 from looptck.testing.observation import Observation
 from looptck.testing.trace import Trace
@@ -30,32 +30,6 @@ def test_a_descriptor_of_any_number_is_called(
     hop.set_listener(high.fileno(), mask, lambda: trace(mask))
     poll_until(hop, f"the {mask!r} listener of a descriptor numbered {number}", lambda: trace)
     hop.remove_listener(high.fileno(), mask)
-
-
-@rule("luahop.platform.epoll")
-def test_hundreds_of_descriptors_ready_at_once_are_all_called(
-    luahop: Luahop, channels: Channels
-) -> None:
-    """Each callback takes its own byte: a call for another descriptor's byte shows."""
-    called: set[int] = set()
-    hop = luahop.new()
-
-    def watch(number: int) -> None:
-        near, far = channels.pair()
-        high = channels.numbered(near, 950)
-        far.send(b"x")
-
-        def on_read() -> None:
-            drain(high)
-            called.add(number)
-
-        hop.set_listener(high.fileno(), "r", on_read)
-
-    for number in range(200):
-        watch(number)
-    what = "two hundred ready descriptors are called"
-    # a loop may serve one at a time, and be slow
-    poll_until(hop, what, lambda: len(called) == 200, within=3000)
 
 
 @rule("luahop.platform.epoll")
