@@ -6,7 +6,6 @@ import fcntl
 import gc
 import os
 import weakref
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 from looptck.profiles.luahop import Hop, Luahop
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, End, drain
+from looptck.testing.channels import Channels, End
 from looptck.testing.hop_driver import error_of, poll_for, poll_rounds, poll_until
 from looptck.testing.observation import Observation
 from looptck.testing.resources import ResourceSnapshot, alive, left_since
@@ -96,55 +95,6 @@ def test_no_second_descriptor_appears(
 
 
 @rule("luahop.scope.no-sockets")
-def test_the_peer_sees_the_end_when_the_user_closes(
-    luahop: Luahop, channels: Channels, trace: Trace
-) -> None:
-    """A duplicate kept by the loop would hold the connection open."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    hop.set_listener(near.fileno(), "r", lambda: trace("read"))
-    hop.set_listener(near.fileno(), "w", lambda: trace("write"))
-    poll_until(hop, "the listeners are called", lambda: len(set(trace)) == 2)
-    hop.remove_listener(near.fileno(), "r")
-    hop.remove_listener(near.fileno(), "w")
-    drain(near)
-    near.close()
-    try:
-        end = far.recv(1)
-    except BlockingIOError:
-        end = b"nothing yet"
-    assert end == b"", "the user closed the descriptor, but the connection is still open"
-
-
-@rule("luahop.scope.no-sockets")
-@pytest.mark.parametrize("masks", ["r", "w", "rw"])
-@pytest.mark.parametrize("polled", [True, False], ids=["polled", "unpolled"])
-def test_a_descriptor_outlives_the_loop(
-    luahop: Luahop, channels: Channels, trace: Trace, masks: str, polled: bool
-) -> None:
-    """The listeners are still set when the loop goes, so it has something to close."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    for mask in masks:
-        hop.set_listener(near.fileno(), mask, partial(trace, mask))
-    if polled:
-        poll_until(hop, "a listener is called", lambda: trace)
-    was = os.fstat(near.fileno())
-    end_of(hop)
-    del hop
-    gc.collect()
-    now = error_of(os.fstat, near.fileno())
-    assert now is None, f"the loop went and closed a descriptor of the user's ({now})"
-    assert os.path.samestat(os.fstat(near.fileno()), was)
-    far.send(b"y")
-    assert drain(near) == b"xy", "the connection was disturbed when the loop went"
-    near.send(b"z")
-    assert drain(far) == b"z"
-
-
-@rule("luahop.scope.no-sockets")
 @pytest.mark.parametrize("kind", ["pair", "pipe"])
 def test_the_end_of_a_connection_closes_nothing(
     luahop: Luahop, channels: Channels, trace: Trace, kind: str
@@ -160,21 +110,6 @@ def test_the_end_of_a_connection_closes_nothing(
     error = error_of(os.fstat, near.fileno())
     assert error is None, f"the peer went, and the loop closed the user's descriptor ({error})"
     hop.remove_listener(near.fileno(), "r")
-
-
-@rule("luahop.scope.no-sockets")
-@pytest.mark.parametrize("fresh", [True, False], ids=["unknown", "removed"])
-def test_removing_closes_nothing(luahop: Luahop, channels: Channels, fresh: bool) -> None:
-    """Listeners that were never set are removed as well: a careless loop closes the number it is
-    given."""
-    near, far = channels.pair()
-    hop = luahop.new()
-    if not fresh:
-        hop.set_listener(near.fileno(), "r", lambda: None)
-    for mask in ("r", "w"):
-        error_of(hop.remove_listener, near.fileno(), mask)
-    far.send(b"x")
-    assert drain(near) == b"x", "remove_listener disturbed the connection"
 
 
 def _descriptors_like(end: End) -> int:
@@ -266,37 +201,6 @@ def test_nothing_is_left_of_a_loop_that_was_used(
     if kept := alive(callbacks):
         left.append(f"a hold on {kept} of their callbacks")
     assert not left, f"loops are gone, but of them is left: {', '.join(left)}"
-
-
-@rule("luahop.scope.nothing-left")
-@pytest.mark.parametrize(
-    "arrange",
-    [
-        pytest.param(lambda hop, fd, f: hop.set_listener(fd, "r", f), id="reader"),
-        pytest.param(lambda hop, fd, f: hop.set_listener(fd, "w", f), id="writer"),
-        pytest.param(lambda hop, fd, f: hop.set_timeout({"ms": 1}, f), id="timeout"),
-        pytest.param(lambda hop, fd, f: hop.set_timeout({"ms": 60_000}, f), id="pending-timeout"),
-        pytest.param(lambda hop, fd, f: hop.set_interval({"ms": 1}, f), id="interval"),
-    ],
-)
-@pytest.mark.parametrize("polled", [True, False], ids=["polled", "unpolled"])
-def test_no_callback_is_kept_alive_by_a_loop_that_is_gone(
-    luahop: Luahop, channels: Channels, arrange: Callable[..., object], polled: bool
-) -> None:
-    """Only the loop holds the callback; garbage is collected before the look."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    callback = Callback()
-    kept = weakref.ref(callback)
-    handle = arrange(hop, near.fileno(), callback)
-    del callback
-    if polled:
-        hop.set_timeout({"ms": 2}, Callback())
-        hop.poll()
-    end_of(hop)
-    del hop, handle
-    assert not alive([kept]), "the loop is gone, but something of it still holds its callback"
 
 
 class Callback:
