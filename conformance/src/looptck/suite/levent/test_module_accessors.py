@@ -69,28 +69,36 @@ class Misleading(Plain):
 _TYPES: list[type[Any]] = [Plain, Slotted, Alike, Empty, Misleading]
 
 
+Pair = tuple[socket.socket, socket.socket]
+
+
 def _number(file: Any) -> int:
     number: int = file.number
     return number
 
 
-def _is_watched(
-    driver: LeventDriver, file: File, right: socket.socket, *wrong: socket.socket
-) -> str | None:
-    """Return None if an event for *file* is called only for bytes from *right*; else the fault."""
+def _expect_watched(driver: LeventDriver, of: str, file: File, right: Pair, *wrong: Pair) -> None:
+    """Raise AssertionError unless an event for *file* is called only for bytes to *right*.
+
+    *of* says in words whose event it is. The bytes are read afterwards.
+    """
     driver.trace.clear()
     try:
         event = driver.event("event", file, "r", lambda _: event.stop())
         event.start()
     except Exception as error:
-        return f"it was refused with {type(error).__name__}"
-    for each in wrong:
-        each.send(b"x")
+        raise AssertionError(
+            f"an event was made {of}; it was refused with {type(error).__name__}"
+        ) from error
+    for _, far in wrong:
+        far.send(b"x")
     driver.run_idle(3)
-    if driver.trace:
-        return "it was called for another file"
-    right.send(b"x")
-    return None if driver.until_count("event") else "it was not called for its file"
+    assert not driver.trace, f"an event was made {of}; it was called for another file"
+    right[1].send(b"x")
+    is_called = driver.until_count("event")
+    assert is_called, f"an event was made {of}; it was not called for its file"
+    for near, _ in (right, *wrong):
+        drain(near)
 
 
 def _told(levent: Levent, file: File) -> int:
@@ -113,12 +121,8 @@ def test_an_object_of_a_type_with_an_accessor_is_a_file(
     one = kind(pairs[0][0].fileno())
     levent.setfdaccessor(kind, _number)
     two = kind(pairs[1][0].fileno())
-    wrong = _is_watched(driver, one, pairs[0][1], pairs[1][1])
-    assert wrong is None, f"an event was made for the first of two objects; {wrong}"
-    drain(pairs[0][0])
-    drain(pairs[1][0])
-    wrong = _is_watched(driver, two, pairs[1][1], pairs[0][1])
-    assert wrong is None, f"an event was made for the second of two objects; {wrong}"
+    _expect_watched(driver, "for the first of two objects", one, pairs[0], pairs[1])
+    _expect_watched(driver, "for the second of two objects", two, pairs[1], pairs[0])
 
 
 @rule("levent.setfdaccessor")
@@ -144,12 +148,8 @@ def test_types_of_one_name_each_have_their_own_accessor(
     one, other = (type("File", (), {}) for _ in range(2))
     levent.setfdaccessor(one, lambda _: left[0].fileno())
     levent.setfdaccessor(other, lambda _: right[0].fileno())
-    wrong = _is_watched(driver, one(), left[1], right[1])
-    assert wrong is None, f"two types have the same name, an event was made for the first; {wrong}"
-    drain(left[0])
-    drain(right[0])
-    wrong = _is_watched(driver, other(), right[1], left[1])
-    assert wrong is None, f"two types have the same name, an event was made for the second; {wrong}"
+    _expect_watched(driver, "for the first of two types of one name", one(), left, right)
+    _expect_watched(driver, "for the second of two types of one name", other(), right, left)
 
 
 @rule("levent.setfdaccessor")
@@ -166,11 +166,11 @@ def test_a_class_and_its_base_class_each_have_their_own_accessor(
     ]
     for kind, accessor in told if order == "base class first" else reversed(told):
         levent.setfdaccessor(kind, accessor)
+    what = f"for an object of the {of}, {order}"
     if of == "base class":
-        wrong = _is_watched(driver, Plain(-1), base[1], derived[1])
+        _expect_watched(driver, what, Plain(-1), base, derived)
     else:
-        wrong = _is_watched(driver, Derived(-1), derived[1], base[1])
-    assert wrong is None, f"{order}; an event was made for an object of the {of}; {wrong}"
+        _expect_watched(driver, what, Derived(-1), derived, base)
 
 
 @rule("levent.setfdaccessor")
@@ -183,13 +183,9 @@ def test_a_second_accessor_replaces_the_first(
     file = Plain(-1)
     levent.setfdaccessor(Plain, lambda _: old[0].fileno())
     if used:
-        wrong = _is_watched(driver, file, old[1], new[1])
-        assert wrong is None, f"an event was made with the only accessor there is; {wrong}"
-        drain(old[0])
-        drain(new[0])
+        _expect_watched(driver, "with the only accessor there is", file, old, new)
     levent.setfdaccessor(Plain, lambda _: new[0].fileno())
-    wrong = _is_watched(driver, file, new[1], old[1])
-    assert wrong is None, f"an event was made after its accessor was replaced; {wrong}"
+    _expect_watched(driver, "after its accessor was replaced", file, new, old)
 
 
 def _by_newevent(_levent: Levent, driver: LeventDriver, file: File) -> None:
@@ -259,8 +255,7 @@ def test_an_accessor_is_asked_anew_for_the_same_object(
     if way == "fdfromvalue":
         assert _told(levent, file) == file.number, "fdfromvalue gave the old descriptor"
     else:
-        wrong = _is_watched(driver, file, new[1], old[1])
-        assert wrong is None, f"an event was made for the object's new descriptor; {wrong}"
+        _expect_watched(driver, "for the object's new descriptor", file, new, old)
 
 
 class OwnError(Exception):
@@ -323,11 +318,7 @@ def test_an_accessor_that_failed_is_asked_again(
     driver.stop_all()
     for file in (good, bad):
         file.number = near.fileno()
-        wrong = _is_watched(driver, file, far)
-        assert wrong is None, (
-            f"an accessor that {fault} for one object was asked again, which was to work; {wrong}"
-        )
-        drain(near)
+        _expect_watched(driver, f"once its accessor no longer {fault}", file, (near, far))
 
 
 _MODES: dict[str, dict[str, Any]] = {
