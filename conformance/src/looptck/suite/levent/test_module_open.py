@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.profiles.levent import ENTRY_NAMES, Levent
+from looptck.protocols.levent import ENTRY_NAMES, Levent
 from looptck.rules.markers import rows_by_rule, rule
 from looptck.testing.channels import Channels
 from looptck.testing.observation import Observation

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Base, Event, Luaevent
+from looptck.protocols.luaevent import Base, Event, Luaevent
 from looptck.rules.markers import rows_by_rule, rule
 from looptck.subjects.call_counter import unwrap
 from looptck.testing.channels import Channels, fill

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from looptck.profiles.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop
+from looptck.protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import poll_for, poll_until
