@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from looptck.checks import registration, timers
+from looptck.checks import cancellation, timers
 from looptck.checks.verbs import Direction, Script, Verbs, play_by_turns
 from looptck.clocks import Clock
 from looptck.profiles import Profile
@@ -98,7 +98,7 @@ PROFILE = Profile(
     smoke_checks=(_timer,),
     verbs=TinyVerbs,
     checks={
-        "tiny.watch.end": (registration.test_a_watch_that_ended_is_not_called,),
+        "tiny.watch.end": (cancellation.test_a_watch_that_ended_is_not_called,),
         "tiny.timer.not-early": (timers.test_no_timer_is_called_early,),
         "tiny.timer.last": (test_timers_run_after_the_watches_of_their_turn,),
     },

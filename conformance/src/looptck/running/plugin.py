@@ -24,7 +24,7 @@ from ..errors import CatalogueError, LooptckError, UsageError
 from ..profiles import load as profiles_named
 from ..profiles import pages as profile_pages
 from ..rules import catalogue as rules
-from ..rules.markers import EVERY_VARIANT, rule
+from ..rules.markers import EVERY_VARIANT, is_judging, rule
 from . import suite_index
 
 if TYPE_CHECKING:
@@ -243,13 +243,14 @@ def _catalogue(config: pytest.Config) -> rules.Catalogue:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if bindings := suite_index.bindings_of(metafunc.function):
+    bindings = suite_index.bindings_of(metafunc.function)
+    if bindings:
         metafunc.parametrize(
             "binding",
             [pytest.param(each, marks=rule(each.rule_id), id=each.rule_id) for each in bindings],
         )
-    is_judging = bindings or metafunc.definition.get_closest_marker("rule")
-    if "variant" in metafunc.fixturenames and is_judging:
+    has_rule = bool(bindings) or is_judging(metafunc.definition)
+    if "variant" in metafunc.fixturenames and has_rule:
         if metafunc.config.getoption("implementation") and metafunc.config.getoption(
             "fold_variants"
         ):

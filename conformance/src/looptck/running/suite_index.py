@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,12 +127,21 @@ def _files_naming(rule_id: str) -> list[Path]:
 def _tests_in(file: Path) -> dict[str, list[Test]]:
     """{rule: the tests of it} in one file."""
     found: dict[str, list[Test]] = {}
+    # {name of a table: the rules in its rows}
+    tables: dict[str, list[str]] = {}
     for node in ast.parse(_texts()[file]).body:
-        if isinstance(node, ast.FunctionDef):
-            for rule_id in _rules_of(node):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Dict(keys=keys))
+            ):
+                tables[name] = [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+            case ast.FunctionDef():
+                rules = [name for each in node.decorator_list for name in _rules_in(each, tables)]
                 where = f"{file.relative_to(_SUITE.parent)}:{node.lineno}"
                 says = " ".join((ast.get_docstring(node) or "").split())
-                found.setdefault(rule_id, []).append(Test(node.name, where, says, node.name))
+                for rule_id in dict.fromkeys(rules):
+                    found.setdefault(rule_id, []).append(Test(node.name, where, says, node.name))
     return found
 
 
@@ -149,12 +158,15 @@ def _scenarios() -> list[tuple[str, Test]]:
     return found
 
 
-def _rules_of(function: ast.FunctionDef) -> list[str]:
+def _rules_in(decorator: ast.expr, tables: Mapping[str, list[str]]) -> list[str]:
+    """The rules that a test is marked with, or that the table of its rows has."""
     found: list[str] = []
-    for decorator in function.decorator_list:
-        match decorator:
+    for node in ast.walk(decorator):
+        match node:
             case ast.Call(func=ast.Name(id="rule"), args=[ast.Constant(value=str(rule_id))]):
                 found.append(rule_id)
+            case ast.Call(func=ast.Name(id="rows_by_rule"), args=[ast.Name(id=name)]):
+                found += tables[name]
     return found
 
 

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pytest
 
-from looptck.protocols.levent import LOOP_NAMES, Levent
+from looptck.protocols.levent import Levent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
@@ -20,14 +20,6 @@ def _reader(driver: LeventDriver, name: str, fd: int) -> None:
     """A started event that stops when it is called."""
     event = driver.event(name, fd, "r", lambda *_: event.stop())
     event.start()
-
-
-@rule("levent.newbase")
-@pytest.mark.parametrize("name", LOOP_NAMES)
-def test_a_base_has_the_functions_of_a_base(levent: Levent, name: str) -> None:
-    """A second base is asked too, since a module may hand out its first one ready-made."""
-    for base in (levent.newbase(), levent.newbase()):
-        assert callable(getattr(base, name, None)), f"what newbase() returned has no {name}"
 
 
 @rule("levent.newbase")
@@ -96,22 +88,6 @@ def test_two_bases_may_watch_one_file(levent: Levent, channels: Channels) -> Non
         )
     for driver in bases:
         driver.stop_all()
-
-
-@rule("levent.newbase")
-def test_a_base_that_is_dropped_takes_nothing_from_another(
-    levent: Levent, channels: Channels
-) -> None:
-    """Both bases watched the same file; the clean-up of the dropped one may remove too much."""
-    near, far = channels.pair()
-    stays, goes = LeventDriver(levent), LeventDriver(levent)
-    _reader(stays, "read", near.fileno())
-    _reader(goes, "dropped", near.fileno())
-    goes.stop_all()
-    del goes
-    far.send(b"x")
-    assert stays.until_count("read"), "a base lost its event when another base was dropped"
-    stays.stop_all()
 
 
 def _pipe(channels: Channels) -> IO[Any]:

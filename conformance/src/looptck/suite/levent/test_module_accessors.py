@@ -69,28 +69,36 @@ class Misleading(Plain):
 _TYPES: list[type[Any]] = [Plain, Slotted, Alike, Empty, Misleading]
 
 
+Pair = tuple[socket.socket, socket.socket]
+
+
 def _number(file: Any) -> int:
     number: int = file.number
     return number
 
 
-def _is_watched(
-    driver: LeventDriver, file: File, right: socket.socket, *wrong: socket.socket
-) -> str | None:
-    """Return None if an event for *file* is called only for bytes from *right*; else the fault."""
+def _expect_watched(driver: LeventDriver, of: str, file: File, right: Pair, *wrong: Pair) -> None:
+    """Raise AssertionError unless an event for *file* is called only for bytes to *right*.
+
+    *of* says in words whose event it is. The bytes are read afterwards.
+    """
     driver.trace.clear()
     try:
         event = driver.event("event", file, "r", lambda _: event.stop())
         event.start()
     except Exception as error:
-        return f"it was refused with {type(error).__name__}"
-    for each in wrong:
-        each.send(b"x")
+        raise AssertionError(
+            f"an event was made {of}; it was refused with {type(error).__name__}"
+        ) from error
+    for _, far in wrong:
+        far.send(b"x")
     driver.run_idle(3)
-    if driver.trace:
-        return "it was called for another file"
-    right.send(b"x")
-    return None if driver.until_count("event") else "it was not called for its file"
+    assert not driver.trace, f"an event was made {of}; it was called for another file"
+    right[1].send(b"x")
+    is_called = driver.until_count("event")
+    assert is_called, f"an event was made {of}; it was not called for its file"
+    for near, _ in (right, *wrong):
+        drain(near)
 
 
 def _told(levent: Levent, file: File) -> int:
@@ -113,12 +121,8 @@ def test_an_object_of_a_type_with_an_accessor_is_a_file(
     one = kind(pairs[0][0].fileno())
     levent.setfdaccessor(kind, _number)
     two = kind(pairs[1][0].fileno())
-    wrong = _is_watched(driver, one, pairs[0][1], pairs[1][1])
-    assert wrong is None, f"an event was made for the first of two objects; {wrong}"
-    drain(pairs[0][0])
-    drain(pairs[1][0])
-    wrong = _is_watched(driver, two, pairs[1][1], pairs[0][1])
-    assert wrong is None, f"an event was made for the second of two objects; {wrong}"
+    _expect_watched(driver, "for the first of two objects", one, pairs[0], pairs[1])
+    _expect_watched(driver, "for the second of two objects", two, pairs[1], pairs[0])
 
 
 @rule("levent.setfdaccessor")
@@ -136,25 +140,6 @@ def test_newevbuf_takes_an_object_of_a_type_with_an_accessor(
 
 
 @rule("levent.setfdaccessor")
-@pytest.mark.parametrize("second", ["before", "after"])
-def test_each_type_has_its_own_accessor(
-    levent: Levent, driver: LeventDriver, channels: Channels, second: str
-) -> None:
-    """The accessor of the second type is set before the first is used, or after."""
-    left, right = channels.pair(), channels.pair()
-    levent.setfdaccessor(Plain, lambda _: left[0].fileno())
-    if second == "before":
-        levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
-    wrong = _is_watched(driver, Plain(-1), left[1], right[1])
-    assert wrong is None, f"two types have accessors, an event was made for the first; {wrong}"
-    drain(left[0])
-    drain(right[0])
-    levent.setfdaccessor(Slotted, lambda _: right[0].fileno())
-    wrong = _is_watched(driver, Slotted(-1), right[1], left[1])
-    assert wrong is None, f"two types have accessors, an event was made for the second; {wrong}"
-
-
-@rule("levent.setfdaccessor")
 def test_types_of_one_name_each_have_their_own_accessor(
     levent: Levent, driver: LeventDriver, channels: Channels
 ) -> None:
@@ -163,12 +148,8 @@ def test_types_of_one_name_each_have_their_own_accessor(
     one, other = (type("File", (), {}) for _ in range(2))
     levent.setfdaccessor(one, lambda _: left[0].fileno())
     levent.setfdaccessor(other, lambda _: right[0].fileno())
-    wrong = _is_watched(driver, one(), left[1], right[1])
-    assert wrong is None, f"two types have the same name, an event was made for the first; {wrong}"
-    drain(left[0])
-    drain(right[0])
-    wrong = _is_watched(driver, other(), right[1], left[1])
-    assert wrong is None, f"two types have the same name, an event was made for the second; {wrong}"
+    _expect_watched(driver, "for the first of two types of one name", one(), left, right)
+    _expect_watched(driver, "for the second of two types of one name", other(), right, left)
 
 
 @rule("levent.setfdaccessor")
@@ -185,11 +166,11 @@ def test_a_class_and_its_base_class_each_have_their_own_accessor(
     ]
     for kind, accessor in told if order == "base class first" else reversed(told):
         levent.setfdaccessor(kind, accessor)
+    what = f"for an object of the {of}, {order}"
     if of == "base class":
-        wrong = _is_watched(driver, Plain(-1), base[1], derived[1])
+        _expect_watched(driver, what, Plain(-1), base, derived)
     else:
-        wrong = _is_watched(driver, Derived(-1), derived[1], base[1])
-    assert wrong is None, f"{order}; an event was made for an object of the {of}; {wrong}"
+        _expect_watched(driver, what, Derived(-1), derived, base)
 
 
 @rule("levent.setfdaccessor")
@@ -202,28 +183,9 @@ def test_a_second_accessor_replaces_the_first(
     file = Plain(-1)
     levent.setfdaccessor(Plain, lambda _: old[0].fileno())
     if used:
-        wrong = _is_watched(driver, file, old[1], new[1])
-        assert wrong is None, f"an event was made with the only accessor there is; {wrong}"
-        drain(old[0])
-        drain(new[0])
+        _expect_watched(driver, "with the only accessor there is", file, old, new)
     levent.setfdaccessor(Plain, lambda _: new[0].fileno())
-    wrong = _is_watched(driver, file, new[1], old[1])
-    assert wrong is None, f"an event was made after its accessor was replaced; {wrong}"
-
-
-@rule("levent.setfdaccessor")
-def test_an_accessor_holds_for_bases_made_before_and_after(
-    levent: Levent, channels: Channels
-) -> None:
-    """An accessor belongs to the module, and not to a base."""
-    near, far = channels.pair()
-    before = LeventDriver(levent)
-    levent.setfdaccessor(Plain, _number)
-    for age, driver in (("before", before), ("after", LeventDriver(levent))):
-        wrong = _is_watched(driver, Plain(near.fileno()), far)
-        driver.stop_all()
-        drain(near)
-        assert wrong is None, f"an event in a base that was made {age} the accessor; {wrong}"
+    _expect_watched(driver, "after its accessor was replaced", file, new, old)
 
 
 def _by_newevent(_levent: Levent, driver: LeventDriver, file: File) -> None:
@@ -276,25 +238,6 @@ def test_an_accessor_is_called_with_the_object_alone(
             f"{way} called the accessor with something else than the object it was given"
         )
         driver.stop_all()
-
-
-@rule("levent.setfdaccessor-contract")
-@pytest.mark.parametrize("way", ["fdfromvalue", "newevent"])
-def test_an_accessor_is_asked_anew_for_the_same_object(
-    levent: Levent, driver: LeventDriver, channels: Channels, way: str
-) -> None:
-    """The object stands for another file meanwhile, as one that was opened again."""
-    old, new = channels.pair(), channels.pair()
-    levent.setfdaccessor(Plain, _number)
-    file = Plain(old[0].fileno())
-    _DIRECTIONS[way](levent, driver, file)
-    driver.stop_all()
-    file.number = new[0].fileno()
-    if way == "fdfromvalue":
-        assert _told(levent, file) == file.number, "fdfromvalue gave the old descriptor"
-    else:
-        wrong = _is_watched(driver, file, new[1], old[1])
-        assert wrong is None, f"an event was made for the object's new descriptor; {wrong}"
 
 
 class OwnError(Exception):
@@ -357,11 +300,7 @@ def test_an_accessor_that_failed_is_asked_again(
     driver.stop_all()
     for file in (good, bad):
         file.number = near.fileno()
-        wrong = _is_watched(driver, file, far)
-        assert wrong is None, (
-            f"an accessor that {fault} for one object was asked again, which was to work; {wrong}"
-        )
-        drain(near)
+        _expect_watched(driver, f"once its accessor no longer {fault}", file, (near, far))
 
 
 _MODES: dict[str, dict[str, Any]] = {
@@ -386,22 +325,6 @@ def _tell_of(levent: Levent, kind: type[Any]) -> None:
         raise AssertionError(
             f"setfdaccessor({kind.__name__}, fdfromfile) raised {type(error).__name__}"
         ) from error
-
-
-@rule("levent.setfdaccessor-example")
-@every_mode
-@pytest.mark.parametrize("opened", ["before", "after"])
-def test_fdfromfile_as_accessor_makes_file_objects_files(
-    levent: Levent, driver: LeventDriver, channels: Channels, mode: str, opened: str
-) -> None:
-    """Of two file objects one is opened for nothing but its type."""
-    example = _opened(channels, channels.pair()[0].fileno(), mode)
-    near, far = channels.pair()
-    file = _opened(channels, near.fileno(), mode) if opened == "before" else None
-    _tell_of(levent, type(example))
-    file = file or _opened(channels, near.fileno(), mode)
-    wrong = _is_watched(driver, file, far)
-    assert wrong is None, f"an event was made for a file object ({mode}); {wrong}"
 
 
 @rule("levent.setfdaccessor-example")

@@ -7,12 +7,11 @@ import io
 import os
 import tempfile
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from looptck.protocols.levent import ENTRY_NAMES, Levent
-from looptck.rules.markers import rule
+from looptck.rules.markers import rows_by_rule, rule
 from looptck.testing.channels import Channels
 from looptck.testing.observation import Observation
 
@@ -83,46 +82,42 @@ def _record(observe: Observation, of: str, ask: Callable[[], object], own: int |
         observe("gives 0" if told == 0 else f"gives {'a' if told > 0 else 'no'} number", of=of)
 
 
-# {what it is: how to make one, for a descriptor}
-_NO_FILES: dict[str, Callable[[int], object]] = {
-    "None": lambda _: None,
-    "a number": lambda number: number,
-    "a text": lambda _: "/dev/null",
-    "an object": lambda _: object(),
-    "a file in memory": lambda _: io.BytesIO(),
-    "an object with fileno": _WithFileno,
-    "a closed file": lambda _: _closed_file(),
+# {rule: [(situation, function, its argument, the number that is right or None)]}; the functions
+# make them for an open descriptor.
+TABLE: dict[str, list[tuple[str, str, Callable[[int], object], Callable[[int], int | None]]]] = {
+    "levent.fdfromfile-bad": [
+        ("None", "fdfromfile", lambda _: None, lambda _: None),
+        ("a number", "fdfromfile", lambda number: number, lambda number: number),
+        ("a text", "fdfromfile", lambda _: "/dev/null", lambda _: None),
+        ("an object", "fdfromfile", lambda _: object(), lambda _: None),
+        ("a file in memory", "fdfromfile", lambda _: io.BytesIO(), lambda _: None),
+        ("an object with fileno", "fdfromfile", _WithFileno, lambda number: number),
+        ("a closed file", "fdfromfile", lambda _: _closed_file(), lambda _: None),
+    ],
+    "levent.fdfromvalue-int": [
+        ("a descriptor", "fdfromvalue", lambda number: number, lambda number: number),
+        ("0", "fdfromvalue", lambda _: 0, lambda _: 0),
+        ("a fraction", "fdfromvalue", lambda number: number + 0.5, lambda number: number),
+        ("a text", "fdfromvalue", str, lambda number: number),
+        ("True", "fdfromvalue", lambda _: True, lambda _: 1),
+    ],
 }
 
 
-@rule("levent.fdfromfile-bad")
-@pytest.mark.parametrize("what", _NO_FILES)
-def test_fdfromfile_of_other_values_is_recorded(
-    levent: Levent, channels: Channels, observe: Observation, what: str
-) -> None:
-    """Only the number itself and the object with `fileno` have a number that could be right."""
-    number = channels.pair()[0].fileno()
-    value = _NO_FILES[what](number)
-    own = number if what in ("a number", "an object with fileno") else None
-    _record(observe, what, lambda: levent.fdfromfile(value), own)
-
-
-@rule("levent.fdfromvalue-int")
-@pytest.mark.parametrize("what", ["a descriptor", "0", "a fraction", "a text", "True"])
-def test_fdfromvalue_of_a_number_is_recorded(
-    levent: Levent, channels: Channels, observe: Observation, what: str
+@pytest.mark.parametrize("situation, function, value, own", rows_by_rule(TABLE))
+def test_the_number_of_an_odd_value_is_recorded(
+    levent: Levent,
+    channels: Channels,
+    observe: Observation,
+    situation: str,
+    function: str,
+    value: Callable[[int], object],
+    own: Callable[[int], int | None],
 ) -> None:
     """The fraction is a little more than an open descriptor, the text its digits."""
     number = channels.pair()[0].fileno()
-    values: dict[str, tuple[Any, int | None]] = {
-        "a descriptor": (number, number),
-        "0": (0, 0),
-        "a fraction": (number + 0.5, number),
-        "a text": (str(number), number),
-        "True": (True, 1),
-    }
-    value, own = values[what]
-    _record(observe, what, lambda: levent.fdfromvalue(value), own)
+    given = value(number)
+    _record(observe, situation, lambda: getattr(levent, function)(given), own(number))
 
 
 @rule("levent.fdfromvalue-unknown")

@@ -72,26 +72,6 @@ def test_an_event_made_after_deletes_is_a_new_one(
 
 
 @rule("levent.newevent.inactive")
-@everywhere
-@pytest.mark.parametrize("evtype", ["r", "w", "rw"])
-@pytest.mark.parametrize("ready", ["before it was made", "after it was made"])
-def test_an_event_that_was_not_started_is_silent(
-    driver: LeventDriver, channels: Channels, situation: Situation, evtype: str, ready: str
-) -> None:
-    """The file is ready in every pass, in both directions if the event is for both."""
-    switch = ReadinessToggle(channels, evtype, on=ready == "before it was made")
-
-    def make() -> None:
-        _stopping(driver, "new", switch.number, evtype)
-        if ready == "after it was made":
-            switch.on()
-
-    act_in(situation, driver, channels, make)
-    driver.run_idle()
-    assert not driver.trace, "an event was called that was never started"
-
-
-@rule("levent.newevent.inactive")
 @either_evtype
 @pytest.mark.parametrize("made", ["first", "last", "in the other's callback"])
 def test_an_unstarted_event_is_silent_beside_a_called_one(

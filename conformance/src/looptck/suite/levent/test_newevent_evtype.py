@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 
 import pytest
 
 from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import error_of
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.readiness import ReadinessToggle
@@ -52,45 +51,6 @@ def _taken(
     else:
         error_of(make)
     return made
-
-
-@rule("levent.newevent.evtype-rw")
-@pytest.mark.parametrize("ready", ["readable", "at its end", "writable", "readable and writable"])
-@both_spellings
-@at_any_time
-def test_an_event_for_both_is_called_for_either(
-    driver: LeventDriver, channels: Channels, ready: str, evtype: str, when: str
-) -> None:
-    """Only one direction is ready: the file has no room, or no data."""
-    near, far = channels.pair()
-    fill(near)
-
-    def make_ready() -> None:
-        if "writable" in ready:
-            drain(far)
-        if "readable" in ready:
-            far.send(b"x")
-        if ready == "at its end":
-            far.shutdown(socket.SHUT_WR)
-
-    for event in _taken(driver, near.fileno(), evtype, lambda event: event.stop()):
-        _started(event, driver, when, make_ready)
-        assert driver.until_count("either"), (
-            f'an event for "{evtype}" was not called although its file was {ready}, since {when}'
-        )
-
-
-@rule("levent.newevent.evtype-rw")
-@both_spellings
-def test_an_event_for_both_is_silent_without_data_and_room(
-    driver: LeventDriver, channels: Channels, evtype: str
-) -> None:
-    """Nothing is ready in any pass."""
-    switch = ReadinessToggle(channels, "rw")
-    for event in _taken(driver, switch.number, evtype, lambda event: event.stop()):
-        event.start()
-        driver.run_idle()
-        assert not driver.trace, f'"{evtype}" was called though its file was not ready at all'
 
 
 @rule("levent.newevent.evtype-rw")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from looptck.rules.markers import rule
+from looptck.rules.markers import rows_by_rule, rule
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.observation import Observation
@@ -89,30 +89,29 @@ def _heard(driver: LeventDriver, channels: Channels, *evtype: object) -> str:
     return f"called {' and '.join(heard)}" if heard else "never called"
 
 
-@rule("levent.newevent.evtype-missing")
-@pytest.mark.parametrize("given", ["nothing", "None"])
-def test_an_event_without_an_evtype_is_recorded(
-    driver: LeventDriver, channels: Channels, observe: Observation, given: str
+# {rule: [(situation, the arguments after the callback)]}
+EVTYPES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
+    "levent.newevent.evtype-missing": [("nothing", ()), ("None", (None,))],
+    "levent.newevent.evtype-other": [
+        (repr(evtype), (evtype,))
+        for evtype in ("", "x", "R", "rx", "wr", "rr", "r w", " r", b"r", 0, 2, True, ("r", "w"))
+    ],
+}
+
+
+@pytest.mark.parametrize("situation, evtype", rows_by_rule(EVTYPES))
+def test_an_event_of_an_odd_evtype_is_recorded(
+    driver: LeventDriver,
+    channels: Channels,
+    observe: Observation,
+    situation: str,
+    evtype: tuple[object, ...],
 ) -> None:
     """One file has only data, and then another one only room."""
     try:
-        observe(_heard(driver, channels, *(() if given == "nothing" else (None,))), of=given)
+        observe(_heard(driver, channels, *evtype), of=situation)
     except Exception as error:
-        observe.raised(error, of=given)
-
-
-@rule("levent.newevent.evtype-other")
-@pytest.mark.parametrize(
-    "evtype", ["", "x", "R", "rx", "wr", "rr", "r w", " r", b"r", 0, 2, True, ("r", "w")], ids=repr
-)
-def test_an_event_of_another_evtype_is_recorded(
-    driver: LeventDriver, channels: Channels, observe: Observation, evtype: object
-) -> None:
-    """One file has only data, and then another one only room."""
-    try:
-        observe(_heard(driver, channels, evtype), of=repr(evtype))
-    except Exception as error:
-        observe.raised(error, of=repr(evtype))
+        observe.raised(error, of=situation)
 
 
 @rule("levent.newevent.one-shot")

@@ -21,44 +21,13 @@ from looptck.testing.trace import Trace
 # alone, in seconds.
 SLACK = 0.005
 
+
 # How long a test listens for a call that must not come, in seconds.
 LISTEN = 0.03
 
+
 # How often a feeder comes at the most; a loop that loses nothing needs a few.
 _PATIENT = 25
-
-
-@rule("luaevent.addevent.adds")
-@everywhere
-@pytest.mark.parametrize("kind", ["reader", "writer", "timer"])
-def test_an_event_is_active_once_addevent_returned(
-    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
-) -> None:
-    """The descriptor is ready before the call, so that no later change can start the event."""
-    near, far = channels.pair()
-    far.send(b"x")
-    driver = LuaeventDriver(luaevent)
-    adding = False
-
-    def on_event(_flags: int) -> int:
-        assert not adding, "addevent called the callback itself; only loop may do that"
-        return luaevent.LEAVE
-
-    def act() -> None:
-        nonlocal adding
-        adding = True
-        if kind == "reader":
-            driver.add("event", near.fileno(), luaevent.EV_READ, on_event)
-        elif kind == "writer":
-            driver.add("event", near.fileno(), luaevent.EV_WRITE, on_event)
-        else:
-            driver.add("event", None, luaevent.EV_TIMEOUT, on_event, timeout=0.001)
-        adding = False
-
-    driver.run(act, situation)
-    driver.assert_calls(
-        {"reader": "event read", "writer": "event write", "timer": "event timeout"}[kind]
-    )
 
 
 @rule("luaevent.addevent.adds")
@@ -316,22 +285,6 @@ def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, channels: C
     assert called == 3, (
         f"three times there was room, and the writer was called {called} times{driver.timeout_note}"
     )
-
-
-@rule("luaevent.addevent.persistent")
-@pytest.mark.parametrize("kind", ["timer", "reader"])
-@everywhere
-def test_a_timeout_repeats_without_being_added_again(
-    luaevent: Luaevent, channels: Channels, situation: Situation, kind: str
-) -> None:
-    """The descriptor is never ready, so only the timeout can bring a call."""
-    near, _ = channels.pair()
-    fd = None if kind == "timer" else near.fileno()
-    event = luaevent.EV_TIMEOUT if kind == "timer" else luaevent.EV_READ
-    driver = LuaeventDriver(luaevent)
-    replies = [event, event, event, luaevent.LEAVE]
-    driver.run(lambda: driver.add("event", fd, event, *replies, timeout=0.005), situation)
-    driver.assert_calls(*["event timeout"] * 4)
 
 
 _NOT_CALLABLE: dict[str, tuple[object, ...]] = {

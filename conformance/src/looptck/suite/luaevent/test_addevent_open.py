@@ -8,12 +8,13 @@ import socket
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from looptck.clocks import Clock
 from looptck.protocols.luaevent import Base, Event, Luaevent
-from looptck.rules.markers import rule
+from looptck.rules.markers import rows_by_rule, rule
 from looptck.subjects.call_counter import unwrap
 from looptck.testing.channels import Channels, fill
 from looptck.testing.flag_names import flag_text
@@ -22,6 +23,7 @@ from looptck.testing.resources import collect
 
 # How long is listened for a call, in seconds of the loop.
 LISTEN = 0.03
+
 
 # Calls after which an event is told to leave.
 _MOST = 6
@@ -80,127 +82,22 @@ class Listening:
         return f"{said}, then loop raises {type(self.error).__name__}" if self.error else said
 
 
-def _see(
-    luaevent: Luaevent, clock: Clock, observe: Observation, of: str, *arguments: object
-) -> None:
-    """Observe `addevent` with *arguments*, where CALLBACK stands for a callback."""
-    listening = Listening(luaevent, clock)
-    given = [listening.callback() if each is _CALLBACK else each for each in arguments]
-    add: Callable[..., Event] = listening.base.addevent
-    try:
-        listening.keep(add(*given))
-    except Exception as error:
-        observe.raised(error, of=of)
-        return
-    listening.loop()
-    observe(listening.heard, of=of)
+def _silent(channels: Channels) -> int:
+    """Return a descriptor that has no data; there is room to write."""
+    return channels.pair()[0].fileno()
 
 
-_CALLBACK = object()
-
-
-@rule("luaevent.addevent.fd-nil-no-timeout")
-@pytest.mark.parametrize("flags", ["EV_TIMEOUT", "EV_READ"])
-def test_neither_descriptor_nor_timeout_is_recorded(
-    luaevent: Luaevent, clock: Clock, observe: Observation, flags: str
-) -> None:
-    """A guard timer ends the loop in any case."""
-    _see(luaevent, clock, observe, flags, None, getattr(luaevent, flags), _CALLBACK)
-
-
-@rule("luaevent.addevent.fd-bad-type")
-@pytest.mark.parametrize(
-    "of, fd",
-    [("True", True), ("{}", {}), ("a string", "0"), ("1.5", 1.5), ("an object", object())],
-)
-def test_a_descriptor_of_a_wrong_type_is_recorded(
-    luaevent: Luaevent, clock: Clock, observe: Observation, of: str, fd: object
-) -> None:
-    """The event has a timeout, so that a loop that drops the descriptor shows as a timer."""
-    _see(luaevent, clock, observe, of, fd, luaevent.EV_READ, _CALLBACK, 0.01)
-
-
-@rule("luaevent.addevent.fd-invalid")
-@pytest.mark.parametrize("timeout", [None, 0.01])
-@pytest.mark.parametrize("of", ["closed", "never opened", "-1", "2**40", "a regular file"])
-def test_a_number_that_cannot_be_watched_is_recorded(
-    luaevent: Luaevent,
-    clock: Clock,
-    channels: Channels,
-    observe: Observation,
-    of: str,
-    timeout: float | None,
-) -> None:
-    """The event has a timeout too: a loop may drop the descriptor and keep the timeout."""
-    fd = {"closed": _closed(), "never opened": 900, "-1": -1, "2**40": 2**40}.get(of)
-    if fd is None:
-        fd = os.open(__file__, os.O_RDONLY)
-        channels.keep(lambda: os.close(fd))
-    name = of if timeout is None else f"{of}, with a timeout"
-    _see(luaevent, clock, observe, name, fd, luaevent.EV_READ, _CALLBACK, timeout)
-
-
-@rule("luaevent.addevent.event-timeout-bit")
-@pytest.mark.parametrize("ready", [True, False])
-@pytest.mark.parametrize("timeout", [None, 0.01])
-@pytest.mark.parametrize("flags", ["EV_READ | EV_TIMEOUT", "EV_TIMEOUT"])
-def test_ev_timeout_beside_a_descriptor_is_recorded(
-    luaevent: Luaevent,
-    clock: Clock,
-    channels: Channels,
-    observe: Observation,
-    flags: str,
-    timeout: float | None,
-    ready: bool,
-) -> None:
-    """The descriptor is readable or silent, with a timeout and without."""
-    near, far = channels.pair()
-    if ready:
-        far.send(b"x")
-    event = luaevent.EV_TIMEOUT | (luaevent.EV_READ if "READ" in flags else 0)
-    of = f"{flags}, {'readable' if ready else 'silent'}, {'with' if timeout else 'no'} timeout"
-    _see(luaevent, clock, observe, of, near.fileno(), event, _CALLBACK, timeout)
-
-
-@rule("luaevent.addevent.event-zero")
-@pytest.mark.parametrize("timeout", [None, 0.01])
-@pytest.mark.parametrize("flags", ["0", "EV_PERSIST"])
-def test_an_event_without_a_direction_is_recorded(
-    luaevent: Luaevent,
-    clock: Clock,
-    channels: Channels,
-    observe: Observation,
-    flags: str,
-    timeout: float | None,
-) -> None:
-    """The descriptor is ready in both directions."""
+def _ready(channels: Channels) -> int:
+    """Return a descriptor that is ready in both directions."""
     near, far = channels.pair()
     far.send(b"x")
-    event = 0 if flags == "0" else luaevent.EV_PERSIST
-    of = f"{flags}, {'with' if timeout else 'no'} timeout"
-    _see(luaevent, clock, observe, of, near.fileno(), event, _CALLBACK, timeout)
+    return near.fileno()
 
 
-@rule("luaevent.addevent.event-type")
-@pytest.mark.parametrize(
-    "of", ["None", "'read'", "a digit in a string", "a fraction", "LEAVE", "-2", "an unknown bit"]
-)
-def test_an_event_argument_that_is_no_flag_set_is_recorded(
-    luaevent: Luaevent, clock: Clock, channels: Channels, observe: Observation, of: str
-) -> None:
-    """The descriptor is ready in both directions."""
-    near, far = channels.pair()
-    far.send(b"x")
-    event: object = {
-        "None": None,
-        "'read'": "read",
-        "a digit in a string": str(luaevent.EV_READ),
-        "a fraction": luaevent.EV_READ + 0.7,
-        "LEAVE": luaevent.LEAVE,
-        "-2": -2 if luaevent.LEAVE != -2 else -3,
-        "an unknown bit": luaevent.EV_READ | 1 << 20,
-    }[of]
-    _see(luaevent, clock, observe, of, near.fileno(), event, _CALLBACK, 0.01)
+def _regular_file(channels: Channels) -> int:
+    fd = os.open(__file__, os.O_RDONLY)
+    channels.keep(lambda: os.close(fd))
+    return fd
 
 
 @rule("luaevent.addevent.timeout-zero")
@@ -224,64 +121,6 @@ def test_a_timeout_of_zero_is_recorded(
     listening.loop()
     often = "again and again" if len(listening.calls) == 3 else "no more"
     observe(f"{listening.heard}, {often}" if listening.calls else listening.heard, of=of)
-
-
-@rule("luaevent.addevent.timeout-negative")
-@pytest.mark.parametrize("timeout", [-1, -5.5, float("-inf")])
-@pytest.mark.parametrize("kind", ["timer", "silent reader"])
-def test_a_negative_timeout_is_recorded(
-    luaevent: Luaevent,
-    clock: Clock,
-    channels: Channels,
-    observe: Observation,
-    kind: str,
-    timeout: float,
-) -> None:
-    """The event counts as called if the call comes within a few milliseconds."""
-    near, _ = channels.pair()
-    fd, event = (
-        (None, luaevent.EV_TIMEOUT) if kind == "timer" else (near.fileno(), luaevent.EV_READ)
-    )
-    _see(luaevent, clock, observe, f"{kind}, {timeout}", fd, event, _CALLBACK, timeout)
-
-
-@rule("luaevent.addevent.timeout-huge")
-@pytest.mark.parametrize("timeout", [2e9, 1e12, 1e300, 10**400, float("inf"), float("nan")])
-@pytest.mark.parametrize("kind", ["timer", "silent reader"])
-def test_a_timeout_beyond_all_limits_is_recorded(
-    luaevent: Luaevent,
-    clock: Clock,
-    channels: Channels,
-    observe: Observation,
-    kind: str,
-    timeout: float,
-) -> None:
-    """The event counts as never called if no call comes within a few milliseconds; a guard ends
-    the loop."""
-    near, _ = channels.pair()
-    fd, event = (
-        (None, luaevent.EV_TIMEOUT) if kind == "timer" else (near.fileno(), luaevent.EV_READ)
-    )
-    name = "10**400" if isinstance(timeout, int) else f"{timeout:g}"
-    _see(luaevent, clock, observe, f"{kind}, {name}", fd, event, _CALLBACK, timeout)
-
-
-@rule("luaevent.addevent.timeout-type")
-@pytest.mark.parametrize(
-    "of, timeout",
-    [("True", True), ("{}", {}), ("'soon'", "soon"), ("a function", len), ("'0.01'", "0.01")],
-)
-def test_a_timeout_that_is_no_number_is_recorded(
-    luaevent: Luaevent,
-    clock: Clock,
-    observe: Observation,
-    channels: Channels,
-    of: str,
-    timeout: object,
-) -> None:
-    """The descriptor is silent, so that a loop may take the value for "no timeout"."""
-    near, _ = channels.pair()
-    _see(luaevent, clock, observe, of, near.fileno(), luaevent.EV_READ, _CALLBACK, timeout)
 
 
 @rule("luaevent.addevent.close-wrong-self")
@@ -399,10 +238,126 @@ def test_the_turn_that_serves_a_new_event_is_recorded(
     observe(when if served else "never", of=of)
 
 
-def _closed() -> int:
+def _closed(_channels: Channels) -> int:
     """Return a number that was open, and is too high to be given out again soon."""
     reading, writing = os.pipe()
     number = fcntl.fcntl(reading, fcntl.F_DUPFD, 700)
     for each in (reading, writing, number):
         os.close(each)
     return number
+
+
+def _is(value: object) -> Callable[[object], Any]:
+    """Return a function that gives *value*, whatever it is asked for."""
+    return lambda _: value
+
+
+def _read(core: Luaevent) -> int:
+    return core.EV_READ
+
+
+def _timeout(core: Luaevent) -> int:
+    return core.EV_TIMEOUT
+
+
+_TIMED = (("no timeout", None), ("with timeout", 0.01))
+
+
+# [(kind of event, its descriptor, its flags)], for events that only a timeout calls
+_WAITING = (("timer", _is(None), _timeout), ("silent reader", _silent, _read))
+
+
+# {rule: [(situation, descriptor, flags, timeout)]}
+TABLE: dict[str, list[tuple[str, Callable[[Channels], Any], Callable[[Luaevent], Any], Any]]] = {
+    "luaevent.addevent.fd-nil-no-timeout": [
+        ("EV_TIMEOUT", _is(None), _timeout, None),
+        ("EV_READ", _is(None), _read, None),
+    ],
+    # a loop that drops the descriptor shows as a timer
+    "luaevent.addevent.fd-bad-type": [
+        ("True", _is(True), _read, 0.01),
+        ("{}", _is({}), _read, 0.01),
+        ("a string", _is("0"), _read, 0.01),
+        ("1.5", _is(1.5), _read, 0.01),
+        ("an object", _is(object()), _read, 0.01),
+    ],
+    # a loop may drop the descriptor and keep the timeout
+    "luaevent.addevent.fd-invalid": [
+        (fd + suffix, make, _read, timeout)
+        for fd, make in {
+            "closed": _closed,
+            "never opened": _is(900),
+            "-1": _is(-1),
+            "2**40": _is(2**40),
+            "a regular file": _regular_file,
+        }.items()
+        for suffix, timeout in (("", None), (", with a timeout", 0.01))
+    ],
+    "luaevent.addevent.event-timeout-bit": [
+        (f"{flags}, {ready}, {timed}", fd, event, timeout)
+        for flags, event in {
+            "EV_READ | EV_TIMEOUT": lambda core: core.EV_READ | core.EV_TIMEOUT,
+            "EV_TIMEOUT": _timeout,
+        }.items()
+        for ready, fd in (("readable", _ready), ("silent", _silent))
+        for timed, timeout in _TIMED
+    ],
+    "luaevent.addevent.event-zero": [
+        (f"{flags}, {timed}", _ready, event, timeout)
+        for flags, event in {"0": _is(0), "EV_PERSIST": lambda core: core.EV_PERSIST}.items()
+        for timed, timeout in _TIMED
+    ],
+    "luaevent.addevent.event-type": [
+        ("None", _ready, _is(None), 0.01),
+        ("'read'", _ready, _is("read"), 0.01),
+        ("a digit in a string", _ready, lambda core: str(core.EV_READ), 0.01),
+        ("a fraction", _ready, lambda core: core.EV_READ + 0.7, 0.01),
+        ("LEAVE", _ready, lambda core: core.LEAVE, 0.01),
+        ("-2", _ready, lambda core: -2 if core.LEAVE != -2 else -3, 0.01),
+        ("an unknown bit", _ready, lambda core: core.EV_READ | 1 << 20, 0.01),
+    ],
+    # the event counts as called if the call comes within a few milliseconds
+    "luaevent.addevent.timeout-negative": [
+        (f"{kind}, {timeout}", fd, event, timeout)
+        for kind, fd, event in _WAITING
+        for timeout in (-1, -5.5, float("-inf"))
+    ],
+    "luaevent.addevent.timeout-huge": [
+        (f"{kind}, {'10**400' if isinstance(timeout, int) else f'{timeout:g}'}", fd, event, timeout)
+        for kind, fd, event in _WAITING
+        for timeout in (2e9, 1e12, 1e300, 10**400, float("inf"), float("nan"))
+    ],
+    # the descriptor is silent, so that a loop may take the value for "no timeout"
+    "luaevent.addevent.timeout-type": [
+        ("True", _silent, _read, True),
+        ("{}", _silent, _read, {}),
+        ("'soon'", _silent, _read, "soon"),
+        ("a function", _silent, _read, len),
+        ("'0.01'", _silent, _read, "0.01"),
+    ],
+}
+
+
+@pytest.mark.parametrize("situation, fd, event, timeout", rows_by_rule(TABLE))
+def test_addevent_with_odd_arguments_is_recorded(
+    luaevent: Luaevent,
+    clock: Clock,
+    channels: Channels,
+    observe: Observation,
+    situation: str,
+    fd: Callable[[Channels], Any],
+    event: Callable[[Luaevent], Any],
+    timeout: Any,
+) -> None:
+    """A guard timer ends the loop in any case."""
+    listening = Listening(luaevent, clock)
+    arguments = [fd(channels), event(luaevent), listening.callback()]
+    if timeout is not None:
+        arguments.append(timeout)
+    try:
+        listening.keep(listening.base.addevent(*arguments))
+    except Exception as error:
+        observe.raised(error, of=situation)
+        return
+    listening.loop()
+    observe(listening.heard, of=situation)

@@ -55,37 +55,6 @@ def test_both_directions_are_watched_after_one_was_added(
     )
 
 
-@rule("luaevent.callback.output-widen")
-@with_and_without_timeout
-def test_both_directions_become_ready_after_one_was_added(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
-) -> None:
-    """Neither direction is ready after the change; a timer makes each ready."""
-    near, far = channels.pair()
-    fill(near)
-    far.send(b"data")
-    both = luaevent.EV_READ | luaevent.EV_WRITE
-
-    def widen(_flags: int) -> int:
-        drain(near)
-        driver.after("drained", _QUIET, lambda: drain(far))
-        return both
-
-    def written(_flags: int) -> int:
-        fill(near)
-        driver.after("sent", _QUIET, lambda: far.send(b"more"))
-        return both
-
-    driver.add(
-        "event", near.fileno(), luaevent.EV_READ, widen, written, luaevent.LEAVE, timeout=timeout
-    )
-    driver.run()
-    if not _has_an_unasked_timeout(driver, timeout):
-        driver.assert_calls(
-            "event read", "drained timeout", "event write", "sent timeout", "event read"
-        )
-
-
 @rule("luaevent.callback.output-narrow")
 @with_and_without_timeout
 def test_returning_ev_write_alone_gives_up_reading(
@@ -143,50 +112,3 @@ def test_returning_ev_read_alone_gives_up_writing(
     )
     driver.run()
     driver.assert_calls("event read", "drained timeout", "sent timeout", "event read", "event read")
-
-
-@rule("luaevent.callback.output-narrow")
-@with_and_without_timeout
-@pytest.mark.parametrize("kept", ["read", "write"])
-def test_one_direction_is_given_up_when_both_were_received(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None, kept: str
-) -> None:
-    """Both directions stay ready. Once the callback returned one, only that one is reported."""
-    near, far = channels.pair()
-    far.send(b"unread")
-    both = luaevent.EV_READ | luaevent.EV_WRITE
-    alone = luaevent.EV_READ if kept == "read" else luaevent.EV_WRITE
-    narrowed_at: list[int] = []
-
-    def called(flags: int) -> int:
-        if not narrowed_at:
-            if flags & both != both and len(driver.trace) < 30:
-                return both
-            narrowed_at.append(len(driver.trace))
-        return luaevent.LEAVE if len(driver.trace) == narrowed_at[0] + 4 else alone
-
-    driver.add("event", near.fileno(), both, called, timeout=timeout)
-    driver.run()
-    later = driver.trace[narrowed_at[0] :] if narrowed_at else []
-    assert later == [f"event {kept}"] * 4, (
-        f"registered for both, returned {kept} alone, and was due calls for {kept} alone; "
-        f"there came {', '.join(later) or 'none'}{driver.timeout_note}"
-    )
-
-
-@rule("luaevent.callback.output-narrow")
-def test_a_direction_that_was_added_can_be_given_up(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
-) -> None:
-    """The set has changed before: a loop must not go back to the first one."""
-    near, far = channels.pair()
-    write = luaevent.EV_WRITE
-    both = luaevent.EV_READ | write
-
-    def narrow(_flags: int) -> int:
-        far.send(b"data")
-        return write
-
-    driver.add("event", near.fileno(), write, both, both, narrow, *[write] * 3, luaevent.LEAVE)
-    driver.run()
-    driver.assert_calls(*["event write"] * 7)

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from looptck.clocks import Clock
 from looptck.protocols.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
@@ -17,38 +16,6 @@ from looptck.testing.stopwatch import Stopwatch, assert_prompt, cpu_seconds
 
 # How long an event that left has to be silent, in seconds.
 _QUIET = 3 * SHORT
-
-
-@rule("luaevent.callback.output-leave")
-@any_kind
-@pytest.mark.parametrize("last", [1, 2])
-def test_an_event_that_left_is_silent_in_later_turns(
-    luaevent: Luaevent,
-    driver: LuaeventDriver,
-    clock: Clock,
-    channels: Channels,
-    kind: str,
-    last: int,
-) -> None:
-    """Another event, always ready, is called turn after turn until all timeouts have passed."""
-    due = due_event(luaevent, channels, kind)
-    ticks = 0
-
-    def leave(_flags: int) -> int:
-        driver.add("ticker", channels.pair()[0].fileno(), luaevent.EV_WRITE, tick)
-        return luaevent.LEAVE
-
-    def tick(_flags: int) -> int:
-        nonlocal ticks
-        ticks += 1
-        clock.advance(SHORT / 5)
-        return luaevent.EV_WRITE if ticks < 8 else luaevent.LEAVE
-
-    replies = [due.event] * (last - 1)
-    driver.add("event", due.fd, due.event, *replies, leave, timeout=due.timeout)
-    driver.run()
-    calls = [call for call in driver.trace if call.startswith("event")]
-    assert len(calls) <= last, f"returned LEAVE in call {last}; the calls were {', '.join(calls)}"
 
 
 @rule("luaevent.callback.output-leave")
@@ -201,36 +168,6 @@ def test_leave_ends_one_of_two_events_sharing_a_callback(
     assert len(driver.trace) == 6, (
         f"one event left in the first call, the other in its fifth; there came {len(driver.trace)} "
         f"calls, not 6{driver.timeout_note}"
-    )
-
-
-@rule("luaevent.callback.leave-cancels-timeout")
-@pytest.mark.parametrize("direction", ["read", "write"])
-def test_no_timeout_comes_after_leave(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str
-) -> None:
-    """A timer longer than the timeout ends the loop; it is set when the event leaves.
-
-    On a slow machine the timeout may have passed before the descriptor is found ready.
-    """
-    near, far = channels.pair()
-    far.send(b"unread")
-    flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
-    left_at: list[int] = []
-
-    def called(received: int) -> int:
-        if received & luaevent.EV_TIMEOUT and not left_at:
-            return flags
-        left_at.append(len(driver.trace))
-        driver.after("timer", _QUIET, lambda: None)
-        return luaevent.LEAVE
-
-    driver.add("event", near.fileno(), flags, called, timeout=_QUIET / 2)
-    driver.run()
-    assert left_at, f"the event was not called for readiness{driver.timeout_note}"
-    assert driver.trace[left_at[0] :] == ["timer timeout"], (
-        f"after LEAVE a timer was due and nothing else; there came "
-        f"{', '.join(driver.trace[left_at[0] :]) or 'nothing'}"
     )
 
 

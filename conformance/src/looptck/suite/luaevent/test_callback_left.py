@@ -103,19 +103,6 @@ def test_closing_an_event_that_left_spares_a_new_event(
     driver.assert_calls("old write", "new write", "new write", "new write")
 
 
-@rule("luaevent.callback.leave-then-close")
-def test_an_event_that_left_may_be_closed_after_its_descriptor(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
-) -> None:
-    """A program may clean up in this order."""
-    near, _ = channels.pair()
-    event = driver.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE)
-    driver.run()
-    near.close()
-    _close(event)
-    driver.assert_calls("event write")
-
-
 class _Token:
     """An object that only a callback holds."""
 
@@ -211,21 +198,3 @@ def test_a_descriptor_that_left_can_be_watched_again(
         driver.run()
     between = ["other timeout"] * (where == "in another callback")
     driver.assert_calls(f"old {old}", *between, f"new {new}", f"new {new}")
-
-
-@rule("luaevent.callback.leave-then-add")
-def test_a_descriptor_can_be_watched_by_many_events_in_turn(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
-) -> None:
-    """Each event makes the next one on the same descriptor, and leaves."""
-    near, _ = channels.pair()
-
-    def hand_over(_flags: int) -> int:
-        made = len(driver.trace)
-        if made < 5:
-            driver.add(f"event {made + 1}", near.fileno(), luaevent.EV_WRITE, hand_over)
-        return luaevent.LEAVE
-
-    driver.add("event 1", near.fileno(), luaevent.EV_WRITE, hand_over)
-    driver.run()
-    driver.assert_calls(*[f"event {number} write" for number in range(1, 6)])

@@ -84,26 +84,6 @@ def test_an_event_is_called_until_all_is_read(
 
 
 @rule("luaevent.callback.output-same")
-def test_an_event_is_called_for_each_new_piece_of_data(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
-) -> None:
-    """Each call reads everything, and the loop sleeps until the next piece is sent."""
-    near, far = channels.pair()
-
-    def read(_flags: int) -> int:
-        drain(near)
-        driver.after("sender", _QUIET, lambda: far.send(b"more"))
-        return luaevent.EV_READ
-
-    far.send(b"first")
-    driver.add("reader", near.fileno(), luaevent.EV_READ, read, read, luaevent.LEAVE)
-    driver.run()
-    driver.assert_calls(
-        "reader read", "sender timeout", "reader read", "sender timeout", "reader read"
-    )
-
-
-@rule("luaevent.callback.output-same")
 def test_an_event_for_both_keeps_the_direction_not_received(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
@@ -152,63 +132,6 @@ def test_an_event_changes_its_direction_and_back(
         situation,
     )
     driver.assert_calls(names[0], names[1], names[0], names[1], names[1])
-
-
-@rule("luaevent.callback.output-change")
-@with_and_without_timeout
-def test_an_event_that_turned_to_writing_waits_for_room(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, timeout: float | None
-) -> None:
-    """The callback gives up reading while the send buffer is full and the data unread."""
-    near, far = channels.pair()
-    fill(near)
-    far.send(b"unread")
-
-    def read(_flags: int) -> int:
-        driver.after("peer", _QUIET, lambda: drain(far))
-        return luaevent.EV_WRITE
-
-    driver.add(
-        "event",
-        near.fileno(),
-        luaevent.EV_READ,
-        read,
-        luaevent.EV_WRITE,
-        luaevent.LEAVE,
-        timeout=timeout,
-    )
-    driver.run()
-    driver.assert_calls("event read", "peer timeout", "event write", "event write")
-
-
-@rule("luaevent.callback.output-change")
-@with_and_without_timeout
-@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
-def test_an_event_that_turned_to_reading_waits_for_data(
-    luaevent: Luaevent,
-    driver: LuaeventDriver,
-    channels: Channels,
-    timeout: float | None,
-    channel: str,
-) -> None:
-    """The callback gives up writing while there is room."""
-    near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
-
-    def write(_flags: int) -> int:
-        driver.after("peer", _QUIET, lambda: far.send(b"data"))
-        return luaevent.EV_READ
-
-    driver.add(
-        "event",
-        near.fileno(),
-        luaevent.EV_WRITE,
-        write,
-        luaevent.EV_READ,
-        luaevent.LEAVE,
-        timeout=timeout,
-    )
-    driver.run()
-    driver.assert_calls("event write", "peer timeout", "event read", "event read")
 
 
 @rule("luaevent.callback.output-change")

@@ -9,7 +9,6 @@ from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.event_kinds import any_idle_kind, idle_arguments
 from looptck.testing.luaevent_driver import LuaeventDriver
-from looptck.testing.retry import retry
 from looptck.testing.stopwatch import TimeoutSequence
 
 # Timeouts in seconds: two that pass in a test, and one that does not.
@@ -138,32 +137,6 @@ def test_a_new_timeout_holds_for_all_later_waits(
 
 
 @rule("luaevent.callback.newtimeout-value")
-@any_idle_kind
-def test_the_last_returned_timeout_holds(
-    luaevent: Luaevent,
-    driver: LuaeventDriver,
-    waits: TimeoutSequence,
-    channels: Channels,
-    kind: str,
-) -> None:
-    """A loop may stay with the first value that was returned."""
-    fd, flags = idle_arguments(luaevent, channels, kind)
-    values = [0.02, 0.005, 0.015]
-
-    def called(_flags: int) -> Answer:
-        waits.assert_not_early()
-        if not values:
-            return luaevent.LEAVE
-        waits.begin(values[0])
-        return flags, values.pop(0)
-
-    waits.begin(_SHORT)
-    driver.add("event", fd, flags, called, timeout=_SHORT)
-    driver.run()
-    driver.assert_calls(*["event timeout"] * 4)
-
-
-@rule("luaevent.callback.newtimeout-value")
 @pytest.mark.parametrize("direction", ["read", "write"])
 @pytest.mark.parametrize("old", [None, _NEVER], ids=["no timeout before", "a long one before"])
 def test_a_new_timeout_is_used_after_readiness(
@@ -196,35 +169,3 @@ def test_a_new_timeout_is_used_after_readiness(
     driver.add("event", near.fileno(), flags, called, timeout=old)
     driver.run()
     driver.assert_calls(f"event {direction}", *["event timeout"] * 3)
-
-
-@rule("luaevent.callback.newtimeout-value")
-@pytest.mark.parametrize("kind", ["timer", "read"])
-def test_a_shorter_timeout_is_over_sooner(
-    luaevent: Luaevent, channels: Channels, kind: str
-) -> None:
-    """Two short waits run against a timer that is far longer than they are together, and shorter
-    than two of the old ones."""
-
-    def attempt() -> None:
-        driver = LuaeventDriver(luaevent)
-        fd, flags = idle_arguments(luaevent, channels, kind)
-        old, new = 0.2, 0.004
-
-        def called(_flags: int) -> Answer:
-            if len(driver.trace) == 1:
-                driver.after("rival", old * 1.5, driver.close_all)
-                return flags, new
-            if len(driver.trace) == 3:
-                driver.close_all()
-                return luaevent.LEAVE
-            return flags
-
-        driver.add("event", fd, flags, called, timeout=old)
-        driver.run()
-        assert driver.trace == ["event timeout"] * 3, (
-            f"with {new * 1000:.0f} ms in place of {old * 1000:.0f}, two waits were due within "
-            f"{old * 1500:.0f} ms; there came {', '.join(driver.trace)}"
-        )
-
-    retry(attempt)

@@ -12,7 +12,7 @@ from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.event_kinds import any_idle_kind, idle_arguments
 from looptck.testing.luaevent_driver import LuaeventDriver
-from looptck.testing.stopwatch import TimeoutSequence, assert_not_early
+from looptck.testing.stopwatch import TimeoutSequence
 
 # Timeouts in seconds: two that pass in a test, and one that does not.
 _SHORT = 0.01
@@ -139,42 +139,6 @@ def test_a_new_timeout_runs_from_the_end_of_the_callback(
     driver.assert_calls("event read" if kind == "ready" else "event timeout", "event timeout")
 
 
-@rule("luaevent.callback.newtimeout-from")
-def test_a_new_timeout_does_not_run_from_the_start_of_the_turn(
-    luaevent: Luaevent, driver: LuaeventDriver, clock: Clock, channels: Channels
-) -> None:
-    """Three events are ready in one turn, and each callback delays the others: the last one sets
-    its timeout long after the turn began."""
-    timeout = 0.02
-    ended: dict[str, float] = {}
-
-    def add(name: str) -> None:
-        near, far = channels.pair()
-        far.send(b"data")
-
-        def called(_flags: int) -> Answer:
-            if name in ended:
-                passed = clock.now() - ended[name]
-                assert_not_early(passed, timeout)
-                return luaevent.LEAVE
-            drain(near)
-            clock.advance(timeout * 0.75)
-            ended[name] = clock.now()
-            return luaevent.EV_READ, timeout
-
-        driver.add(name, near.fileno(), luaevent.EV_READ, called)
-
-    names = ["one", "two", "three"]
-    for name in names:
-        add(name)
-    driver.run()
-    missing = [name for name in names if driver.count(f"{name} timeout") != 1]
-    assert not missing, (
-        f"each of three events was due data and a timeout; there came "
-        f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
-    )
-
-
 @rule("luaevent.callback.newtimeout-same")
 @any_idle_kind
 def test_returning_the_timeout_in_force_keeps_the_period(
@@ -196,30 +160,3 @@ def test_returning_the_timeout_in_force_keeps_the_period(
     driver.add("event", fd, flags, called, timeout=_SHORT)
     driver.run()
     driver.assert_calls(*["event timeout"] * 5)
-
-
-@rule("luaevent.callback.newtimeout-same")
-def test_returning_the_timeout_in_force_keeps_it_after_readiness(
-    luaevent: Luaevent, driver: LuaeventDriver, waits: TimeoutSequence, channels: Channels
-) -> None:
-    """Three pieces of data are read, each in a call of its own; then nothing happens until the
-    timeout."""
-    near, far = channels.pair()
-    timeout = 0.02
-
-    def called(_flags: int) -> Answer:
-        if drain(near):
-            waits.begin(timeout)
-            if driver.count("event read") < 3:
-                far.send(b"more")
-            return luaevent.EV_READ, timeout
-        waits.assert_not_early()
-        return luaevent.LEAVE
-
-    far.send(b"data")
-    driver.add("event", near.fileno(), luaevent.EV_READ, called, timeout=timeout)
-    driver.run()
-    assert driver.trace[-1:] == ["event timeout"], (
-        f"data, and then nothing for the timeout; there came "
-        f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
-    )

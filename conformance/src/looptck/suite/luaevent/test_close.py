@@ -11,7 +11,7 @@ from looptck.clocks import Clock
 from looptck.protocols.luaevent import Base, Event, EventCallback, Luaevent
 from looptck.rules.markers import rule
 from looptck.subjects.subject import Subject
-from looptck.testing.channels import Channels, drain
+from looptck.testing.channels import Channels
 from looptck.testing.child_process import run_program
 from looptck.testing.event_kinds import KINDS, event_arguments, every_kind
 from looptck.testing.hop_driver import error_of
@@ -48,43 +48,6 @@ def _serve(luaevent: Luaevent, channels: Channels, base: Base) -> None:
     ]
     base.loop()
     kept.clear()
-
-
-@rule("luaevent.close.exists")
-@resting
-def test_a_base_without_events_can_be_closed(
-    luaevent: Luaevent, channels: Channels, life: str
-) -> None:
-    """The test calls `close`, and another base has to work afterwards."""
-    base = _live(luaevent, channels, life)
-    assert callable(getattr(base, "close", None)), "a base has no close()"
-    base.close()
-    driver = LuaeventDriver(luaevent)
-    driver.after("timer", 0.001, lambda: None)
-    driver.run()
-    driver.assert_calls("timer timeout")
-
-
-@rule("luaevent.close.exists")
-@resting
-def test_closing_a_base_leaves_descriptors_open(
-    luaevent: Luaevent, channels: Channels, life: str
-) -> None:
-    """Bytes have to go both ways afterwards."""
-    near, far = channels.pair()
-    base = _live(luaevent, channels, life)
-    kept = base.addevent(
-        near.fileno(), luaevent.EV_READ | luaevent.EV_WRITE, lambda _: luaevent.LEAVE
-    )
-    base.close()
-    kept.close()
-    try:
-        near.send(b"out")
-        far.send(b"in")
-        went = (drain(far), drain(near))
-    except OSError as error:
-        raise AssertionError(f"closing a base took a watched descriptor along: {error}") from error
-    assert went == (b"out", b"in")
 
 
 @rule("luaevent.close.exists")
@@ -272,41 +235,6 @@ def test_a_base_cannot_be_closed_by_its_own_callback(
         f"called were {', '.join(driver.trace)}{driver.timeout_note}"
     )
     base.close()
-
-
-@rule("luaevent.close.not-in-loop")
-def test_a_running_base_cannot_be_closed_from_a_loop_inside_it(luaevent: Luaevent) -> None:
-    """The outer loop is still running, though it waits for its callback."""
-    outer, inner = luaevent.new(), luaevent.new()
-    trace = Trace()
-    errors: list[BaseException | None] = []
-    leave = luaevent.LEAVE
-    events: list[Event] = []
-
-    def on_inner(_flags: int) -> int:
-        errors.append(error_of(outer.close))
-        trace("inner")
-        return leave
-
-    def on_outer(_flags: int) -> int:
-        events.append(inner.addevent(None, luaevent.EV_TIMEOUT, on_inner, 0.001))
-        error_of(inner.loop)  # if it is refused, luaevent.loop.nested-other says so
-        trace("outer")
-        return leave
-
-    def on_later(_flags: int) -> int:
-        trace("later")
-        return leave
-
-    events.append(outer.addevent(None, luaevent.EV_TIMEOUT, on_outer, 0.001))
-    events.append(outer.addevent(None, luaevent.EV_TIMEOUT, on_later, 0.01))
-    outer.loop()
-    assert errors != [None], "close() of a running base went through in a loop inside it"
-    if errors:
-        trace.remove("inner")
-    assert trace == ["outer", "later"], f"called were {', '.join(trace)}"
-    inner.close()
-    outer.close()
 
 
 @rule("luaevent.close.not-in-loop")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from itertools import combinations
 
 import pytest
@@ -91,99 +90,41 @@ def test_leave_is_no_set_of_flags(luaevent: Luaevent) -> None:
             assert leave != flags, f"LEAVE equals {' | '.join(names) or 'a set of no flags'}"
 
 
-@rule("luaevent.constants.leave-distinct")
-@pytest.mark.parametrize(
-    "names", [("EV_READ",), ("EV_WRITE",), ("EV_READ", "EV_WRITE")], ids="|".join
+# Each condition stays true.
+_KINDS = (
+    "unread data",
+    "unread data, with a timeout",
+    "room to write",
+    "room to write, with a timeout",
+    "both directions",
+    "the end of the stream",
+    "a read timeout",
+    "a write timeout",
+    "a timer",
 )
-def test_returning_flags_is_not_taken_for_leave(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, names: tuple[str, ...]
-) -> None:
-    """The socket is ready in both directions and stays so: only a loop that takes flags for
-    LEAVE stops."""
+
+
+def _add(driver: LuaeventDriver, channels: Channels, kind: str, last: int) -> None:
+    """Add an event of that *kind* that answers LEAVE in its call number *last*."""
+    core = driver.luaevent
     near, far = channels.pair()
-    far.send(b"x")
-    flags = 0
-    for name in names:
-        flags |= getattr(luaevent, name)
-    driver.add("event", near.fileno(), flags, flags, flags, luaevent.LEAVE)
-    driver.run()
-    assert len(driver.trace) == 3, (
-        f"a callback that returned {' | '.join(names)} twice and then LEAVE was called "
-        f"{len(driver.trace)} times, not 3"
-    )
-
-
-# {what ends with LEAVE: how it is registered}.  Each condition stays true.
-Register = Callable[[LuaeventDriver, Channels, int], object]
-
-
-def _readable(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    near, far = channels.pair()
-    far.send(b"unread")
-    _add(driver, near.fileno(), driver.luaevent.EV_READ, last)
-
-
-def _readable_with_timeout(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    near, far = channels.pair()
-    far.send(b"unread")
-    _add(driver, near.fileno(), driver.luaevent.EV_READ, last, _SHORT)
-
-
-def _writable(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    near, _ = channels.pair()
-    _add(driver, near.fileno(), driver.luaevent.EV_WRITE, last)
-
-
-def _writable_with_timeout(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    near, _ = channels.pair()
-    _add(driver, near.fileno(), driver.luaevent.EV_WRITE, last, _SHORT)
-
-
-def _both(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    near, far = channels.pair()
-    far.send(b"unread")
-    _add(driver, near.fileno(), driver.luaevent.EV_READ | driver.luaevent.EV_WRITE, last)
-
-
-def _ended(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    near, far = channels.pair()
-    far.close()
-    _add(driver, near.fileno(), driver.luaevent.EV_READ, last)
-
-
-def _read_timeout(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    near, _ = channels.pair()
-    _add(driver, near.fileno(), driver.luaevent.EV_READ, last, _SHORT)
-
-
-def _write_timeout(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    near, _ = channels.pair()
-    fill(near)
-    _add(driver, near.fileno(), driver.luaevent.EV_WRITE, last, _SHORT)
-
-
-def _timer(driver: LuaeventDriver, channels: Channels, last: int) -> None:
-    _add(driver, None, driver.luaevent.EV_TIMEOUT, last, _SHORT)
-
-
-def _add(
-    driver: LuaeventDriver, fd: int | None, flags: int, last: int, timeout: float | None = None
-) -> None:
-    replies = [flags] * (last - 1) + [driver.luaevent.LEAVE]
-    driver.add("event", fd, flags, *replies, timeout=timeout)
-
-
-_KINDS: dict[str, Register] = {
-    "unread data": _readable,
-    "unread data, with a timeout": _readable_with_timeout,
-    "room to write": _writable,
-    "room to write, with a timeout": _writable_with_timeout,
-    "both directions": _both,
-    "the end of the stream": _ended,
-    "a read timeout": _read_timeout,
-    "a write timeout": _write_timeout,
-    "a timer": _timer,
-}
+    if "data" in kind or kind == "both directions":
+        far.send(b"unread")
+    elif kind == "the end of the stream":
+        far.close()
+    elif kind == "a write timeout":
+        fill(near)
+    flags = core.EV_READ
+    if kind == "both directions":
+        flags |= core.EV_WRITE
+    elif "write" in kind:
+        flags = core.EV_WRITE
+    elif kind == "a timer":
+        flags = core.EV_TIMEOUT
+    fd = None if kind == "a timer" else near.fileno()
+    replies = [flags] * (last - 1) + [core.LEAVE]
+    timed = "timeout" in kind or kind == "a timer"
+    driver.add("event", fd, flags, *replies, timeout=_SHORT if timed else None)
 
 
 @rule("luaevent.constants.leave")
@@ -215,7 +156,7 @@ def test_an_event_that_answers_leave_is_not_called_again(
         driver.add("ticker", channels.pair()[0].fileno(), luaevent.EV_WRITE, tick)
 
     ticker(_TURNS)
-    _KINDS[kind](driver, channels, last)
+    _add(driver, channels, kind, last)
     driver.run()
     calls = [call for call in driver.trace if call.startswith("event")]
     assert len(calls) <= last, f"returned LEAVE in call {last}; the calls were {', '.join(calls)}"
@@ -223,19 +164,3 @@ def test_an_event_that_answers_leave_is_not_called_again(
     driver.run()
     again = [call for call in driver.trace if call.startswith("event")][len(calls) :]
     assert not again, f"left in the first loop(), and was called in the second: {', '.join(again)}"
-
-
-@rule("luaevent.constants.leave")
-@pytest.mark.parametrize("last", [1, 3])
-def test_the_loop_ends_when_its_last_event_answers_leave(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, last: int
-) -> None:
-    """The socket stays writable, so only LEAVE can end the calls."""
-    near, _ = channels.pair()
-    driver.add(
-        "event", near.fileno(), luaevent.EV_WRITE, *[luaevent.EV_WRITE] * (last - 1), luaevent.LEAVE
-    )
-    driver.run()
-    assert len(driver.trace) <= last, (
-        f"returned LEAVE in call {last}, and was called {len(driver.trace)} times"
-    )

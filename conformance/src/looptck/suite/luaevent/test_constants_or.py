@@ -21,41 +21,24 @@ _LONG = 30.0
 
 @rule("luaevent.constants.ev-or-capture")
 @everywhere
+@pytest.mark.parametrize("ready", ["write", "read"])
 @pytest.mark.parametrize("channel", ["socket pair", "TCP"])
-def test_room_alone_is_reported_as_ev_write_alone(
+def test_the_direction_that_is_ready_is_reported_alone(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
     channel: str,
+    ready: str,
 ) -> None:
-    """There is nothing to read, before and after."""
-    near, _far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
+    """There is nothing to read, or data and a full send buffer."""
+    near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
+    if ready == "read":
+        fill(near)
+        far.send(b"unread")
     both = luaevent.EV_READ | luaevent.EV_WRITE
-
-    def register() -> None:
-        driver.add("event", near.fileno(), both, luaevent.LEAVE)
-
-    driver.run(register, situation)
-    driver.assert_calls("event write")
-
-
-@rule("luaevent.constants.ev-or-capture")
-@everywhere
-def test_data_alone_is_reported_as_ev_read_alone(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, situation: Situation
-) -> None:
-    """The send buffer is full, so that there is no room to write."""
-    near, far = channels.pair()
-    fill(near)
-    far.send(b"unread")
-    both = luaevent.EV_READ | luaevent.EV_WRITE
-
-    def register() -> None:
-        driver.add("event", near.fileno(), both, luaevent.LEAVE)
-
-    driver.run(register, situation)
-    driver.assert_calls("event read")
+    driver.run(lambda: driver.add("event", near.fileno(), both, luaevent.LEAVE), situation)
+    driver.assert_calls(f"event {ready}")
 
 
 @rule("luaevent.constants.ev-or-capture")

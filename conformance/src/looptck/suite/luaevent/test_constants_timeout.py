@@ -46,6 +46,7 @@ def test_a_timeout_is_marked_with_ev_timeout(
 
 @rule("luaevent.constants.ev-timeout")
 @everywhere
+@pytest.mark.parametrize("late", [False, True], ids=["ready at first", "ready in the loop"])
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_readiness_in_time_is_not_marked_with_ev_timeout(
     luaevent: Luaevent,
@@ -53,34 +54,30 @@ def test_readiness_in_time_is_not_marked_with_ev_timeout(
     channels: Channels,
     situation: Situation,
     direction: str,
+    late: bool,
 ) -> None:
     """The timeout is so long that no slow machine reaches it."""
     near, far = channels.pair()
-    far.send(b"unread")
-    flags = luaevent.EV_READ if direction == "read" else luaevent.EV_WRITE
-    driver.run(
-        lambda: driver.add("event", near.fileno(), flags, luaevent.LEAVE, timeout=_LONG),
-        situation,
-    )
-    driver.assert_calls(f"event {direction}")
-
-
-@rule("luaevent.constants.ev-timeout")
-@pytest.mark.parametrize("direction", ["read", "write"])
-def test_readiness_before_the_deadline_comes_without_ev_timeout(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str
-) -> None:
-    """The descriptor becomes ready while the loop waits."""
-    near, far = channels.pair()
-    if direction == "read":
-        driver.add("event", near.fileno(), luaevent.EV_READ, luaevent.LEAVE, timeout=_LONG)
-        driver.after("peer", _SHORT, lambda: far.send(b"x"))
-    else:
+    read = direction == "read"
+    if late and not read:
         fill(near)
-        driver.add("event", near.fileno(), luaevent.EV_WRITE, luaevent.LEAVE, timeout=_LONG)
-        driver.after("peer", _SHORT, lambda: drain(far))
-    driver.run()
-    driver.assert_calls("peer timeout", f"event {direction}")
+
+    def make_ready() -> None:
+        if read:
+            far.send(b"unread")
+        else:
+            drain(far)
+
+    def act() -> None:
+        flags = luaevent.EV_READ if read else luaevent.EV_WRITE
+        driver.add("event", near.fileno(), flags, luaevent.LEAVE, timeout=_LONG)
+        if late:
+            driver.after("peer", _SHORT, make_ready)
+        else:
+            make_ready()
+
+    driver.run(act, situation)
+    driver.assert_calls(*["peer timeout"] * late, f"event {direction}")
 
 
 @rule("luaevent.constants.ev-timeout")

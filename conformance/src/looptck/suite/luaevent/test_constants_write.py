@@ -14,6 +14,8 @@ from looptck.testing.situations import Situation, everywhere
 
 # {kind: makes the end to write to and the end to read from}
 Connect = Callable[[Channels], tuple[End, End]]
+
+
 _CHANNELS: dict[str, Connect] = {
     "socket pair": lambda channels: channels.pair(),
     "pipe": lambda channels: channels.pipe()[::-1],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from looptck.clocks import Clock
@@ -17,7 +15,6 @@ from looptck.testing.situations import Situation, everywhere
 from looptck.testing.stopwatch import Stopwatch
 
 _SHORT = 0.01
-_LONG = 30.0
 
 
 def _assert_only(luaevent: Luaevent, flags: int, asked: int) -> None:
@@ -133,82 +130,62 @@ def test_data_that_came_with_the_deadline_is_reported(
     )
 
 
-# {situation of the other direction: makes the descriptor, ready or not in the one that is asked
-# for, and always in the one that is not}
-_Make = Callable[[Channels], int]
+_BOTH_READY = (
+    "readable and writable",
+    "at its end",
+    "reset by the peer",
+    "refused",
+    "a pipe without its other end",
+)
 
 
-def _readable_and_writable(channels: Channels) -> int:
+def _ready(channels: Channels, how: str, asked: str) -> int:
+    """Return a descriptor that is ready in the direction that is *asked* for.
+
+    It is ready in the other one too, but the end of a pipe is hung up or
+    broken, and nothing else.
+    """
+    if how == "refused":
+        return channels.connecting(channels.refused_address()).fileno()
+    if how == "a pipe without its other end":
+        reading, writing = channels.pipe()
+        fill(writing)
+        kept, closed = (reading, writing) if asked == "EV_READ" else (writing, reading)
+        closed.close()
+        return kept.fileno()
+    if how == "reset by the peer":
+        near, far = channels.tcp_pair()
+        reset(far)
+        return near.fileno()
     near, far = channels.pair()
-    far.send(b"unread")
+    if how == "at its end":
+        far.close()
+    else:
+        far.send(b"unread")
     return near.fileno()
-
-
-def _at_its_end(channels: Channels) -> int:
-    near, far = channels.pair()
-    far.close()
-    return near.fileno()
-
-
-def _reset_by_peer(channels: Channels) -> int:
-    near, far = channels.tcp_pair()
-    reset(far)
-    return near.fileno()
-
-
-def _refused(channels: Channels) -> int:
-    return channels.connecting(channels.refused_address()).fileno()
-
-
-_BOTH_READY = {
-    "readable and writable": _readable_and_writable,
-    "at its end": _at_its_end,
-    "reset by the peer": _reset_by_peer,
-    "refused": _refused,
-}
 
 
 @rule("luaevent.flags.only-asked")
 @everywhere
 @pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
-@pytest.mark.parametrize("make", _BOTH_READY.values(), ids=_BOTH_READY)
+@pytest.mark.parametrize("how", _BOTH_READY)
 def test_the_other_direction_is_never_received(
     luaevent: Luaevent,
     driver: LuaeventDriver,
     channels: Channels,
     situation: Situation,
-    make: _Make,
+    how: str,
     asked: str,
 ) -> None:
-    """The descriptor is ready in both directions; errors wake both, in most pollers."""
+    """Errors wake both directions, in most pollers."""
     flags = getattr(luaevent, asked)
 
     def called(received: int) -> int:
         _assert_only(luaevent, received, flags)
         return luaevent.LEAVE if len(driver.trace) == 2 else int(flags)
 
-    fd = make(channels)
+    fd = _ready(channels, how, asked)
     driver.run(lambda: driver.add("event", fd, flags, called), situation)
-
-
-@rule("luaevent.flags.only-asked")
-@pytest.mark.parametrize("asked", ["EV_READ", "EV_WRITE"])
-def test_a_broken_pipe_does_not_bring_the_other_direction(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, asked: str
-) -> None:
-    """The end that is left is hung up or broken, and nothing else."""
-    reading, writing = channels.pipe()
-    fill(writing)
-    near, far = (reading, writing) if asked == "EV_READ" else (writing, reading)
-    flags = getattr(luaevent, asked)
-
-    def called(received: int) -> int:
-        _assert_only(luaevent, received, flags)
-        return luaevent.LEAVE if len(driver.trace) == 2 else int(flags)
-
-    far.close()
-    driver.add("event", near.fileno(), flags, called)
-    driver.run()
 
 
 @rule("luaevent.flags.only-asked")
@@ -216,30 +193,15 @@ def test_events_of_one_descriptor_get_their_own_direction(
     luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
 ) -> None:
     """The descriptor is watched for both directions, and no event for more than one."""
-    fd = _readable_and_writable(channels)
+    near, far = channels.pair()
+    far.send(b"unread")
     for name, flags in (("reader", luaevent.EV_READ), ("writer", luaevent.EV_WRITE)):
-        driver.add(name, fd, flags, flags, flags, luaevent.LEAVE)
+        driver.add(name, near.fileno(), flags, flags, flags, luaevent.LEAVE)
     driver.run()
     assert sorted(driver.trace) == ["reader read"] * 3 + ["writer write"] * 3, (
         f"expected 3 calls for the reader with read, 3 for the writer with write; there came "
         f"{', '.join(driver.trace) or 'none'}{driver.timeout_note}"
     )
-
-
-@rule("luaevent.flags.only-asked")
-@pytest.mark.parametrize("direction", ["read", "write"])
-def test_after_a_change_the_old_direction_is_not_received(
-    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels, direction: str
-) -> None:
-    """The descriptor is ready in both directions throughout."""
-    read, write = luaevent.EV_READ, luaevent.EV_WRITE
-    old, new = (read, write) if direction == "read" else (write, read)
-    other = "write" if direction == "read" else "read"
-    fd = _readable_and_writable(channels)
-    # Without a timeout it is the affair of luaevent.callback.change-no-spurious-timeout.
-    driver.add("event", fd, old, new, new, luaevent.LEAVE, timeout=_LONG)
-    driver.run()
-    driver.assert_calls(f"event {direction}", f"event {other}", f"event {other}")
 
 
 @rule("luaevent.flags.only-asked")

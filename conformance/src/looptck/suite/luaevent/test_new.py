@@ -10,7 +10,6 @@ from looptck.testing.channels import Channels
 from looptck.testing.luaevent_driver import LuaeventDriver
 
 _SHORT = 0.01
-_LONG = 0.2
 
 
 @rule("luaevent.new.returns-base")
@@ -60,19 +59,3 @@ def test_a_loop_calls_the_callbacks_of_its_own_base_only(
             assert not other.trace, (
                 f"the loop of base {ran + 1} called {other.trace[0]!r}, which is another base's"
             )
-
-
-@rule("luaevent.new.independent")
-@pytest.mark.parametrize("made", ["before", "after"])
-def test_a_loop_does_not_wait_for_the_events_of_another_base(
-    luaevent: Luaevent, channels: Channels, made: str
-) -> None:
-    """The other base has a reader that never gets data, and a timer that ends it."""
-    empty = luaevent.new() if made == "before" else None
-    other = LuaeventDriver(luaevent)
-    near, _far = channels.pair()
-    other.add("reader", near.fileno(), luaevent.EV_READ, luaevent.LEAVE)
-    other.after("timer", _LONG, other.close_all)
-    (empty or luaevent.new()).loop()
-    assert not other.trace, "the loop of an empty base served the events of another one"
-    other.close_all()

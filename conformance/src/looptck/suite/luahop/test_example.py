@@ -119,20 +119,6 @@ END = ["Read 0 bytes", "Read -1 bytes"]
 
 
 @rule("luahop.example.echo")
-def test_a_client_is_served_to_the_end(luahop: Luahop, channels: Channels) -> None:
-    """The client sends two messages: a listener that vanished after the first misses the second."""
-    town = Town(luahop, channels)
-    client = town.connect()
-    for data in (b"hello", b"world"):
-        client.send(data)
-        town.let_read(0, told(data))
-    client.close()
-    town.let_read(0, END)
-    poll_for(town.hop, 2)
-    assert town.said == END, "the server goes on reading from a client that has gone"
-
-
-@rule("luahop.example.echo")
 @pytest.mark.parametrize("leaves", [0, 1, 2])
 def test_the_others_are_served_after_one_has_left(
     luahop: Luahop, channels: Channels, leaves: int
@@ -157,35 +143,6 @@ def test_the_others_are_served_after_one_has_left(
         town.let_read(number, END)
     newcomer.close()
     town.let_read(3, END)
-
-
-@rule("luahop.example.echo")
-def test_clients_that_come_and_go_in_turn_are_served(luahop: Luahop, channels: Channels) -> None:
-    """Each client gets a descriptor whose number an earlier client had."""
-    town = Town(luahop, channels)
-    for number in range(4):
-        client = town.connect()
-        data = b"client %d" % number
-        client.send(data)
-        town.let_read(number, told(data))
-        client.close()
-        town.let_read(number, END)
-
-
-@rule("luahop.example.echo")
-def test_two_clients_may_leave_in_one_batch(luahop: Luahop, channels: Channels) -> None:
-    """Both ends are known to the kernel before the server polls; a third client stays."""
-    town = Town(luahop, channels)
-    clients = [town.connect() for _ in range(3)]
-    town.said.clear()
-    for client in clients[:2]:
-        client.close()
-    wait_readable(town.server.clients[:2])
-    town.until("the ends of two connections are met", lambda: len(town.said) >= 4)
-    poll_for(town.hop, 2)
-    assert sorted(town.said) == sorted(END + END)
-    clients[2].send(b"x")
-    town.let_read(2, told(b"x"))
 
 
 @rule("luahop.example.new-client")
@@ -225,20 +182,6 @@ def reached(trace: Trace, length: int) -> bool:
     return len(trace) >= length
 
 
-@rule("luahop.example.new-client")
-def test_clients_that_come_one_by_one_are_greeted_one_by_one(
-    luahop: Luahop, channels: Channels
-) -> None:
-    """The loop polls past a timer after each, in which nobody may be greeted again."""
-    town = Town(luahop, channels)
-    expected: list[str] = []
-    for _ in range(3):
-        client = town.connect()
-        expected.append(f"New client: 127.0.0.1:{client.getsockname()[1]}")
-        poll_for(town.hop, 2)
-        assert town.said == expected, f"the server printed {town.said}, not {expected}"
-
-
 @rule("luahop.example.drain")
 def test_one_call_reads_a_burst_to_its_end(luahop: Luahop, channels: Channels) -> None:
     """A socket pair carries all ten thousand bytes before the first poll."""
@@ -260,31 +203,6 @@ def test_one_call_reads_a_burst_to_its_end(luahop: Luahop, channels: Channels) -
         server.said.clear()
 
 
-@rule("luahop.example.drain")
-def test_a_read_that_would_block_leaves_the_other_clients_alone(
-    luahop: Luahop, channels: Channels
-) -> None:
-    """Two clients in one batch; each is read until it would block."""
-    hop = luahop.new()
-    server = Server(hop, channels.listener())
-    pairs = [channels.pair() for _ in range(2)]
-    for near, _ in pairs:
-        server.handle(near, "nowhere", 0)
-    for _ in range(2):
-        server.said.clear()
-        for _, far in pairs:
-            far.send(b"z" * 5000)
-        poll_until(
-            hop, "both clients are read to the end", lambda: server.said.count("Read -1 bytes") >= 2
-        )
-        poll_for(hop, 2)
-        assert [line for line in server.said if line.startswith("Read")] == [
-            "Read 4096 bytes",
-            "Read 904 bytes",
-            "Read -1 bytes",
-        ] * 2
-
-
 @rule("luahop.example.timers")
 def test_the_timer_program_prints_in_the_documents_durations(
     luahop: Luahop, stopwatch: Stopwatch, trace: Trace
@@ -303,43 +221,3 @@ def test_the_timer_program_prints_in_the_documents_durations(
     assert trace == ["Timeout, called once, after 100 ms."], (
         f"the calls noted were {trace}, not ['Timeout, called once, after 100 ms.']"
     )
-
-
-def printed(trace: Trace, ticks: int) -> bool:
-    return "timeout" in trace and trace.count("interval") >= ticks
-
-
-@rule("luahop.example.timers")
-@pytest.mark.parametrize("ticks", [1, 3])
-def test_the_timer_program_prints_until_both_are_cleared(
-    luahop: Luahop, stopwatch: Stopwatch, trace: Trace, ticks: int
-) -> None:
-    """The durations are shorter here. The timeout prints before the first tick and is cleared
-    after it ran."""
-    hop = luahop.new()
-    stopwatch.restart()
-    timeout = hop.set_timeout({"ms": 8}, lambda: trace("timeout"))
-    interval = hop.set_interval({"ms": 20}, lambda: trace("interval"))
-    for number in range(1, ticks + 1):
-        what = f"the timeout and tick {number} of the interval print"
-        poll_until(hop, what, partial(printed, trace, number))
-        assert_not_early(stopwatch.elapsed(), 0.02 * number, slack=COARSE * number)
-    luahop.clear_timer(timeout)
-    luahop.clear_timer(interval)
-    so_far = list(trace)
-    poll_for(hop, 45)
-    assert trace.count("timeout") == 1, "the timeout must print exactly once"
-    assert trace == so_far, "a timer printed after it was cleared"
-
-
-@rule("luahop.example.timers")
-def test_the_timer_program_cleared_before_poll_prints_nothing(luahop: Luahop, trace: Trace) -> None:
-    """The program runs from top to bottom, as printed: both timers are cleared before the first
-    poll."""
-    hop = luahop.new()
-    timeout = hop.set_timeout({"ms": 5}, lambda: trace("timeout"))
-    interval = hop.set_interval({"ms": 5}, lambda: trace("interval"))
-    luahop.clear_timer(timeout)
-    luahop.clear_timer(interval)
-    poll_for(hop, 20)
-    assert trace == [], "a timer printed after it was cleared"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from looptck.testing.situations import Situation, everywhere, luahop_in
 from looptck.testing.trace import Trace
 
 either = pytest.mark.parametrize("mask", ["r", "w"])
+
 
 # Masks that no reading takes for a direction.
 _MEANINGLESS = ["x", ""]
@@ -65,29 +65,3 @@ def test_a_refused_mask_leaves_the_listeners_registered(
         trace.clear()
         poll_until(hop, "the listener that was set before is still called", lambda: trace)
         assert set(trace) == {"good"}, f"the calls noted were {set(trace)}, not {{'good'}}"
-
-
-@rule("luahop.listener.mask-domain")
-@pytest.mark.parametrize("mask", _MEANINGLESS)
-def test_removing_with_an_unknown_mask_is_refused(
-    luahop: Luahop, channels: Channels, mask: Any
-) -> None:
-    """A mask is wrong whether or not there is something to remove."""
-    near, _ = channels.pair()
-    hop = luahop.new()
-    error = error_of(hop.remove_listener, near.fileno(), mask)
-    assert error is not None, f"remove_listener accepted the mask {mask!r}"
-
-
-@rule("luahop.listener.mask-domain")
-@either
-def test_the_two_masks_are_accepted(luahop: Luahop, channels: Channels, mask: str) -> None:
-    """`set_listener` and `remove_listener` take each mask, on a descriptor of its own."""
-    near, _ = channels.pair()
-    hop = luahop.new()
-    for call in (
-        partial(hop.set_listener, near.fileno(), mask, lambda: None),
-        partial(hop.remove_listener, near.fileno(), mask),
-    ):
-        error = error_of(call)
-        assert error is None, f"{mask!r} was refused: {error!r}"

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-import pytest
-
 from looptck.protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
-from looptck.testing.hop_driver import poll_for, poll_until
 from looptck.testing.trace import Trace
-
-
-@rule("luahop.module.new")
-@pytest.mark.parametrize("name", LOOP_NAMES)
-def test_a_new_loop_has_the_functions_of_a_loop(luahop: Luahop, name: str) -> None:
-    """A second loop is asked too, since a module may hand out its first one ready-made."""
-    for hop in (luahop.new(), luahop.new()):
-        assert callable(getattr(hop, name, None)), f"the loop that new() returned has no {name}"
-
-
-@rule("luahop.module.new")
-def test_a_timer_fires_in_its_own_loop_only(luahop: Luahop, trace: Trace) -> None:
-    """The other loop polls past the deadline, up to a later timer of its own."""
-    mine, other = luahop.new(), luahop.new()
-    mine.set_timeout({"ms": 2}, lambda: trace("timeout"))
-    mine.set_interval({"ms": 3}, lambda: trace("interval"))
-    poll_for(other, 10, trace)
-    assert trace == [], "a timer fired in the poll of a loop that it was not set in"
-    poll_until(mine, "both timers fire in their own loop", lambda: len(set(trace)) == 2)
-
-
-@rule("luahop.module.names")
-@pytest.mark.parametrize("name", LOOP_NAMES)
-def test_a_loop_has_the_documents_names(luahop: Luahop, name: str) -> None:
-    """Only presence is judged: a loop may have further names."""
-    assert callable(getattr(luahop.new(), name, None)), f"a loop has no {name}"
-
-
-@rule("luahop.module.names")
-@pytest.mark.parametrize("name", ENTRY_NAMES)
-def test_the_module_has_the_documents_free_functions(luahop: Luahop, name: str) -> None:
-    """`clear_timer` as a method of the loop would not do: the document calls it bare."""
-    assert callable(getattr(luahop, name, None)), f"the module has no function {name}"
 
 
 @rule("luahop.module.names")
 def test_each_function_takes_the_documents_arguments_by_position(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
-    """One small program calls every function; other rules judge their effects."""
+    """One small program calls every function; other rules judge their effects.
+
+    `clear_timer` as a method of the loop would not do: the document calls it bare.
+    """
     near, far = channels.pair()
     far.send(b"x")
     hop = luahop.new()
+    for what, value, names in (("module", luahop, ENTRY_NAMES), ("loop", hop, LOOP_NAMES)):
+        missing = [name for name in names if not callable(getattr(value, name, None))]
+        assert not missing, f"the {what} has no function {', '.join(missing)}"
     hop.set_listener(near.fileno(), "r", lambda: trace("listener"))
     timeout = hop.set_timeout({"ms": 1}, lambda: trace("timer"))
     interval = hop.set_interval({"ms": 1}, lambda: trace("timer"))

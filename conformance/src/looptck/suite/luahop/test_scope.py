@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import weakref
 from functools import partial
@@ -12,7 +11,7 @@ import pytest
 
 from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, End, drain
+from looptck.testing.channels import Channels, End
 from looptck.testing.hop_driver import error_of, poll_for, poll_rounds, poll_until
 from looptck.testing.observation import Observation
 from looptck.testing.resources import ResourceSnapshot, alive, left_since
@@ -24,33 +23,6 @@ def end_of(hop: Hop) -> None:
     close = getattr(hop, "close", None)
     if callable(close):
         close()
-
-
-@rule("luahop.scope.no-sockets")
-@pytest.mark.parametrize("masks", ["r", "w", "rw"])
-@pytest.mark.parametrize("polled", [True, False], ids=["polled", "unpolled"])
-def test_a_descriptor_outlives_the_loop(
-    luahop: Luahop, channels: Channels, trace: Trace, masks: str, polled: bool
-) -> None:
-    """The listeners are still set when the loop goes, so it has something to close."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    for mask in masks:
-        hop.set_listener(near.fileno(), mask, partial(trace, mask))
-    if polled:
-        poll_until(hop, "a listener is called", lambda: trace)
-    was = os.fstat(near.fileno())
-    end_of(hop)
-    del hop
-    gc.collect()
-    now = error_of(os.fstat, near.fileno())
-    assert now is None, f"the loop went and closed a descriptor of the user's ({now})"
-    assert os.path.samestat(os.fstat(near.fileno()), was)
-    far.send(b"y")
-    assert drain(near) == b"xy", "the connection was disturbed when the loop went"
-    near.send(b"z")
-    assert drain(far) == b"z"
 
 
 @rule("luahop.scope.no-sockets")
@@ -69,21 +41,6 @@ def test_the_end_of_a_connection_closes_nothing(
     error = error_of(os.fstat, near.fileno())
     assert error is None, f"the peer went, and the loop closed the user's descriptor ({error})"
     hop.remove_listener(near.fileno(), "r")
-
-
-@rule("luahop.scope.no-sockets")
-@pytest.mark.parametrize("fresh", [True, False], ids=["unknown", "removed"])
-def test_removing_closes_nothing(luahop: Luahop, channels: Channels, fresh: bool) -> None:
-    """Listeners that were never set are removed as well: a careless loop closes the number it is
-    given."""
-    near, far = channels.pair()
-    hop = luahop.new()
-    if not fresh:
-        hop.set_listener(near.fileno(), "r", lambda: None)
-    for mask in ("r", "w"):
-        error_of(hop.remove_listener, near.fileno(), mask)
-    far.send(b"x")
-    assert drain(near) == b"x", "remove_listener disturbed the connection"
 
 
 class HasFileno:
