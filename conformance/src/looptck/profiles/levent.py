@@ -1,0 +1,202 @@
+"""The profile `levent`: how a levent base is reached, checked and judged."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from ..checks import (
+    arguments,
+    cancellation,
+    fairness,
+    lifetime,
+    readability,
+    registration,
+    reuse,
+    writability,
+)
+from ..checks.verbs import Calls, Direction, Script, Verbs, play_by_turns
+from ..clocks import Clock
+from ..protocols.levent import ENTRY_NAMES, LOOP_NAMES, Event, Levent
+from .api import Profile
+
+# A pass may move nothing now and then.
+_MOST_PASSES = 100
+
+
+def _descriptor(entry: Any, ran: Callable[[], None]) -> None:
+    """a readable socket"""
+    near, far = _with_a_byte()
+    base = entry.newbase()
+    event = base.newevent(near.fileno(), lambda *_: ran(), "r")
+    event.start()
+    base.loop(1)
+    del far
+
+
+def _buffer(entry: Any, ran: Callable[[], None]) -> None:
+    """a byte for a buffered event"""
+    near, far = _with_a_byte()
+    base = entry.newbase()
+    evbuf = base.newevbuf(near.fileno(), lambda *_: ran(), lambda *_: None, lambda *_: None)
+    evbuf.start()
+    for _ in range(_MOST_PASSES):
+        base.loop(0)
+    del far
+
+
+def _with_a_byte() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets; the first has a byte to read."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    far.send(b"x")
+    return near, far
+
+
+class LeventVerbs(Verbs):
+    """A base in the verbs of the shared checks; the document has no timers."""
+
+    directions: tuple[Direction, ...] = ("r", "w")
+
+    def __init__(self, levent: Levent, clock: Clock) -> None:
+        super().__init__(levent, clock)
+        self._base = levent.newbase()
+        # {id of an event: the event} of those that are active
+        self._active: dict[int, Event] = {}
+
+    def play(self, script: Script) -> None:
+        play_by_turns(script, lambda _seconds: self._base.loop(0))
+
+    def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Event:
+        event = self._base.newevent(fd, callback, direction)
+        if isinstance(callback, Calls):
+            callback.answer = partial(self._go_on, event)
+        event.start()
+        self._active[id(event)] = event
+        return event
+
+    def _go_on(self, event: Event) -> None:
+        """Start *event* again after its call: whether it is still active is open."""
+        if id(event) in self._active:
+            event.start()
+
+    def unwatch(self, watch: Event) -> None:
+        self._active.pop(id(watch), None)
+        watch.stop()
+
+
+class _DeletingVerbs(LeventVerbs):
+    """A base whose events are deleted, and not stopped."""
+
+    def unwatch(self, watch: Event) -> None:
+        self._active.pop(id(watch), None)
+        watch.delete()
+
+    def unwatch_again(self, watch: Event) -> None:
+        with suppress(Exception):  # whether a second delete raises is open
+            watch.delete()
+
+
+PROFILE = Profile(
+    name="levent",
+    document="levent",
+    entry_names=ENTRY_NAMES,
+    loop_names=LOOP_NAMES,
+    indispensable=("loop",),
+    constructor="newbase",
+    parts={"newbase": "loop", "loop.newevent": "event", "loop.newevbuf": "evbuf"},
+    smoke_checks=(_descriptor, _buffer),
+    verbs=LeventVerbs,
+    verbs_for={"levent.event.delete": _DeletingVerbs},
+    checks={
+        "levent.newbase": (
+            lifetime.test_two_loops_may_watch_one_descriptor,
+            lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
+        ),
+        "levent.newbase-nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
+        "levent.newevent.creates": (
+            arguments.test_watches_may_share_a_callback,
+            registration.test_each_watch_of_a_descriptor_is_called,
+        ),
+        "levent.newevent.file-int": (
+            arguments.test_descriptor_zero_is_watched_like_any_other,
+            fairness.test_only_the_watch_that_is_ready_is_called,
+            arguments.test_an_integer_of_any_type_is_a_descriptor,
+        ),
+        "levent.newevent.file-object": (registration.test_a_bad_descriptor_does_no_harm_to_others,),
+        "levent.newevent.callback-any": (
+            arguments.test_a_callable_of_any_type_serves_as_a_callback,
+        ),
+        "levent.newevent.evtype-r": (
+            readability.test_a_reader_is_called_once_for_an_arrival,
+            readability.test_a_reader_is_silent_until_a_read_returns,
+            readability.test_an_urgent_byte_wakes_neither_direction,
+            readability.test_a_reader_is_called_for_the_end_of_a_stream,
+            readability.test_a_reader_is_called_for_the_end_of_a_pipe,
+            readability.test_a_reader_is_called_for_a_connection_reset,
+            readability.test_a_reader_is_called_while_data_is_left,
+            readability.test_data_left_is_told_again_after_a_pause,
+            readability.test_each_pending_connection_can_be_accepted,
+            readability.test_one_direction_is_silent_while_the_other_is_called,
+        ),
+        "levent.newevent.evtype-w": (
+            readability.test_one_direction_is_silent_while_the_other_is_called,
+            writability.test_a_writer_is_called_while_room_is_left,
+            writability.test_a_writer_is_called_if_there_is_room,
+            writability.test_a_writer_is_silent_until_there_is_room,
+            writability.test_a_writer_is_called_when_its_reader_is_gone,
+            writability.test_the_reading_end_of_a_pipe_is_not_writable,
+            writability.test_a_writer_is_called_when_its_connection_is_made,
+            writability.test_a_writer_is_called_when_its_connection_fails,
+        ),
+        "levent.event.start": (
+            registration.test_a_watch_goes_on_after_its_call,
+            registration.test_one_number_may_be_watched_many_times_in_a_turn,
+            lifetime.test_a_callback_lives_as_long_as_its_watch,
+        ),
+        "levent.event.stop": (
+            cancellation.test_a_watch_that_was_not_served_can_be_ended,
+            cancellation.test_a_watch_that_ended_is_not_called,
+            reuse.test_a_file_may_outlive_the_number_that_was_watched,
+            reuse.test_a_duplicate_is_watched_for_itself,
+            cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
+            cancellation.test_a_watch_that_ends_the_others_goes_on,
+            cancellation.test_one_direction_may_end_the_other_in_its_turn,
+            cancellation.test_a_callback_may_end_its_own_watch,
+            cancellation.test_ending_a_watch_twice_is_harmless,
+            cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
+            cancellation.test_the_end_of_a_watch_leaves_others_of_its_direction,
+        ),
+        "levent.event.delete": (
+            cancellation.test_a_watch_that_was_not_served_can_be_ended,
+            cancellation.test_a_watch_that_ended_is_not_called,
+            reuse.test_a_file_may_outlive_the_number_that_was_watched,
+            reuse.test_a_duplicate_is_watched_for_itself,
+            cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
+            cancellation.test_a_watch_that_ends_the_others_goes_on,
+            cancellation.test_one_direction_may_end_the_other_in_its_turn,
+            cancellation.test_a_callback_may_end_its_own_watch,
+            cancellation.test_ending_a_watch_twice_is_harmless,
+            reuse.test_a_number_reused_in_a_turn_inherits_no_readiness,
+            reuse.test_a_callback_may_reuse_its_own_number,
+            cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
+            cancellation.test_the_end_of_a_watch_leaves_others_of_its_direction,
+            lifetime.test_the_callback_of_an_ended_watch_is_let_go,
+            fairness.test_watches_may_follow_one_another_without_end,
+            lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
+        ),
+        "levent.event.file-untouched": (lifetime.test_the_flags_of_a_descriptor_stay_as_they_are,),
+        "levent.loop.howmany-zero": (
+            fairness.test_each_of_many_ready_watches_is_called,
+            fairness.test_a_busy_watch_does_not_starve_the_others,
+        ),
+        "levent.loop.add-in-callback": (
+            registration.test_a_watch_begun_in_a_callback_is_served,
+            registration.test_each_callback_of_a_turn_may_begin_watches,
+            registration.test_callbacks_may_begin_watches_in_a_chain,
+        ),
+    },
+)

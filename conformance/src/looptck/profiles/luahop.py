@@ -1,0 +1,206 @@
+"""The profile `luahop`: how a LuaHop loop is reached, checked and judged."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from ..checks import (
+    arguments,
+    cancellation,
+    fairness,
+    lifetime,
+    readability,
+    registration,
+    reuse,
+    timers,
+    writability,
+)
+from ..checks.verbs import Direction, Script, Verbs, play_by_turns
+from ..clocks import Clock
+from ..protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop, Timer
+from .api import Profile
+
+# A poll may return for nothing now and then.
+_MOST_POLLS = 100
+
+
+def _timer(entry: Any, ran: Callable[[], None]) -> None:
+    """a timer"""
+    hop = entry.new()
+    hop.set_timeout({"ms": 1}, ran)
+    for _ in range(_MOST_POLLS):
+        hop.poll()
+
+
+def _descriptor(entry: Any, ran: Callable[[], None]) -> None:
+    """a writable socket"""
+    near, far = socket.socketpair()
+    hop = entry.new()
+    hop.set_listener(near.fileno(), "w", ran)
+    for _ in range(_MOST_POLLS):
+        hop.poll()
+    del far
+
+
+def _timer_of(entry: Any, seconds: float, ran: Callable[[], None]) -> None:
+    hop = entry.new()
+    hop.set_timeout({"ms": round(seconds * 1000)}, ran)
+    while True:  # bounded by the patience of whoever waits for this process
+        hop.poll()
+
+
+class HopVerbs(Verbs):
+    """A loop in the verbs of the shared checks."""
+
+    directions: tuple[Direction, ...] = ("r", "w")
+
+    def __init__(self, luahop: Luahop, clock: Clock) -> None:
+        super().__init__(luahop, clock)
+        self._hop = luahop.new()
+
+    def play(self, script: Script) -> None:
+        play_by_turns(script, self._turn)
+
+    def _turn(self, seconds: float) -> None:
+        awake = self._hop.set_timeout({"ms": seconds * 1000}, lambda: None)
+        self._hop.poll()
+        self.entry.clear_timer(awake)
+
+    def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Any:
+        self._hop.set_listener(fd, direction, callback)
+        return fd, direction
+
+    def unwatch(self, watch: Any) -> None:
+        self._hop.remove_listener(*watch)
+
+    def unwatch_again(self, watch: Any) -> None:
+        with suppress(Exception):  # whether a second removal raises is open
+            self.unwatch(watch)
+
+    def drop(self) -> None:
+        close = getattr(self._hop, "close", None)
+        if callable(close):
+            close()
+        super().drop()
+
+    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> Timer:
+        return self._hop.set_timeout({"ms": seconds * 1000}, callback)
+
+    def set_interval(self, seconds: float, callback: Callable[[], Any]) -> Timer:
+        return self._hop.set_interval({"ms": seconds * 1000}, callback)
+
+    def clear(self, timer: Timer) -> None:
+        self.entry.clear_timer(timer)
+
+
+PROFILE = Profile(
+    name="luahop",
+    document="LuaHop",
+    entry_names=ENTRY_NAMES,
+    loop_names=LOOP_NAMES,
+    indispensable=("poll",),
+    parts={"new": "loop"},
+    smoke_checks=(_timer, _descriptor),
+    timer_check=_timer_of,
+    verbs=HopVerbs,
+    checks={
+        "luahop.module.new": (
+            lifetime.test_two_loops_may_watch_one_descriptor,
+            lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
+        ),
+        "luahop.platform.epoll": (fairness.test_a_high_number_is_watched_like_any_other,),
+        "luahop.scope.no-sockets": (
+            lifetime.test_the_flags_of_a_descriptor_stay_as_they_are,
+            lifetime.test_no_second_descriptor_appears,
+            lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
+        ),
+        "luahop.scope.nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
+        "luahop.listener.create": (
+            registration.test_a_watch_goes_on_after_its_call,
+            registration.test_one_number_may_be_watched_many_times_in_a_turn,
+        ),
+        "luahop.listener.read": (readability.test_a_reader_is_called_once_for_an_arrival,),
+        "luahop.listener.write": (
+            writability.test_a_writer_is_called_if_there_is_room,
+            writability.test_a_writer_is_silent_until_there_is_room,
+            writability.test_a_writer_is_called_when_its_connection_is_made,
+        ),
+        "luahop.listener.fd-integer": (
+            arguments.test_descriptor_zero_is_watched_like_any_other,
+            arguments.test_an_integer_of_any_type_is_a_descriptor,
+        ),
+        "luahop.listener.accept": (readability.test_each_pending_connection_can_be_accepted,),
+        "luahop.listener.level-triggered": (
+            writability.test_a_writer_is_called_while_room_is_left,
+            readability.test_a_reader_is_called_while_data_is_left,
+            readability.test_data_left_is_told_again_after_a_pause,
+        ),
+        "luahop.listener.not-ready": (
+            fairness.test_only_the_watch_that_is_ready_is_called,
+            readability.test_a_reader_is_silent_until_a_read_returns,
+            readability.test_an_urgent_byte_wakes_neither_direction,
+            readability.test_one_direction_is_silent_while_the_other_is_called,
+            writability.test_the_reading_end_of_a_pipe_is_not_writable,
+        ),
+        "luahop.listener.set-inside-callback": (
+            registration.test_a_watch_begun_in_a_callback_is_served,
+            registration.test_a_watch_begun_in_a_callback_shortens_the_wait,
+            registration.test_each_callback_of_a_turn_may_begin_watches,
+            registration.test_callbacks_may_begin_watches_in_a_chain,
+        ),
+        "luahop.listener.remove": (
+            cancellation.test_a_watch_that_was_not_served_can_be_ended,
+            cancellation.test_a_watch_that_ended_is_not_called,
+            cancellation.test_ending_a_watch_twice_is_harmless,
+            reuse.test_a_file_may_outlive_the_number_that_was_watched,
+            reuse.test_a_duplicate_is_watched_for_itself,
+        ),
+        "luahop.listener.remove-mask": (
+            cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
+        ),
+        "luahop.listener.remove-lets-go": (
+            lifetime.test_the_callback_of_an_ended_watch_is_let_go,
+            fairness.test_watches_may_follow_one_another_without_end,
+        ),
+        "luahop.listener.remove-inside-self": (cancellation.test_a_callback_may_end_its_own_watch,),
+        "luahop.listener.remove-other-ready": (
+            cancellation.test_a_timer_may_end_a_ready_watch,
+            cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
+            cancellation.test_a_watch_that_ends_the_others_goes_on,
+        ),
+        "luahop.listener.remove-write-from-read": (
+            cancellation.test_one_direction_may_end_the_other_in_its_turn,
+        ),
+        "luahop.listener.fd-reuse-same-poll": (
+            reuse.test_a_number_reused_in_a_turn_inherits_no_readiness,
+            reuse.test_a_callback_may_reuse_its_own_number,
+            reuse.test_a_number_reused_in_a_timer_inherits_no_readiness,
+        ),
+        "luahop.listener.eof": (
+            readability.test_a_reader_is_called_for_the_end_of_a_stream,
+            readability.test_a_reader_is_called_for_a_connection_reset,
+        ),
+        "luahop.listener.eof-pipe": (readability.test_a_reader_is_called_for_the_end_of_a_pipe,),
+        "luahop.listener.many-ready": (
+            fairness.test_each_of_many_ready_watches_is_called,
+            fairness.test_a_busy_watch_does_not_starve_the_others,
+        ),
+        "luahop.listener.bad-fd": (
+            registration.test_a_bad_descriptor_that_stays_does_no_harm,
+            registration.test_a_bad_descriptor_does_no_harm_to_others,
+            registration.test_a_closed_number_that_was_refused_leaves_no_trace,
+        ),
+        "luahop.listener.callable": (
+            registration.test_a_callback_that_cannot_be_called_is_refused,
+        ),
+        "luahop.listener.callback-any": (
+            arguments.test_watches_may_share_a_callback,
+            arguments.test_a_callable_of_any_type_serves_as_a_callback,
+        ),
+        "luahop.listener.strong-ref": (lifetime.test_a_callback_lives_as_long_as_its_watch,),
+        "luahop.timer.timeout-not-early": (timers.test_no_timer_is_called_early,),
+    },
+)
