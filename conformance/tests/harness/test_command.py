@@ -5,10 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pty
 import resource
-import select
-import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,7 +19,7 @@ from looptck.errors import AdapterError, next_step
 from looptck.subjects.discovery import find
 from looptck.text import did_you_mean, one_line, printable, shown
 
-from .conftest import HERE, RULE, Run, assert_one_line
+from .conftest import HERE, RULE, Run, assert_one_line, in_terminal, spawn
 
 KEPT = ("certify", "hostile:kept", *RULE)
 
@@ -105,13 +102,13 @@ def test_a_module_that_ends_its_importer_is_told(
 
 
 @pytest.mark.parametrize("name", ["name_like_a_path", "odd_reason", "odd_message"])
-@pytest.mark.parametrize("in_terminal", [False, True], ids=["pipe", "terminal"])
+@pytest.mark.parametrize("on_terminal", [False, True], ids=["pipe", "terminal"])
 def test_odd_text_leaves_every_output_clean(
-    looptck: Run, tmp_path: Path, environment: dict[str, str], name: str, in_terminal: bool
+    looptck: Run, tmp_path: Path, environment: dict[str, str], name: str, on_terminal: bool
 ) -> None:
     command = [sys.executable, "-m", "looptck", "certify", f"odd:{name}", *RULE]
-    if in_terminal:
-        said = _in_terminal(command, tmp_path, {**environment, "NO_COLOR": "1", "TERM": "dumb"})
+    if on_terminal:
+        said = in_terminal(command, tmp_path, {**environment, "NO_COLOR": "1", "TERM": "dumb"})
     else:
         done = looptck(*command[3:])
         said = done.stdout + done.stderr
@@ -150,15 +147,7 @@ def test_output_that_cannot_be_written_costs_no_certificate(
     tmp_path: Path, environment: dict[str, str], redirection: str
 ) -> None:
     line = f"exec {sys.executable} -m looptck {' '.join(KEPT)} {redirection}"
-    done = subprocess.run(
-        ["sh", "-c", line],
-        cwd=tmp_path,
-        env=environment,
-        timeout=60,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    done = spawn(["sh", "-c", line], tmp_path, environment)
     assert done.returncode == REDIRECTIONS[redirection], done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert "Exception ignored" not in done.stderr
@@ -283,21 +272,3 @@ def test_text_is_made_printable_through_and_through() -> None:
     assert shown("x" * 100, 10) == "'xxxxxx..."
     assert did_you_mean("epol", ["epoll", "poll"]) == "did you mean 'epoll'? "
     assert did_you_mean("kqueue", ["epoll", "poll"]) == ""
-
-
-def _in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """The output of *command* when its streams are a terminal."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    said = b""
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            said += os.read(ours, 65536)
-        except OSError:  # EIO: the other side is closed
-            break
-    os.close(ours)
-    process.wait(10)
-    return said.decode()
