@@ -224,14 +224,24 @@ def test_names_that_collide_get_a_folder_each(
     assert made == ["Same-a_b-2-partial", "same-a_b-partial"]
 
 
+# It waits, with a bound, until the command has opened the file that is then deleted.
+_DELETING = """
+import glob, shutil, time, hostile
+until = time.monotonic() + 30
+def delete():
+    global until
+    while time.monotonic() < until and not glob.glob("certificates/*/results.jsonl"):
+        pass
+    until = 0
+    shutil.rmtree("certificates", ignore_errors=True)
+loop = hostile._hostile(delete)
+"""
+
+
 def test_a_folder_that_is_deleted_meanwhile_costs_the_files_only(
     looptck: Run, tmp_path: Path
 ) -> None:
-    (tmp_path / "deleting.py").write_text(
-        "import shutil, hostile\n"
-        "def delete(): shutil.rmtree('certificates', ignore_errors=True)\n"
-        "loop = hostile._hostile(delete)\n"
-    )
+    (tmp_path / "deleting.py").write_text(_DELETING)
     done = looptck("certify", "deleting:loop", *RULE)
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
