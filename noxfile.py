@@ -72,7 +72,7 @@ def certify(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests of both distributions, of the fixtures and of this repository."""
     install(session, "tests")
-    session.run("pytest", "-n", "logical", *session.posargs)
+    session.run("pytest", "-n", "logical", "--dist", "loadgroup", *session.posargs)
 
 
 @nox.session

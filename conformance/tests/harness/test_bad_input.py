@@ -8,45 +8,96 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import RULE, Run
+from .conftest import RULE, Run, assert_one_line
 
-# (arguments, exit status, words that the line must hold)
+# [(arguments, words that the line must hold)] of mistakes that are found before anything runs
 MISTAKES = [
-    (["certify"], 2, ["IMPL"]),
-    (["certify", "evntide"], 2, ["'evntide'", "installed are"]),
-    (["certify", "no_such_module:loop"], 2, ["no_such_module", "install it"]),
-    (["certify", "hostile:no_such_attribute"], 2, ["no_such_attribute"]),
-    (["certify", "hostile:"], 2, ["module:attribute"]),
-    (["certify", "hostile:kept", "--profile", "luahopp"], 2, ["luahopp", "luahop"]),
-    (["certify", "hostile:kept", "--profile", "luahop"], 2, ["does not offer", "luaevent"]),
-    (["certify", "hostile:kept", "--rule", "luaevent.constant.leave"], 2, ["did you mean"]),
-    (["certify", "hostile:kept", "--variant", "kqueue"], 2, ["kqueue", "default"]),
-    (["certify", "hostile:kept", "--jobs", "0"], 2, ["0"]),
-    (["certify", "hostile:kept", "--out", "/proc/nowhere"], 2, ["/proc/nowhere", "--out"]),
-    (["certify", "fails_to_import:x"], 3, ["fails_to_import", "broken at import"]),
-    (["certify", "needs_another:x"], 3, ["a_module_that_nobody_has"]),
-    (["certify", "hostile:not_an_implementation"], 3, ["42", "Implementation"]),
-    (["certify", "hostile:returns_no_loop"], 3, ["a string", "asyncio loop"]),
-    (["certify", "hostile:raises_at_once"], 3, ["OSError", "Too many open files"]),
-    (["certify", "hostile:factory_raises"], 3, ["no loop today"]),
-    (["certify", "hostile:factory_returns_nothing"], 3, ["None", "new"]),
-    (["certify", "hostile:unknown_capability"], 3, ["luaevent.made-up.rule"]),
-    (["explain", "luaevent.no.such-rule"], 2, ["luaevent.no.such-rule", "looptck rules"]),
-    (["rules", "nothing.*"], 2, ["nothing.*"]),
-    (["frobnicate"], 2, ["frobnicate"]),
-    (["certify", "--frobnicate", "x"], 2, ["--frobnicate"]),
+    (["certify"], ["IMPL"]),
+    (["certify", "evntide"], ["'evntide'", "installed are"]),
+    (["certify", "asynico"], ["did you mean 'asyncio'"]),
+    (["certify", "hostile.kept"], ["did you mean 'hostile:kept'"]),
+    (["certify", "hostil:kept"], ["did you mean 'hostile'"]),
+    (["certify", "no_such_module:loop"], ["no_such_module", "install it"]),
+    (["certify", "hostile:"], ["module:attribute"]),
+    (["certify", "a\udc80\x1b[2J"], [r"\udc80\x1b"]),
+    (["certify", "--frobnicate", "x"], ["--frobnicate"]),
+    (["certify", "hostile:kept", "--rul=x"], ["--rule"]),
+    (["explain", "luaevent.no.such-rule"], ["luaevent.no.such-rule", "looptck rules"]),
+    (["explain", "luaevent.constants.leav"], ["did you mean 'luaevent.constants.leave'"]),
+    (["rules", "nothing.*"], ["nothing.*"]),
+    (["rules", "luahop.tmer"], ["did you mean 'luahop.timer'"]),
+    (["--rules-folder", "", "rules"], ["--rules-folder is empty"]),
+    (["frobnicate"], ["frobnicate"]),
+    (["certfy", "x"], ["did you mean 'certify'"]),
+]
+
+# [(option, words)], after `certify hostile:kept`
+OPTIONS = [
+    *((f"--patience={value}", "0.5") for value in ("nan", "inf", "1e300", "0", "-1", "text", "")),
+    *((f"--jobs={value}", "1024") for value in ("nan", "0", "-1", "1.5", "1025", "9" * 5000)),
+    *((f"--explore={value}", "0") for value in ("nan", "-1", "1e3", "9" * 5000)),
+    *((f"--seed={value}", "0") for value in ("inf", "-1", "text")),
+    ("--out=", "--out is empty"),
+    ("--out=/proc/nowhere", "/proc/nowhere"),
+    ("--out=taken", "taken"),
+    ("--out=taken/below", "taken/below"),
+    ("--out=dangling", "dangling"),
+    ("--out=circle/below", "circle"),
+    (f"--out={'x' * 300}", "shorter"),
+    ("--profile=luahopp", "did you mean 'luahop'"),
+    ("--rule=luaevent.constnts.*", "did you mean 'luaevent.constants.*'"),
+    ("--rule=LUAEVENT.CONSTANTS.LEAVE", "did you mean 'luaevent.constants.leave'"),
+]
+
+# [(arguments of certify, exit status, words)] of mistakes that the runner finds
+FOUND_LATER = [
+    (["hostile:no_such_attribute"], 2, ["no_such_attribute"]),
+    (["hostile:kpet"], 2, ["did you mean 'kept'"]),
+    (["hostile:kept", "--profile", "luahop"], 2, ["does not offer", "luaevent"]),
+    (["hostile:kept", "--variant", "defualt"], 2, ["did you mean 'default'"]),
+    (["hostile:kept", "--variant", "kqueue"], 2, ["kqueue", "default"]),
+    (["fails_to_import:x"], 3, ["fails_to_import", "broken at import"]),
+    (["needs_another:x"], 3, ["a_module_that_nobody_has"]),
+    (["hostile:not_an_implementation"], 3, ["42", "Implementation"]),
+    (["hostile:returns_no_loop"], 3, ["a string", "asyncio loop"]),
+    (["hostile:raises_at_once"], 3, ["OSError", "Too many open files"]),
+    (["hostile:factory_raises"], 3, ["no loop today"]),
+    (["hostile:factory_returns_nothing"], 3, ["None", "new"]),
+    (["hostile:unknown_capability"], 3, ["luaevent.made-up.rule"]),
 ]
 
 
-@pytest.mark.parametrize(
-    "arguments, status, words", MISTAKES, ids=[" ".join(m[0]) for m in MISTAKES]
-)
+@pytest.mark.parametrize("arguments, words", MISTAKES, ids=[" ".join(m[0]) for m in MISTAKES])
 def test_a_mistake_gets_one_line_that_names_it(
+    looptck_here: Run, arguments: list[str], words: list[str]
+) -> None:
+    done = looptck_here(*arguments)
+    assert_one_line(done, 2)
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.mark.parametrize("option, word", OPTIONS, ids=[option[0][:30] for option in OPTIONS])
+def test_a_bad_option_is_refused_with_value_and_rule(
+    looptck_here: Run, tmp_path: Path, option: str, word: str
+) -> None:
+    (tmp_path / "taken").touch()
+    (tmp_path / "dangling").symlink_to("nowhere/at/all")
+    (tmp_path / "circle").symlink_to("circle")
+    done = looptck_here("certify", "hostile:kept", option)
+    assert_one_line(done, 2)
+    assert word in done.stderr
+    assert len(done.stderr) < 700
+
+
+@pytest.mark.parametrize(
+    "arguments, status, words", FOUND_LATER, ids=[" ".join(m[0]) for m in FOUND_LATER]
+)
+def test_a_mistake_that_shows_later_gets_one_line(
     looptck: Run, arguments: list[str], status: int, words: list[str]
 ) -> None:
-    rule = RULE if arguments[0] == "certify" and len(arguments) > 1 else ()
-    done = looptck(*arguments, *rule)
-    _assert_one_line(done, status)
+    done = looptck("certify", *arguments, *RULE)
+    assert_one_line(done, status)
     for word in words:
         assert word in done.stderr
 
@@ -58,20 +109,15 @@ def test_an_adapter_that_quietly_uses_another_loop_is_found_out(looptck: Run) ->
     assert "hostile.Base" in done.stderr
 
 
-def test_a_file_in_place_of_the_output_folder_is_refused(looptck: Run, tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file, not a folder")
-    done = looptck("certify", "hostile:kept", "--out", "taken")
-    _assert_one_line(done, 2)
-    assert "taken" in done.stderr
-
-
-def test_a_duplicate_rule_id_is_refused_with_file_and_line(looptck: Run, tmp_path: Path) -> None:
+def test_a_duplicate_rule_id_is_refused_with_file_and_line(
+    looptck_here: Run, tmp_path: Path
+) -> None:
     rule = "### luaevent.a.b MAY (stated): t\nGiven x.\n\n- **Source:** here\n\n"
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "luaevent.md").write_text(f"# luaevent\n\n{rule}{rule}")
     for command in (["rules"], ["certify", "hostile:kept"]):
-        done = looptck("--rules-folder", "rules", *command)
-        _assert_one_line(done, 2)
+        done = looptck_here("--rules-folder", "rules", *command)
+        assert_one_line(done, 2)
         assert "luaevent.md:8" in done.stderr
         assert "luaevent.md:3" in done.stderr
 
@@ -109,23 +155,3 @@ def test_a_closed_pipe_costs_the_text_not_the_certificate(
     assert "Traceback" not in said
     assert "BrokenPipe" not in said
     assert (tmp_path / "certificates" / "hostile-kept-partial" / "certificate.json").exists()
-
-
-def test_without_output_streams_the_certificate_is_written(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    rule = " ".join(RULE)
-    line = f"exec {sys.executable} -m looptck certify hostile:kept {rule} >&- 2>&-"
-    done = subprocess.run(
-        ["sh", "-c", line], cwd=tmp_path, env=environment, timeout=60, check=False
-    )
-    assert done.returncode == 0
-    assert (tmp_path / "certificates" / "hostile-kept-partial" / "certificate.json").exists()
-
-
-def _assert_one_line(done: subprocess.CompletedProcess[str], status: int) -> None:
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("looptck: ")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -20,7 +19,7 @@ from looptck.results.output_folder import OutputFolder
 from looptck.results.verdicts import Case, Judgement, Verdict, is_certified
 from looptck.rules.catalogue import Catalogue, read_page
 
-from .conftest import RULE, Run
+from .conftest import RULE, spawn
 
 PAGE = """\
 ## a
@@ -155,31 +154,10 @@ def test_junit_counts_failures_and_holds_what_xml_cannot(catalogue: Catalogue) -
     assert "a \\x00 byte and <tags>" in (failure.text or "")
 
 
-def test_two_runs_of_one_loop_give_the_same_certificate(looptck: Run, tmp_path: Path) -> None:
-    texts = []
-    for out in ("one", "two"):
-        done = looptck("certify", "hostile:kept", *RULE, "--out", out)
-        assert done.returncode == 0, done.stderr
-        made = json.loads(
-            (tmp_path / out / "hostile-kept-partial" / "certificate.json").read_text()
-        )
-        del made["run"]
-        texts.append(json.dumps(made))
-    assert texts[0] == texts[1]
-
-
 def test_pytest_runs_the_same_suite(environment: dict[str, str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs"]
     command += ["looptck.suite", "--implementation", "hostile:kept", *RULE]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = spawn(command, tmp_path, environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
 
@@ -196,14 +174,6 @@ def test_pytest_without_an_implementation_says_what_is_missing(
         "--pyargs",
         "looptck.suite.luahop.test_timer_many",
     ]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = spawn(command, tmp_path, environment)
     assert done.returncode != 0
     assert "--implementation asyncio" in done.stdout + done.stderr

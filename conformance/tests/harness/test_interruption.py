@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import select
 import signal
 import subprocess
@@ -16,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import RULE
+from .conftest import RULE, in_terminal
 
 # A loop that hangs, given so much patience that only Ctrl-C can end the run.
 COMMAND = (sys.executable, "-m", "looptck", "certify", "hostile:ignoring_signals", *RULE)
@@ -146,27 +144,9 @@ def test_a_terminal_gets_colours_unless_no_color_is_set(
     coloured = {**plain}
     del coloured["NO_COLOR"]
     for settings, has_colour in ((plain, False), (coloured, True)):
-        said = _in_terminal(command, tmp_path, settings)
+        said = in_terminal(command, tmp_path, settings)
         assert "certified" in said or "kept" in said
         assert ("\x1b[3" in said or "\x1b[1;3" in said) is has_colour
-
-
-def _in_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """The output of the command when its streams are a terminal."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    said = b""
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            said += os.read(ours, 65536)
-        except OSError:  # EIO: the other side is closed
-            break
-    os.close(ours)
-    process.wait(10)
-    return said.decode()
 
 
 def _wait_for_descendants(pid: int, count: int) -> list[psutil.Process]:

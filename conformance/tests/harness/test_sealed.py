@@ -9,16 +9,16 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-import looptck
 from looptck.results.verdicts import Judgement, Verdict, is_certified
 from looptck.rules.catalogue import Rule, shipped
 from looptck.running import suite_index
 
-from .conftest import HERE, RULE, Run
+from .conftest import HERE, RULE, Run, spawn
 
 BROKEN = "hostile:raising_system_exit"
 
@@ -95,15 +95,7 @@ def _certify(
     folder: Path, environment: dict[str, str], *of_python: str
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *of_python, "-m", "looptck", "certify", BROKEN, *RULE]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return spawn(command, folder, environment)
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -139,15 +131,7 @@ def _pytest(
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs"]
     command += ["looptck.suite", "--implementation", BROKEN, *RULE, *options]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return spawn(command, folder, environment)
 
 
 @pytest.mark.parametrize(
@@ -180,9 +164,9 @@ def test_pytest_without_assertions_is_refused(tmp_path: Path, environment: dict[
 
 @pytest.mark.parametrize("absent", ["suite/luaevent/test_constants.py", "suite/levent"])
 def test_a_suite_that_lacks_a_file_judges_nothing(
-    tmp_path: Path, environment: dict[str, str], absent: str
+    looptck: Run, tmp_path: Path, environment: dict[str, str], absent: str
 ) -> None:
-    package = Path(looptck.__file__).parent
+    package = Path(str(files("looptck")))
     copy = tmp_path / "copy"
     shutil.copytree(package, copy / "looptck", ignore=shutil.ignore_patterns("__pycache__"))
     victim = copy / "looptck" / absent
@@ -190,15 +174,7 @@ def test_a_suite_that_lacks_a_file_judges_nothing(
         shutil.rmtree(victim)
     else:
         victim.unlink()
-    done = subprocess.run(
-        [sys.executable, "-m", "looptck", "certify", "hostile:kept", *RULE],
-        cwd=tmp_path,
-        env=_in_reach(environment, copy),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = looptck("certify", "hostile:kept", *RULE, env=_in_reach(environment, copy))
     assert done.returncode == 3, done.stdout + done.stderr
     assert absent.removeprefix("suite/") in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

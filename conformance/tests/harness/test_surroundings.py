@@ -12,7 +12,7 @@ import pytest
 
 from looptck.running.runner_process import _last_words
 
-from .conftest import RULE, Run
+from .conftest import RULE, Run, spawn
 
 
 def _run_where_the_folder_is_deleted(
@@ -21,15 +21,7 @@ def _run_where_the_folder_is_deleted(
     (folder / "gone").mkdir()
     command = [sys.executable, "-m", "looptck", *arguments]
     shell = f'rmdir "{folder / "gone"}"; exec "$@"'
-    return subprocess.run(
-        ["sh", "-c", shell, "sh", *command],
-        cwd=folder / "gone",
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return spawn(["sh", "-c", shell, "sh", *command], folder / "gone", environment)
 
 
 @pytest.mark.parametrize("arguments", ["--help", "list", "rules luahop.timer"])

@@ -18,7 +18,8 @@ from zipfile import ZipFile
 
 import pytest
 
-pytestmark = pytest.mark.slow
+# In one process of pytest-xdist, so that the wheels are built and installed once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheels")]
 
 HOME_OF = {"tideloop": "reference", "looptck": "conformance"}
 

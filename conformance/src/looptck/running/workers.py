@@ -75,11 +75,14 @@ class Reporter:
         """
         if trace.recorder is not None:
             trace.recorder.forget()
-        self._sender.send(*([] if after is None else [after]), Began(activity, time.monotonic()))
+        self._sender.send(*([] if after is None else [after]), Began(activity, _now()))
 
     def send(self, message: Message) -> None:
         self._sender.send(message)
 
+
+# Bound here, since a loop under test may replace it in `time`.
+_now = time.monotonic
 
 # How a worker is described whose channel cannot be trusted.
 _FOREIGN_WRITE = "wrote to a descriptor that is not its own, over which verdicts are reported"
