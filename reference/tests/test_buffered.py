@@ -168,6 +168,14 @@ def test_draining_does_not_enable_what_was_disabled(loop: Loop, pair: Pairs) -> 
     assert len(recorder.event.input) == 0
 
 
+def test_the_watermarks_can_be_asked(loop: Loop, pair: Pairs) -> None:
+    near, _ = pair()
+    event = BufferedEvent(loop, near)
+    event.set_read_watermarks(1, 2)
+    event.set_write_watermarks(3, 4)
+    assert (event.read_watermarks, event.write_watermarks) == ((1, 2), (3, 4))
+
+
 # ---- writing
 
 
