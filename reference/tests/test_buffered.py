@@ -168,6 +168,17 @@ def test_draining_does_not_enable_what_was_disabled(loop: Loop, pair: Pairs) -> 
     assert len(recorder.event.input) == 0
 
 
+def test_an_empty_output_holds_writing(loop: Loop, pair: Pairs) -> None:
+    near, _ = pair()
+    event = BufferedEvent(loop, near)
+    event.enable(WRITE)
+    assert event.write_held == Hold.EMPTY
+    event.write(b"x")
+    assert event.write_held == 0
+    turns(loop)
+    assert event.write_held == Hold.EMPTY
+
+
 def test_the_watermarks_can_be_asked(loop: Loop, pair: Pairs) -> None:
     near, _ = pair()
     event = BufferedEvent(loop, near)

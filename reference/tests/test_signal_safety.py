@@ -46,11 +46,14 @@ RAISED = (HandlerError, TypeError)
 
 
 class Moments:
-    """Calls *handler* in the moment number *chosen*; `passed` is how many there were."""
+    """Calls *handler* in the moment number *chosen* and in the one *later* than that.
 
-    def __init__(self, chosen: int, handler: Callable[[], object]) -> None:
+    `passed` is how many moments there were.
+    """
+
+    def __init__(self, chosen: int, handler: Callable[[], object], later: int) -> None:
         self.kinds = {"call"} if handler is raises else {"call", "c_return"}
-        self.chosen = chosen
+        self.chosen = (chosen, chosen + later)
         self.handler = handler
         self.passed = 0
 
@@ -60,13 +63,13 @@ class Moments:
         if self.handler is raises and frame.f_code.co_name.startswith("<"):
             return
         self.passed += 1
-        if self.passed - 1 == self.chosen:
+        if self.passed - 1 in self.chosen:
             self.handler()
 
 
 @contextmanager
-def interrupting(chosen: int, handler: Callable[[], object]) -> Iterator[Moments]:
-    moments = Moments(chosen, handler)
+def interrupting(chosen: int, handler: Callable[[], object], later: int = 0) -> Iterator[Moments]:
+    moments = Moments(chosen, handler, later)
     hook: Any = sys.settrace if handler is raises else sys.setprofile
     before: Any = sys.gettrace() if handler is raises else sys.getprofile()
     hook(moments.profile)
@@ -170,6 +173,29 @@ def test_a_handler_may_watch_in_the_middle_of_a_change(
             for watcher in (kept, mine, *made):
                 watcher.close()
             assert not loop.busy
+        return moments.passed
+
+    assert each_moment(act) > 3
+
+
+@pytest.mark.parametrize("later", [1, 2, 3, 5, 8])
+def test_a_handler_may_come_while_another_s_change_is_made(pair: MakePair, later: int) -> None:
+    ends = [ready_pair(pair)[0] for _ in range(3)]
+
+    def act(chosen: int) -> int:
+        calls: list[int] = []
+        free = [*ends]
+        with Loop("poll") as loop:
+
+            def watch() -> None:
+                number = len(free)
+                loop.watch(free.pop(), READ, lambda ready: calls.append(number))
+
+            with interrupting(chosen, watch, later) as moments:
+                watch()
+            served(loop)
+            watched = {number for number in (3, 2, 1) if number > len(free)}
+            assert set(calls) == watched
         return moments.passed
 
     assert each_moment(act) > 3
