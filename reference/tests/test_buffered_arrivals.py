@@ -51,6 +51,15 @@ def test_an_arrival_is_told_once_however_large(
     assert told == [size, size, size, 1, 1]
 
 
+def test_a_turn_reads_64_kib_at_most(loop: Loop, pair: Pairs, told: list[object]) -> None:
+    near, far = pair()
+    watched(loop, near, told)
+    far.sendall(bytes(CHUNK + 2))
+    loop.turn(0)
+    loop.turn(0)
+    assert told == [65536, 2]
+
+
 @pytest.mark.parametrize("high", [1, 256, 1000])
 def test_a_read_stops_at_the_high_watermark(
     poller: str, pair: Pairs, told: list[object], high: int

@@ -9,7 +9,17 @@ from collections.abc import Callable
 
 import pytest
 
-from tideloop import READ, WRITE, BufferedEvent, ClosedError, Loop, VirtualClock, levent, luaevent
+from tideloop import (
+    READ,
+    WRITE,
+    BufferedEvent,
+    ClosedError,
+    Hold,
+    Loop,
+    VirtualClock,
+    levent,
+    luaevent,
+)
 from tideloop.luaevent.flags import (
     EV_READ,
     EVBUFFER_EOF,
@@ -319,6 +329,17 @@ def test_luaevent_closes_when_sent(poller: str, clock: VirtualClock, pair: Pairs
         base.loop()
     assert told == [EVBUFFER_TIMEOUT | EVBUFFER_WRITE]
     base.close()
+
+
+def test_a_full_input_is_still_told_as_full(loop: Loop, pair: Pairs) -> None:
+    near, far = pair()
+    event = Leaver(loop, near).event
+    event.set_read_watermarks(0, 2)
+    far.send(b"abcd")
+    loop.turn(0)
+    event.write(bytes(MUCH))
+    event.close_when_sent()
+    assert event.read_held == Hold.DISABLED | Hold.FULL
 
 
 def test_what_was_read_before_is_no_longer_told(loop: Loop, pair: Pairs) -> None:

@@ -256,6 +256,18 @@ def test_an_old_watcher_is_not_taken_for_a_new_file_of_its_kind(
         os.close(fd)
 
 
+def test_a_file_on_a_watched_number_is_refused_without_trace(loop: Loop, pipe: MakePipe) -> None:
+    """The old watcher is closed, the new one not made: there is nothing to run for."""
+    read, _ = pipe()
+    loop.watch(read, READ, print)
+    with open(__file__, "rb") as file:
+        os.dup2(file.fileno(), read)
+    with pytest.raises(PermissionError):
+        loop.watch(read, READ, print)
+    assert not loop.busy
+    loop.run()
+
+
 def test_other_nameless_files_are_told_apart_too(loop: Loop) -> None:
     first, second, third = select.epoll(), select.epoll(), os.eventfd(1)
     second.register(third, select.EPOLLIN)

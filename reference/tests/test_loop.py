@@ -32,9 +32,6 @@ def ready_pair(pair: MakePair) -> Pair:
     return near, far
 
 
-# ---- TURN-3 and TURN-4: what is ready
-
-
 # ---- TURN-5: what is due
 
 

@@ -18,8 +18,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import tideloop
 from tideloop import VirtualClock, luaevent
@@ -322,25 +320,6 @@ def test_a_reused_number_is_not_watched_on_the_old_event_s_word(
     event.close()
 
 
-@pytest.mark.parametrize("close_first", [False, True])
-def test_a_new_event_on_a_reused_number_works(
-    base: Base, pipe: Callable[[], tuple[int, int]], close_first: bool
-) -> None:
-    read, _write = pipe()
-    other, other_write = pipe()
-    trace: list[str] = []
-    old = base.addevent(read, EV_READ, lambda flags: trace.append("old"))
-    if close_first:
-        old.close()
-    os.dup2(other, read)
-    os.write(other_write, b"x")
-    new = base.addevent(read, EV_READ, lambda flags: trace.append("new") or LEAVE)
-    old.close()
-    base.loop()
-    assert trace == ["new"]
-    new.close()
-
-
 # ---- loop and close
 
 
@@ -405,55 +384,6 @@ def test_a_dropped_base_is_closed_though_its_events_are_kept(no_leak: None) -> N
         event.close()
     near.close()
     far.close()
-
-
-# ---- any history
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    timers=st.lists(
-        st.tuples(
-            st.integers(1, 40), st.lists(st.one_of(st.none(), st.integers(1, 40)), max_size=6)
-        ),
-        min_size=1,
-        max_size=6,
-    )
-)
-def test_timers_that_change_their_minds_fire_when_the_model_says(
-    timers: list[tuple[int, list[int | None]]],
-) -> None:
-    """Each timer has a first timeout and a list of answers; then it leaves.
-
-    Eighths of a second, so that the sums are exact.
-    """
-    clock = VirtualClock()
-    base = luaevent.new(clock=clock)
-    got: list[tuple[float, int]] = []
-    expected: list[tuple[float, int]] = []
-    events = []
-    for number, (first, answers) in enumerate(timers):
-        at = timeout = first / 8
-        expected.append((at, number))
-        for answer in answers:
-            timeout = timeout if answer is None else answer / 8
-            at += timeout
-            expected.append((at, number))
-        left = iter(answers)
-
-        def callback(flags: int, number: int = number, left: Any = left) -> luaevent.Answer:
-            got.append((clock.now(), number))
-            try:
-                answer = next(left)
-            except StopIteration:
-                return LEAVE
-            return None if answer is None else (EV_TIMEOUT, answer / 8)
-
-        events.append(base.addevent(None, EV_TIMEOUT, callback, first / 8))
-    base.loop()
-    base.close()
-    assert sorted(got) == sorted(expected)
-    assert [at for at, _ in got] == sorted(at for at, _ in got)
 
 
 # ---- what the complete library adds to bases

@@ -45,30 +45,46 @@ OF_PYTHON = "'traceback' object is not callable"
 RAISED = (HandlerError, TypeError)
 
 
-class Moments:
-    """Calls *handler* in the moment number *chosen*; `passed` is how many there were."""
+def raises() -> None:
+    raise HandlerError
 
-    def __init__(self, chosen: int, handler: Callable[[], object]) -> None:
-        self.kinds = {"call"} if handler is raises else {"call", "c_return"}
-        self.chosen = chosen
+
+def times_out() -> None:
+    """An OSError, which no system call has raised."""
+    raise TimeoutError
+
+
+RAISING = (raises, times_out)
+
+
+class Moments:
+    """Calls *handler* in the moment number *chosen* and in the one *later* than that.
+
+    `passed` is how many moments there were.
+    """
+
+    def __init__(self, chosen: int, handler: Callable[[], object], later: int) -> None:
+        self.raising = handler in RAISING
+        self.kinds = {"call"} if self.raising else {"call", "c_return"}
+        self.chosen = (chosen, chosen + later)
         self.handler = handler
         self.passed = 0
 
     def profile(self, frame: FrameType, event: str, arg: Any) -> None:
         if event not in self.kinds or not frame.f_code.co_filename.startswith(PACKAGE):
             return
-        if self.handler is raises and frame.f_code.co_name.startswith("<"):
+        if self.raising and frame.f_code.co_name.startswith("<"):
             return
         self.passed += 1
-        if self.passed - 1 == self.chosen:
+        if self.passed - 1 in self.chosen:
             self.handler()
 
 
 @contextmanager
-def interrupting(chosen: int, handler: Callable[[], object]) -> Iterator[Moments]:
-    moments = Moments(chosen, handler)
-    hook: Any = sys.settrace if handler is raises else sys.setprofile
-    before: Any = sys.gettrace() if handler is raises else sys.getprofile()
+def interrupting(chosen: int, handler: Callable[[], object], later: int = 0) -> Iterator[Moments]:
+    moments = Moments(chosen, handler, later)
+    hook: Any = sys.settrace if moments.raising else sys.setprofile
+    before: Any = sys.gettrace() if moments.raising else sys.getprofile()
     hook(moments.profile)
     try:
         yield moments
@@ -175,6 +191,51 @@ def test_a_handler_may_watch_in_the_middle_of_a_change(
     assert each_moment(act) > 3
 
 
+@pytest.mark.parametrize("later", [1, 2, 3, 5, 8])
+def test_a_handler_may_come_while_another_s_change_is_made(pair: MakePair, later: int) -> None:
+    ends = [ready_pair(pair)[0] for _ in range(3)]
+
+    def act(chosen: int) -> int:
+        calls: list[int] = []
+        free = [*ends]
+        with Loop("poll") as loop:
+
+            def watch() -> None:
+                number = len(free)
+                loop.watch(free.pop(), READ, lambda ready: calls.append(number))
+
+            with interrupting(chosen, watch, later) as moments:
+                watch()
+            served(loop)
+            watched = {number for number in (3, 2, 1) if number > len(free)}
+            assert set(calls) == watched
+        return moments.passed
+
+    assert each_moment(act) > 3
+
+
+@pytest.mark.parametrize("later", [1, 2, 3, 5, 8])
+def test_the_last_of_two_handlers_decides(pair: MakePair, later: int) -> None:
+    near, _far = ready_pair(pair)
+    other, _other_far = pair()
+
+    def act(chosen: int) -> int:
+        calls: list[int] = []
+        with Loop("poll") as loop:
+            mine = loop.watch(near, READ, calls.append)
+            busy = loop.watch(other, READ, print)
+            acts = iter([lambda: mine.change(WRITE), mine.close])
+            with interrupting(chosen, lambda: next(acts)(), later) as moments:
+                busy.change(READ | WRITE)
+            if next(acts, None) is None:
+                assert loop.registry.watching(near) == ()
+                served(loop)
+                assert calls == []
+        return moments.passed
+
+    assert each_moment(act) > 3
+
+
 def test_a_deferred_watch_that_is_refused_comes_out(loop: Loop, pair: MakePair) -> None:
     near, _far = pair()
     gone, _gone_far = pair()
@@ -234,10 +295,6 @@ def test_a_handler_may_watch_while_ghosts_are_driven_out(poller: str, pair: Make
     assert each_moment(act) > 5
 
 
-def raises() -> None:
-    raise HandlerError
-
-
 @pytest.mark.parametrize("doing", ["watch", "change", "close"])
 def test_a_handler_that_raises_leaves_no_half_change(
     poller: str, pair: MakePair, doing: str
@@ -264,6 +321,25 @@ def test_a_handler_that_raises_leaves_no_half_change(
                 if watcher is not None:
                     watcher.close()
             assert not loop.busy
+        return moments.passed
+
+    assert each_moment(act) > 5
+
+
+def test_a_timeout_of_a_handler_is_no_refusal(poller: str, pair: MakePair) -> None:
+    near, _far = pair()
+
+    def act(chosen: int) -> int:
+        with Loop(poller) as loop:
+            watcher = loop.watch(near, READ, print)
+            came_out = False
+            with interrupting(chosen, times_out) as moments:
+                try:
+                    watcher.change(READ | WRITE)
+                    watcher.close()
+                except (TimeoutError, TypeError):
+                    came_out = True
+            assert came_out == (moments.passed > chosen)
         return moments.passed
 
     assert each_moment(act) > 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +30,17 @@ def fire(timers: Timers, now: float) -> list[int]:
         assert isinstance(timed, Named)
         fired.append(timed.name)
     return fired
+
+
+def test_a_turn_gives_back_the_room_of_what_was_set() -> None:
+    """A dict that was emptied one by one keeps its room."""
+    timers = Timers()
+    many = [Named(number) for number in range(1000)]
+    for timed in many:
+        timers.set(timed, 1.0)
+    full = sys.getsizeof(timers._fresh)
+    timers.begin_turn()
+    assert sys.getsizeof(timers._fresh) < full / 10
 
 
 def test_the_soonest_is_first_and_ties_go_by_order_of_setting() -> None:
