@@ -240,6 +240,24 @@ def test_an_accessor_is_called_with_the_object_alone(
         driver.stop_all()
 
 
+@rule("levent.setfdaccessor-contract")
+@pytest.mark.parametrize("way", ["fdfromvalue", "newevent"])
+def test_an_accessor_is_asked_anew_for_the_same_object(
+    levent: Levent, driver: LeventDriver, channels: Channels, way: str
+) -> None:
+    """The object stands for another file meanwhile, as one that was opened again."""
+    old, new = channels.pair(), channels.pair()
+    levent.setfdaccessor(Plain, _number)
+    file = Plain(old[0].fileno())
+    _DIRECTIONS[way](levent, driver, file)
+    driver.stop_all()
+    file.number = new[0].fileno()
+    if way == "fdfromvalue":
+        assert _told(levent, file) == file.number, "fdfromvalue gave the old descriptor"
+    else:
+        _expect_watched(driver, "for the object's new descriptor", file, new, old)
+
+
 class OwnError(Exception):
     """The exception that an accessor raises here."""
 
