@@ -10,7 +10,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.protocols.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.channels import Channels, fill
 from looptck.testing.hop_driver import error_of
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.situations import Situation, everywhere, luaevent_in
@@ -182,6 +182,25 @@ def test_the_event_argument_selects_the_watched_directions(
     )
 
 
+class _Flags(int):
+    """Flags for which a program has a type of its own."""
+
+
+@rule("luaevent.addevent.event-flagset")
+@pytest.mark.parametrize("asked", ["read", "write"])
+def test_flags_may_be_integers_of_any_type(
+    luaevent: Luaevent, channels: Channels, asked: str
+) -> None:
+    """The descriptor is ready both ways."""
+    driver = LuaeventDriver(luaevent)
+    near, far = channels.pair()
+    far.send(b"x")
+    flags = _Flags(luaevent.EV_READ if asked == "read" else luaevent.EV_WRITE)
+    driver.add("event", near.fileno(), flags, luaevent.LEAVE)
+    driver.run()
+    driver.assert_calls(f"event {asked}")
+
+
 @rule("luaevent.addevent.event-signal")
 @pytest.mark.parametrize("timeout", [None, 0.01])
 def test_ev_signal_never_watches_the_descriptor_of_that_number(
@@ -270,64 +289,6 @@ def test_ev_persist_does_not_outlive_leave(luaevent: Luaevent, channels: Channel
     driver.run()
     expected = ["end timeout"] if refused else ["reader read", "end timeout"]
     driver.assert_calls(*expected)
-
-
-@rule("luaevent.addevent.persistent")
-def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, channels: Channels) -> None:
-    """The callback reads everything, so that only later data can bring a call."""
-    near, far = channels.pair()
-    driver = LuaeventDriver(luaevent)
-    read = Trace()
-    sent = 0
-
-    def on_read(_flags: int) -> int:
-        read(drain(near).decode())
-        return luaevent.LEAVE if len(read) == 4 else luaevent.EV_READ
-
-    def feed(_flags: int) -> int:
-        nonlocal sent
-        if len(read) == sent < 4:
-            sent += 1
-            far.send(b"%d" % sent)
-        done = sent == 4 or driver.count("feeder timeout") == _PATIENT
-        return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
-
-    driver.add("reader", near.fileno(), luaevent.EV_READ, on_read)
-    driver.add("feeder", None, luaevent.EV_TIMEOUT, feed, timeout=0.005)
-    driver.run()
-    assert read == ["1", "2", "3", "4"], (
-        f"four pieces of data, each sent after the one before was read, brought {len(read)} calls"
-        f"{driver.timeout_note}"
-    )
-
-
-@rule("luaevent.addevent.persistent")
-def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, channels: Channels) -> None:
-    """The callback fills the socket, so that only later room can bring a call."""
-    near, far = channels.pair()
-    fill(near)
-    driver = LuaeventDriver(luaevent)
-    drained = 0
-
-    def on_write(_flags: int) -> int:
-        fill(near)
-        return luaevent.LEAVE if driver.count("writer write") == 3 else luaevent.EV_WRITE
-
-    def make_room(_flags: int) -> int:
-        nonlocal drained
-        if driver.count("writer write") == drained:
-            drained += 1
-            drain(far)
-        done = drained == 3 or driver.count("drain timeout") == _PATIENT
-        return luaevent.LEAVE if done else luaevent.EV_TIMEOUT
-
-    driver.add("writer", near.fileno(), luaevent.EV_WRITE, on_write)
-    driver.add("drain", None, luaevent.EV_TIMEOUT, make_room, timeout=0.005)
-    driver.run()
-    assert driver.count("writer write") == 3, (
-        "three times there was room again, and the writer was called "
-        f"{driver.count('writer WRITE')} times{driver.timeout_note}"
-    )
 
 
 @rule("luaevent.addevent.persistent")
