@@ -164,6 +164,7 @@ PROFILE = Profile(
             readability.test_a_reader_is_called_for_the_end_of_a_stream,
             readability.test_a_reader_is_called_for_the_end_of_a_pipe,
             readability.test_a_reader_is_called_for_a_connection_reset,
+            readability.test_a_connection_reset_is_told_again,
         ),
         "luaevent.constants.ev-write": (
             writability.test_a_writer_is_called_if_there_is_room,
