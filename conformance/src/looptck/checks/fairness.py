@@ -49,6 +49,40 @@ def test_each_of_many_ready_watches_is_called(
     loop.play(script())
 
 
+@either_direction
+def test_each_of_two_thousand_ready_watches_is_called(
+    loop: Watching, channels: Channels, direction: Direction
+) -> None:
+    """They are duplicates of one socket, which is ready both ways and stays so."""
+    toggle = ReadinessToggle(channels, direction, on=True)
+    twins = [channels.numbered(toggle.near, 0) for _ in range(2000)]
+    calls = [loop.calls(f"watch {at}") for at in range(len(twins))]
+
+    def script() -> Script:
+        for twin, each in zip(twins, calls, strict=True):
+            loop.watch(twin.fileno(), direction, each)
+        yield until(
+            "each of 2000 ready watches is called", lambda: all(c.count for c in calls), within=3
+        )
+
+    loop.play(script())
+
+
+@either_direction
+def test_a_watch_is_called_a_thousand_times(
+    loop: Watching, channels: Channels, direction: Direction
+) -> None:
+    """It is ready 1100 times, and called once for each: more than a count of ten bits."""
+    watched = Watched(loop, channels, direction)
+
+    def script() -> Script:
+        for _ in range(1100):
+            yield from watched.serve()
+            assert watched.count == 1, f"it was ready once, and {watched.count} calls came"
+
+    loop.play(script())
+
+
 def test_a_busy_watch_does_not_starve_the_others(loop: Watching, channels: Channels) -> None:
     """Ten descriptors are always writable, five watched before a reader and five after it."""
     busy = [loop.calls(f"busy watch {at}") for at in range(10)]

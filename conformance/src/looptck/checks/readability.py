@@ -213,6 +213,12 @@ def test_a_reader_is_called_for_a_connection_reset(
     loop: Watching, channels: Channels, early: bool
 ) -> None:
     """The kernel may report an error alone; a read does not wait for anything."""
+    _meets_the_end(loop, channels.tcp_pair(), _reset, b"", early=early, times=1)
+
+
+@early_or_late
+def test_a_connection_reset_is_told_again(loop: Watching, channels: Channels, early: bool) -> None:
+    """The first read meets the error, and each read after it the end."""
     _meets_the_end(loop, channels.tcp_pair(), _reset, b"", early=early)
 
 
@@ -223,6 +229,7 @@ def _meets_the_end(
     data: bytes,
     *,
     early: bool,
+    times: int = 2,
 ) -> None:
     near, far = channel
     calls, read = _reading(loop, near, 1)
@@ -241,11 +248,13 @@ def _meets_the_end(
             yield turns()
             assert read == [], f"the reader was called before the end, and read {read}"
             make_ready()
-        yield until("the reader is called for the end, twice", lambda: read.count(b"") >= 2)
+        yield until(
+            f"the reader is called for the end, {times} times", lambda: read.count(b"") >= times
+        )
         loop.unwatch(watch)
 
     loop.play(script())
-    expected = [data[at : at + 1] for at in range(len(data))] + [b"", b""]
+    expected = [data[at : at + 1] for at in range(len(data))] + [b""] * times
     assert read[: len(expected)] == expected, f"expected to read {expected}, read {read}"
 
 

@@ -260,15 +260,17 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
     loop: Watching, channels: Channels, direction: Direction, known: bool
 ) -> None:
     """Afterwards the number belongs to another file, which is ready and not watched yet."""
-    old = Watched(loop, channels, direction)
-    number = old.end.number
+    old = ReadinessToggle(channels, direction, on=True)
+    number = old.number
+    first = loop.calls("watch of the old file")
     refused, late = loop.calls("refused watch"), loop.calls("late watch")
 
     def script() -> Script:
         if known:
-            yield from old.serve()
-        old.unwatch()
-        old.end.near.close()
+            watch = loop.watch(number, direction, first)
+            yield until("the old file is called", lambda: first.count)
+            loop.unwatch(watch)
+        old.near.close()
         if error_of(loop.watch, number, direction, refused) is None:
             return  # the result for a closed descriptor is open
         yield turns()

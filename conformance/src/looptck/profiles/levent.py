@@ -153,6 +153,7 @@ PROFILE = Profile(
             writability.test_a_writer_is_called_when_its_connection_fails,
         ),
         "levent.event.start": (
+            fairness.test_a_watch_is_called_a_thousand_times,
             registration.test_a_watch_goes_on_after_its_call,
             registration.test_one_number_may_be_watched_many_times_in_a_turn,
             lifetime.test_a_callback_lives_as_long_as_its_watch,

@@ -148,7 +148,10 @@ PROFILE = Profile(
     timer_check=timer_of,
     verbs=LuaeventVerbs,
     checks={
-        "luaevent.addevent.persistent": (registration.test_a_watch_goes_on_after_its_call,),
+        "luaevent.addevent.persistent": (
+            fairness.test_a_watch_is_called_a_thousand_times,
+            registration.test_a_watch_goes_on_after_its_call,
+        ),
         "luaevent.constants.ev-read": (
             readability.test_a_reader_is_called_once_for_an_arrival,
             readability.test_a_reader_is_silent_until_a_read_returns,
@@ -161,6 +164,7 @@ PROFILE = Profile(
             readability.test_a_reader_is_called_for_the_end_of_a_stream,
             readability.test_a_reader_is_called_for_the_end_of_a_pipe,
             readability.test_a_reader_is_called_for_a_connection_reset,
+            readability.test_a_connection_reset_is_told_again,
         ),
         "luaevent.constants.ev-write": (
             writability.test_a_writer_is_called_if_there_is_room,
@@ -256,6 +260,7 @@ PROFILE = Profile(
             readability.test_data_left_is_told_again_after_a_pause,
         ),
         "luaevent.loop.many-ready": (
+            fairness.test_each_of_two_thousand_ready_watches_is_called,
             fairness.test_each_of_many_ready_watches_is_called,
             fairness.test_a_busy_watch_does_not_starve_the_others,
         ),

@@ -111,7 +111,10 @@ PROFILE = Profile(
             lifetime.test_two_loops_may_watch_one_descriptor,
             lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
         ),
-        "luahop.platform.epoll": (fairness.test_a_high_number_is_watched_like_any_other,),
+        "luahop.platform.epoll": (
+            fairness.test_each_of_two_thousand_ready_watches_is_called,
+            fairness.test_a_high_number_is_watched_like_any_other,
+        ),
         "luahop.scope.no-sockets": (
             lifetime.test_the_flags_of_a_descriptor_stay_as_they_are,
             lifetime.test_no_second_descriptor_appears,
@@ -119,6 +122,7 @@ PROFILE = Profile(
         ),
         "luahop.scope.nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "luahop.listener.create": (
+            fairness.test_a_watch_is_called_a_thousand_times,
             registration.test_a_watch_goes_on_after_its_call,
             registration.test_one_number_may_be_watched_many_times_in_a_turn,
         ),

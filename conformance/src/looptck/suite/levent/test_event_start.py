@@ -11,8 +11,7 @@ from looptck.rules.markers import rule
 from looptck.testing.cancellation import paced
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver
-from looptck.testing.readiness import ReadinessToggle, act_in, either_evtype, every_howmany
-from looptck.testing.situations import Situation, everywhere
+from looptck.testing.readiness import ReadinessToggle, either_evtype
 
 # What may have been done with an event before it is started.
 PASTS = ("new", "stopped", "stopped as a new one", "stopped twice", "called", "called and stopped")
@@ -44,38 +43,6 @@ def _with_past(past: str, driver: LeventDriver, switch: ReadinessToggle, event: 
         event.stop()
     if past == "stopped twice":
         event.stop()
-
-
-@rule("levent.event.start")
-@everywhere
-@either_evtype
-@every_past
-@pytest.mark.parametrize("ready", ["before start", "after start"])
-def test_a_started_event_is_called(
-    driver: LeventDriver,
-    channels: Channels,
-    situation: Situation,
-    evtype: str,
-    past: str,
-    ready: str,
-) -> None:
-    """The callback takes all data, so that each call needs a reason of its own."""
-    switch = ReadinessToggle(channels, evtype)
-    event = _taking(driver, switch, evtype)
-    _with_past(past, driver, switch, event)
-
-    def start() -> None:
-        if ready == "before start":
-            switch.on()
-        event.start()
-
-    act_in(situation, driver, channels, start)
-    if ready == "after start":
-        driver.run_idle(3)
-        switch.on()
-    assert driver.until_count("event"), f"an event that was {past} was started and is not called"
-    driver.run_idle(5)
-    assert driver.trace == ["event"], "an event was called again after it had stopped itself"
 
 
 @rule("levent.event.start")
@@ -121,46 +88,6 @@ def test_an_event_started_twice_is_called_once_per_arrival(
             f"an event that was started {starts} times was called {driver.count('event')} times "
             f"for {arrivals} arrivals; its callback took each"
         )
-
-
-@rule("levent.event.start")
-@either_evtype
-@every_howmany
-@pytest.mark.parametrize("starts", [1, 2])
-@pytest.mark.parametrize("stopped", [False, True])
-def test_an_event_that_another_callback_starts_is_called(
-    driver: LeventDriver,
-    channels: Channels,
-    evtype: str,
-    howmany: int | None,
-    starts: int,
-    stopped: bool,
-) -> None:
-    """The file is ready long before; only the other callback's start can bring the call."""
-    switch, opener = ReadinessToggle(channels, evtype, on=True), ReadinessToggle(channels, on=True)
-    event = driver.event("event", switch.number, evtype, lambda *_: event.stop())
-
-    def start() -> None:
-        starter.stop()
-        if stopped:
-            event.start()
-            event.stop()
-        for _ in range(starts):
-            event.start()
-
-    starter = driver.event("starter", opener.number, "r", lambda *_: start())
-    starter.start()
-    if howmany == 0:
-        driver.until_count("event")
-    else:
-        driver.run_once(howmany)
-        if howmany and not driver.count("event"):
-            driver.run_once(howmany)
-    driver.run_idle(3)
-    assert driver.trace == ["starter", "event"], (
-        f"an event that another's callback started was to be called once, after that; the calls "
-        f"were {', '.join(driver.trace)}"
-    )
 
 
 @rule("levent.event.start")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from collections.abc import Callable
 from contextlib import suppress
-
-import pytest
-
 from looptck.clocks import Clock
 from looptck.protocols.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
@@ -151,6 +149,25 @@ def test_the_event_argument_selects_the_watched_directions(
     )
 
 
+class _Flags(int):
+    """Flags for which a program has a type of its own."""
+
+
+@rule("luaevent.addevent.event-flagset")
+@pytest.mark.parametrize("asked", ["read", "write"])
+def test_flags_may_be_integers_of_any_type(
+    luaevent: Luaevent, channels: Channels, asked: str
+) -> None:
+    """The descriptor is ready both ways."""
+    driver = LuaeventDriver(luaevent)
+    near, far = channels.pair()
+    far.send(b"x")
+    flags = _Flags(luaevent.EV_READ if asked == "read" else luaevent.EV_WRITE)
+    driver.add("event", near.fileno(), flags, luaevent.LEAVE)
+    driver.run()
+    driver.assert_calls(f"event {asked}")
+
+
 @rule("luaevent.addevent.event-signal")
 @pytest.mark.parametrize("timeout", [None, 0.01])
 def test_ev_signal_never_watches_the_descriptor_of_that_number(
@@ -239,52 +256,6 @@ def test_ev_persist_does_not_outlive_leave(luaevent: Luaevent, channels: Channel
     driver.run()
     expected = ["end timeout"] if refused else ["reader read", "end timeout"]
     driver.assert_calls(*expected)
-
-
-@rule("luaevent.addevent.persistent")
-def test_a_reader_is_called_again_for_later_data(luaevent: Luaevent, channels: Channels) -> None:
-    """The callback reads everything and then sends the next piece, which is later data."""
-    near, far = channels.pair()
-    driver = LuaeventDriver(luaevent)
-    read = Trace()
-
-    def on_read(_flags: int) -> int:
-        read(drain(near).decode())
-        if len(read) == 4:
-            return luaevent.LEAVE
-        far.send(b"%d" % (len(read) + 1))
-        return luaevent.EV_READ
-
-    far.send(b"1")
-    driver.add("reader", near.fileno(), luaevent.EV_READ, on_read)
-    driver.run()
-    assert read == ["1", "2", "3", "4"], (
-        f"four pieces of data, each sent after the one before was read, brought {len(read)} calls"
-        f"{driver.timeout_note}"
-    )
-
-
-@rule("luaevent.addevent.persistent")
-def test_a_writer_is_called_again_for_later_room(luaevent: Luaevent, channels: Channels) -> None:
-    """The callback fills the socket, and then its peer makes room, which is later room."""
-    near, far = channels.pair()
-    driver = LuaeventDriver(luaevent)
-    called = 0
-
-    def on_write(_flags: int) -> int:
-        nonlocal called
-        called += 1
-        if called == 3:
-            return luaevent.LEAVE
-        fill(near)
-        drain(far)
-        return luaevent.EV_WRITE
-
-    driver.add("writer", near.fileno(), luaevent.EV_WRITE, on_write)
-    driver.run()
-    assert called == 3, (
-        f"three times there was room, and the writer was called {called} times{driver.timeout_note}"
-    )
 
 
 _NOT_CALLABLE: dict[str, tuple[object, ...]] = {

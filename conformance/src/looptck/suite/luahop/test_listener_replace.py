@@ -250,36 +250,6 @@ def test_after_each_step_the_remaining_directions_are_called(
 
 
 @rule("luahop.listener.rw-independent")
-@pytest.mark.parametrize("changed", ["r", "w"])
-@pytest.mark.parametrize("how", ["replaced", "removed", "set anew"])
-def test_a_change_in_the_other_directions_callback_touches_one(
-    luahop: Luahop, channels: Channels, trace: Trace, changed: str, how: str
-) -> None:
-    """The callback of the direction that must stay makes the change."""
-    near, far = channels.pair()
-    far.send(b"x")
-    stays = "w" if changed == "r" else "r"
-    hop = luahop.new()
-
-    def on_stays() -> None:
-        trace("stays")
-        if "changed" in done:
-            return
-        done.append("changed")
-        if how != "replaced":
-            hop.remove_listener(near.fileno(), changed)
-        if how != "removed":
-            hop.set_listener(near.fileno(), changed, lambda: trace("new"))
-
-    done: list[str] = []
-    hop.set_listener(near.fileno(), changed, lambda: trace("old"))
-    hop.set_listener(near.fileno(), stays, on_stays)
-    poll_until(hop, f"the {stays!r} listener is called", lambda: done)
-    expected = {"stays"} if how == "removed" else {"stays", "new"}
-    assert who_is_called(hop, trace, expected) == expected
-
-
-@rule("luahop.listener.rw-independent")
 def test_a_waiting_direction_does_not_hold_up_the_other(
     luahop: Luahop, channels: Channels, trace: Trace
 ) -> None:
