@@ -87,6 +87,10 @@ class LiveBufferEvent(LiveBufferedEvent):
                 return lambda: self._limit(each["read"], each["write"])
         return super().action_for(each, inside)
 
+    @property
+    def may_write(self) -> bool:
+        return True
+
     def _enable(self, ways: Directions) -> None:
         for way in ways:
             side, limit, _ = self._directions[way]
