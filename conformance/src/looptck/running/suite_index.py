@@ -49,7 +49,9 @@ def files_for(rule_ids: Iterable[str]) -> frozenset[Path]:
     found = {file for rule_id in wanted for file in _files_naming(rule_id)}
     for rule_id, test in _scenarios():
         if rule_id in wanted:
-            found.add(_SUITE / Path(test.where).stem / _SCENARIO_TESTS)
+            # a part of a document has its folder in that of the document
+            folder = Path(test.where).stem.replace("-", "/")
+            found.add(_SUITE / folder / _SCENARIO_TESTS)
     return frozenset(found)
 
 
