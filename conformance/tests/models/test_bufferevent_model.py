@@ -9,7 +9,7 @@ import pytest
 from looptck import Clock, Implementation
 from looptck.models.buffered.model import BufferedModel, Seen
 from looptck.models.buffered.rules import Callback
-from looptck.models.buffered.sides import Switch
+from looptck.models.buffered.side import Switch
 from looptck.models.engine.explore import explore
 from looptck.models.engine.timing import Timing
 from looptck.models.engine.violation import ViolationError
