@@ -11,7 +11,6 @@ from looptck.adapters.asyncio import implementation as asyncio_loop
 from looptck.models.documents import parse
 from looptck.models.engine.explore import explore
 from looptck.models.levent import MODEL
-from tideloop.tck import implementation as reference
 
 from . import plain_levent
 from .plain_levent import PlainEvBuf, PlainEvent, of
@@ -46,21 +45,6 @@ WRONG: dict[type[PlainEvBuf | PlainEvent], str] = {
 
 def made(factory: Any) -> Implementation:
     return Implementation(name="made", version="1", profiles={"levent": factory}, virtual_time=True)
-
-
-@pytest.mark.parametrize("variant", reference.by_variant)
-def test_the_reference_plays_as_the_model_says(variant: str) -> None:
-    found = explore(MODEL, reference, variant, seed=20, steps=STEPS)
-    assert found.steps >= STEPS
-    assert found.difference is None, found.text()
-
-
-@pytest.mark.parametrize("variant", reference.by_variant)
-def test_the_reference_plays_every_frozen_scenario(variant: str) -> None:
-    for scenario in MODEL.frozen:
-        played = MODEL.run(scenario, reference, variant)
-        assert played.difference is None, played.difference.text()
-        assert played.steps > len(scenario.steps)
 
 
 def test_a_plain_loop_plays_as_the_model_says() -> None:

@@ -1,7 +1,7 @@
 """Models of what a loop may do, and the scenarios that compare loops with them.
 
-`channel_state`, `luaevent`, `luahop`, `buffered` and `levent_events` are the
-models: pure Python without I/O.  `scenario` and `levent_scenario` hold scenarios
-as data and as text; `run` runs one on a loop and on the model in lockstep;
-`generate` makes new ones; `explore` searches for one in which the two differ.
+`engine` knows no document: scenarios as data and as text, random choices, the
+runner, shrinking and the search.  Each document has a package with its model,
+which is pure Python without I/O, its words and its runner; `buffered` is what
+the documents with buffered events share.  `documents` lists them.
 """

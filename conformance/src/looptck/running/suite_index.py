@@ -59,7 +59,9 @@ def files_for(rule_ids: Iterable[str]) -> frozenset[Path]:
         found.add(_SUITE / _SHARED_TESTS)
     for rule_id, test in _scenarios():
         if rule_id in wanted:
-            found.add(_SUITE / Path(test.where).stem / _SCENARIO_TESTS)
+            # a part of a document has its folder in that of the document
+            folder = Path(test.where).stem.replace("-", "/")
+            found.add(_SUITE / folder / _SCENARIO_TESTS)
     return frozenset(found)
 
 

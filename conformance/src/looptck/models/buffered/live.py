@@ -13,7 +13,7 @@ from ..engine.scenario import Actor, Step
 from ..engine.violation import ViolationError
 from .model import BufferedModel, Seen
 from .rules import BufferedRules, Callback
-from .sides import Side
+from .side import Side
 
 # The verbs that every document with buffered events has.
 BUFFER_VERBS = {

@@ -33,8 +33,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..engine.violation import ViolationError
+from .input import Input
+from .output import Output
 from .rules import BufferedRules, Callback
-from .sides import Input, Output, Side, Switch
+from .side import Side, Switch
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,15 +207,16 @@ class LiveActor:
 
 
 class HeldByLoop:
-    """Holds a callback that nobody but the loop refers to."""
+    """Holds a callback that nobody but the loop refers to.
+
+    Subclasses have the method `callback`, with the arguments of their document
+    and no others: some loops give more to a callback that takes more.
+    """
 
     def __init__(self, called: Callable[..., Any], live: LiveActor) -> None:
-        self._called = called
-        self._live = live
+        self.called = called
+        self.live = live
         live.callback = weakref.ref(self)
-
-    def callback(self, *arguments: Any) -> Any:
-        return self._called(self._live, *arguments)
 
 
 # An actor is made this often at most; some actors make each other for ever.

@@ -21,7 +21,7 @@ from .scenario import Grammar, Scenario
 
 @dataclass(frozen=True)
 class ScenarioModel:
-    """What the scenarios of a profile can say, how they are made up, and how they are run.
+    """The words of the scenarios of a profile, and how they are made up and run.
 
     `features` lists the features that a loop may lack.  `generator` makes
     scenarios up in the words of its `grammar`.  `runner` runs one on a loop and

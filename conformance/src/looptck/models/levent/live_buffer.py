@@ -7,7 +7,7 @@ from typing import Any
 
 from ..buffered.live import LiveBufferedEvent
 from ..buffered.rules import BufferedRules, Callback
-from ..buffered.sides import Switch
+from ..buffered.side import Switch
 from ..engine.live import LiveObject, TurnRunner
 from ..engine.runner import Action
 from ..engine.scenario import Actor, Step

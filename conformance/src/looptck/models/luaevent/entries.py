@@ -1,4 +1,4 @@
-"""What the model of luaevent remembers: events, and moments between two callbacks."""
+"""The events that the model of luaevent knows, and the moments between two callbacks."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ Why the code is as it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import inf
 
-from ..engine.channel_state import ChannelState, Directions
+from ..engine.channel_state import Directions
 from ..engine.timing import RESOLUTION, Timing, units
 from ..engine.violation import ViolationError
 from .entries import Answer, Boundary, Event, Flags, Gone
+from .registrations import Registrations
 
 # After so many turns in which something ready or due was passed over, it is
 # starved.  Rules promise no turn; a fair loop of any kind is far below.
@@ -43,64 +43,18 @@ _OVERSLEPT = 2.5
 _AT_ONCE = 0.05
 
 
-class LuaeventModel:
+class LuaeventModel(Registrations):
     """Tells which calls and returns of one base are allowed."""
 
     def __init__(self, timing: Timing) -> None:
+        super().__init__()
         self._timing = timing
-        self._events: list[Event] = []
-        self.is_running = False
-        self.is_closed = False
-        self._inside: Event | None = None
         self._boundaries: list[Boundary] = []
-        self._number = 0
         # the present turn surely began after the first of these; the turn
         # before it, and the one before that, after the others
         self._settled = self._before = self._window = 0
         # turns that surely ended, and the boundary at which the last was seen
         self._turns = self._seen_at = 0
-
-    # ---- what is asked of the base
-
-    def add(
-        self,
-        name: str,
-        channel: ChannelState | None,
-        directions: Directions,
-        timeout: float | None,
-        before: float,
-        after: float,
-    ) -> Event:
-        """An event was added between the times *before* and *after*."""
-        event = Event(name, channel, directions, timeout, added=self._number, armed=self._number)
-        if timeout is not None:
-            event.earliest, event.latest = before + timeout, after + timeout
-        self._events.append(event)
-        return event
-
-    def close(self, event: Event) -> None:
-        if event.gone is None:
-            if event is self._inside:
-                event.gone = Gone.CLOSED_ITSELF
-            else:
-                event.gone = Gone.CLOSED_NOW if self.is_running else Gone.CLOSED
-
-    def drop(self, event: Event) -> None:
-        """Nobody refers to the event's object any more."""
-        if event.gone is None:
-            if self.is_running:
-                event.fading = self._number
-            else:
-                event.gone = Gone.DROPPED
-
-    def collected(self, event: Event) -> None:
-        """Note that a dropped event is gone for certain."""
-        event.gone = event.gone or Gone.DROPPED
-
-    def close_base(self) -> None:
-        self.is_closed = True
-        for event in self._events:
-            event.gone = event.gone or Gone.BASE_CLOSED
 
     def enter(self, now: float) -> None:
         """`loop()` is called."""
@@ -248,15 +202,7 @@ class LuaeventModel:
             event.is_needed and (event.readiness().surely or event.latest < inf) for event in live
         )
 
-    @property
-    def live(self) -> list[Event]:
-        """The events that may still be called."""
-        return list(self._live())
-
     # ---- inside
-
-    def _live(self) -> Iterator[Event]:
-        return (event for event in self._events if event.gone is None)
 
     def _no(self, rule: str, happened: str) -> ViolationError:
         return ViolationError(rule, happened, self.may_happen())

@@ -26,6 +26,11 @@ _GUARD_UNITS = 3
 _GUARD = "the guard"
 
 
+class _Held(HeldByLoop):
+    def callback(self, flags: Any) -> Any:
+        return self.called(self.live, flags)
+
+
 class LuaeventRunner(ChannelRunner):
     # odd fractions of a second show who rounds
     units = (0.5003, 0.0153)
@@ -199,7 +204,7 @@ class LuaeventRunner(ChannelRunner):
     def _callback(self, live: LiveActor) -> Callable[[Any], Any]:
         """Return a function, or a method of an object that only the loop refers to."""
         if "callback a method" in live.actor:
-            return HeldByLoop(self._called, live).callback
+            return _Held(self._called, live).callback
 
         def callback(flags: Any) -> Any:
             return self._called(live, flags)

@@ -75,6 +75,7 @@ class BufferEventGenerator(BufferGenerator):
                 steps.append(self.step("enable", name, self.pick(["read", "read and write"])))
         for _ in range(self.rounds):
             steps += [*self.some(outer, 4), *self.crowd(), self._turn(), *self.flow()]
+            steps += self._sequence(self.pick(self.buffered))
         for name in self.buffered:
             steps += self.end(name)
             steps += [self.step("take all", name), self.step("drain", self.homes[name])]
@@ -84,6 +85,30 @@ class BufferEventGenerator(BufferGenerator):
         if self._has_limits and not self.number(0, 2):
             return self.step("wait", self.number(1, 6))
         return self.step(self.pick(["turn", "settle", "settle", "settle"]))
+
+    def _sequence(self, name: str) -> list[Step]:
+        """Return a sequence of steps that shows little unless it comes in a row."""
+        settle, home = self.step("settle"), self.homes[name]
+        match self.number(0, 9):
+            case 0 | 1 if self.has_high:  # full, and then there is room again
+                low = self.number(0, 3)
+                room = [
+                    self.step("take", 1, name),
+                    self.step("take line", name),
+                    self.step("mark input", name, low, low + 9),
+                ]
+                full = self.step("mark input", name, low, low + self.number(1, 3))
+                more = self.step("write", 9, home)
+                return [full, more, settle, self.pick(room), settle, settle]
+            case 2 if self._has_limits:
+                much = self.step("write to buffer", 20_000, name)
+                wait = self.step("wait", 9)
+                return [much, settle, *self._limit(), self.step("turn"), wait, settle]
+            case 3 if self.ends and self.writes:  # writing fails with data left
+                last = [self.step("drain", home), *self.send(name), self.step("hang up", home)]
+                enable = self.step("enable", name, "read")
+                return [*last, *self.write(name), settle, enable, settle]
+        return []
 
     def _limit(self) -> list[Step]:
         """Set two timeouts, which are often the same, and none now and then."""

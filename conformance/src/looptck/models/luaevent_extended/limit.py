@@ -9,7 +9,7 @@ how late it is, so it is missed only after a long time.
 
 from __future__ import annotations
 
-from ..buffered.sides import Side, Switch
+from ..buffered.side import Side, Switch
 from ..engine.timing import RESOLUTION, Timing, units
 from ..engine.violation import ViolationError
 

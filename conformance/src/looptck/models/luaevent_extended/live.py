@@ -10,7 +10,7 @@ from looptck.subjects.call_counter import unwrap
 from ..buffered.live import LiveBufferedEvent
 from ..buffered.model import Seen
 from ..buffered.rules import BufferedRules, Callback
-from ..buffered.sides import Side, Switch
+from ..buffered.side import Side, Switch
 from ..engine.channel_state import Directions
 from ..engine.live import LiveObject, TurnRunner
 from ..engine.runner import Action
@@ -86,6 +86,10 @@ class LiveBufferEvent(LiveBufferedEvent):
             case "limit":
                 return lambda: self._limit(each["read"], each["write"])
         return super().action_for(each, inside)
+
+    @property
+    def may_write(self) -> bool:
+        return True
 
     def _enable(self, ways: Directions) -> None:
         for way in ways:

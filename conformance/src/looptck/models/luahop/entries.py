@@ -1,4 +1,4 @@
-"""What the model of LuaHop remembers: listeners, timers, and moments between two callbacks."""
+"""The listeners and timers that the model of LuaHop knows, and moments between two callbacks."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ Why the code is as it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import floor, inf
 
 from ..engine.channel_state import ChannelState, Directions
 from ..engine.timing import RESOLUTION, Timing, units
 from ..engine.violation import ViolationError
 from .entries import Boundary, Listener, Timer
+from .registrations import Registrations
 
 # After so many polls that served something, what was ready or due all along and
 # was passed over is starved.  Rules promise no poll; a fair loop is far below.
@@ -46,21 +46,16 @@ _MOST_SET_AND_RUN = 20
 EMPTY_POLLS = 500
 
 
-class LuahopModel:
+class LuahopModel(Registrations):
     """Tells which calls and returns of one loop are allowed."""
 
     def __init__(self, timing: Timing) -> None:
+        super().__init__()
         self._timing = timing
-        # {(channel, direction): the listener}
-        self._listeners: dict[tuple[ChannelState, Directions], Listener] = {}
-        self._timers: list[Timer] = []
-        self.is_polling = False
-        self._inside: Listener | Timer | None = None
         self._boundaries: list[Boundary] = []
         # {(channel, life, direction): the boundary after the last call for it}
         self._told: dict[tuple[ChannelState, int, Directions], int] = {}
         self._number = 0
-        self._poll = 0
         self._limit = inf
         self._began = 0.0
         self._called_in_poll = 0
@@ -70,70 +65,7 @@ class LuahopModel:
         # polls that served something
         self._served = 0
 
-    # ---- what is asked of the loop
-
-    def set_listener(self, name: str, channel: ChannelState, directions: Directions) -> Listener:
-        listener = Listener(
-            name,
-            channel,
-            directions,
-            set_in=self._poll if self.is_polling else -1,
-            life=channel.life,
-        )
-        former = self._listeners.get((channel, directions))
-        if former is not None:
-            former.gone = f"{name} was set in its place"
-            former.rule_if_called = "luahop.listener.replace"
-            former.replaced_in = self._poll
-            if former.called_in == self._poll and self.is_polling:
-                listener.follows = True
-                former.rule_if_called = "luahop.listener.replace-inside"
-        self._listeners[channel, directions] = listener
-        return listener
-
-    def listens(self, channel: ChannelState, directions: Directions) -> bool:
-        """Whether there is a listener to remove."""
-        return (channel, directions) in self._listeners
-
-    def remove_listener(self, channel: ChannelState, directions: Directions) -> None:
-        listener = self._listeners.pop((channel, directions), None)
-        if listener is None:
-            return
-        listener.gone = "it is removed"
-        if listener is self._inside:
-            listener.rule_if_called = "luahop.listener.remove-inside-self"
-        elif self.is_polling:
-            listener.rule_if_called = "luahop.listener.remove-other-ready"
-            if isinstance(self._inside, Listener) and self._inside.channel is channel:
-                listener.rule_if_called = "luahop.listener.remove-write-from-read"
-
-    def set_timer(
-        self, name: str, length: float, before: float, after: float, *, is_interval: bool
-    ) -> Timer:
-        timer = Timer(
-            name,
-            len(self._timers),
-            length,
-            is_interval,
-            (before, after),
-            self._poll if self.is_polling else -1,
-            before + length,
-            after + length,
-        )
-        self._timers.append(timer)
-        return timer
-
-    def clear_timer(self, timer: Timer) -> None:
-        if timer.gone:
-            return
-        timer.is_cleared = True
-        timer.gone = "it is cleared"
-        if timer.is_interval:
-            timer.rule_if_called = "luahop.timer.clear-interval"
-        if timer is self._inside:
-            timer.rule_if_called = "luahop.timer.clear-inside-own-interval"
-        elif self.is_polling:
-            timer.rule_if_called = "luahop.timer.clear-other-ready"
+    # ---- what the loop does
 
     def enter(self, now: float, limit: float | None) -> None:
         """`poll` is called, with a timeout of *limit* seconds or without one."""
@@ -144,8 +76,6 @@ class LuahopModel:
         self._called_in_poll = self._set_and_run = 0
         self._boundaries.clear()
         self._bound(now)
-
-    # ---- what the loop does
 
     def called(self, whose: Listener | Timer, now: float) -> None:
         """The callback of *whose* begins.  Raises ViolationError."""
@@ -254,18 +184,11 @@ class LuahopModel:
             return False
         return not any(each.readiness().surely for each in self._listeners.values())
 
-    def must_be_released(self, listener: Listener) -> bool:
-        """Whether the callback of *listener* is to be let go of by now."""
-        return listener.replaced_in is not None and listener.replaced_in < self._poll
-
     # ---- inside
 
     @property
     def _woke(self) -> float:
         return self._boundaries[0].time
-
-    def _live(self) -> Iterator[Timer]:
-        return (timer for timer in self._timers if not timer.gone)
 
     def _no(self, rule: str, happened: str) -> ViolationError:
         return ViolationError(rule, happened, self.may_happen())

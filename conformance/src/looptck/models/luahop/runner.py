@@ -29,6 +29,11 @@ _LISTENS = {"reader": Directions.READ, "writer": Directions.WRITE}
 _LONGEST = 1.0
 
 
+class _Held(HeldByLoop):
+    def callback(self) -> None:
+        self.called(self.live)
+
+
 class LuahopRunner(ChannelRunner):
     # LuaHop counts in whole milliseconds
     units = (0.5, 0.015)
@@ -120,7 +125,7 @@ class LuahopRunner(ChannelRunner):
         self._all.append(live)
         if "one callback for all" in actor:
             return self._own.setdefault(name, (live, self._callback(live)))
-        return live, HeldByLoop(self._called, live).callback
+        return live, _Held(self._called, live).callback
 
     def _remove(self, actor: Actor) -> None:
         self._stop_listening(_number(actor), actor.channel, _LISTENS[actor.kind])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
 from collections.abc import Callable
 from contextlib import suppress
+
+import pytest
+
 from looptck.clocks import Clock
 from looptck.protocols.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, drain, fill
+from looptck.testing.channels import Channels, fill
 from looptck.testing.hop_driver import error_of
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.situations import Situation, everywhere, luaevent_in

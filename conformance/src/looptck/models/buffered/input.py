@@ -1,76 +1,10 @@
-"""The two sides of a buffered event: what may be in its input and in its output.
-
-Bytes are counted from the first one that went in that direction.  The numbers in
-brackets are those at the top of `model`.
-"""
+"""The input of a buffered event: what may be in it.  Numbers in brackets are those of `model`."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from enum import Enum, auto
-
 from ..engine.violation import ViolationError
 from .rules import BufferedRules, Callback
-
-# Data that is longer is shown in part.
-_SHOWN = 24
-
-
-class Switch(Enum):
-    """Whether bytes move on a side."""
-
-    # they must; they may and need not; they must not
-    ON = auto()
-    PERHAPS = auto()
-    OFF = auto()
-
-
-class Side(ABC):
-    """One side of a buffered event, and whether bytes move on it."""
-
-    def __init__(self, name: str, rules: BufferedRules) -> None:
-        self._name = name
-        self._rules = rules
-        self.switch = Switch.OFF
-        # why no bytes may move while it is off, and the rule by which they do not
-        self.why_off = ""
-        self.rule_if_off = ""
-        # it is off after so many more turns, if it is to be off
-        self._turns_left: int | None = None
-
-    @property
-    def is_off(self) -> bool:
-        """Whether bytes that move break a rule."""
-        return self.switch is Switch.OFF and bool(self.rule_if_off)
-
-    def switch_on(self) -> None:
-        self.switch, self._turns_left = Switch.ON, None
-
-    def switch_off(self, why: str, rule: str, turns: int = 0) -> None:
-        """No byte moves when so many *turns* have passed; before that they may and need not."""
-        self.switch = Switch.PERHAPS if turns else Switch.OFF
-        self.why_off, self.rule_if_off, self._turns_left = why, rule, turns
-        self.excuse_missing_call()
-
-    def loosen(self) -> None:
-        """Bytes may move and need not."""
-        if self.switch is Switch.ON:
-            self.switch = Switch.PERHAPS
-
-    def pass_turn(self) -> None:
-        """A turn of the loop has passed."""
-        if self.switch is Switch.PERHAPS and self._turns_left is not None:
-            self._turns_left -= 1
-            if self._turns_left <= 0:
-                self.switch = Switch.OFF
-
-    @abstractmethod
-    def excuse_missing_call(self) -> None:
-        """No call is owed for what moved up to now (4)."""
-
-    @abstractmethod
-    def begin_turn(self) -> None:
-        """A turn begins, or its callback is over."""
+from .side import Side, shown
 
 
 class Input(Side):
@@ -201,32 +135,32 @@ class Input(Side):
         self._check_data(data)
         end = self.taken + len(data)
         if size is not None and len(data) > size:
-            what = f"read({size}) of {self._name} returned {_shown(data)}"
+            what = f"read({size}) of {self._name} returned {shown(data)}"
             raise ViolationError(rule, what, [f"{size} bytes at most"])
         if (size is None or len(data) < size) and end < self._floor:
             least = self._floor - self.taken
-            what = f"read({'' if size is None else size}) of {self._name} returned {_shown(data)}"
+            what = f"read({'' if size is None else size}) of {self._name} returned {shown(data)}"
             expected = bytes(self.stream[self.taken : self._floor][:size])
             more = "" if size is None or least < size else " and no more"
             raise ViolationError(
-                self._blame(end, rule), what, [f"{_shown(expected)}{more or ', or more'}"]
+                self._blame(end, rule), what, [f"{shown(expected)}{more or ', or more'}"]
             )
         self._take(end, rule)
 
     def readline(self, line: bytes | None) -> None:
         at = self.stream.find(b"\n", self.taken, self.moved)
-        what = f"readline() of {self._name} returned {'None' if line is None else _shown(line)}"
+        what = f"readline() of {self._name} returned {'None' if line is None else shown(line)}"
         there = bytes(self.stream[self.taken : at])
         if line is None:
             if 0 <= at < self._floor:
-                raise ViolationError(self._rules.readline, what, [_shown(there)])
+                raise ViolationError(self._rules.readline, what, [shown(there)])
             self._suspect = self._rules.readline_none, range(self.taken, self.moved)
             return
         if at < 0:
             raise ViolationError(self._rules.readline_none, what, ["None: there is no line break"])
         if line != there:
             rule = self._blame(self.taken, self._rules.readline)
-            raise ViolationError(rule, what, [_shown(there)])
+            raise ViolationError(rule, what, [shown(there)])
         self._take(at + 1, self._rules.readline)
 
     # ---- inside
@@ -244,10 +178,10 @@ class Input(Side):
                 ),
                 min(len(expected), self.level),
             )
-            what = f"reading from {self._name} gave {_shown(data)}"
+            what = f"reading from {self._name} gave {shown(data)}"
             there = bytes(self.stream[self.taken : self.moved][: max(len(data), 1)])
             rule = self._blame(self.taken + wrong, self._rules.data)
-            raise ViolationError(rule, what, [_shown(there) if there else "nothing"])
+            raise ViolationError(rule, what, [shown(there) if there else "nothing"])
         if end > self._ceiling:
             what = f"there were {end - self.taken} bytes in the input of {self._name}"
             limit = self._ceiling - self.taken
@@ -275,109 +209,3 @@ class Input(Side):
 
     def _know(self, arrived: int) -> None:
         self._floor = max(self._floor, arrived)
-
-
-class Output(Side):
-    """From the program to the peer."""
-
-    def __init__(self, name: str, rules: BufferedRules) -> None:
-        super().__init__(name, rules)
-        self.low = 0
-        # all that was written, and how much of it left, and reached the peer
-        self.stream = bytearray()
-        self.left = self.received = 0
-        # how much the document shows to be in the buffer, if it does (1)
-        self._kept: int | None = None
-        # what left up to here has had its call, or needs none (4)
-        self._told = 0
-        # there was a moment at which a call was due (2)
-        self._was_low = False
-        # it was started: one call, at any time, is free (4)
-        self._is_fresh = False
-        # what was written last was written in the callback
-        self._was_again = False
-
-    @property
-    def level(self) -> int:
-        """The number of bytes in the buffer."""
-        return len(self.stream) - self.left if self._kept is None else self._kept
-
-    @property
-    def in_flight(self) -> int:
-        """The number of bytes that left the buffer and that the peer has not read."""
-        return self.left - self.received
-
-    def switch_on(self) -> None:
-        super().switch_on()
-        self._is_fresh = True
-
-    def begin_turn(self) -> None:
-        self._was_low = self.level <= self.low
-
-    @property
-    def may_call(self) -> bool:
-        return self._was_low or self._is_fresh
-
-    def look(self, left: int, kept: int | None) -> None:
-        if left > len(self.stream):
-            what = f"{left} bytes of {self._name} left, and only {len(self.stream)} were written"
-            raise ViolationError(self._rules.write, what, ["each byte leaves once"])
-        if kept is not None and kept > len(self.stream):
-            what = f"{kept} bytes are in the output of {self._name}"
-            raise ViolationError(self._rules.write, what, [f"{len(self.stream)} were written"])
-        self.left, self._kept = left, kept
-        self._was_low |= self.level <= self.low
-
-    def mark(self, low: int) -> None:
-        self.excuse_missing_call()
-        self.low = low
-        self._was_low |= self.level <= low
-
-    def excuse_missing_call(self) -> None:
-        self._told = self.left
-
-    def write(self, data: bytes, *, again: bool) -> None:
-        self.stream += data
-        self._was_again = again
-        if self._kept is not None:
-            self._kept += len(data)
-
-    def receive(self, data: bytes) -> None:
-        expected = bytes(self.stream[self.received : self.received + len(data)])
-        if data != expected:
-            what = f"the peer of {self._name} got {_shown(data)}"
-            raise ViolationError(self._rules.write, what, [_shown(expected)])
-        self.received += len(data)
-
-    def called(self) -> None:
-        if not self.may_call:
-            what = f"{self._called} called with {self.level} bytes in the output"
-            expected = f"no call above the low watermark, {self.low}"
-            raise ViolationError(self._rules.write_low, what, [expected])
-        self._told = self.left
-        self._is_fresh &= self._was_low
-
-    def missing_call(self, *, takes: bool) -> ViolationError | None:
-        """Return the violation that there is if neither bytes leave nor `writecb` is called.
-
-        Bytes can leave if the file *takes* some.
-        """
-        level = self.level
-        if level and takes:
-            rule = self._rules.write_in_callback if self._was_again else self._rules.write
-            what = f"{level} bytes are left in the output of {self._name}"
-            return ViolationError(rule, what, ["they leave: the file takes more"])
-        if self.left > self._told and (not level or level < self.low):
-            what = f"{self._called} was not called, with {level} bytes in the output"
-            return ViolationError(self._rules.write_low, what, [f"{self._called} called"])
-        return None
-
-    @property
-    def _called(self) -> str:
-        return f"{self._rules.name(Callback.WRITE)} of {self._name}"
-
-
-def _shown(data: bytes) -> str:
-    if len(data) <= _SHOWN:
-        return repr(data)
-    return f"{data[:_SHOWN]!r}... ({len(data)} bytes)"
