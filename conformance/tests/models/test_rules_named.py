@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import looptck.models
-from looptck.models.documents import MODELLED, model_of
+from looptck.models.documents import model_of, modelled
 from looptck.rules.catalogue import shipped
 
 _RULE = re.compile(r'f?"((?:luaevent|luahop|levent)\.[a-z]+\.[^"]*)"')
@@ -33,7 +33,7 @@ def test_every_rule_that_a_model_names_is_stated_and_judged() -> None:
 
 
 def test_every_feature_is_a_matter_of_rules() -> None:
-    for profile in MODELLED:
+    for profile in modelled():
         model = model_of(profile)
         assert model is not None
         for feature in model.features:

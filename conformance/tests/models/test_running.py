@@ -9,7 +9,7 @@ import pytest
 
 from looptck import Clock, Implementation
 from looptck.adapters.asyncio import implementation as asyncio_loop
-from looptck.models.documents import MODELLED, model_of, parse
+from looptck.models.documents import model_of, modelled, parse
 from looptck.models.engine.choices import RandomChoices
 from looptck.models.engine.explore import explore
 from looptck.models.engine.model import ScenarioModel
@@ -31,7 +31,7 @@ def run(scenario: Scenario, loop: Implementation, variant: str = "default") -> R
 
 
 @pytest.mark.parametrize("variant", reference.by_variant)
-@pytest.mark.parametrize("profile", MODELLED)
+@pytest.mark.parametrize("profile", modelled())
 def test_the_reference_plays_as_the_model_says(profile: str, variant: str) -> None:
     found = explore(model(profile), reference, variant, seed=20, steps=STEPS)
     assert found.steps >= STEPS
@@ -46,7 +46,7 @@ def test_a_loop_in_real_time_can_be_played(profile: str) -> None:
 
 
 @pytest.mark.parametrize("variant", reference.by_variant)
-@pytest.mark.parametrize("profile", MODELLED)
+@pytest.mark.parametrize("profile", modelled())
 def test_the_reference_plays_every_frozen_scenario(profile: str, variant: str) -> None:
     for scenario in model(profile).frozen:
         played = model(profile).run(scenario, reference, variant)
@@ -96,7 +96,7 @@ def _renamed(text: str) -> str:
     return re.sub(r"\b[A-F]\b", lambda name: NEW_NAMES[name[0]], text)
 
 
-@pytest.mark.parametrize("profile", MODELLED)
+@pytest.mark.parametrize("profile", modelled())
 def test_the_names_of_actors_do_not_matter(profile: str) -> None:
     every = frozenset(model(profile).features)
     for seed in range(40):

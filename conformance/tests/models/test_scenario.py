@@ -8,7 +8,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from looptck.models.documents import MODELLED, model_of, parse
+from looptck.models.documents import model_of, modelled, parse
 from looptck.models.engine.choices import RandomChoices
 from looptck.models.engine.model import ScenarioModel
 from looptck.models.engine.phrase import Phrase, Value
@@ -28,7 +28,7 @@ def generated(profile: str, seed: int) -> Scenario:
     return model(profile).generate(RandomChoices(f"{seed}"), every, is_virtual=True)
 
 
-@pytest.mark.parametrize("profile", MODELLED)
+@pytest.mark.parametrize("profile", modelled())
 def test_the_text_of_a_scenario_parses_back(profile: str) -> None:
     @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(model(profile).scenarios())
@@ -52,7 +52,7 @@ def test_a_phrase_reads_what_it_writes() -> None:
         assert phrase.read(other) is None, other
 
 
-@pytest.mark.parametrize("profile", MODELLED)
+@pytest.mark.parametrize("profile", modelled())
 def test_a_scenario_survives_json(profile: str) -> None:
     for seed in range(50):
         scenario = generated(profile, seed)
@@ -60,7 +60,7 @@ def test_a_scenario_survives_json(profile: str) -> None:
         assert model(profile).grammar.from_data(data) == scenario
 
 
-@pytest.mark.parametrize("profile", MODELLED)
+@pytest.mark.parametrize("profile", modelled())
 def test_a_frozen_scenario_names_a_judged_rule_and_says_why(profile: str) -> None:
     for scenario in model(profile).frozen:
         rule = shipped()[scenario.rule]

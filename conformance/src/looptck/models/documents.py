@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from ..profiles import PROFILES
 from .engine.model import ScenarioModel
 from .engine.scenario import NotAScenarioError, Scenario
-
-# {profile: the module whose MODEL it has}; a profile may have none
-_MODULES = {
-    "luaevent": "luaevent",
-    "levent": "levent",
-    "luaevent-extended": "luaevent_extended",
-    "luahop": "luahop",
-}
-
-MODELLED = tuple(_MODULES)
 
 
 def model_of(profile: str) -> ScenarioModel | None:
     """Return the model of *profile*, or None if it has none: then it has no scenarios."""
-    if profile not in _MODULES:
+    module = PROFILES[profile].model if profile in PROFILES else ""
+    if not module:
         return None
-    model: ScenarioModel = import_module(f"looptck.models.{_MODULES[profile]}").MODEL
+    model: ScenarioModel = import_module(module).MODEL
     return model
+
+
+def modelled() -> tuple[str, ...]:
+    """Return the names of the profiles that have a model."""
+    return tuple(name for name, profile in PROFILES.items() if profile.model)
 
 
 def parse(text: str) -> Scenario:

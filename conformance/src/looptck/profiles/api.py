@@ -53,6 +53,9 @@ class Profile:
     some rules: where a document ends a watch in three ways, each has a rule.
     `checks` binds checks to rules: {rule id: the checks that judge it}.
 
+    `model` names the module with the document's scenario model as MODEL, which is
+    imported when scenarios are played; empty if there is none.
+
     `page` is the page of the rules if looptck does not ship it.
     """
 
@@ -69,4 +72,5 @@ class Profile:
     verbs: Verbs | None = None
     verbs_for: Mapping[str, Verbs] = field(default_factory=dict)
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
+    model: str = ""
     page: Path | None = None

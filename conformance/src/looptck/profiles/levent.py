@@ -102,6 +102,7 @@ class _DeletingVerbs(LeventVerbs):
 
 PROFILE = Profile(
     name="levent",
+    model="looptck.models.levent",
     document="levent",
     entry_names=ENTRY_NAMES,
     loop_names=LOOP_NAMES,

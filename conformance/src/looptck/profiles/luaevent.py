@@ -139,6 +139,7 @@ class LuaeventVerbs(Verbs):
 
 PROFILE = Profile(
     name="luaevent",
+    model="looptck.models.luaevent",
     document="luaevent",
     entry_names=ENTRY_NAMES,
     loop_names=LOOP_NAMES,

@@ -8,6 +8,7 @@ from .api import Profile
 
 PROFILE = Profile(
     name="luaevent-extended",
+    model="looptck.models.luaevent_extended",
     document="luaevent, with what the complete library adds",
     entry_names=ENTRY_NAMES,
     loop_names=LOOP_NAMES,

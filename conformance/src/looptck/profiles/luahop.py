@@ -98,6 +98,7 @@ class HopVerbs(Verbs):
 
 PROFILE = Profile(
     name="luahop",
+    model="looptck.models.luahop",
     document="LuaHop",
     entry_names=ENTRY_NAMES,
     loop_names=LOOP_NAMES,

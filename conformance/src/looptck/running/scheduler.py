@@ -136,13 +136,13 @@ class RuleScheduler:
         selection = self._under_test
         if selection.search is None:
             return
-        from ..models.documents import MODELLED  # the models are slow to import
+        from ..models.documents import modelled  # the models are slow to import
 
         wanted = [
             (variant, profile)
             for profile in selection.profiles
             for variant in selection.variants
-            if profile in MODELLED and selection.offers(variant, profile)
+            if profile in modelled() and selection.offers(variant, profile)
         ]
         known = {
             variant: [
