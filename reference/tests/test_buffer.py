@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tideloop.buffer import Buffer
+from tideloop.search import position_of
 
 # Small and large pieces on both sides of what is gathered, with many breaks.
 pieces = st.one_of(
@@ -284,6 +285,18 @@ def test_memory_follows_the_contents() -> None:
         assert held - before < 1_500_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("pos", range(4))
+def test_a_byte_is_found_in_each_piece(pos: int) -> None:
+    """From each place on, however much of it is known to lie before."""
+    head, rest = b"abcd", [b"efg", b"hijk", b"lcmd"]
+    whole = head + b"".join(rest)
+    for since in range(pos, len(whole) + 1):
+        for byte in (whole[at : at + 1] for at in range(len(whole))):
+            found = position_of(byte, since, pos, head, rest, len(whole) - len(head))
+            expected = whole.find(byte, since)
+            assert found == (len(whole) if expected < 0 else expected), (byte, since)
 
 
 @pytest.mark.parametrize("pair", [b"\r\n", b"\n\r"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import os
 import pty
 import select
@@ -23,6 +24,9 @@ Pair = tuple[socket.socket, socket.socket]
 MakePair = Callable[[], Pair]
 MakePipe = Callable[[], tuple[int, int]]
 Release = Callable[[], None]
+
+
+EPOLL = pytest.mark.skipif(not hasattr(select, "epoll"), reason="this system has no epoll")
 
 
 def by_duplicate(fd: int) -> Release:
@@ -298,6 +302,50 @@ def test_suspicions_are_forgotten_after_a_while(loop: Loop, pair: MakePair) -> N
         assert loop.turn(0)
     assert not getattr(loop._poller, "_suspects", None)
     loop.close()
+
+
+@EPOLL
+def test_a_ghost_is_laid_by_the_first_answer(
+    pipe: MakePipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or by the first after which a descriptor is to spare."""
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "")
+
+    read, write = pipe()
+    number = os.dup(read)
+    with Loop("epoll", VirtualClock()) as loop:
+        for _ in range(10):
+            loop.watch(pipe()[0], READ, print)
+        watcher = loop.watch(number, READ, print)
+        os.close(number)
+        watcher.close()
+        os.write(write, b"x")
+        with monkeypatch.context() as patch:
+            patch.setattr("tideloop.pollers.epollset._open", refuse)
+            loop.turn(0)
+        assert loop._poller.wait(0) == []
+        assert not getattr(loop._poller, "_suspects")  # noqa: B009  (not of every poller)
+
+
+@EPOLL
+def test_a_number_that_is_closed_again_calls_nobody(pipe: MakePipe) -> None:
+    """Its first file was closed before its watcher; its second lives on elsewhere."""
+    read, write = pipe()
+    number = os.dup(read)
+    calls: list[int] = []
+    with Loop("epoll", VirtualClock()) as loop:
+        first = loop.watch(number, READ, print)
+        os.close(number)
+        first.close()
+        os.dup2(read, number)
+        loop.watch(number, READ, calls.append)
+        os.close(number)
+        os.write(write, b"x")
+        for _ in range(3):
+            loop.turn(0)
+    assert calls == []
 
 
 def test_a_ghost_and_the_owner_of_its_number_are_one_call(loop: Loop, pipe: MakePipe) -> None:

@@ -438,6 +438,13 @@ def test_an_event_of_your_own(loop: Loop, pair: MakePair, arrives: bool, notes: 
     assert not loop.busy
 
 
+def test_an_event_of_your_own_needs_an_open_loop(loop: Loop, pair: MakePair) -> None:
+    near, _far = pair()
+    loop.close()
+    with pytest.raises(tideloop.ClosedError):
+        Once(loop, near.fileno(), [])
+
+
 class Scripted(tideloop.Poller):
     """A scripted kernel: it says *answer* to every question."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tideloop.pollers import BOTH, NOTHING, READ, WRITE, Poller, available, default, open_poller
+from tideloop.pollers.api import identify
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -185,6 +186,13 @@ def test_a_number_that_got_its_old_file_back_can_be_watched(
     asked.change(read, NOTHING, READ)
     os.write(write, b"x")
     assert asked.wait(0) == [(read, READ)]
+
+
+def test_two_files_are_told_apart(pipe: Callable[[], tuple[int, int]]) -> None:
+    (first, _), (second, _) = pipe(), pipe()
+    copy = os.dup(first)
+    assert identify(copy) == identify(first) != identify(second)
+    os.close(copy)
 
 
 def test_a_ghost_can_be_laid(asked: Asked, pipe: Callable[[], tuple[int, int]]) -> None:
