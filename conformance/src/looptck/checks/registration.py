@@ -274,10 +274,10 @@ def test_a_closed_number_that_was_refused_leaves_no_trace(
         if error_of(loop.watch, number, direction, refused) is None:
             return  # the result for a closed descriptor is open
         yield turns()
-        ReadinessToggle(channels, direction, at=number).on()
+        new = ReadinessToggle(channels, direction, on=True, at=number)
         yield turns()
         assert refused.count == 0, "a watch that was refused was called once its number was open"
-        loop.watch(number, direction, late)
+        loop.watch(new.number, direction, late)
         yield until("the number can be watched once it is open", lambda: late.count)
         assert refused.count == 0, "a watch that was refused was called beside another"
 
