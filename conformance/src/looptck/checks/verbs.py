@@ -108,23 +108,28 @@ class Calls:
     """A callback that notes its calls: `seen` has the arguments of each.
 
     In virtual time a call lasts a millisecond, so that time passes for a loop
-    in which a descriptor is always ready.
+    in which a descriptor is always ready.  `watch` sets `answer`, by which the
+    document's callbacks say that they go on.
     """
+
+    answer: Callable[[], object] | None = None
 
     def __init__(
         self, clock: Clock, name: str = "callback", then: Callable[[], object] | None = None
     ) -> None:
         self.seen: list[tuple[Any, ...]] = []
-        self._clock, self._name, self._then = clock, name, then
+        self.name = name
+        self._clock, self._then = clock, then
 
-    def __call__(self, *arguments: Any) -> None:
+    def __call__(self, *arguments: Any) -> object:
         self.seen.append(arguments)
         if trace.recorder is not None:
-            trace.recorder.note(self._name)
+            trace.recorder.note(self.name)
         if isinstance(self._clock, VirtualClock):
             self._clock.advance(_CALL)
         if self._then is not None:
             self._then()
+        return None if self.answer is None else self.answer()
 
     @property
     def count(self) -> int:
@@ -141,6 +146,15 @@ class Loop(Protocol):
 
     def play(self, script: Script) -> None:
         """Run *script* to its end with the loop; raises what it raises."""
+
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        """Run the loop until *done*, which ends every watch and timer; raises if it does not come.
+
+        Nothing wakes the loop but what the check has arranged.  *what* names it
+        in a message; *within* is a guard, in seconds.  A loop that only returns
+        when nothing is left asks *done* after each timer; without a guard the
+        check ends its watches itself.
+        """
 
     def another(self) -> Any:
         """The verbs of a second loop, made by the same entry object."""
@@ -162,14 +176,25 @@ class Watching(Loop, Protocol):
         """End a watch."""
 
 
-class Timing(Loop, Protocol):
+class Timing(Watching, Protocol):
     """A loop with timers."""
 
-    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> Any:
+    # the ways to set a timer, and a timer that repeats; the first is the usual one
+    timers: tuple[str, ...]
+    intervals: tuple[str, ...]
+    # seconds in one of the numbers that a program hands in
+    unit: float
+    # a callback that is called as it is returns this when it is not to be called again
+    over: Any
+
+    def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Any:
         """*callback* is called once, after *seconds*; the result clears it."""
 
-    def set_interval(self, seconds: float, callback: Callable[[], Any]) -> Any:
+    def set_interval(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Any:
         """*callback* is called every *seconds*; the result clears it."""
+
+    def set_number(self, number: Any, callback: Callable[..., Any]) -> Any:
+        """A timer of *number* units, which calls *callback*, both as they are."""
 
     def clear(self, timer: Any) -> None:
         """The timer or interval is called no more."""

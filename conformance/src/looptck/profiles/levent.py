@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from ..checks import registration
-from ..checks.verbs import Direction, Script, Verbs, play_by_turns
+from ..checks import coexistence, processor_time, registration, signals
+from ..checks.verbs import Calls, Direction, Script, Verbs, play_by_turns
 from ..clocks import Clock
 from ..protocols.levent import ENTRY_NAMES, LOOP_NAMES, Event, Levent
 from .api import Profile
@@ -53,16 +54,31 @@ class LeventVerbs(Verbs):
     def __init__(self, levent: Levent, clock: Clock) -> None:
         super().__init__(levent, clock)
         self._base = levent.newbase()
+        # {id of an event: the event} of those that are active
+        self._active: dict[int, Event] = {}
 
     def play(self, script: Script) -> None:
         play_by_turns(script, lambda _seconds: self._base.loop(0))
 
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        self._base.loop()
+        assert done(), f"{what}: loop() returned before"
+
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Event:
         event = self._base.newevent(fd, callback, direction)
+        if isinstance(callback, Calls):
+            callback.answer = partial(self._go_on, event)
         event.start()
+        self._active[id(event)] = event
         return event
 
+    def _go_on(self, event: Event) -> None:
+        """Start *event* again after its call: whether it is still active is open."""
+        if id(event) in self._active:
+            event.start()
+
     def unwatch(self, watch: Event) -> None:
+        self._active.pop(id(watch), None)
         watch.stop()
 
 
@@ -78,5 +94,11 @@ PROFILE = Profile(
     verbs=LeventVerbs,
     checks={
         "levent.event.stop": (registration.test_a_watch_that_ended_is_not_called,),
+        "levent.loop.idle": (processor_time.test_a_loop_with_nothing_to_do_sleeps,),
+        "levent.loop.nil": (
+            coexistence.test_a_loop_goes_on_for_thousands_of_turns,
+            signals.test_a_signal_does_not_end_a_wait,
+        ),
+        "levent.loop.signal-raises": (signals.test_an_exception_of_a_signal_handler_is_recorded,),
     },
 )
