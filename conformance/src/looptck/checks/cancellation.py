@@ -12,7 +12,7 @@ from ..testing.channels import Channels
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation, everywhere
 from .scenes import Watched, act_in, either_direction, reached, serve_all, total
-from .verbs import Direction, Script, TimedWatching, Watching, turns, until
+from .verbs import Direction, Script, Timing, Watching, turns, until
 
 
 @everywhere
@@ -212,7 +212,7 @@ def test_one_direction_may_end_the_other_in_its_turn(
 
 @either_direction
 def test_a_timer_may_end_a_ready_watch(
-    loop: TimedWatching, channels: Channels, clock: Clock, direction: Direction
+    loop: Timing, channels: Channels, clock: Clock, direction: Direction
 ) -> None:
     """Timer and watch are due in one turn, in an order that is open."""
     toggle = ReadinessToggle(channels, direction)

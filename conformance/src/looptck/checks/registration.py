@@ -12,7 +12,7 @@ from ..testing.hop_driver import error_of
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation, everywhere
 from .scenes import Watched, act_in, either_direction, serve_all, total
-from .verbs import Direction, Script, TimedWatching, Watching, turns, until
+from .verbs import Direction, Script, Timing, Watching, turns, until
 
 
 @pytest.mark.parametrize("direction", ["r", "w"])
@@ -236,7 +236,7 @@ def test_a_bad_descriptor_does_no_harm_to_others(
 @either_direction
 @pytest.mark.parametrize("bad", _NO_DESCRIPTORS)
 def test_a_bad_descriptor_that_stays_does_no_harm(
-    loop: TimedWatching, channels: Channels, direction: Direction, bad: str
+    loop: Timing, channels: Channels, direction: Direction, bad: str
 ) -> None:
     """If it is accepted it stays watched.  A turn that sleeps for a timer shows no other work."""
     watched = [Watched(loop, channels, direction)]

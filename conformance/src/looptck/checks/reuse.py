@@ -13,7 +13,7 @@ from ..clocks import Clock
 from ..testing.channels import Channels
 from ..testing.readiness import ReadinessToggle
 from .scenes import Watched, either_direction
-from .verbs import Calls, Direction, Script, TimedWatching, Watching, turns, until
+from .verbs import Calls, Direction, Script, Timing, Watching, turns, until
 
 
 @either_direction
@@ -106,7 +106,7 @@ def test_a_callback_may_reuse_its_own_number(
 
 @either_direction
 def test_a_number_reused_in_a_timer_inherits_no_readiness(
-    loop: TimedWatching, channels: Channels, clock: Clock, direction: Direction
+    loop: Timing, channels: Channels, clock: Clock, direction: Direction
 ) -> None:
     """Timer and watch are due in one turn; the timer ends the watch and has a new file watched."""
     watched = Watched(loop, channels, direction)

@@ -156,6 +156,15 @@ class Loop(Protocol):
     def play(self, script: Script) -> None:
         """Run *script* to its end with the loop; raises what it raises."""
 
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        """Run the loop until *done*, which ends every watch and timer; raises if it does not come.
+
+        Nothing wakes the loop but what the check has arranged.  *what* names it
+        in a message; *within* is a guard, in seconds.  A loop that only returns
+        when nothing is left asks *done* after each timer; without a guard the
+        check ends its watches itself.
+        """
+
     def another(self) -> Any:
         """The verbs of a second loop, made by the same entry object."""
 
@@ -188,21 +197,28 @@ class Watching(Loop, Protocol):
         """End a watch that has ended; a document may leave open whether this raises."""
 
 
-class Timing(Loop, Protocol):
+class Timing(Watching, Protocol):
     """A loop with timers."""
 
-    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> Any:
+    # the ways to set a timer, and a timer that repeats; the first is the usual one
+    timers: tuple[str, ...]
+    intervals: tuple[str, ...]
+    # seconds in one of the numbers that a program hands in
+    unit: float
+    # a callback that is called as it is returns this when it is not to be called again
+    over: Any
+
+    def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Any:
         """*callback* is called once, after *seconds*; the result clears it."""
 
-    def set_interval(self, seconds: float, callback: Callable[[], Any]) -> Any:
+    def set_interval(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Any:
         """*callback* is called every *seconds*; the result clears it."""
+
+    def set_number(self, number: Any, callback: Callable[..., Any]) -> Any:
+        """A timer of *number* units, which calls *callback*, both as they are."""
 
     def clear(self, timer: Any) -> None:
         """The timer or interval is called no more."""
-
-
-class TimedWatching(Watching, Timing, Protocol):
-    """A loop that watches descriptors and has timers."""
 
 
 class Verbs:

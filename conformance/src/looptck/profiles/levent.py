@@ -11,11 +11,14 @@ from typing import Any
 from ..checks import (
     arguments,
     cancellation,
+    coexistence,
     fairness,
     lifetime,
+    processor_time,
     readability,
     registration,
     reuse,
+    signals,
     writability,
 )
 from ..checks.verbs import Calls, Direction, Script, Verbs, play_by_turns
@@ -69,6 +72,10 @@ class LeventVerbs(Verbs):
 
     def play(self, script: Script) -> None:
         play_by_turns(script, lambda _seconds: self._base.loop(0))
+
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        self._base.loop()
+        assert done(), f"{what}: loop() returned before"
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Event:
         event = self._base.newevent(fd, callback, direction)
@@ -200,5 +207,11 @@ PROFILE = Profile(
             registration.test_each_callback_of_a_turn_may_begin_watches,
             registration.test_callbacks_may_begin_watches_in_a_chain,
         ),
+        "levent.loop.idle": (processor_time.test_a_loop_with_nothing_to_do_sleeps,),
+        "levent.loop.nil": (
+            coexistence.test_a_loop_goes_on_for_thousands_of_turns,
+            signals.test_a_signal_does_not_end_a_wait,
+        ),
+        "levent.loop.signal-raises": (signals.test_an_exception_of_a_signal_handler_is_recorded,),
     },
 )

@@ -12,18 +12,32 @@ from typing import Any
 from ..checks import (
     arguments,
     cancellation,
+    clearing,
+    coexistence,
     fairness,
+    intervals,
     lifetime,
+    many_timers,
+    processor_time,
     readability,
     registration,
     reuse,
+    signals,
+    timer_arguments,
+    timer_clock,
     timers,
     writability,
 )
 from ..checks.verbs import Calls, Direction, Script, Verbs, play_inside
 from ..clocks import Clock
 from ..protocols.luaevent import ENTRY_NAMES, LOOP_NAMES, Event, Luaevent
+from ..testing import guards
+from ..testing.channels import Channels, fill
 from .api import Profile
+
+# The guard of a run is split into this many timers, one after the other: a machine that
+# stands still for a while makes one of them late.
+_ROUNDS = 3
 
 
 def a_timer(entry: Any, ran: Callable[[], None]) -> None:
@@ -57,34 +71,64 @@ def _leaving(entry: Any, ran: Callable[[], None]) -> Callable[[int], int]:
     return callback
 
 
-def _answering_nothing(callback: Callable[[], object]) -> Callable[[int], None]:
-    def answer(_flags: int) -> None:
-        callback()
-
-    return answer
-
-
 class LuaeventVerbs(Verbs):
-    """A base in the verbs of the shared checks; its events are kept until the script ends."""
+    """A base in the verbs of the shared checks; its events are kept until the script ends.
+
+    Each of its timers is an event with a timeout: one without a descriptor, or
+    one of a descriptor on which nothing happens.
+    """
 
     directions: tuple[Direction, ...] = ("r", "w")
+    timers: tuple[str, ...] = ("timer", "reader", "writer", "both")
+    intervals = timers
+    unit = 1.0
 
     def __init__(self, luaevent: Luaevent, clock: Clock) -> None:
         super().__init__(luaevent, clock)
+        self.over = luaevent.LEAVE
         self._base = luaevent.new()
-        self._flags: dict[Direction, int] = {"r": luaevent.EV_READ, "w": luaevent.EV_WRITE}
+        read, write = luaevent.EV_READ, luaevent.EV_WRITE
+        self._flags: dict[str, int] = {"r": read, "w": write}
+        self._kinds = {"reader": read, "writer": write, "both": read | write}
         self._kept: list[Event] = []
         # the descriptors that an event was added for
         self._watched: set[int] = set()
+        self._done: Callable[[], object] = lambda: False
+        self._late = False
+        self._channels = Channels()
+        weakref.finalize(self, self._channels.close)
 
     def play(self, script: Script) -> None:
         play_inside(script, after=self.set_timer, run=self._base.loop, stop=self._stop)
 
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        if done():
+            return
+        self._done, self._late = done, False
+        if within is not None:
+            self._set_guard(guards.guard(within) / _ROUNDS, _ROUNDS)
+        self._base.loop()
+        self._stop()
+        why = f"not within {within} s" if self._late else "loop() returned before"
+        assert done(), f"{what}: {why}"
+
+    def _set_guard(self, seconds: float, rounds: int) -> None:
+        def on_guard(_flags: int) -> int:
+            if rounds > 1:
+                self._set_guard(seconds, rounds - 1)
+            else:
+                self._late = True
+                self._stop()
+            return self.over
+
+        self._keep(self._base.addevent(None, self.entry.EV_TIMEOUT, on_guard, seconds))
+
     def _stop(self) -> None:
-        for event in self._kept:
+        self._done = lambda: False
+        kept, self._kept = self._kept, []
+        for event in kept:
             with suppress(Exception):
                 event.close()
-        self._kept.clear()
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Event:
         flags = self._flags[direction]
@@ -120,17 +164,39 @@ class LuaeventVerbs(Verbs):
         self._base.close()
         super().drop()
 
-    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> Event:
-        leaving = _leaving(self.entry, callback)
-        return self._keep(self._base.addevent(None, self.entry.EV_TIMEOUT, leaving, seconds))
+    def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Event:
+        return self._set(seconds, callback, kind, self.over)
 
-    def set_interval(self, seconds: float, callback: Callable[[], Any]) -> Event:
-        return self._keep(
-            self._base.addevent(None, self.entry.EV_TIMEOUT, _answering_nothing(callback), seconds)
-        )
+    def set_interval(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Event:
+        return self._set(seconds, callback, kind, None)
+
+    def set_number(self, number: Any, callback: Callable[..., Any]) -> Event:
+        return self._keep(self._base.addevent(None, self.entry.EV_TIMEOUT, callback, number))
 
     def clear(self, timer: Event) -> None:
         timer.close()
+
+    def _set(
+        self, seconds: float, callback: Callable[[], Any], kind: str, answer: int | None
+    ) -> Event:
+        fd, flags = self._idle(kind or self.timers[0])
+
+        def on_timeout(_flags: int) -> int | None:
+            callback()
+            if self._done():
+                self._stop()
+                return self.over
+            return flags if answer is None else answer
+
+        return self._keep(self._base.addevent(fd, flags, on_timeout, seconds))
+
+    def _idle(self, kind: str) -> tuple[int | None, int]:
+        """Return a descriptor on which nothing happens, or None, and what to wait for."""
+        if kind == "timer":
+            return None, self.entry.EV_TIMEOUT
+        near, _far = self._channels.pair()
+        fill(near)
+        return near.fileno(), self._kinds[kind]
 
     def _keep(self, event: Event) -> Event:
         self._kept.append(event)
@@ -189,6 +255,7 @@ PROFILE = Profile(
         "luaevent.callback.leave-releases": (
             lifetime.test_the_callback_of_an_ended_watch_is_let_go,
             fairness.test_watches_may_follow_one_another_without_end,
+            many_timers.test_a_timer_that_is_over_lets_go_of_its_callback,
         ),
         "luaevent.addevent.adds": (
             registration.test_each_callback_of_a_turn_may_begin_watches,
@@ -209,17 +276,33 @@ PROFILE = Profile(
         "luaevent.addevent.callback-any": (
             arguments.test_watches_may_share_a_callback,
             arguments.test_a_callable_of_any_type_serves_as_a_callback,
+            timer_arguments.test_a_timer_calls_a_callable_of_any_type,
         ),
-        "luaevent.addevent.timeout-not-early": (timers.test_no_timer_is_called_early,),
+        "luaevent.addevent.timeout-not-early": (
+            timers.test_no_timer_is_called_early,
+            timers.test_a_timer_alone_is_not_early,
+            timers.test_time_before_a_timer_was_set_does_not_count,
+            timer_clock.test_a_far_timer_is_not_called_at_once,
+            intervals.test_no_tick_is_early,
+        ),
         "luaevent.addevent.close-erases": (
             cancellation.test_a_watch_that_was_not_served_can_be_ended,
             cancellation.test_a_watch_that_ended_is_not_called,
             reuse.test_a_file_may_outlive_the_number_that_was_watched,
             reuse.test_a_duplicate_is_watched_for_itself,
+            clearing.test_a_cleared_timer_never_runs,
+            clearing.test_a_cleared_interval_does_not_tick_again,
+            many_timers.test_thousands_of_timers_run_in_order,
+            coexistence.test_a_number_reused_in_a_timers_callback_inherits_nothing,
         ),
-        "luaevent.addevent.close-idempotent": (cancellation.test_ending_a_watch_twice_is_harmless,),
+        "luaevent.addevent.close-idempotent": (
+            cancellation.test_ending_a_watch_twice_is_harmless,
+            clearing.test_clearing_a_cleared_timer_disturbs_no_other,
+        ),
         "luaevent.addevent.close-own-callback": (
             cancellation.test_a_callback_may_end_its_own_watch,
+            clearing.test_a_timer_may_clear_itself_while_it_runs,
+            intervals.test_an_interval_that_clears_itself_ticks_no_more,
         ),
         "luaevent.addevent.close-other-same-turn": (
             cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
@@ -229,6 +312,9 @@ PROFILE = Profile(
             reuse.test_a_callback_may_reuse_its_own_number,
             reuse.test_a_number_reused_in_a_timer_inherits_no_readiness,
             cancellation.test_a_timer_may_end_a_ready_watch,
+            clearing.test_one_of_two_due_timers_clearing_each_other_runs,
+            clearing.test_a_timer_may_clear_all_that_are_due_after_it,
+            clearing.test_a_descriptors_callback_may_clear_a_timer_that_is_due,
         ),
         "luaevent.addevent.close-not-fd": (
             lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
@@ -243,6 +329,9 @@ PROFILE = Profile(
             registration.test_a_watch_begun_in_a_callback_shortens_the_wait,
             registration.test_each_callback_of_a_turn_may_begin_watches,
             registration.test_callbacks_may_begin_watches_in_a_chain,
+            clearing.test_the_successor_of_a_timer_that_cleared_itself_runs,
+            intervals.test_an_interval_may_be_followed_by_its_successor,
+            timers.test_a_timer_that_is_overdue_when_its_setter_ends_runs_next,
         ),
         "luaevent.addevent.same-fd": (
             readability.test_one_direction_is_silent_while_the_other_is_called,
@@ -266,5 +355,60 @@ PROFILE = Profile(
             fairness.test_a_busy_watch_does_not_starve_the_others,
         ),
         "luaevent.close.nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
+        "luaevent.addevent.timeout-decimal": (
+            timers.test_timers_are_as_long_as_they_are_said_to_be,
+            timers.test_a_waiting_loop_wakes_for_its_nearest_timer,
+            timers.test_clearing_some_makes_no_other_late,
+        ),
+        "luaevent.addevent.timeout-from-addevent": (
+            timers.test_time_before_the_loop_counts,
+            timers.test_an_overdue_timer_runs_without_another_wait,
+        ),
+        "luaevent.addevent.timeout-monotonic": (
+            timer_clock.test_a_step_of_the_wall_clock_changes_nothing,
+        ),
+        "luaevent.addevent.timeout-repeats": (
+            intervals.test_an_interval_ticks_over_and_over,
+            intervals.test_intervals_go_on_while_timers_come_and_go,
+            intervals.test_an_interval_goes_on_after_a_stall,
+            intervals.test_the_next_tick_comes_within_one_period_of_the_last,
+            intervals.test_the_first_tick_comes_after_one_period,
+        ),
+        "luaevent.addevent.timeout-seconds": (
+            timers.test_timers_are_as_long_as_they_are_said_to_be,
+            timer_arguments.test_a_number_of_any_type_is_a_length,
+        ),
+        "luaevent.callback.leave-cancels-timeout": (timers.test_a_timer_runs_once,),
+        "luaevent.callback.leave-then-close": (
+            clearing.test_clearing_a_timer_that_has_run_does_nothing,
+            many_timers.test_old_handles_clear_no_later_timer,
+            many_timers.test_old_handles_do_not_end_a_chain_of_timers,
+        ),
+        "luaevent.loop.begins": (many_timers.test_old_handles_do_not_end_a_chain_of_timers,),
+        "luaevent.loop.busy-fd-timer": (
+            coexistence.test_a_ready_descriptor_does_not_wait_for_a_timer,
+            coexistence.test_timers_run_beside_descriptors_that_are_always_ready,
+            coexistence.test_descriptors_are_served_beside_a_timer_always_due,
+            coexistence.test_due_timers_and_a_ready_descriptor_are_all_served,
+        ),
+        "luaevent.loop.idle": (
+            processor_time.test_a_loop_with_nothing_to_do_sleeps,
+            processor_time.test_a_loop_sleeps_until_its_timer,
+            processor_time.test_a_wait_of_a_millisecond_is_slept,
+        ),
+        "luaevent.loop.not-before": (
+            coexistence.test_a_loop_goes_on_for_thousands_of_turns,
+            signals.test_a_signal_does_not_end_a_wait,
+        ),
+        "luaevent.loop.signal": (
+            signals.test_a_signal_does_not_end_a_wait,
+            signals.test_signals_do_not_move_a_timer,
+        ),
+        "luaevent.loop.signal-raises": (signals.test_an_exception_of_a_signal_handler_is_recorded,),
+        "luaevent.loop.timer-order": (
+            timers.test_timers_run_in_the_order_of_their_deadlines,
+            timers.test_a_timer_set_later_for_an_earlier_time_comes_first,
+            many_timers.test_thousands_of_timers_run_in_order,
+        ),
     },
 )

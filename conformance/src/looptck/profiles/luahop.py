@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,17 +11,26 @@ from typing import Any
 from ..checks import (
     arguments,
     cancellation,
+    clearing,
+    coexistence,
     fairness,
+    intervals,
     lifetime,
+    many_timers,
+    processor_time,
     readability,
     registration,
     reuse,
+    signals,
+    timer_arguments,
+    timer_clock,
     timers,
     writability,
 )
 from ..checks.verbs import Direction, Script, Verbs, play_by_turns
 from ..clocks import Clock
 from ..protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop, Timer
+from ..testing.hop_driver import poll_until, polls
 from .api import Profile
 
 # A poll may return for nothing now and then.
@@ -52,10 +62,21 @@ def _timer_of(entry: Any, seconds: float, ran: Callable[[], None]) -> None:
         hop.poll()
 
 
+def _milliseconds(seconds: float) -> float:
+    """Return an int where there is no fraction, which a loop need not take."""
+    milliseconds = round(seconds * 1000, 6)
+    whole = round(milliseconds) if math.isfinite(milliseconds) else milliseconds
+    return whole if whole == milliseconds else milliseconds
+
+
 class HopVerbs(Verbs):
     """A loop in the verbs of the shared checks."""
 
     directions: tuple[Direction, ...] = ("r", "w")
+    timers: tuple[str, ...] = ("timeout", "interval")
+    intervals: tuple[str, ...] = ("interval",)
+    unit = 0.001
+    over = None
 
     def __init__(self, luahop: Luahop, clock: Clock) -> None:
         super().__init__(luahop, clock)
@@ -65,9 +86,18 @@ class HopVerbs(Verbs):
         play_by_turns(script, self._turn)
 
     def _turn(self, seconds: float) -> None:
-        awake = self._hop.set_timeout({"ms": seconds * 1000}, lambda: None)
+        awake = self._hop.set_timeout({"ms": _milliseconds(seconds)}, lambda: None)
         self._hop.poll()
         self.entry.clear_timer(awake)
+
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        if within is not None:
+            poll_until(self._hop, what, done, within=within * 1000)
+            return
+        for _ in polls(self._hop):
+            if done():
+                return
+        raise AssertionError(f"{what}: not while poll returned again and again")
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Any:
         self._hop.set_listener(fd, direction, callback)
@@ -86,11 +116,23 @@ class HopVerbs(Verbs):
             close()
         super().drop()
 
-    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> Timer:
-        return self._hop.set_timeout({"ms": seconds * 1000}, callback)
+    def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Timer:
+        if kind != "interval":
+            return self.set_number(_milliseconds(seconds), callback)
 
-    def set_interval(self, seconds: float, callback: Callable[[], Any]) -> Timer:
-        return self._hop.set_interval({"ms": seconds * 1000}, callback)
+        def once() -> None:
+            callback()
+            with suppress(Exception):  # the callback may have cleared it
+                self.clear(interval)
+
+        interval = self.set_interval(seconds, once)
+        return interval
+
+    def set_interval(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Timer:
+        return self._hop.set_interval({"ms": _milliseconds(seconds)}, callback)
+
+    def set_number(self, number: Any, callback: Callable[..., Any]) -> Timer:
+        return self._hop.set_timeout({"ms": number}, callback)
 
     def clear(self, timer: Timer) -> None:
         self.entry.clear_timer(timer)
@@ -142,6 +184,7 @@ PROFILE = Profile(
             writability.test_a_writer_is_called_while_room_is_left,
             readability.test_a_reader_is_called_while_data_is_left,
             readability.test_data_left_is_told_again_after_a_pause,
+            coexistence.test_a_loop_goes_on_for_thousands_of_turns,
         ),
         "luahop.listener.not-ready": (
             fairness.test_only_the_watch_that_is_ready_is_called,
@@ -183,6 +226,7 @@ PROFILE = Profile(
             reuse.test_a_number_reused_in_a_turn_inherits_no_readiness,
             reuse.test_a_callback_may_reuse_its_own_number,
             reuse.test_a_number_reused_in_a_timer_inherits_no_readiness,
+            coexistence.test_a_number_reused_in_a_timers_callback_inherits_nothing,
         ),
         "luahop.listener.eof": (
             readability.test_a_reader_is_called_for_the_end_of_a_stream,
@@ -206,6 +250,94 @@ PROFILE = Profile(
             arguments.test_a_callable_of_any_type_serves_as_a_callback,
         ),
         "luahop.listener.strong-ref": (lifetime.test_a_callback_lives_as_long_as_its_watch,),
-        "luahop.timer.timeout-not-early": (timers.test_no_timer_is_called_early,),
+        "luahop.timer.timeout-not-early": (
+            timers.test_no_timer_is_called_early,
+            timers.test_a_timer_alone_is_not_early,
+            timers.test_time_before_a_timer_was_set_does_not_count,
+            timer_clock.test_a_far_timer_is_not_called_at_once,
+        ),
+        "luahop.poll.blocks": (
+            coexistence.test_a_ready_descriptor_does_not_wait_for_a_timer,
+            processor_time.test_a_loop_with_nothing_to_do_sleeps,
+            processor_time.test_a_loop_sleeps_until_its_timer,
+            processor_time.test_a_wait_of_a_millisecond_is_slept,
+        ),
+        "luahop.poll.eintr": (
+            signals.test_a_signal_does_not_end_a_wait,
+            signals.test_signals_do_not_move_a_timer,
+        ),
+        "luahop.poll.signal-raises": (signals.test_an_exception_of_a_signal_handler_is_recorded,),
+        "luahop.timer.callback-any": (timer_arguments.test_a_timer_calls_a_callable_of_any_type,),
+        "luahop.timer.clear-inside-own-interval": (
+            intervals.test_an_interval_that_clears_itself_ticks_no_more,
+            intervals.test_an_interval_may_be_followed_by_its_successor,
+        ),
+        "luahop.timer.clear-inside-own-timeout": (
+            clearing.test_a_timer_may_clear_itself_while_it_runs,
+        ),
+        "luahop.timer.clear-interval": (clearing.test_a_cleared_interval_does_not_tick_again,),
+        "luahop.timer.clear-other-ready": (
+            clearing.test_one_of_two_due_timers_clearing_each_other_runs,
+            clearing.test_a_timer_may_clear_all_that_are_due_after_it,
+            clearing.test_a_descriptors_callback_may_clear_a_timer_that_is_due,
+        ),
+        "luahop.timer.clear-self-then-set": (
+            clearing.test_the_successor_of_a_timer_that_cleared_itself_runs,
+        ),
+        "luahop.timer.clear-timeout": (
+            clearing.test_a_cleared_timer_never_runs,
+            clearing.test_a_callback_may_be_set_again_after_it_was_cleared,
+            many_timers.test_thousands_of_timers_run_in_order,
+        ),
+        "luahop.timer.clear-twice": (
+            clearing.test_clearing_a_cleared_timer_disturbs_no_other,
+            clearing.test_clearing_a_timer_that_has_run_does_nothing,
+        ),
+        "luahop.timer.handle": (many_timers.test_thousands_of_timers_run_in_order,),
+        "luahop.timer.interval-first": (intervals.test_the_first_tick_comes_after_one_period,),
+        "luahop.timer.interval-missed": (intervals.test_missed_ticks_are_not_replayed,),
+        "luahop.timer.interval-repeat": (
+            intervals.test_an_interval_ticks_over_and_over,
+            intervals.test_intervals_go_on_while_timers_come_and_go,
+            intervals.test_an_interval_goes_on_after_a_stall,
+            intervals.test_the_next_tick_comes_within_one_period_of_the_last,
+            intervals.test_a_slow_interval_does_not_starve_another,
+        ),
+        "luahop.timer.io-coexist": (
+            coexistence.test_timers_run_beside_descriptors_that_are_always_ready,
+            coexistence.test_descriptors_are_served_beside_a_timer_always_due,
+            coexistence.test_due_timers_and_a_ready_descriptor_are_all_served,
+        ),
+        "luahop.timer.lets-go": (many_timers.test_a_timer_that_is_over_lets_go_of_its_callback,),
+        "luahop.timer.monotonic": (timer_clock.test_a_step_of_the_wall_clock_changes_nothing,),
+        "luahop.timer.order-deadline": (
+            timers.test_timers_run_in_the_order_of_their_deadlines,
+            timers.test_a_timer_set_later_for_an_earlier_time_comes_first,
+            many_timers.test_thousands_of_timers_run_in_order,
+        ),
+        "luahop.timer.set-inside-callback": (
+            timers.test_a_timer_that_is_overdue_when_its_setter_ends_runs_next,
+        ),
+        "luahop.timer.stale-handle": (
+            many_timers.test_old_handles_clear_no_later_timer,
+            many_timers.test_old_handles_do_not_end_a_chain_of_timers,
+        ),
+        "luahop.timer.timeout-counts-from-call": (
+            timers.test_time_before_the_loop_counts,
+            timers.test_an_overdue_timer_runs_without_another_wait,
+        ),
+        "luahop.timer.timeout-latency": (
+            timers.test_a_waiting_loop_wakes_for_its_nearest_timer,
+            timers.test_clearing_some_makes_no_other_late,
+        ),
+        "luahop.timer.timeout-once": (
+            timers.test_a_timer_runs_once,
+            many_timers.test_thousands_of_timers_run_in_order,
+            many_timers.test_a_timer_that_ran_keeps_no_descriptor_open,
+        ),
+        "luahop.timer.units-ms": (
+            timers.test_timers_are_as_long_as_they_are_said_to_be,
+            timer_arguments.test_a_number_of_any_type_is_a_length,
+        ),
     },
 )

@@ -23,7 +23,7 @@ class Subject:
         self.call_counter = CallCounter(implementation.engine)
         self.observation = Observation()
 
-    def entry(self, profile: str) -> Any:
-        """A fresh entry object of *profile*."""
+    def entry(self, profile: str, clock: Clock | None = None) -> Any:
+        """A fresh entry object of *profile*, on *clock* or on the clock of the test."""
         factory = self._implementation.by_variant[self._variant][profile]
-        return self.call_counter.watch(factory(self.clock), PROFILES[profile])
+        return self.call_counter.watch(factory(clock or self.clock), PROFILES[profile])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from looptck.clocks import Clock
+from looptck.clocks import Clock, MonotonicClock
 from looptck.profiles import PROFILES
 from looptck.running.plugin import under_test_of
 from looptck.running.rule_task import BENCH
@@ -39,6 +39,15 @@ def loop(entry: Any, subject: Subject, binding: Binding) -> Any:
     verbs = profile.verbs_for.get(binding.rule_id, profile.verbs)
     assert verbs is not None, f"the profile {binding.profile} has no verbs"
     return verbs(entry, subject.clock)
+
+
+@pytest.fixture
+def real_loop(subject: Subject, binding: Binding) -> Any:
+    """A fresh loop in the verbs of the shared checks, on the machine's clock."""
+    verbs = PROFILES[binding.profile].verbs
+    assert verbs is not None, f"the profile {binding.profile} has no verbs"
+    clock = MonotonicClock()
+    return verbs(subject.entry(binding.profile, clock), clock)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,6 +17,9 @@ from looptck.testing.readiness import ReadinessToggle, either_evtype
 
 # Longer than what a loop might take for idle, in seconds.
 _LONG = 0.3
+
+# Another thread waits for a callback no longer than this, in seconds.
+_SOON = 1.0
 
 
 def _loop(driver: LeventDriver, howmany: int | None = None) -> None:
@@ -185,6 +189,7 @@ def test_an_event_made_in_a_callback_may_take_over_its_file(
     """The event that is called ends itself first; then only the new one is active."""
     served = ReadinessToggle(channels, on=True)
     kept: list[Callable[[], object]] = []
+    taken_over = threading.Event()
 
     def take_over() -> None:
         served.off()
@@ -193,12 +198,18 @@ def test_an_event_made_in_a_callback_may_take_over_its_file(
         event = driver.event("new", number, "r", lambda *_: event.stop())
         event.start()
         kept.append(make_ready)
+        taken_over.set()
         if ready == "at once":
             make_ready()
 
+    def make_ready_later() -> None:
+        # on a busy machine the callback may come late
+        taken_over.wait(_SOON)
+        kept[0]()
+
     first = driver.event("first", served.number, "r", lambda *_: take_over())
     first.start()
-    with run_beside(*[lambda: kept[0]()] if ready == "later" else []):
+    with run_beside(*[make_ready_later] if ready == "later" else []):
         _loop(driver)
     assert driver.trace == ["first", "new"], (
         f"a callback ended its own event by {ended_by} and started a new one for {file}, ready "

@@ -8,6 +8,7 @@ import pytest
 
 from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
+from looptck.testing.alarms import signals_before
 from looptck.testing.channels import Channels, drain
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.must_return import must_return, run_beside
@@ -153,6 +154,20 @@ def test_loop_1_does_not_return_for_a_stopped_event(
     _loop(driver)
     assert driver.trace == ["stopped"], "loop(1) did not call the one event that was ready"
     _waits(driver, channels, 1)
+
+
+@rule("levent.loop.howmany-positive")
+@pytest.mark.parametrize("siginterrupt", [False, True], ids=["restarting", "interrupting"])
+def test_a_signal_does_not_end_loop_1(
+    driver: LeventDriver, channels: Channels, siginterrupt: bool
+) -> None:
+    """A few signals arrive before the data that loop(1) waits for."""
+    near, far = channels.pipe()
+    event = driver.event("event", near.fileno(), "r", lambda *_: event.stop())
+    event.start()
+    with signals_before(lambda: far.send(b"x"), siginterrupt=siginterrupt):
+        driver.run_once(1)
+    assert driver.trace == ["event"], "a signal made loop(1) return before an event was called"
 
 
 more_than_one = pytest.mark.parametrize("howmany", [2, 5, 1000])

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from random import Random
-
 import pytest
 
 from looptck.clocks import Clock
-from looptck.protocols.luaevent import Event, Luaevent
+from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, fill
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.retry import retry
 from looptck.testing.situations import Situation, everywhere, luaevent_in
-from looptck.testing.stopwatch import Stopwatch, assert_not_early, assert_prompt
+from looptck.testing.stopwatch import Stopwatch, assert_not_early
 
 # A loop with a coarse clock is judged by luaevent.addevent.timeout-not-early
 # alone, in seconds.
@@ -58,227 +55,6 @@ def test_a_second_is_no_shorter_unit(
     assert elapsed >= 0.04 - SLACK, f"40 ms were over after {elapsed * 1000:.3f} ms"
 
 
-@rule("luaevent.addevent.timeout-seconds")
-@waiting
-def test_a_second_is_no_longer_unit(
-    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
-) -> None:
-    """A busy machine is not late by seconds every time; a loop that takes minutes is."""
-
-    def lateness() -> float:
-        base = luaevent.new()
-        fd, event = _in_vain(luaevent, channels, kind)
-        calls: list[float] = []
-        since = Stopwatch(clock)
-
-        def on_timeout(_flags: int) -> int:
-            calls.append(since.elapsed())
-            return luaevent.LEAVE
-
-        kept = base.addevent(fd, event, on_timeout, 0.02)
-        base.loop()
-        del kept
-        assert calls, "loop() returned before the timeout of its only event"
-        return calls[0] - 0.02
-
-    assert_prompt(lateness, 0.5)
-
-
-@rule("luaevent.addevent.timeout-decimal")
-def test_fractions_of_a_second_are_kept(
-    luaevent: Luaevent, channels: Channels, clock: Clock
-) -> None:
-    """All events wait side by side; each is measured against its own beginning."""
-    fractions = (0.01, 0.05, 0.123, 0.25)
-
-    def attempt() -> None:
-        driver = LuaeventDriver(luaevent, within=1.0)
-        after: dict[tuple[str, float], float] = {}
-
-        def begin(kind: str, timeout: float) -> None:
-            fd, event = _in_vain(luaevent, channels, kind)
-            since = Stopwatch(clock)
-
-            def on_timeout(_flags: int) -> int:
-                after[kind, timeout] = since.elapsed()
-                return luaevent.LEAVE
-
-            driver.add(f"{kind} {timeout}", fd, event, on_timeout, timeout=timeout)
-
-        for kind, timeout in itertools.product(WAITING, fractions):
-            begin(kind, timeout)
-        driver.run()
-        for kind, timeout in itertools.product(WAITING, fractions):
-            elapsed = after.get((kind, timeout))
-            assert elapsed is not None, (
-                f"a timeout of {timeout} s ({kind}) did not come{driver.timeout_note}"
-            )
-            assert timeout - SLACK <= elapsed <= timeout + LATE, (
-                f"a timeout of {timeout} s ({kind}) came after {elapsed:.3f} s"
-            )
-
-    retry(attempt)
-
-
-# With these a heap in which what fills a gap moves away from the root, and never towards it,
-# hides a timer under one that is due later: three of 600 orders do.
-_HIDING = (29, 83, 106)
-
-
-@rule("luaevent.addevent.timeout-decimal")
-@pytest.mark.parametrize("seed", _HIDING)
-def test_closing_some_makes_no_other_late(luaevent: Luaevent, clock: Clock, seed: int) -> None:
-    """Three of nine timers, 60 ms apart, are closed before the loop begins."""
-
-    def lateness() -> float:
-        dice = Random(seed)
-        lengths = [60 * number for number in range(1, 10)]
-        dice.shuffle(lengths)
-        base = luaevent.new()
-        late: list[float] = []
-        open_timers: dict[int, Event] = {}
-
-        def begin(length: int) -> None:
-            since = Stopwatch(clock)
-
-            def on_timeout(_flags: int) -> int:
-                late.append(since.elapsed() - length / 1000)
-                return luaevent.LEAVE
-
-            open_timers[length] = base.addevent(
-                None, luaevent.EV_TIMEOUT, on_timeout, length / 1000
-            )
-
-        for length in lengths:
-            begin(length)
-        for length in dice.sample(lengths[1:], 3):
-            open_timers.pop(length).close()
-        base.loop()
-        assert len(late) == len(open_timers), f"of {len(open_timers)} timers {len(late)} came"
-        return max(late)
-
-    assert_prompt(lateness, LATE)
-
-
-# Not whole in any unit that a loop could round to.
-_UNEVEN = (0.0019, 0.0105, 0.0213)
-
-
-@rule("luaevent.addevent.timeout-not-early")
-@everywhere
-@waiting
-@pytest.mark.parametrize("timeout", _UNEVEN)
-def test_a_timeout_is_never_early(
-    luaevent: Luaevent,
-    channels: Channels,
-    clock: Clock,
-    situation: Situation,
-    kind: str,
-    timeout: float,
-) -> None:
-    """The stopwatch starts before addevent, so a conforming loop can only measure less time."""
-    driver = LuaeventDriver(luaevent)
-    fd, event = _in_vain(luaevent, channels, kind)
-    since = Stopwatch(clock)
-    after: list[float] = []
-
-    def on_timeout(_flags: int) -> int:
-        after.append(since.elapsed())
-        return luaevent.LEAVE
-
-    def act() -> None:
-        since.restart()
-        driver.add("event", fd, event, on_timeout, timeout=timeout)
-
-    driver.run(act, situation)
-    driver.assert_calls("event timeout")
-    assert_not_early(after[0], timeout)
-
-
-@rule("luaevent.addevent.timeout-not-early")
-@waiting
-@pytest.mark.parametrize("opened_by", ["a timer", "a descriptor"])
-def test_time_spent_before_addevent_does_not_count(
-    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str, opened_by: str
-) -> None:
-    """Both the wait before the callback and the callback take time: a time from before is old."""
-    driver = LuaeventDriver(luaevent)
-    near, _ = channels.pair()
-    fd, event = _in_vain(luaevent, channels, kind)
-    since = Stopwatch(clock)
-    after: list[float] = []
-
-    def on_timeout(_flags: int) -> int:
-        after.append(since.elapsed())
-        return luaevent.LEAVE
-
-    def opener(_flags: int) -> int:
-        clock.advance(0.015)
-        since.restart()
-        driver.add("event", fd, event, on_timeout, timeout=0.0105)
-        return luaevent.LEAVE
-
-    if opened_by == "a timer":
-        driver.add("opener", None, luaevent.EV_TIMEOUT, opener, timeout=0.01)
-    else:
-        driver.add("opener", near.fileno(), luaevent.EV_WRITE, opener)
-    driver.run()
-    assert after, f"the timeout never came{driver.timeout_note}"
-    assert_not_early(after[0], 0.0105)
-
-
-@rule("luaevent.addevent.timeout-not-early")
-@waiting
-def test_a_repeated_timeout_is_never_early(
-    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
-) -> None:
-    """The test measures from addevent, since a loop may keep to a grid after a call that came
-    late."""
-    driver = LuaeventDriver(luaevent)
-    fd, event = _in_vain(luaevent, channels, kind)
-    since = Stopwatch(clock)
-    after: list[float] = []
-
-    def on_timeout(_flags: int) -> int:
-        after.append(since.elapsed())
-        if len(after) == 2:
-            clock.advance(0.004)
-        return luaevent.LEAVE if len(after) == 4 else event
-
-    driver.add("event", fd, event, on_timeout, timeout=0.0105)
-    driver.run()
-    assert len(after) == 4, f"of 4 timeouts {len(after)} came{driver.timeout_note}"
-    for number, elapsed in enumerate(after, 1):
-        assert_not_early(elapsed, number * 0.0105)
-
-
-@rule("luaevent.addevent.timeout-not-early")
-@pytest.mark.parametrize("attempt", range(3))
-def test_none_of_many_timeouts_is_early(luaevent: Luaevent, clock: Clock, attempt: int) -> None:
-    """The timers are set over a while: a clock that moves by milliseconds is behind for some of
-    them."""
-    base = luaevent.new()
-    after: dict[float, float] = {}
-
-    def begin(timeout: float) -> Event:
-        since = Stopwatch(clock)
-
-        def on_timeout(_flags: int) -> int:
-            after[timeout] = since.elapsed()
-            return luaevent.LEAVE
-
-        return base.addevent(None, luaevent.EV_TIMEOUT, on_timeout, timeout)
-
-    kept: list[Event] = []
-    for number in range(12):
-        kept.append(begin(0.0105 + 0.0007 * number))
-        clock.advance(0.0005)
-    base.loop()
-    assert len(after) == len(kept), f"of {len(kept)} timeouts {len(after)} came"
-    for timeout, elapsed in after.items():
-        assert_not_early(elapsed, timeout)
-
-
 @rule("luaevent.addevent.timeout-not-early")
 def test_a_timeout_after_activity_is_never_early(
     luaevent: Luaevent, channels: Channels, clock: Clock
@@ -302,49 +78,6 @@ def test_a_timeout_after_activity_is_never_early(
     driver.run()
     assert gaps, f"the timeout never came{driver.timeout_note}"
     assert_not_early(gaps[0], 0.0305)
-
-
-@rule("luaevent.addevent.timeout-from-addevent")
-@waiting
-def test_time_before_the_loop_counts(
-    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
-) -> None:
-    """The second timer is due 20 ms after the first if that counts from addevent, and before it
-    if not."""
-    driver = LuaeventDriver(luaevent)
-    fd, event = _in_vain(luaevent, channels, kind)
-    driver.add("first", fd, event, luaevent.LEAVE, timeout=0.05)
-    clock.advance(0.04)
-    driver.add("second", None, luaevent.EV_TIMEOUT, luaevent.LEAVE, timeout=0.03)
-    driver.run()
-    driver.assert_calls("first timeout", "second timeout")
-
-
-@rule("luaevent.addevent.timeout-from-addevent")
-@waiting
-def test_a_timeout_that_is_over_already_comes_at_once(
-    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
-) -> None:
-    """Nothing else can end the wait: a timeout that began anew is late."""
-
-    def lateness() -> float:
-        base = luaevent.new()
-        fd, event = _in_vain(luaevent, channels, kind)
-        calls: list[float] = []
-
-        def on_timeout(_flags: int) -> int:
-            calls.append(since.elapsed())
-            return luaevent.LEAVE
-
-        kept = base.addevent(fd, event, on_timeout, 0.06)
-        clock.advance(0.07)
-        since = Stopwatch(clock)
-        base.loop()
-        del kept
-        assert calls, "an event whose timeout was over when loop() began was never called"
-        return calls[0]
-
-    assert_prompt(lateness, LATE)
 
 
 @rule("luaevent.addevent.timeout-missing")
@@ -417,38 +150,6 @@ def test_a_tiny_timeout_comes(
 
     driver.run(act, situation)
     driver.assert_calls("event timeout")
-
-
-@rule("luaevent.addevent.timeout-repeats")
-@waiting
-def test_a_timeout_begins_again_each_time(
-    luaevent: Luaevent, channels: Channels, clock: Clock, kind: str
-) -> None:
-    """The test waits five times: a second wait that is lost, or waits that grow, show."""
-
-    def attempt() -> None:
-        driver = LuaeventDriver(luaevent)
-        fd, event = _in_vain(luaevent, channels, kind)
-        times: list[float] = []
-        since = Stopwatch(clock)
-
-        def on_timeout(_flags: int) -> int:
-            times.append(since.elapsed())
-            return luaevent.LEAVE if len(times) == 5 else event
-
-        driver.add("event", fd, event, on_timeout, timeout=0.01)
-        driver.run()
-        assert len(times) == 5, f"of 5 timeouts {len(times)} came{driver.timeout_note}"
-        for number, (before, after) in enumerate(itertools.pairwise([0.0, *times]), 1):
-            # a loop may go on by a grid, on which a late call does not put off the next
-            assert after >= number * (0.01 - SLACK), (
-                f"{number} timeouts of 10 ms were over after {after * 1000:.1f} ms"
-            )
-            assert after - before <= 0.01 + LATE, (
-                f"a timeout of 10 ms came again after {(after - before) * 1000:.1f} ms"
-            )
-
-    retry(attempt)
 
 
 @rule("luaevent.addevent.timeout-repeats")

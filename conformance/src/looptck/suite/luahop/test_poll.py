@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
 from looptck.clocks import Clock
-from looptck.protocols.luahop import Hop, Luahop
+from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, drain, fill
-from looptck.testing.cpu_share import cpu_share
-from looptck.testing.hop_driver import poll_for, poll_until, polls
+from looptck.testing.channels import Channels, drain
+from looptck.testing.hop_driver import poll_until
 from looptck.testing.hop_timers import TimerLog
 from looptck.testing.poll_timeout import poll_at_most
 from looptck.testing.retry import retry
@@ -23,102 +21,6 @@ from looptck.testing.trace import Trace
 # How often a poll may look at its descriptors before it returns: a loop that asks again
 # after its timers looks twice.
 _LOOKS = 3
-
-# The share of a wait in which a loop may compute.
-_AWAKE = 0.5
-
-
-def _nothing_else(_hop: Hop, _channels: Channels) -> None:
-    """Register nothing beside the timer."""
-
-
-def _a_silent_reader(hop: Hop, channels: Channels) -> None:
-    near, _far = channels.pair()
-    hop.set_listener(near.fileno(), "r", lambda: drain(near))
-
-
-def _a_silent_writer(hop: Hop, channels: Channels) -> None:
-    near, _far = channels.pair()
-    fill(near)
-    hop.set_listener(near.fileno(), "w", _nobody)
-
-
-def _a_served_reader(hop: Hop, channels: Channels) -> None:
-    near, far = channels.pair()
-    hop.set_listener(near.fileno(), "r", lambda: drain(near))
-    far.send(b"x")
-    poll_for(hop, 1)
-
-
-def _a_removed_writer(hop: Hop, channels: Channels) -> None:
-    near, _far = channels.pair()
-    hop.set_listener(near.fileno(), "w", _nobody)
-    hop.remove_listener(near.fileno(), "w")
-
-
-_QUIET = pytest.mark.parametrize(
-    "beside",
-    [_nothing_else, _a_silent_reader, _a_silent_writer, _a_served_reader, _a_removed_writer],
-    ids=lambda function: function.__name__.strip("_"),
-)
-
-
-@rule("luahop.poll.blocks")
-@_QUIET
-def test_poll_sleeps_until_the_first_timer(
-    luahop: Luahop, channels: Channels, beside: Callable[[Hop, Channels], None]
-) -> None:
-    """A second timer is far off: a poll that waits for it is late."""
-    hop = luahop.new()
-    beside(hop, channels)
-    ran: list[bool] = []
-    hop.set_timeout({"ms": 80}, lambda: ran.append(True))
-    hop.set_timeout({"ms": 500}, lambda: ran.append(False))
-    for _ in polls(hop, 500):
-        if ran:
-            break
-    assert ran, "poll returned again and again without having run anything, with a timer in 80 ms"
-    assert ran[0], "poll slept beyond the first timer, until the second"
-
-
-@rule("luahop.poll.blocks")
-@_QUIET
-def test_poll_uses_no_processor_while_it_sleeps(
-    luahop: Luahop, channels: Channels, beside: Callable[[Hop, Channels], None]
-) -> None:
-    """The test measures the share of the time in which the process could have slept: a busy
-    machine neither hides a loop that spins nor accuses one that does not."""
-    wait = 0.080
-
-    def attempt() -> None:
-        hop = luahop.new()
-        beside(hop, channels)
-        ran: list[bool] = []
-        hop.set_timeout({"ms": round(wait * 1000)}, lambda: ran.append(True))
-        share = cpu_share(lambda: _poll_while(hop, lambda: not ran), wait)
-        assert share <= _AWAKE, (
-            f"poll computed for {share:.0%} of the {wait * 1000:.0f} ms in which it should sleep"
-        )
-
-    retry(attempt)
-
-
-@rule("luahop.poll.blocks")
-@pytest.mark.parametrize("mask", ["r", "w"])
-def test_poll_does_not_sleep_when_a_descriptor_is_ready(
-    luahop: Luahop, channels: Channels, trace: Trace, mask: str
-) -> None:
-    """The timer is far off; it also ends the polling of a loop that misses the descriptor."""
-    hop = luahop.new()
-    near, far = channels.pair()
-    far.send(b"x")
-    hop.set_timeout({"ms": 300}, partial(trace, "timer"))
-    hop.set_listener(near.fileno(), mask, partial(trace, "descriptor"))
-    for _ in polls(hop, 300):
-        if trace:
-            break
-    assert trace, "poll returned again and again for nothing, with a descriptor that was ready"
-    assert "timer" not in trace, "poll slept until a timer although a descriptor was ready"
 
 
 @rule("luahop.poll.returns")
@@ -281,11 +183,6 @@ def test_a_poll_timeout_ends_early_when_a_timer_is_due(luahop: Luahop, clock: Cl
     table.assert_none_early()
 
 
-def _poll_while(hop: Hop, condition: Callable[[], bool]) -> None:
-    while condition():
-        hop.poll()
-
-
 def _longer(events: list[Any], than: int) -> bool:
     return len(events) > than
 
@@ -293,7 +190,3 @@ def _longer(events: list[Any], than: int) -> bool:
 def _names(trace: Trace) -> list[str]:
     """Names in the trace whose callbacks have begun."""
     return [text.removesuffix(" begins") for text in trace if text.endswith(" begins")]
-
-
-def _nobody() -> None:
-    """A callback that no test waits for."""

@@ -8,52 +8,7 @@ from looptck.clocks import Clock
 from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
 from looptck.testing.hop_driver import poll_for, poll_until
-from looptck.testing.hop_timers import TimerLog
 from looptck.testing.observation import Observation
-from looptck.testing.stopwatch import assert_prompt
-from looptck.testing.wall_clock import stepped
-
-LATENESS = 0.050
-
-# Far forward, for a loop would then be early at once; back by little, for a
-# loop would then be late by as much.
-_STEPS = [pytest.param(3600.0, id="forward"), pytest.param(-0.25, id="back")]
-
-
-@rule("luahop.timer.monotonic")
-@pytest.mark.parametrize("seconds", _STEPS)
-@pytest.mark.parametrize("where", ["before the first poll", "in a callback"])
-@pytest.mark.parametrize("kind", ["timeout", "interval"])
-def test_a_step_of_the_wall_clock_changes_nothing(
-    luahop: Luahop, clock: Clock, seconds: float, where: str, kind: str
-) -> None:
-    """Only the wall clock that Python code sees is stepped, not the machine's."""
-
-    def lateness() -> float:
-        hop = luahop.new()
-        table = TimerLog(hop, clock)
-        with stepped() as step:
-            (table.timeout if kind == "timeout" else table.interval)(kind, 15)
-            if where == "before the first poll":
-                step(seconds)
-            else:
-                hop.set_timeout({"ms": 2}, lambda: step(seconds))
-            poll_until(hop, f"the {kind} runs", lambda: table.ran)
-        table.assert_none_early()
-        return table.times(kind)[0] - 0.015
-
-    assert_prompt(lateness, LATENESS)
-
-
-@rule("luahop.timer.monotonic")
-def test_steps_of_the_wall_clock_bring_no_tick(luahop: Luahop, clock: Clock) -> None:
-    """Each tick steps the clock on by several periods; the next may not come sooner for it."""
-    hop = luahop.new()
-    table = TimerLog(hop, clock)
-    with stepped() as step:
-        table.interval("interval", 4, lambda: step(0.020))
-        poll_until(hop, "the interval ticks 5 times", lambda: len(table.ran) >= 5)
-    table.assert_none_early()
 
 
 @rule("luahop.timer.callback-args")

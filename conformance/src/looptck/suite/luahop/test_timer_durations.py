@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,33 +18,10 @@ from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import error_of, poll_for, poll_until
 from looptck.testing.hop_timers import TimerLog
 from looptck.testing.observation import Observation
-from looptck.testing.stopwatch import COARSE, Stopwatch, assert_not_early, assert_prompt
+from looptck.testing.stopwatch import COARSE, Stopwatch, assert_not_early
 from looptck.testing.trace import Trace
 
-LATENESS = 0.050
-
 both_setters = pytest.mark.parametrize("setter", ["set_timeout", "set_interval"])
-
-
-@rule("luahop.timer.units-ms")
-@both_setters
-def test_ms_are_milliseconds(luahop: Luahop, clock: Clock, setter: str) -> None:
-    """One millisecond comes first: a loop that takes it for a second is late by less than a
-    guard."""
-    for milliseconds in (1, 30):
-
-        def lateness(milliseconds: int = milliseconds) -> float:
-            hop = luahop.new()
-            stopwatch = Stopwatch(clock)
-            ran: list[float] = []
-            getattr(hop, setter)({"ms": milliseconds}, lambda: ran.append(stopwatch.elapsed()))
-            while not ran:
-                hop.poll()
-            # what is below half of it is no rounding
-            assert_not_early(ran[0], milliseconds / 2000, slack=COARSE)
-            return ran[0] - milliseconds / 1000
-
-        assert_prompt(lateness, LATENESS)
 
 
 @rule("luahop.timer.units-s")
@@ -58,6 +38,51 @@ def test_one_s_is_a_thousand_ms(luahop: Luahop, trace: Trace) -> None:
     order = ", ".join(trace)
     assert len(trace) == 4, f"expected 970 ms, the two of 1 s, 1030 ms; ran {order}"
     assert trace[0] == "970 ms", f"a timer of 1 s ran before one of 970 ms: {order}"
+
+
+class _Own(Mapping[str, float]):
+    """A mapping that a program has made itself."""
+
+    def __init__(self, units: dict[str, float]) -> None:
+        self._units = units
+
+    def __getitem__(self, unit: str) -> float:
+        return self._units[unit]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._units)
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+
+_MAPPINGS: dict[str, Callable[[dict[str, float]], Duration]] = {
+    "dict": lambda units: units,
+    "MappingProxyType": MappingProxyType,
+    "ChainMap": lambda units: ChainMap({}, units),
+    "a class of the program's": _Own,
+}
+
+
+@rule("luahop.timer.duration-mapping")
+@both_setters
+@pytest.mark.parametrize("kind", _MAPPINGS)
+def test_any_mapping_is_a_duration_and_is_read_once(
+    luahop: Luahop, clock: Clock, setter: str, kind: str
+) -> None:
+    """The mapping is changed after the call: an interval goes on as it was set."""
+    hop = luahop.new()
+    units: dict[str, float] = {"ms": 10}
+    since = Stopwatch(clock)
+    ran: list[float] = []
+    timer = getattr(hop, setter)(_MAPPINGS[kind](units), lambda: ran.append(since.elapsed()))
+    units["ms"] = 1
+    units["s"] = 3600
+    calls = 1 if setter == "set_timeout" else 3
+    poll_until(hop, f"a timer of 10 ms runs {calls} times", lambda: len(ran) >= calls)
+    luahop.clear_timer(timer)
+    for number, elapsed in enumerate(ran, 1):
+        assert_not_early(elapsed, number * 0.010, slack=COARSE)
 
 
 # What no reading takes for a length of time.  A number, or its digits as a text, may be

@@ -1,0 +1,123 @@
+"""Checks of what programs hand in for timers: callbacks and numbers of unusual types."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import pytest
+
+from ..clocks import Clock
+from ..testing.stopwatch import assert_not_early
+from .timer_log import TimerLog
+from .verbs import Timing
+
+
+class _Slotted:
+    """A callable without a dictionary and without weak references."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._call(*arguments)
+
+    def method(self, *arguments: Any) -> Any:
+        return self._call(*arguments)
+
+
+class _False(_Slotted):
+    """A callable that is false."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class _Equal(_Slotted):
+    """A callable that is equal to everything and has no hash."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # so that a set or a mapping refuses it
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+_CALLABLES: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "partial": partial,
+    "slotted": _Slotted,
+    "bound-method": lambda call: _Slotted(call).method,
+    "false": _False,
+    "equal": _Equal,
+}
+
+
+@pytest.mark.parametrize("kind", _CALLABLES)
+def test_a_timer_calls_a_callable_of_any_type(loop: Timing, clock: Clock, kind: str) -> None:
+    """Nobody else holds them, and one of four is cleared; a loop may refuse what is no function."""
+    called: list[str] = []
+
+    def note(name: str, *_arguments: object) -> Any:
+        called.append(name)
+        return loop.over
+
+    timers: dict[str, Any] = {}
+    for name, milliseconds in (("one", 2), ("cleared", 2), ("two", 2), ("three", 15)):
+        callback = _CALLABLES[kind](partial(note, name))
+        try:
+            timers[name] = loop.set_number(milliseconds / 1000 / loop.unit, callback)
+        except TypeError:
+            return
+    del callback
+    loop.clear(timers["cleared"])
+    gc.collect()
+    log = TimerLog(loop, clock)
+    log.timer(0.03)
+    log.run()
+    assert sorted(called) == ["one", "three", "two"], (
+        f"of four timers whose callbacks are {kind} one was cleared; called were {called}"
+    )
+
+
+class _Whole(int):
+    """A whole number that a program has given a type of its own."""
+
+
+class _Real(float):
+    """A number with a fraction that a program has given a type of its own."""
+
+
+@pytest.mark.parametrize("kind", [_Whole, _Real, Fraction, Decimal], ids=lambda kind: kind.__name__)
+def test_a_number_of_any_type_is_a_length(
+    loop: Timing, clock: Clock, kind: Callable[[Any], Any]
+) -> None:
+    """A loop may refuse what is neither an int nor a float."""
+    seconds = 1.0 if kind is _Whole else 0.02
+    number = kind(round(seconds / loop.unit) if kind is _Whole else seconds / loop.unit)
+    began = clock.now()
+    ran: list[float] = []
+
+    def note(*_arguments: object) -> Any:
+        ran.append(clock.now() - began)
+        return loop.over
+
+    try:
+        kept = loop.set_number(number, note)
+    except Exception:
+        if isinstance(number, (int, float)):
+            raise
+        return
+    log = TimerLog(loop, clock)
+    log.timer(seconds + 0.02)
+    log.run(within=2)
+    del kept
+    assert len(ran) == 1, f"a timer of {number!r} ran {len(ran)} times, up to 20 ms after it"
+    assert_not_early(ran[0], seconds)
