@@ -7,6 +7,7 @@ import os
 import socket
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -247,6 +248,23 @@ def test_output_that_cannot_be_sent_waits_without_spinning(loop: Loop, pair: Pai
         turns(loop, 2)
     assert recorder.calls == [("write", 0)]
     assert not recorder.event.want & WRITE
+
+
+def test_an_answer_waits_if_the_kernel_is_full(loop: Loop, pair: Pairs) -> None:
+    near, far = pair()
+    recorder = Recorder(loop, near)
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:
+            filled += near.send(bytes(1 << 16))
+    recorder.then["read"] = lambda event: event.write(b"answer")
+    far.send(b"x")
+    turns(loop)
+    assert recorder.calls == [("read", 1)]
+    assert receive(far, filled) == bytes(filled)
+    turns(loop)
+    assert receive(far, 100) == b"answer"
+    assert recorder.calls == [("read", 1), ("write", 0)]
 
 
 # ---- ends
