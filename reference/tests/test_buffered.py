@@ -350,7 +350,33 @@ def test_a_descriptor_closed_under_the_event_ends_it(loop: Loop, pair: Pairs) ->
     recorder.event.close()
 
 
+def test_a_closed_descriptor_ends_both_directions(loop: Loop, pair: Pairs) -> None:
+    near, _ = pair()
+    recorder = Recorder(loop, near.fileno())
+    stuff(recorder.event, loop)
+    near.close()
+    turns(loop)
+    assert recorder.calls == [EVBUFFER_ERROR | EVBUFFER_READ, EVBUFFER_ERROR | EVBUFFER_WRITE]
+
+
 # ---- timeouts
+
+
+@pytest.mark.parametrize("direction", [READ, WRITE])
+def test_enabled_after_a_timeout_it_times_out_again(
+    loop: Loop, clock: VirtualClock, pair: Pairs, direction: int
+) -> None:
+    near, _ = pair()
+    recorder = Recorder(loop, near, direction)
+    recorder.then["error"] = lambda event: event.enable(direction, announce=False)
+    recorder.event.write(bytes(8_000_000))
+    turns(loop)
+    recorder.event.set_timeouts(1.0, 1.0)
+    start = clock.now()
+    for number in range(3):
+        while len(recorder.calls) == number:
+            loop.turn()
+        assert clock.now() == start + number + 1
 
 
 def test_a_read_timeout_is_restarted_by_each_arrival(
