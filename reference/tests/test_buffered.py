@@ -7,6 +7,7 @@ import os
 import socket
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -249,6 +250,23 @@ def test_output_that_cannot_be_sent_waits_without_spinning(loop: Loop, pair: Pai
     assert not recorder.event.want & WRITE
 
 
+def test_an_answer_waits_if_the_kernel_is_full(loop: Loop, pair: Pairs) -> None:
+    near, far = pair()
+    recorder = Recorder(loop, near)
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:
+            filled += near.send(bytes(1 << 16))
+    recorder.then["read"] = lambda event: event.write(b"answer")
+    far.send(b"x")
+    turns(loop)
+    assert recorder.calls == [("read", 1)]
+    assert receive(far, filled) == bytes(filled)
+    turns(loop)
+    assert receive(far, 100) == b"answer"
+    assert recorder.calls == [("read", 1), ("write", 0)]
+
+
 # ---- ends
 
 
@@ -332,7 +350,33 @@ def test_a_descriptor_closed_under_the_event_ends_it(loop: Loop, pair: Pairs) ->
     recorder.event.close()
 
 
+def test_a_closed_descriptor_ends_both_directions(loop: Loop, pair: Pairs) -> None:
+    near, _ = pair()
+    recorder = Recorder(loop, near.fileno())
+    stuff(recorder.event, loop)
+    near.close()
+    turns(loop)
+    assert recorder.calls == [EVBUFFER_ERROR | EVBUFFER_READ, EVBUFFER_ERROR | EVBUFFER_WRITE]
+
+
 # ---- timeouts
+
+
+@pytest.mark.parametrize("direction", [READ, WRITE])
+def test_enabled_after_a_timeout_it_times_out_again(
+    loop: Loop, clock: VirtualClock, pair: Pairs, direction: int
+) -> None:
+    near, _ = pair()
+    recorder = Recorder(loop, near, direction)
+    recorder.then["error"] = lambda event: event.enable(direction, announce=False)
+    recorder.event.write(bytes(8_000_000))
+    turns(loop)
+    recorder.event.set_timeouts(1.0, 1.0)
+    start = clock.now()
+    for number in range(3):
+        while len(recorder.calls) == number:
+            loop.turn()
+        assert clock.now() == start + number + 1
 
 
 def test_a_read_timeout_is_restarted_by_each_arrival(

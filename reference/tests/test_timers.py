@@ -43,6 +43,20 @@ def test_a_turn_gives_back_the_room_of_what_was_set() -> None:
     assert sys.getsizeof(timers._fresh) < full / 10
 
 
+def test_clear_takes_away_every_deadline() -> None:
+    timers = Timers()
+    in_the_heap, fresh = Named(1), Named(2)
+    timers.set(in_the_heap, 1.0)
+    timers.begin_turn()
+    timers.set(fresh, 2.0)
+    assert timers.clear() == [in_the_heap, fresh]
+    for timed in (in_the_heap, fresh):
+        assert timed.deadline is None
+        timers.cancel(timed)
+    assert timers.live == 0
+    assert timers.begin_turn() is None
+
+
 def test_the_soonest_is_first_and_ties_go_by_order_of_setting() -> None:
     timers = Timers()
     for name, deadline in enumerate([6.0, 2.0, 4.0, 2.0]):
