@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import looptck
 from looptck import clocks
-from looptck.profiles.levent import Levent
-from looptck.profiles.luaevent import Luaevent
-from looptck.profiles.luaevent_extended import LuaeventExtended
-from looptck.profiles.luahop import Luahop
+from looptck.protocols.levent import Levent
+from looptck.protocols.luaevent import Luaevent
+from looptck.protocols.luaevent_extended import LuaeventExtended
+from looptck.protocols.luahop import Luahop
 
 from . import __version__, levent, luaevent, luahop
 from .clock import Clock, MonotonicClock, VirtualClock

@@ -29,9 +29,9 @@ from contextlib import suppress
 from importlib.metadata import packages_distributions, version
 from typing import Any
 
-from looptck.profiles.descriptors import Descriptor
-from looptck.profiles.luaevent import EventCallback
-from looptck.profiles.luahop import Duration, HopCallback
+from looptck.protocols.descriptors import Descriptor
+from looptck.protocols.luaevent import EventCallback
+from looptck.protocols.luahop import Duration, HopCallback
 from looptck.subjects.implementation import Implementation
 
 from .asyncio_errors import Errors

@@ -33,7 +33,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from looptck.profiles.levent import File
+from looptck.protocols.levent import File
 
 from .asyncio_errors import Errors
 from .files import NOT_ASKED, Files

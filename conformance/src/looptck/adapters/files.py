@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from looptck.profiles.levent import File
+from looptck.protocols.levent import File
 
 FdAccessor = Callable[[Any], int]
 

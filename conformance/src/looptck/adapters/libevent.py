@@ -32,7 +32,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from looptck.errors import AdapterError
-from looptck.profiles.levent import File
+from looptck.protocols.levent import File
 from looptck.subjects.implementation import Implementation
 
 from .files import NOT_ASKED, Files

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from looptck.errors import AdapterError
-from looptck.profiles.descriptors import Descriptor
-from looptck.profiles.luaevent import CONSTANTS, EventCallback
+from looptck.protocols.descriptors import Descriptor
+from looptck.protocols.luaevent import CONSTANTS, EventCallback
 from looptck.subjects.implementation import Implementation
 
 from .lua_state import NEEDS, Dropped, LuaError, LuaState, fd_number

@@ -10,8 +10,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from looptck.profiles.descriptors import Descriptor
-from looptck.profiles.luaevent_extended import BufferEventCallback
+from looptck.protocols.descriptors import Descriptor
+from looptck.protocols.luaevent_extended import BufferEventCallback
 
 from .lua_state import Dropped, LuaState, as_bytes, as_no_string, fd_number
 

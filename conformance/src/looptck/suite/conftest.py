@@ -17,9 +17,9 @@ from looptck.testing.stopwatch import Stopwatch
 from looptck.testing.trace import Trace
 
 if TYPE_CHECKING:
-    from looptck.profiles.levent import Levent
-    from looptck.profiles.luaevent import Luaevent
-    from looptck.profiles.luahop import Luahop
+    from looptck.protocols.levent import Levent
+    from looptck.protocols.luaevent import Luaevent
+    from looptck.protocols.luahop import Luahop
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from looptck.profiles.luaevent import Event
-from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.protocols.luaevent import Event
+from looptck.protocols.luaevent_extended import Buffer, LuaeventExtended
 from looptck.subjects.call_counter import unwrap
 
 from . import guards

@@ -11,7 +11,7 @@ from typing import Literal
 
 import pytest
 
-from looptck.profiles.levent import Event
+from looptck.protocols.levent import Event
 
 from .channels import Channels
 from .levent_driver import LeventDriver

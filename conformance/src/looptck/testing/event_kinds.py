@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from looptck.profiles.luaevent import Luaevent
+from looptck.protocols.luaevent import Luaevent
 
 from .channels import Channels, fill
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from looptck.profiles.luaevent import Luaevent
+    from looptck.protocols.luaevent import Luaevent
 
 
 def flag_text(luaevent: Luaevent, flags: int) -> str:

@@ -18,8 +18,8 @@ from . import guards
 from .guards import Guard
 
 if TYPE_CHECKING:
-    from looptck.profiles.descriptors import HasFileno
-    from looptck.profiles.luahop import Hop
+    from looptck.protocols.descriptors import HasFileno
+    from looptck.protocols.luahop import Hop
 
 # The guard of `poll_until`, in milliseconds: far more than any loop needs, and
 # waited for only by a loop that loses something.

@@ -12,7 +12,7 @@ from .stopwatch import COARSE, Deadline, assert_not_early
 
 if TYPE_CHECKING:
     from looptck.clocks import Clock
-    from looptck.profiles.luahop import Hop, Timer
+    from looptck.protocols.luahop import Hop, Timer
 
 # Deadlines nearer to each other than this, in seconds, may be told apart or not.
 _APART = 0.010

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from looptck.profiles.levent import Base, EvBuf, Event, File, Levent
+from looptck.protocols.levent import Base, EvBuf, Event, File, Levent
 
 from .guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard
 from .trace import Trace

@@ -10,7 +10,7 @@ from .stopwatch import Deadline
 
 if TYPE_CHECKING:
     from looptck.clocks import Clock
-    from looptck.profiles.luaevent import Event
+    from looptck.protocols.luaevent import Event
 
 # Deadlines nearer to each other than this, in seconds, may be told apart or not:
 # a loop may count whole milliseconds, or the ticks of a coarse clock.

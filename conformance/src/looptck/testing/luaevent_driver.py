@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from looptck.profiles.descriptors import Descriptor
-from looptck.profiles.luaevent import Answer, Base, Event, Luaevent
+from looptck.protocols.descriptors import Descriptor
+from looptck.protocols.luaevent import Answer, Base, Event, Luaevent
 
 from . import guards
 from .flag_names import flag_text

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from looptck.profiles.luahop import Hop
+    from looptck.protocols.luahop import Hop
 
 
 class Form(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from looptck.profiles.levent import Levent
+from looptck.protocols.levent import Levent
 from looptck.testing.levent_driver import LeventDriver
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.levent import EvBuf, Levent
+from looptck.protocols.levent import EvBuf, Levent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, fill
 from looptck.testing.payload import payload

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.profiles.levent import EvBuf, Levent
+from looptck.protocols.levent import EvBuf, Levent
 from looptck.rules.markers import rule
 from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive
 from looptck.testing.channels import Channels

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.profiles.levent import EvBuf
+from looptck.protocols.levent import EvBuf
 from looptck.rules.markers import rule
 from looptck.testing.buffer_channels import ReceivingBuffer, SendingBuffer, receive, receive_into
 from looptck.testing.channels import Channels, fill

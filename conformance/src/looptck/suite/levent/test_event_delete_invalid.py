@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.profiles.levent import Event
+from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
 from looptck.testing.cancellation import MutualCancel
 from looptck.testing.channels import Channels

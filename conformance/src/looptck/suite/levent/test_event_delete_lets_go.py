@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.levent import Event
+from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
 from looptck.testing.cancellation import MutualCancel
 from looptck.testing.channels import Channels

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.profiles.levent import Event
+from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
 from looptck.testing.cancellation import (
     IndependentCancel,

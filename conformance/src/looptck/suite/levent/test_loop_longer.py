@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.profiles.levent import Event
+from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.levent_driver import LeventDriver

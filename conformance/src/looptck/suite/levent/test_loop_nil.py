@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.levent import Event
+from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain
 from looptck.testing.levent_driver import LeventDriver

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.levent import Base, Levent
+from looptck.protocols.levent import Base, Levent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain
 from looptck.testing.child_process import run_program

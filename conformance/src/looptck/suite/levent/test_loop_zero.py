@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.levent import Event, Levent
+from looptck.protocols.levent import Event, Levent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.hop_driver import wait_readable

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pytest
 
-from looptck.profiles.levent import LOOP_NAMES, Levent
+from looptck.protocols.levent import LOOP_NAMES, Levent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.levent_driver import LeventDriver

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.levent import ENTRY_NAMES, Levent
+from looptck.protocols.levent import ENTRY_NAMES, Levent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.observation import Observation

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.profiles.levent import Event
+from looptck.protocols.levent import Event
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.hop_driver import error_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.levent import Event, Levent
+from looptck.protocols.levent import Event, Levent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, as_descriptor_zero, drain, fill
 from looptck.testing.hop_driver import error_of

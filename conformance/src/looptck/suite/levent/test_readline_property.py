@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from looptck.profiles.levent import Levent
+from looptck.protocols.levent import Levent
 from looptck.rules.markers import rule
 from looptck.testing.buffer_channels import ReceivingBuffer
 from looptck.testing.channels import Channels

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Answer, Event, Luaevent
+from looptck.protocols.luaevent import Answer, Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.event_kinds import KINDS, event_arguments

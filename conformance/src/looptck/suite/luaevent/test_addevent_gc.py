@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Event, EventCallback, Luaevent
+from looptck.protocols.luaevent import Event, EventCallback, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.event_kinds import event_arguments, every_kind

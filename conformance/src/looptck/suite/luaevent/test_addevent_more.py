@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Event, Luaevent
+from looptck.protocols.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.hop_driver import error_of

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Event, Luaevent
+from looptck.protocols.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, fill
 from looptck.testing.luaevent_driver import LuaeventDriver

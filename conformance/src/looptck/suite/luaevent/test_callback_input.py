@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from looptck.profiles.luaevent import Luaevent
+from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, fill
 from looptck.testing.luaevent_driver import LuaeventDriver

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Answer, Luaevent
+from looptck.protocols.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.event_kinds import SHORT, any_kind, due_event

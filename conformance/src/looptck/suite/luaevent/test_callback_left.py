@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.luaevent import Event, Luaevent
+from looptck.protocols.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.event_kinds import any_kind, due_event

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.luaevent import Luaevent
+from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain
 from looptck.testing.flag_names import flag_text

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.profiles.luaevent import Answer, Luaevent
+from looptck.protocols.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.luaevent_driver import LuaeventDriver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.profiles.luaevent import Answer, Luaevent
+from looptck.protocols.luaevent import Answer, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.event_kinds import any_idle_kind, idle_arguments

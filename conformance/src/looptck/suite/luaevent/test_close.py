@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Base, Event, EventCallback, Luaevent
+from looptck.protocols.luaevent import Base, Event, EventCallback, Luaevent
 from looptck.rules.markers import rule
 from looptck.subjects.subject import Subject
 from looptck.testing.channels import Channels, drain

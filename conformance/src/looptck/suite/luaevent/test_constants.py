@@ -9,7 +9,7 @@ from itertools import combinations
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import CONSTANTS, Luaevent
+from looptck.protocols.luaevent import CONSTANTS, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, fill
 from looptck.testing.luaevent_driver import LuaeventDriver

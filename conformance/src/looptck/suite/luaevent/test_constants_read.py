@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.profiles.luaevent import Luaevent
+from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain, fill, reset
 from looptck.testing.hop_driver import wait_readable

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.profiles.luaevent import Luaevent
+from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.luaevent_driver import LuaeventDriver

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Luaevent
+from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill, reset
 from looptck.testing.flag_names import flag_text

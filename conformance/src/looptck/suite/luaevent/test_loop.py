@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Base, Event, Luaevent
+from looptck.protocols.luaevent import Base, Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.event_kinds import event_arguments, every_kind, first_call, short_timeout

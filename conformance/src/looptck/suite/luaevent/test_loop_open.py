@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Base, Event, Luaevent
+from looptck.protocols.luaevent import Base, Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.subjects.call_counter import unwrap
 from looptck.testing.channels import Channels

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from looptck.profiles.luaevent import Luaevent
+from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.alarms import signals_before
 from looptck.testing.channels import Channels, drain, fill

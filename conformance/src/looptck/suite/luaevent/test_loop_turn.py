@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luaevent import Event, Luaevent
+from looptck.protocols.luaevent import Event, Luaevent
 from looptck.rules.markers import rule
 from looptck.testing import guards
 from looptck.testing.channels import Channels, End, fill

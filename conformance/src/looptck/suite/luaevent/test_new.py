@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.profiles.luaevent import Luaevent
+from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.luaevent_driver import LuaeventDriver

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from looptck.profiles.luahop import Hop, Luahop
+from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import poll_for, poll_until, wait_readable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from looptck.profiles.luahop import Luahop
+from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
 from looptck.testing.hop_driver import error_of
 from looptck.testing.observation import Observation

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.luahop import Hop, Luahop
+from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.hop_driver import error_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.luahop import Luahop
+from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import error_of, poll_for, poll_until

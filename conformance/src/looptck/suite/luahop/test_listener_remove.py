@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from looptck.profiles.luahop import Hop, Luahop
+from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.hop_driver import error_of, poll_for, poll_rounds, poll_until

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luahop import Luahop
+from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.hop_driver import poll_for, poll_until, wait_readable

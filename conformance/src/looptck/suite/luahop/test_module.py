@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from looptck.profiles.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop
+from looptck.protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import poll_for, poll_until

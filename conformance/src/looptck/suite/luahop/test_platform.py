@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from looptck.profiles.luahop import Luahop
+from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import poll_until

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luahop import Hop, Luahop
+from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.cpu_share import cpu_share

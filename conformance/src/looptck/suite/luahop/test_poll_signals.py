@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luahop import Luahop
+from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
 from looptck.testing.alarms import SIGNALS, signals_before
 from looptck.testing.channels import Channels, drain

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.luahop import Hop, Luahop
+from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain
 from looptck.testing.hop_driver import error_of, poll_for, poll_rounds, poll_until

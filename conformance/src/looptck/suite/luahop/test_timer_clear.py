@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luahop import Luahop
+from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
 from looptck.testing.hop_driver import error_of, poll_for, poll_until
 from looptck.testing.hop_timers import TimerLog

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luahop import Duration, Hop, Luahop
+from looptck.protocols.luahop import Duration, Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import error_of, poll_for, poll_until

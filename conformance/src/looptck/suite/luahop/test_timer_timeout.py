@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from looptck.clocks import Clock
-from looptck.profiles.luahop import Hop, Luahop, Timer
+from looptck.protocols.luahop import Hop, Luahop, Timer
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import poll_for, poll_until, polls

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.protocols.luaevent_extended import LuaeventExtended
 from looptck.subjects.subject import Subject
 from looptck.testing.bufferevent_driver import BufferEventDriver
 from looptck.testing.channels import Channels

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.protocols.luaevent_extended import Buffer, LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing.hop_driver import error_of
 from looptck.testing.payload import assert_same, outcome, payload

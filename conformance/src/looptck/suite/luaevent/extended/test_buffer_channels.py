@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.protocols.luaevent_extended import Buffer, LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing import guards
 from looptck.testing.channels import Channels, End, drain, fill, reset

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.protocols.luaevent_extended import Buffer, LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import error_of

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from looptck.profiles.luaevent_extended import Buffer, LuaeventExtended
+from looptck.protocols.luaevent_extended import Buffer, LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing.payload import assert_same, outcome, payload
 

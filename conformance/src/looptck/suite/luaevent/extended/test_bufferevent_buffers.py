@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.protocols.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.subjects.call_counter import unwrap
 from looptck.testing.buffer_channels import narrow_channel, receive, unread

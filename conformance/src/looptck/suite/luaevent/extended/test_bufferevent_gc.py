@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from looptck.profiles.luaevent_extended import Buffer
+from looptck.protocols.luaevent_extended import Buffer
 from looptck.rules.markers import rule
 from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEvent, Script
 from looptck.testing.channels import Channels, drain, fill

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.protocols.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing.buffer_channels import receive, unread
 from looptck.testing.bufferevent_driver import (

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.protocols.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, as_descriptor_zero, drain
 from looptck.testing.hop_driver import error_of

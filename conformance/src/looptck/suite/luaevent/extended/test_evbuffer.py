@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from looptck.profiles.luaevent_extended import LuaeventExtended
+from looptck.protocols.luaevent_extended import LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing.blocked_writer import BlockedWriter, assert_low_watermark
 from looptck.testing.buffer_channels import unread
