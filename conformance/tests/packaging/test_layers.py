@@ -14,7 +14,9 @@ SOURCE = Path(looptck.__file__).parent
 # in a line above it here.  A single module may be named, and goes before its package.
 LAYERS = [
     ["errors", "text", "clocks", "import_path"],
-    ["rules", "profiles"],
+    ["protocols"],
+    ["profiles.api", "profiles"],
+    ["rules"],
     ["results"],
     ["testing.trace"],
     ["subjects.call_counter"],
@@ -23,6 +25,9 @@ LAYERS = [
     ["adapters"],
     ["subjects"],
     ["models"],
+    ["checks"],
+    # the shipped profiles, which are imported by their names when they are looked up
+    ["profiles.levent", "profiles.luaevent", "profiles.luaevent_extended", "profiles.luahop"],
     ["running"],
     ["report"],
     ["cli"],
@@ -33,7 +38,8 @@ ROOT = ""
 
 # The tests of the suite see the loop through these alone; its conftest.py
 # files, which make the fixtures, see the subject and the plugin too.
-SUITE_IMPORTS: tuple[str, ...] = ("testing", "models", "profiles", "rules.markers", "clocks")
+SUITE_IMPORTS: tuple[str, ...] = ("testing", "models", "protocols", "rules.markers", "clocks")
+SUITE_IMPORTS += ("running.suite_index",)  # which knows the checks that profiles share
 # The subject, as an argument of fixtures, and the way to an object behind a proxy.
 SUITE_IMPORTS += ("subjects.subject", "subjects.call_counter")
 

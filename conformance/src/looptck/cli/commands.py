@@ -26,6 +26,8 @@ from .. import __version__
 from .. import import_path as import_path
 from ..errors import EnvironmentBrokenError, LooptckError, UsageError, next_step
 from ..profiles import PROFILES
+from ..profiles import load as profiles_named
+from ..profiles import pages as profile_pages
 from ..report import junit
 from ..report.terminal import (
     ProgressLine,
@@ -47,7 +49,7 @@ from ..results.output_folder import (
 )
 from ..results.results_file import Results, ResultsWriter
 from ..results.verdicts import is_certified
-from ..rules.catalogue import Catalogue, Rule, read_folder, shipped
+from ..rules.catalogue import Catalogue, Rule, read_folder, shipped, with_pages
 from ..rules.kills import killed_by
 from ..running import runner_process as certifying
 from ..running import suite_index
@@ -131,7 +133,8 @@ def cli(context: click.Context, rules_folder: str | None) -> None:
 def _catalogue(rules_folder: str | None) -> Catalogue:
     if rules_folder == "":
         raise UsageError("--rules-folder is empty; name a folder, or leave the option out")
-    return shipped() if rules_folder is None else read_folder(Path(rules_folder))
+    catalogue = shipped() if rules_folder is None else read_folder(Path(rules_folder))
+    return with_pages(catalogue, profile_pages())
 
 
 @cli.command()
@@ -142,8 +145,8 @@ def _catalogue(rules_folder: str | None) -> Catalogue:
     "profiles",
     multiple=True,
     metavar="P",
-    help=f"Judge only this profile, the API of one document: {', '.join(PROFILES)}. "
-    "May be repeated.",
+    help=f"Judge only this profile, the API of one document: {', '.join(PROFILES)}, or "
+    "module:attribute of one of your own. May be repeated.",
 )
 @click.option(
     "--rule",
@@ -228,6 +231,7 @@ def certify(
     Exit status: 0 certified, 1 not, 2 wrong usage, 3 the adapter or the
     machine failed, 130 stopped by Ctrl-C.
     """
+    profiles_named(profiles)
     catalogue = _catalogue(rules_folder)
     if seed is None:
         seed = random.randrange(1_000_000)
@@ -257,12 +261,6 @@ def certify(
 
 def _refuse_mistakes(requests: Sequence[RunRequest], catalogue: Catalogue) -> None:
     """Find what can be found before anything runs."""
-    for name in requests[0].profiles:
-        if name not in PROFILES:
-            raise UsageError(
-                f"no profile is called {shown(name)}; {did_you_mean(name, PROFILES)}"
-                f"there are {', '.join(PROFILES)}"
-            )
     if requests[0].rules:
         catalogue.matching(requests[0].rules)
     for request in requests:

@@ -1,49 +1,104 @@
-"""The profiles: for each document, exactly what an implementation must offer.
+"""The profiles by name: those that looptck ships, and those that a user names.
 
-A profile is the API of one document in Python, or of a part of it that not
-every implementation has.  It knows no rule and no test; it only says which
-names exist, which arguments they take, in which units.
+To add one to looptck, write its module and add a line to `SHIPPED`.  A profile
+is imported when it is first looked up, since its checks need pytest, which is
+slow to import.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
-from looptck.clocks import Clock
+from .. import import_path
+from ..errors import UsageError
+from ..text import did_you_mean, shown
+from .api import Check, Factory, Profile, SmokeCheck, TimerCheck
 
-from . import levent, luaevent, luaevent_extended, luahop
+__all__ = ["PROFILES", "SHIPPED", "Check", "Factory", "Profile", "SmokeCheck", "TimerCheck", "load"]
 
-# The function that an adapter supplies for a profile: called with the clock that the suite
-# measures by, it returns the profile's entry object.
-Factory = Callable[[Clock], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One document's API, as the harness needs to know it."""
-
-    name: str
-    document: str
-    # names that the entry object must have, and names that its loops must have
-    entry_names: tuple[str, ...]
-    loop_names: tuple[str, ...]
-    # the name of the entry object that makes a loop
-    constructor: str = "new"
+# {name: the module that has it as PROFILE}, in the order in which they are judged
+SHIPPED = {
+    "luaevent": "looptck.profiles.luaevent",
+    "luaevent-extended": "looptck.profiles.luaevent_extended",
+    "levent": "looptck.profiles.levent",
+    "luahop": "looptck.profiles.luahop",
+}
 
 
-_ALL = (
-    Profile("luaevent", "luaevent", luaevent.ENTRY_NAMES, luaevent.LOOP_NAMES),
-    Profile(
-        "luaevent-extended",
-        "luaevent, with what the complete library adds",
-        luaevent_extended.ENTRY_NAMES,
-        luaevent_extended.LOOP_NAMES,
-    ),
-    Profile("levent", "levent", levent.ENTRY_NAMES, levent.LOOP_NAMES, "newbase"),
-    Profile("luahop", "LuaHop", luahop.ENTRY_NAMES, luahop.LOOP_NAMES),
-)
+class _Profiles(Mapping[str, Profile]):
+    """All profiles that are known, by name; each is imported when it is asked for."""
 
-# {name: profile}, in the order in which they are judged
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in _ALL}
+    def __init__(self) -> None:
+        self._loaded: dict[str, Profile] = {}
+        # {name: profile} of those that looptck does not ship
+        self.foreign: dict[str, Profile] = {}
+
+    def __getitem__(self, name: str) -> Profile:
+        if name in self.foreign:
+            return self.foreign[name]
+        if name not in self._loaded:
+            self._loaded[name] = importlib.import_module(SHIPPED[name]).PROFILE
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in SHIPPED or name in self.foreign
+
+    def __iter__(self) -> Iterator[str]:
+        yield from SHIPPED
+        yield from self.foreign
+
+    def __len__(self) -> int:
+        return len(SHIPPED) + len(self.foreign)
+
+
+PROFILES = _Profiles()
+
+
+def load(specs: Iterable[str]) -> tuple[str, ...]:
+    """The names of the profiles that *specs* stand for; each is in `PROFILES` afterwards.
+
+    A spec is the name of a profile, or ``module:attribute`` for one that looptck
+    does not ship, whose module is imported here.  Raises UsageError for any other.
+    """
+    return tuple(dict.fromkeys(_import(spec) if ":" in spec else _known(spec) for spec in specs))
+
+
+def pages() -> list[Path]:
+    """The pages of rules that belong to profiles which looptck does not ship."""
+    return [profile.page for profile in PROFILES.foreign.values() if profile.page is not None]
+
+
+def _known(name: str) -> str:
+    if name not in PROFILES:
+        raise UsageError(
+            f"no profile is called {shown(name)}; {did_you_mean(name, PROFILES)}"
+            f"there are {', '.join(PROFILES)}; name one of your own as module:attribute"
+        )
+    return name
+
+
+def _import(spec: str) -> str:
+    module_name, _, attribute = spec.partition(":")
+    if here := import_path.working_folder():
+        import_path.add([*import_path.of_the_user(), here])
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except Exception as error:
+        raise UsageError(
+            f"the profile {shown(spec)} cannot be loaded ({type(error).__name__}: {error}); "
+            "name it as module:attribute, from the folder that holds the module"
+        ) from error
+    if not isinstance(found, Profile):
+        raise UsageError(
+            f"{shown(spec)} is {shown(found)}, not a looptck.profiles.Profile; "
+            "name the Profile object of the module"
+        )
+    if found.name in SHIPPED:
+        raise UsageError(
+            f"{shown(spec)} is called {found.name!r}, as a profile that looptck ships; "
+            "give it a name of its own"
+        )
+    PROFILES.foreign[found.name] = found
+    return found.name

@@ -178,6 +178,12 @@ def shipped() -> Catalogue:
     return read_folder(RULES_FOLDER)
 
 
+def with_pages(catalogue: Catalogue, pages: Iterable[Path]) -> Catalogue:
+    """The rules of *catalogue* and of more *pages*."""
+    more = [rule for page in pages for rule in read_page(page)]
+    return Catalogue([*catalogue.values(), *more]) if more else catalogue
+
+
 def read_folder(folder: Path) -> Catalogue:
     """All rules of the pages in *folder*.
 

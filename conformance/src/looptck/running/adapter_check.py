@@ -9,33 +9,18 @@ closes is a rule's business.
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import NoReturn
 
 from ..errors import AdapterError, UsageError
-from ..profiles import PROFILES
+from ..profiles import PROFILES, SmokeCheck
 from ..rules.catalogue import Catalogue
 from ..subjects.implementation import Implementation
 from ..subjects.subject import Subject
+from ..text import did_you_mean, shown
 from .messages import AdapterFailed, CallbackRan
 from .virtual_time import refuse_real_sleep
 from .workers import Reporter, run_one
-
-# The methods that a loop of a profile must have to be judged at all; the lack of
-# another name of the profile breaks the rule that asks for it.
-_INDISPENSABLE = {
-    "luaevent": ("addevent", "loop"),
-    "luaevent-extended": ("addevent", "loop"),
-    "levent": ("loop",),
-    "luahop": ("poll",),
-}
-
-# A poll may return for nothing now and then.
-_MOST_POLLS = 100
-
-# Arranges a callback in a fresh loop and runs it.
-_Way = Callable[[Any, Callable[[], None]], None]
 
 
 def steps(
@@ -54,6 +39,17 @@ def steps(
         offered = implementation.by_variant[variant]
         for profile in [name for name in profiles if name in offered]:
             yield from _check_profile(implementation, variant, profile, patience)
+
+
+def refuse_unknown_profiles(implementation: Implementation) -> None:
+    """Raises AdapterError if *implementation* offers a profile that is not known."""
+    for name in {name: None for offered in implementation.by_variant.values() for name in offered}:
+        if name not in PROFILES:
+            raise AdapterError(
+                f"implementation {implementation.name!r} offers an unknown profile {shown(name)}; "
+                f"{did_you_mean(name, PROFILES)}there are {', '.join(PROFILES)}; "
+                "name one of your own by --profile module:attribute"
+            )
 
 
 def _refuse_unknown_patterns(implementation: Implementation, catalogue: Catalogue) -> None:
@@ -96,7 +92,7 @@ def _check_profile(
     refuse_real_sleep(implementation, variant, profile, patience)
     yield
     reasons: list[str] = []
-    for way in _ways(profile):
+    for way in PROFILES[profile].smoke_checks:
         reason = _try(way, implementation, variant, profile, patience)
         yield
         if reason is None:
@@ -123,7 +119,7 @@ def _check_shape(subject: Subject, profile: str, reporter: Reporter) -> None:
         reporter.begin("a loop")
         loops.append(new())
     for loop in loops:
-        for name in _INDISPENSABLE[profile]:
+        for name in made.indispensable:
             if not callable(getattr(loop, name, None)):
                 raise AdapterError(
                     f"gave {loop!r:.60} for a loop, which has no `{name}`; it needs "
@@ -132,7 +128,7 @@ def _check_shape(subject: Subject, profile: str, reporter: Reporter) -> None:
 
 
 def _try(
-    way: _Way,
+    way: SmokeCheck,
     implementation: Implementation,
     variant: str,
     profile: str,
@@ -159,89 +155,6 @@ def _try(
         if isinstance(message, AdapterFailed):
             return message.reason
     return ("hung" if ending.hung else ending.death) or "it returned without one"
-
-
-def _ways(profile: str) -> Iterator[_Way]:
-    ways: dict[str, tuple[_Way, ...]] = {
-        "luaevent": (_luaevent_timer, _luaevent_descriptor),
-        "luaevent-extended": (_luaevent_timer, _luaevent_descriptor),
-        "levent": (_levent_descriptor, _levent_buffer),
-        "luahop": (_luahop_timer, _luahop_descriptor),
-    }
-    yield from ways[profile]
-
-
-def _luaevent_timer(entry: Any, ran: Callable[[], None]) -> None:
-    """a timer"""
-    base = entry.new()
-    kept = base.addevent(None, entry.EV_TIMEOUT, _leaving(entry, ran), 0.001)
-    base.loop()
-    del kept
-
-
-def _luaevent_descriptor(entry: Any, ran: Callable[[], None]) -> None:
-    """a writable socket"""
-    near, far = socket.socketpair()
-    base = entry.new()
-    kept = base.addevent(near.fileno(), entry.EV_WRITE, _leaving(entry, ran))
-    base.loop()
-    del kept, far
-
-
-def _leaving(entry: Any, ran: Callable[[], None]) -> Callable[[int], int]:
-    def callback(_flags: int) -> int:
-        ran()
-        leave: int = entry.LEAVE
-        return leave
-
-    return callback
-
-
-def _levent_descriptor(entry: Any, ran: Callable[[], None]) -> None:
-    """a readable socket"""
-    near, far = _with_a_byte()
-    base = entry.newbase()
-    event = base.newevent(near.fileno(), lambda *_: ran(), "r")
-    event.start()
-    base.loop(1)
-    del far
-
-
-def _levent_buffer(entry: Any, ran: Callable[[], None]) -> None:
-    """a byte for a buffered event"""
-    near, far = _with_a_byte()
-    base = entry.newbase()
-    evbuf = base.newevbuf(near.fileno(), lambda *_: ran(), lambda *_: None, lambda *_: None)
-    evbuf.start()
-    for _ in range(_MOST_POLLS):
-        base.loop(0)
-    del far
-
-
-def _with_a_byte() -> tuple[socket.socket, socket.socket]:
-    """Two connected sockets; the first has a byte to read."""
-    near, far = socket.socketpair()
-    near.setblocking(False)
-    far.send(b"x")
-    return near, far
-
-
-def _luahop_timer(entry: Any, ran: Callable[[], None]) -> None:
-    """a timer"""
-    hop = entry.new()
-    hop.set_timeout({"ms": 1}, ran)
-    for _ in range(_MOST_POLLS):
-        hop.poll()
-
-
-def _luahop_descriptor(entry: Any, ran: Callable[[], None]) -> None:
-    """a writable socket"""
-    near, far = socket.socketpair()
-    hop = entry.new()
-    hop.set_listener(near.fileno(), "w", ran)
-    for _ in range(_MOST_POLLS):
-        hop.poll()
-    del far
 
 
 def _described(error: BaseException) -> str:

@@ -21,8 +21,10 @@ import pytest
 
 from .. import import_path as import_path
 from ..errors import CatalogueError, LooptckError, UsageError
+from ..profiles import load as profiles_named
+from ..profiles import pages as profile_pages
 from ..rules import catalogue as rules
-from ..rules.markers import EVERY_VARIANT
+from ..rules.markers import EVERY_VARIANT, rule
 from . import suite_index
 
 if TYPE_CHECKING:
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
     from .sealing import Seal
     from .selection import Selection
 
-if "looptck.testing" not in sys.modules:
-    pytest.register_assert_rewrite("looptck.testing")
+for _package in ("looptck.testing", "looptck.checks"):
+    if _package not in sys.modules:
+        pytest.register_assert_rewrite(_package)
 
 DEFAULT_PATIENCE = 5.0
 
@@ -98,6 +101,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("dsession") or config.getoption("dist", "no") != "no":
         raise pytest.UsageError("looptck runs its own workers; use --jobs in place of -n")
     with contextlib.suppress(LooptckError):  # said when the implementation is found
+        _load_profiles(config)
         if (files := _chosen_files(config)) is not None:
             config.pluginmanager.register(_ChosenFiles(files), "looptck-files")
     seal = Seal(config)
@@ -126,7 +130,7 @@ class _ChosenFiles:
 
 def _chosen_files(config: pytest.Config) -> Collection[Path] | None:
     """The files that the options leave; None for all of them."""
-    patterns, profiles = config.getoption("rule"), config.getoption("profile")
+    patterns, profiles = config.getoption("rule"), profiles_named(config.getoption("profile"))
     if not patterns and not profiles:
         return None
     catalogue = _catalogue(config)
@@ -217,6 +221,15 @@ def under_test_of(config: pytest.Config) -> Selection:
     return found
 
 
+def _load_profiles(config: pytest.Config) -> None:
+    """Import the profiles that the options name as module:attribute, and rewrite their asserts."""
+    import_path.add(config.getoption("import_from"))
+    for spec in config.getoption("profile"):
+        if ":" in spec:
+            pytest.register_assert_rewrite(spec.partition(":")[0])
+    profiles_named(config.getoption("profile"))
+
+
 def _catalogue(config: pytest.Config) -> rules.Catalogue:
     from .event_stream import EventStream
 
@@ -224,11 +237,19 @@ def _catalogue(config: pytest.Config) -> rules.Catalogue:
     if stream.catalogue is not None:
         return stream.catalogue
     folder = config.getoption("rules_folder")
-    return rules.read_folder(Path(folder)) if folder else rules.shipped()
+    return rules.with_pages(
+        rules.read_folder(Path(folder)) if folder else rules.shipped(), profile_pages()
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "variant" in metafunc.fixturenames and metafunc.definition.get_closest_marker("rule"):
+    if bindings := suite_index.bindings_of(metafunc.function):
+        metafunc.parametrize(
+            "binding",
+            [pytest.param(each, marks=rule(each.rule_id), id=each.rule_id) for each in bindings],
+        )
+    is_judging = bindings or metafunc.definition.get_closest_marker("rule")
+    if "variant" in metafunc.fixturenames and is_judging:
         if metafunc.config.getoption("implementation") and metafunc.config.getoption(
             "fold_variants"
         ):

@@ -14,6 +14,7 @@ import pytest
 
 from ..errors import UsageError
 from ..profiles import PROFILES
+from ..profiles import load as profiles_named
 from ..rules.catalogue import Catalogue, Rule
 from ..subjects.discovery import file_hashes, find
 from ..subjects.implementation import Implementation
@@ -58,14 +59,10 @@ class Selection:
         """*note_progress* is called after each step, of which none takes longer than *patience*.
 
         Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
-        for name in profiles:
-            if name not in PROFILES:
-                raise UsageError(
-                    f"no profile is called {name!r}; {did_you_mean(name, PROFILES)}"
-                    f"there are {', '.join(PROFILES)}"
-                )
+        profiles = profiles_named(profiles)
         chosen = tuple(catalogue.matching(patterns)) if patterns else tuple(catalogue.values())
         implementation = find(spec)
+        adapter_check.refuse_unknown_profiles(implementation)
         for name in variants:
             if name not in implementation.by_variant:
                 raise UsageError(

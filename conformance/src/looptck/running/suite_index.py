@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from ..profiles import PROFILES, Check
 
 _SUITE = Path(__file__).parent.parent / "suite"
 
@@ -15,6 +18,9 @@ _SCENARIOS = _SUITE.parent / "models" / "scenarios"
 
 # The file in the folder of a profile that plays its scenarios.
 _SCENARIO_TESTS = "test_scenarios.py"
+
+# The file that holds all tests of shared checks.
+_SHARED_TESTS = "test_shared.py"
 
 # The files of the suite, one a line, so that a missing one is noticed.
 FILES = _SUITE / "files.txt"
@@ -35,22 +41,63 @@ class Test:
 def judging(rule_id: str) -> list[Test]:
     """The tests marked with *rule_id*, in the order of the files."""
     found = [test for file in _files_naming(rule_id) for test in _tests_in(file).get(rule_id, ())]
+    found += [_shared(each.check) for each in _bindings() if each.rule_id == rule_id]
     return found + [test for name, test in _scenarios() if name == rule_id]
 
 
 def rules_with_a_test() -> set[str]:
     marked = {rule_id for file in _texts() for rule_id in _tests_in(file)}
-    return marked | {rule_id for rule_id, _ in _scenarios()}
+    bound = {each.rule_id for each in _bindings()}
+    return marked | bound | {rule_id for rule_id, _ in _scenarios()}
 
 
 def files_for(rule_ids: Iterable[str]) -> frozenset[Path]:
     """The files that hold all tests of these rules, and perhaps tests of others."""
     wanted = set(rule_ids)
     found = {file for rule_id in wanted for file in _files_naming(rule_id)}
+    if any(each.rule_id in wanted for each in _bindings()):
+        found.add(_SUITE / _SHARED_TESTS)
     for rule_id, test in _scenarios():
         if rule_id in wanted:
             found.add(_SUITE / Path(test.where).stem / _SCENARIO_TESTS)
     return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A shared check, and a rule of a profile that it judges."""
+
+    profile: str
+    rule_id: str
+    check: Check
+
+
+def bound_checks() -> dict[str, Check]:
+    """{name: check} of all checks that a profile binds."""
+    return {each.check.__name__: each.check for each in _bindings()}
+
+
+def bindings_of(check: object) -> list[Binding]:
+    """The rules that *check* judges; none if it is a test of one document."""
+    return [each for each in _bindings() if each.check is check]
+
+
+def _bindings() -> list[Binding]:
+    return [
+        Binding(profile.name, rule_id, check)
+        for profile in PROFILES.values()
+        for rule_id, checks in profile.checks.items()
+        for check in checks
+    ]
+
+
+def _shared(check: Check) -> Test:
+    code = check.__code__
+    file = Path(code.co_filename)
+    below = file.is_relative_to(_SUITE.parent)
+    where = f"{file.relative_to(_SUITE.parent) if below else file.name}:{code.co_firstlineno}"
+    says = " ".join((inspect.getdoc(check) or "").split())
+    return Test(check.__name__, where, says, check.__name__)
 
 
 def files() -> list[str]:

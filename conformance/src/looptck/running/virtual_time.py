@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ..clocks import VirtualClock
 from ..errors import AdapterError
+from ..profiles import PROFILES
 from ..subjects.implementation import Implementation
 from .messages import TimerMeasured
 from .workers import Reporter, run_one
@@ -34,14 +34,12 @@ _MOST = 0.9
 # Enough for all the readings, in seconds.
 _LEAST_PATIENCE = 3.0
 
-_Timer = Callable[[Any, float, Callable[[], None]], None]
-
 
 def refuse_real_sleep(
     implementation: Implementation, variant: str, profile: str, patience: float
 ) -> None:
     """Raises AdapterError if timers of *profile* pass in real time against the declaration."""
-    timer = _TIMERS.get(profile)
+    timer = PROFILES[profile].timer_check
     if not implementation.virtual_time or timer is None:
         return
     factory = implementation.by_variant[variant][profile]
@@ -94,21 +92,3 @@ class _WatchedClock(VirtualClock):
     def end(self, *, slept: bool) -> NoReturn:
         self._reporter.send(TimerMeasured(slept, self._now - self._began))
         os._exit(0)
-
-
-def _luaevent(entry: Any, delay: float, ran: Callable[[], None]) -> None:
-    base = entry.new()
-    kept = base.addevent(None, entry.EV_TIMEOUT, lambda _flags: ran(), delay)
-    base.loop()
-    del kept
-
-
-def _luahop(entry: Any, delay: float, ran: Callable[[], None]) -> None:
-    hop = entry.new()
-    hop.set_timeout({"ms": round(delay * 1000)}, ran)
-    while True:  # bounded by the patience of whoever waits for this process
-        hop.poll()
-
-
-# levent has no timers of its own.
-_TIMERS: dict[str, _Timer] = {"luaevent": _luaevent, "luahop": _luahop}

@@ -16,24 +16,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from ..profiles.api import Profile
 from ..testing.trace import beat
-
-# {function of a profile: what its result is called in the counts}
-_RETURNS_A_PART = {
-    "new": "loop",
-    "newbase": "loop",
-    "loop.addevent": "event",
-    "loop.newevent": "event",
-    "loop.newevbuf": "evbuf",
-    "buffer.new": "buffer",
-    "bufferevent.new": "bufferevent",
-}
-
-# Functions that make a loop; their result is the engine.
-_MAKES_A_LOOP = {"new", "newbase"}
-
-# Names of an entry object that stand for a module of their own.
-_MODULES = {"buffer", "bufferevent"}
 
 
 class CallCounter:
@@ -44,36 +28,45 @@ class CallCounter:
         self.engines: set[str] = set()
         self._engine = engine
 
-    def watch(self, entry: object) -> Any:
-        """*entry*, the entry object of a profile, under observation."""
-        return CallCountingProxy(entry, self, "")
+    def watch(self, entry: object, profile: Profile) -> Any:
+        """*entry*, the entry object of *profile*, under observation."""
+        return CallCountingProxy(entry, self, profile, "")
 
-    def wrap(self, name: str, result: object) -> object:
-        if name in _MAKES_A_LOOP and result is not None:
+    def wrap(self, profile: Profile, name: str, result: object) -> object:
+        """*result* of the function *name*: a part of the profile is counted, too."""
+        if result is None:
+            return None
+        if name == profile.constructor:
             self.engines.add(_type_name(self._engine(result) if self._engine else result))
-        part = _RETURNS_A_PART.get(name)
-        return (
-            result
-            if part is None or result is None
-            else CallCountingProxy(result, self, part + ".")
-        )
+        part = profile.parts.get(name)
+        return result if part is None else CallCountingProxy(result, self, profile, part + ".")
 
 
 class CallCountingProxy:
     """Behaves as the object it wraps; counts the use of its attributes."""
 
-    __slots__ = ("__weakref__", "_looptck_object", "_looptck_part", "_looptck_witness")
+    __slots__ = (
+        "__weakref__",
+        "_looptck_object",
+        "_looptck_part",
+        "_looptck_profile",
+        "_looptck_witness",
+    )
 
-    def __init__(self, wrapped: object, call_counter: CallCounter, part: str) -> None:
+    def __init__(
+        self, wrapped: object, call_counter: CallCounter, profile: Profile, part: str
+    ) -> None:
         self._looptck_object = wrapped
         self._looptck_witness = call_counter
+        self._looptck_profile = profile
         self._looptck_part = part
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._looptck_object, name)
         call_counter, counted = self._looptck_witness, self._looptck_part + name
-        if counted in _MODULES:
-            return CallCountingProxy(value, call_counter, counted + ".")
+        profile = self._looptck_profile
+        if counted in profile.modules:
+            return CallCountingProxy(value, call_counter, profile, counted + ".")
         if not callable(value):
             call_counter.calls[counted] += 1
             return value
@@ -81,7 +74,7 @@ class CallCountingProxy:
         def call(*args: Any, **kwargs: Any) -> object:
             call_counter.calls[counted] += 1
             beat()
-            return call_counter.wrap(counted, value(*map(unwrap, args), **kwargs))
+            return call_counter.wrap(profile, counted, value(*map(unwrap, args), **kwargs))
 
         return call
 

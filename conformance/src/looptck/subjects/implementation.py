@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import AdapterError
-from ..profiles import PROFILES, Factory
-from ..text import did_you_mean, one_line, shown
+from ..profiles.api import Factory
+from ..text import one_line, shown
 
 # The name of the only variant of an implementation that declares none.
 ONLY_VARIANT = "default"
@@ -57,11 +57,7 @@ class Implementation:
                     "give a mapping from profiles to factories"
                 )
             for name, factory in profiles.items():
-                if name not in PROFILES:
-                    raise AdapterError(
-                        f"implementation {self.name!r} offers an unknown profile {shown(name)}; "
-                        f"{did_you_mean(str(name), PROFILES)}there are {', '.join(PROFILES)}"
-                    )
+                _check_name("profile", name)
                 if not callable(factory):
                     raise AdapterError(
                         f"implementation {self.name!r}: the factory of {name} is "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..clocks import Clock, MonotonicClock, VirtualClock
+from ..profiles import PROFILES
 from ..testing.observation import Observation
 from .call_counter import CallCounter
 from .implementation import Implementation
@@ -25,4 +26,4 @@ class Subject:
     def entry(self, profile: str) -> Any:
         """A fresh entry object of *profile*."""
         factory = self._implementation.by_variant[self._variant][profile]
-        return self.call_counter.watch(factory(self.clock))
+        return self.call_counter.watch(factory(self.clock), PROFILES[profile])

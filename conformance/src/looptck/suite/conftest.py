@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from looptck.clocks import Clock
+from looptck.profiles import PROFILES
 from looptck.running.plugin import under_test_of
 from looptck.running.rule_task import BENCH
+from looptck.running.suite_index import Binding
 from looptck.subjects.subject import Subject
 from looptck.testing.channels import Channels
 from looptck.testing.observation import Observation
@@ -27,6 +29,20 @@ def subject(request: pytest.FixtureRequest, variant: str) -> Subject:
     made = Subject(under_test_of(request.config).implementation, variant)
     request.node.stash[BENCH] = made
     return made
+
+
+@pytest.fixture
+def entry(subject: Subject, binding: Binding) -> Any:
+    """A fresh entry object of the profile that a shared check is bound to."""
+    return subject.entry(binding.profile)
+
+
+@pytest.fixture
+def loop(entry: Any, subject: Subject, binding: Binding) -> Any:
+    """A fresh loop in the verbs of the shared checks."""
+    verbs = PROFILES[binding.profile].verbs
+    assert verbs is not None, f"the profile {binding.profile} has no verbs"
+    return verbs(entry, subject.clock)
 
 
 @pytest.fixture

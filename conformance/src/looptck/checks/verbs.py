@@ -1,0 +1,244 @@
+"""The verbs of the shared checks: a few words that each document says in its own way.
+
+A check is a script: a generator that acts, yields a step, and goes on when the
+loop has made it.  Where the script goes on is the document's affair: between
+two turns, or inside a callback of a loop that does not return in between.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self
+
+from ..clocks import Clock, VirtualClock
+from ..testing import trace
+from ..testing.guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard
+
+Direction = Literal["r", "w"]
+
+# How long `until` waits, in seconds of the machine's clock, and how many turns at least.
+_PATIENCE = TURN_PATIENCE
+
+
+# How long a call of `Calls` lasts in virtual time, in seconds.
+_CALL = 0.001
+
+
+class Step(ABC):
+    """What a script waits for; asked after each turn whether the script goes on."""
+
+    # seconds that the next turn may take, if nothing else wakes the loop
+    pace = 0.001
+
+    @abstractmethod
+    def begin(self) -> None:
+        """The step starts now."""
+
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Whether the script goes on; raises AssertionError if it waits for too long."""
+
+
+class _Until(Step):
+    def __init__(self, what: str, condition: Callable[[], object], seconds: float) -> None:
+        self._what, self._condition, self._seconds = what, condition, seconds
+
+    def begin(self) -> None:
+        self._guard = Guard(self._seconds)
+        self._asked = 0
+
+    def is_over(self) -> bool:
+        if self._condition():
+            return True
+        self._asked += 1
+        assert not self._guard.is_over or self._asked < FEWEST_TURNS, (
+            f"{self._what}: not in {self._asked} turns of the loop"
+        )
+        return False
+
+
+class _Turns(Step):
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def begin(self) -> None:
+        self._left = self._number + 1
+
+    def is_over(self) -> bool:
+        self._left -= 1
+        return self._left <= 0
+
+
+class _Pause(Step):
+    def __init__(self, seconds: float) -> None:
+        self.pace = seconds
+
+    def begin(self) -> None:
+        self._asked = False
+
+    def is_over(self) -> bool:
+        asked, self._asked = self._asked, True
+        return asked
+
+
+def until(what: str, condition: Callable[[], object], *, within: float = _PATIENCE) -> Step:
+    """Go on when *condition* holds; the check fails, naming *what*, if it does not in time.
+
+    *within* is a guard, in seconds.
+    """
+    return _Until(what, condition, within)
+
+
+def turns(number: int = IDLE_TURNS) -> Step:
+    """Go on after that *number* of turns, in which a loop may do what it must not."""
+    return _Turns(number)
+
+
+def pause(seconds: float) -> Step:
+    """Go on after *seconds* on the loop's clock, in which the script does not wake the loop."""
+    return _Pause(seconds)
+
+
+Script = Generator[Step, None, None]
+
+
+class Calls:
+    """A callback that notes its calls: `seen` has the arguments of each.
+
+    In virtual time a call lasts a millisecond, so that time passes for a loop
+    in which a descriptor is always ready.
+    """
+
+    def __init__(
+        self, clock: Clock, name: str = "callback", then: Callable[[], object] | None = None
+    ) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+        self._clock, self._name, self._then = clock, name, then
+
+    def __call__(self, *arguments: Any) -> None:
+        self.seen.append(arguments)
+        if trace.recorder is not None:
+            trace.recorder.note(self._name)
+        if isinstance(self._clock, VirtualClock):
+            self._clock.advance(_CALL)
+        if self._then is not None:
+            self._then()
+
+    @property
+    def count(self) -> int:
+        """How often it was called since it was made or cleared."""
+        return len(self.seen)
+
+    def clear(self) -> None:
+        """Forget the calls so far."""
+        self.seen.clear()
+
+
+class Loop(Protocol):
+    """A loop of any profile."""
+
+    def play(self, script: Script) -> None:
+        """Run *script* to its end with the loop; raises what it raises."""
+
+    def another(self) -> Any:
+        """The verbs of a second loop, made by the same entry object."""
+
+    def calls(self, name: str, then: Callable[[], object] | None = None) -> Calls:
+        """A callback, called *name* in reports, that notes its calls and then calls *then*."""
+
+
+class Watching(Loop, Protocol):
+    """A loop that watches descriptors."""
+
+    # the directions that can be watched
+    directions: tuple[Direction, ...]
+
+    def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Any:
+        """*callback*, as it is, is called whenever *fd* is ready; the result ends it."""
+
+    def unwatch(self, watch: Any) -> None:
+        """End a watch."""
+
+
+class Timing(Loop, Protocol):
+    """A loop with timers."""
+
+    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> Any:
+        """*callback* is called once, after *seconds*; the result clears it."""
+
+    def set_interval(self, seconds: float, callback: Callable[[], Any]) -> Any:
+        """*callback* is called every *seconds*; the result clears it."""
+
+    def clear(self, timer: Any) -> None:
+        """The timer or interval is called no more."""
+
+
+class Verbs:
+    """The verbs that every profile says alike."""
+
+    def __init__(self, entry: Any, clock: Clock) -> None:
+        self.entry, self.clock = entry, clock
+
+    def another(self) -> Self:
+        return type(self)(self.entry, self.clock)
+
+    def calls(self, name: str, then: Callable[[], object] | None = None) -> Calls:
+        return Calls(self.clock, name, then)
+
+
+@dataclass
+class _Progress:
+    """How far a script has come, for a loop that makes one turn after the other."""
+
+    script: Script
+    step: Step | None = None
+
+    def advance(self) -> bool:
+        """Go on until a step must wait; return whether one must."""
+        while True:
+            if self.step is not None and not self.step.is_over():
+                return True
+            self.step = next(self.script, None)
+            if self.step is None:
+                return False
+            self.step.begin()
+
+
+def play_by_turns(script: Script, turn: Callable[[float], object]) -> None:
+    """Run *script* between calls of *turn*, which is told how many seconds it may sleep."""
+    progress = _Progress(script)
+    while progress.advance():
+        assert progress.step is not None
+        turn(progress.step.pace)
+
+
+def play_inside(
+    script: Script,
+    after: Callable[[float, Callable[[], None]], object],
+    run: Callable[[], object],
+    stop: Callable[[], object],
+) -> None:
+    """Run *script* in a loop that does not return: each part but the first in a timer of it.
+
+    *after* sets a timer, *run* runs the loop, and *stop* makes it return.
+    """
+    progress = _Progress(script)
+    errors: list[BaseException] = []
+
+    def go_on() -> None:
+        try:
+            if progress.advance():
+                assert progress.step is not None
+                after(progress.step.pace, go_on)
+                return
+        except BaseException as error:  # whatever the loop does with it, it is the check's
+            errors.append(error)
+        stop()
+
+    go_on()
+    if progress.step is not None and not errors:
+        run()
+    if errors:
+        raise errors[0]

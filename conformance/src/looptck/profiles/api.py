@@ -1,0 +1,67 @@
+"""The description of a profile: one object that holds everything looptck must know of a document.
+
+It knows no document, no rule and no test by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..clocks import Clock
+
+# The function that an adapter supplies for a profile: called with the clock that the suite
+# measures by, it returns the profile's entry object.
+Factory = Callable[[Clock], Any]
+
+# Arranges one callback in a fresh loop and runs the loop until it was called.  Its docstring
+# names the way, for a message: "a timer".
+SmokeCheck = Callable[[Any, Callable[[], None]], None]
+
+# Runs a fresh loop until a timer of so many seconds has called the function.
+TimerCheck = Callable[[Any, float, Callable[[], None]], None]
+
+# A test function without a rule; it gets its fixtures from pytest by the names of its arguments.
+Check = Callable[..., None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One document's API, or a part of it, and how its rules are judged.
+
+    `name` is what users type, and `document` the document's name in messages.
+    `entry_names` are the names that the entry object must have, `loop_names`
+    those of its loops, and `indispensable` the methods without which a loop
+    cannot be judged at all.  `constructor` is the name in the entry object
+    that makes a loop.
+
+    `parts` is what the witness counts: {function: name of its result}, such as
+    ``{"loop.addevent": "event"}``; `modules` are names of the entry object that
+    stand for a module of their own.
+
+    `smoke_checks` are tried on the adapter, until one of them runs a callback.
+    `timer_check` shows whether timers follow a virtual clock; None if the
+    document has no timers.
+
+    `verbs` makes, from an entry object and its clock, what the shared checks
+    call; None if no shared check is bound.  `checks` binds checks to rules:
+    {rule id: the checks that judge it}.
+
+    `page` is the page of the rules if looptck does not ship it.
+    """
+
+    name: str
+    document: str
+    entry_names: tuple[str, ...]
+    loop_names: tuple[str, ...]
+    indispensable: tuple[str, ...]
+    smoke_checks: tuple[SmokeCheck, ...]
+    constructor: str = "new"
+    parts: Mapping[str, str] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    timer_check: TimerCheck | None = None
+    verbs: Callable[[Any, Clock], Any] | None = None
+    checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
+    page: Path | None = None
