@@ -1,112 +1,99 @@
-"""The profile `luaevent`: how a luaevent base is reached, checked and judged."""
+"""The profile of the luaevent document: `luaevent.core`, in Python.
+
+Times are in seconds, as int or float.  Descriptors are an int or an object
+with `fileno()`.  Flags are ints made of the constants below; which number
+stands for which flag is the implementation's own affair.
+"""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+from typing import Protocol
 
-from ..checks import registration, timers
-from ..checks.verbs import Direction, Script, Verbs, play_inside
-from ..clocks import Clock
-from ..protocols.luaevent import ENTRY_NAMES, LOOP_NAMES, Event, Luaevent
-from .api import Profile
+from .descriptors import Descriptor
 
+# The result of a callback: nothing, the flags to register from now on (or
+# LEAVE, which ends the event), or those flags and a new timeout in seconds.
+Answer = int | None | tuple[int | None, float | None]
 
-def a_timer(entry: Any, ran: Callable[[], None]) -> None:
-    """a timer"""
-    timer_of(entry, 0.001, ran)
+# Called with the flags that occurred, as its only argument.
+EventCallback = Callable[[int], Answer]
 
-
-def a_descriptor(entry: Any, ran: Callable[[], None]) -> None:
-    """a writable socket"""
-    near, far = socket.socketpair()
-    base = entry.new()
-    kept = base.addevent(near.fileno(), entry.EV_WRITE, _leaving(entry, ran))
-    base.loop()
-    del kept, far
-
-
-def timer_of(entry: Any, seconds: float, ran: Callable[[], None]) -> None:
-    """Run a base until a timer of *seconds* has called *ran*."""
-    base = entry.new()
-    kept = base.addevent(None, entry.EV_TIMEOUT, _leaving(entry, ran), seconds)
-    base.loop()
-    del kept
-
-
-def _leaving(entry: Any, ran: Callable[[], None]) -> Callable[[int], int]:
-    def callback(_flags: int) -> int:
-        ran()
-        leave: int = entry.LEAVE
-        return leave
-
-    return callback
-
-
-def _answering_nothing(callback: Callable[[], object]) -> Callable[[int], None]:
-    def answer(_flags: int) -> None:
-        callback()
-
-    return answer
-
-
-class LuaeventVerbs(Verbs):
-    """A base in the verbs of the shared checks; its events are kept until the script ends."""
-
-    directions: tuple[Direction, ...] = ("r", "w")
-
-    def __init__(self, luaevent: Luaevent, clock: Clock) -> None:
-        super().__init__(luaevent, clock)
-        self._base = luaevent.new()
-        self._flags: dict[Direction, int] = {"r": luaevent.EV_READ, "w": luaevent.EV_WRITE}
-        self._kept: list[Event] = []
-
-    def play(self, script: Script) -> None:
-        play_inside(script, after=self.set_timer, run=self._base.loop, stop=self._stop)
-
-    def _stop(self) -> None:
-        for event in self._kept:
-            with suppress(Exception):
-                event.close()
-        self._kept.clear()
-
-    def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Event:
-        return self._keep(self._base.addevent(fd, self._flags[direction], callback))
-
-    def unwatch(self, watch: Event) -> None:
-        watch.close()
-
-    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> Event:
-        leaving = _leaving(self.entry, callback)
-        return self._keep(self._base.addevent(None, self.entry.EV_TIMEOUT, leaving, seconds))
-
-    def set_interval(self, seconds: float, callback: Callable[[], Any]) -> Event:
-        return self._keep(
-            self._base.addevent(None, self.entry.EV_TIMEOUT, _answering_nothing(callback), seconds)
-        )
-
-    def clear(self, timer: Event) -> None:
-        timer.close()
-
-    def _keep(self, event: Event) -> Event:
-        self._kept.append(event)
-        return event
-
-
-PROFILE = Profile(
-    name="luaevent",
-    document="luaevent",
-    entry_names=ENTRY_NAMES,
-    loop_names=LOOP_NAMES,
-    indispensable=("addevent", "loop"),
-    parts={"new": "loop", "loop.addevent": "event"},
-    smoke_checks=(a_timer, a_descriptor),
-    timer_check=timer_of,
-    verbs=LuaeventVerbs,
-    checks={
-        "luaevent.addevent.close-erases": (registration.test_a_watch_that_ended_is_not_called,),
-        "luaevent.addevent.timeout-not-early": (timers.test_no_timer_is_called_early,),
-    },
+CONSTANTS = (
+    "LEAVE",
+    "EV_READ",
+    "EV_WRITE",
+    "EV_SIGNAL",
+    "EV_TIMEOUT",
+    "EV_PERSIST",
+    "EVBUFFER_READ",
+    "EVBUFFER_WRITE",
+    "EVBUFFER_EOF",
+    "EVBUFFER_ERROR",
+    "EVBUFFER_TIMEOUT",
 )
+ENTRY_NAMES = (*CONSTANTS, "new")
+LOOP_NAMES = ("addevent", "loop", "close")
+
+
+class Event(Protocol):
+    """The result of `addevent`.  While it is referenced, its event lives."""
+
+    def close(self) -> None:
+        """After this returns, the callback is never called again, not even this turn.
+
+        The descriptor stays open.  Closing twice is harmless.
+        """
+
+
+class Base(Protocol):
+    """An event base: a set of events and the loop that serves them."""
+
+    def addevent(
+        self,
+        fd: Descriptor | None,
+        event: int,
+        event_callback: EventCallback,
+        timeout: float | None = None,
+    ) -> Event:
+        """The event is active from now on, until LEAVE, `close()` or collection.
+
+        *fd* None makes a pure timer, which needs a *timeout*.  *event* says
+        which directions are watched: `EV_READ`, `EV_WRITE` or both.  After
+        *timeout* seconds in which nothing happened the callback gets
+        `EV_TIMEOUT`; None means no timeout.
+
+        A wrong argument raises (TypeError, ValueError or OSError) and leaves
+        nothing registered.
+        """
+
+    def loop(self) -> object:
+        """Serve events; return when there are none left.
+
+        What becomes of an exception that a callback raises is open, and observed.
+        """
+
+    def close(self) -> None:
+        """Close the base: none of its events is called again.
+
+        Raises when the base's own loop is running; the loop then goes on.
+        """
+
+
+class Luaevent(Protocol):
+    """The entry object: the constants and `new`."""
+
+    LEAVE: int
+    EV_READ: int
+    EV_WRITE: int
+    EV_SIGNAL: int
+    EV_TIMEOUT: int
+    EV_PERSIST: int
+    EVBUFFER_READ: int
+    EVBUFFER_WRITE: int
+    EVBUFFER_EOF: int
+    EVBUFFER_ERROR: int
+    EVBUFFER_TIMEOUT: int
+
+    def new(self) -> Base:
+        """A fresh base, independent of every other one."""

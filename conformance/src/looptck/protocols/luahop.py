@@ -1,92 +1,69 @@
-"""The profile `luahop`: how a LuaHop loop is reached, checked and judged."""
+"""The profile of the LuaHop document: `luahop`, in Python.
+
+A duration is a mapping from unit to number, as in the document's examples:
+``{"ms": 100}``, ``{"s": 1}``.  Descriptors are an int or an object with
+`fileno()`.  Callbacks take no argument, and what they return is ignored.
+"""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from ..checks import registration, timers
-from ..checks.verbs import Direction, Script, Verbs, play_by_turns
-from ..clocks import Clock
-from ..protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop, Timer
-from .api import Profile
+from .descriptors import Descriptor
 
-# A poll may return for nothing now and then.
-_MOST_POLLS = 100
+ENTRY_NAMES = ("new", "clear_timer")
+LOOP_NAMES = ("set_listener", "remove_listener", "set_timeout", "set_interval", "poll")
 
+Duration = Mapping[str, float]
+HopCallback = Callable[[], object]
 
-def _timer(entry: Any, ran: Callable[[], None]) -> None:
-    """a timer"""
-    hop = entry.new()
-    hop.set_timeout({"ms": 1}, ran)
-    for _ in range(_MOST_POLLS):
-        hop.poll()
+# The result of `set_timeout` and `set_interval`: opaque, unique for the life of
+# the loop, and knows its loop.
+Timer = object
 
 
-def _descriptor(entry: Any, ran: Callable[[], None]) -> None:
-    """a writable socket"""
-    near, far = socket.socketpair()
-    hop = entry.new()
-    hop.set_listener(near.fileno(), "w", ran)
-    for _ in range(_MOST_POLLS):
-        hop.poll()
-    del far
+class Hop(Protocol):
+    """A loop: listeners, timers and `poll`."""
+
+    def set_listener(self, fd: Descriptor, mask: str, callback: HopCallback) -> object:
+        """*callback* runs in `poll` whenever *fd* is ready in direction *mask*.
+
+        *mask* is ``"r"`` or ``"w"``; each direction of a descriptor has at
+        most one callback, and a second call replaces it.  Raises for another
+        mask (ValueError or TypeError), for a callback that is not callable
+        (TypeError) and for a descriptor that cannot be watched (OSError or
+        ValueError); nothing is registered then.
+        """
+
+    def remove_listener(self, fd: Descriptor, mask: str) -> object:
+        """The callback of that direction is not called again, not even this poll.
+
+        Nothing happens if there is none.
+        """
+
+    def set_timeout(self, duration: Duration, callback: HopCallback) -> Timer:
+        """*callback* runs once, in the first `poll` after *duration*.
+
+        Raises when *duration* is no mapping or *callback* not callable.
+        """
+
+    def set_interval(self, duration: Duration, callback: HopCallback) -> Timer:
+        """*callback* runs every *duration*, first after one whole period."""
+
+    def poll(self, timeout: Duration | None = None) -> object:
+        """Sleep until something is ready or due, run its callbacks, return.
+
+        With a *timeout*, return after that time at the latest.  Returns True
+        when a callback ran, False when the timeout passed (not judged).
+        """
 
 
-def _timer_of(entry: Any, seconds: float, ran: Callable[[], None]) -> None:
-    hop = entry.new()
-    hop.set_timeout({"ms": round(seconds * 1000)}, ran)
-    while True:  # bounded by the patience of whoever waits for this process
-        hop.poll()
+class Luahop(Protocol):
+    """The entry object: `new` and the free function `clear_timer`."""
 
+    def new(self) -> Hop:
+        """A fresh loop, independent of every other one."""
 
-class HopVerbs(Verbs):
-    """A loop in the verbs of the shared checks."""
-
-    directions: tuple[Direction, ...] = ("r", "w")
-
-    def __init__(self, luahop: Luahop, clock: Clock) -> None:
-        super().__init__(luahop, clock)
-        self._hop = luahop.new()
-
-    def play(self, script: Script) -> None:
-        play_by_turns(script, self._turn)
-
-    def _turn(self, seconds: float) -> None:
-        awake = self._hop.set_timeout({"ms": seconds * 1000}, lambda: None)
-        self._hop.poll()
-        self.entry.clear_timer(awake)
-
-    def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Any:
-        self._hop.set_listener(fd, direction, callback)
-        return fd, direction
-
-    def unwatch(self, watch: Any) -> None:
-        self._hop.remove_listener(*watch)
-
-    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> Timer:
-        return self._hop.set_timeout({"ms": seconds * 1000}, callback)
-
-    def set_interval(self, seconds: float, callback: Callable[[], Any]) -> Timer:
-        return self._hop.set_interval({"ms": seconds * 1000}, callback)
-
-    def clear(self, timer: Timer) -> None:
-        self.entry.clear_timer(timer)
-
-
-PROFILE = Profile(
-    name="luahop",
-    document="LuaHop",
-    entry_names=ENTRY_NAMES,
-    loop_names=LOOP_NAMES,
-    indispensable=("poll",),
-    parts={"new": "loop"},
-    smoke_checks=(_timer, _descriptor),
-    timer_check=_timer_of,
-    verbs=HopVerbs,
-    checks={
-        "luahop.listener.remove": (registration.test_a_watch_that_ended_is_not_called,),
-        "luahop.timer.timeout-not-early": (timers.test_no_timer_is_called_early,),
-    },
-)
+    def clear_timer(self, timer: Timer) -> object:
+        """The timer never fires (again).  A spent or cleared timer is left alone."""
