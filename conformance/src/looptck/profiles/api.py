@@ -46,7 +46,9 @@ class Profile:
     document has no timers.
 
     `verbs` makes, from an entry object and its clock, what the shared checks
-    call; None if no shared check is bound.  `checks` binds checks to rules:
+    call; None if no shared check is bound.  `streams` makes, from an entry
+    object and the channels of a test, the buffered events of the shared checks;
+    None if the document has none.  `checks` binds checks to rules:
     {rule id: the checks that judge it}.
 
     `page` is the page of the rules if looptck does not ship it.
@@ -63,5 +65,6 @@ class Profile:
     modules: tuple[str, ...] = ()
     timer_check: TimerCheck | None = None
     verbs: Callable[[Any, Clock], Any] | None = None
+    streams: Callable[[Any, Any], Any] | None = None
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     page: Path | None = None

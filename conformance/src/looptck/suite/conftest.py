@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from looptck.checks.streams import Streams
 from looptck.clocks import Clock
 from looptck.profiles import PROFILES
 from looptck.running.plugin import under_test_of
@@ -43,6 +44,16 @@ def loop(entry: Any, subject: Subject, binding: Binding) -> Any:
     verbs = PROFILES[binding.profile].verbs
     assert verbs is not None, f"the profile {binding.profile} has no verbs"
     return verbs(entry, subject.clock)
+
+
+@pytest.fixture
+def streams(entry: Any, channels: Channels, binding: Binding) -> Iterator[Streams]:
+    """Buffered events of the entry object in the verbs of the shared checks."""
+    make = PROFILES[binding.profile].streams
+    assert make is not None, f"the profile {binding.profile} has no buffered events"
+    made = make(entry, channels)
+    yield made
+    made.close()
 
 
 @pytest.fixture
