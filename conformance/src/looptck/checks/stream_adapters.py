@@ -55,6 +55,7 @@ class LeventStream(Stream):
     ) -> None:
         super().__init__(streams, ends, acts)
         driver = streams.driver
+        self._is_started = False
         self.evbuf = driver.keep(
             driver.base.newevbuf(
                 self.near.fileno(),
@@ -63,13 +64,16 @@ class LeventStream(Stream):
         )
 
     def drop(self) -> None:
-        self.evbuf.stop()
+        self.stop()
 
     def start(self) -> None:
+        self._is_started = True
         self.evbuf.start()
 
     def stop(self) -> None:
-        self.evbuf.stop()
+        if self._is_started:  # a second stop may be refused
+            self._is_started = False
+            self.evbuf.stop()
 
     def set_read_marks(self, low: int, high: int) -> None:
         self.evbuf.set_read_watermarks(low, high)

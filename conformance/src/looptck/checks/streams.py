@@ -35,7 +35,7 @@ Wrap: TypeAlias = Callable[[Callable[..., object]], Callable[..., object]]
 _AFTER = 8
 
 # A loop that moves one byte in each turn is not made to move all of a large amount.
-_ENOUGH_TURNS = 3_000
+ENOUGH_TURNS = 3_000
 
 # The peer takes this many bytes at a time to make room: less than one portion of a filling.
 _LITTLE = 512
@@ -164,12 +164,15 @@ class Stream(ABC):
         yield from self.read_all()
         assert not self.waiting, f"{self.waiting} bytes wait for a stream that was started"
 
-    def read_all(self, high: int = 0) -> Turns:
+    def read_all(self, high: int = 0, most: int = 1 << 30) -> Turns:
         """Run turns until no byte waits in the channel, or none was read for too long.
 
-        An input with *high* bytes or more is full, unless that is 0.
+        An input with *high* bytes or more is full, unless that is 0.  More than *most*
+        reads are not waited for.
         """
-        while (waiting := self.waiting) and not 0 < high <= self.input_level:
+        for _ in range(most):
+            if not (waiting := self.waiting) or 0 < high <= self.input_level:
+                break
 
             def is_read(before: int = waiting) -> bool:
                 return self.waiting != before or 0 < high <= self.input_level
@@ -202,7 +205,7 @@ class Stream(ABC):
 
         What has come after too many turns is judged, and the rest is not waited for.
         """
-        for _ in range(_ENOUGH_TURNS):
+        for _ in range(ENOUGH_TURNS):
             if len(self.received) >= len(self.written):
                 break
             if not (yield from self.streams.until(self.drain)):

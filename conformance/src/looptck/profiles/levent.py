@@ -99,6 +99,7 @@ PROFILE = Profile(
         ),
         "levent.buffer.write-more-in-cb": (
             stream_output.test_output_that_write_adds_leaves_and_brings_a_call,
+            stream_output.test_write_may_add_hundreds_of_times,
         ),
         "levent.newevbuf.data-before-eof": (
             stream_input.test_every_byte_arrives_once_and_in_order,
@@ -107,7 +108,6 @@ PROFILE = Profile(
             stream_beside.test_input_arrives_though_output_fails,
             stream_beside.test_the_input_goes_on_to_its_end_while_output_waits,
             stream_beside.test_a_full_input_is_no_end,
-            stream_beside.test_room_in_a_full_input_is_filled,
             stream_beside.test_the_end_of_one_stream_leaves_others_alone,
             stream_loops.test_an_urgent_byte_is_no_input,
             stream_loops.test_a_megabyte_passes_through_small_watermarks,
