@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ..checks import stream_beside, stream_input, stream_loops, stream_output, stream_pauses
+from ..checks import (
+    stream_beside,
+    stream_both_ways,
+    stream_input,
+    stream_loops,
+    stream_objects,
+    stream_output,
+    stream_pauses,
+)
 from ..checks.stream_adapters import LuaeventStreams
 from ..protocols.luaevent_extended import ENTRY_NAMES, LOOP_NAMES
 from . import luaevent
@@ -28,14 +36,14 @@ PROFILE = Profile(
             stream_input.test_read_is_called_from_the_low_watermark_on,
             stream_input.test_read_follows_a_low_watermark_that_changes,
             stream_input.test_the_low_watermark_holds_beside_other_things,
-            stream_beside.test_a_number_of_bytes_may_be_of_a_class_of_ints,
+            stream_objects.test_a_number_of_bytes_may_be_of_a_class_of_ints,
             stream_beside.test_each_buffer_has_watermarks_of_its_own,
         ),
         "luaevent.bufferevent.new": (
             stream_input.test_each_input_that_is_ready_at_once_is_told,
-            stream_beside.test_a_stream_with_the_number_of_another_begins_anew,
-            stream_beside.test_a_duplicate_of_the_file_serves_as_well,
-            stream_beside.test_any_callable_is_a_callback,
+            stream_objects.test_a_stream_with_the_number_of_another_begins_anew,
+            stream_objects.test_a_duplicate_of_the_file_serves_as_well,
+            stream_objects.test_any_callable_is_a_callback,
             stream_loops.test_hundreds_of_streams_are_ready_in_one_turn,
             stream_loops.test_hundreds_of_streams_follow_one_another,
         ),
@@ -69,10 +77,10 @@ PROFILE = Profile(
             stream_output.test_written_bytes_leave_once_and_in_order,
             stream_output.test_a_slow_peer_gets_every_byte,
             stream_output.test_bytes_move_however_long_the_stream_was_idle,
-            stream_output.test_output_that_read_writes_leaves,
-            stream_output.test_output_leaves_while_input_arrives,
-            stream_output.test_output_leaves_though_the_input_is_full,
-            stream_output.test_each_peer_gets_the_output_that_is_its_own,
+            stream_both_ways.test_output_that_read_writes_leaves,
+            stream_both_ways.test_output_leaves_while_input_arrives,
+            stream_both_ways.test_output_leaves_though_the_input_is_full,
+            stream_both_ways.test_each_peer_gets_the_output_that_is_its_own,
         ),
         "luaevent.bufferevent.write-high": (
             stream_output.test_a_write_returns_though_nothing_can_leave,
