@@ -51,6 +51,8 @@ class Profile:
     `verbs` makes, from an entry object and its clock, what the shared checks
     call; None if no shared check is bound.  `verbs_for` has other verbs for
     some rules: where a document ends a watch in three ways, each has a rule.
+    `streams` makes, from an entry object and the channels of a test, the
+    buffered events of the shared checks; None if the document has none.
     `checks` binds checks to rules: {rule id: the checks that judge it}.
 
     `model` names the module with the document's scenario model as MODEL, which is
@@ -71,6 +73,7 @@ class Profile:
     timer_check: TimerCheck | None = None
     verbs: Verbs | None = None
     verbs_for: Mapping[str, Verbs] = field(default_factory=dict)
+    streams: Callable[[Any, Any], Any] | None = None
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     model: str = ""
     page: Path | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from looptck.checks.streams import Streams
 from looptck.clocks import Clock, MonotonicClock
 from looptck.profiles import PROFILES
 from looptck.running.plugin import under_test_of
@@ -48,6 +49,16 @@ def real_loop(subject: Subject, binding: Binding) -> Any:
     assert verbs is not None, f"the profile {binding.profile} has no verbs"
     clock = MonotonicClock()
     return verbs(subject.entry(binding.profile, clock), clock)
+
+
+@pytest.fixture
+def streams(entry: Any, channels: Channels, binding: Binding) -> Iterator[Streams]:
+    """Buffered events of the entry object in the verbs of the shared checks."""
+    make = PROFILES[binding.profile].streams
+    assert make is not None, f"the profile {binding.profile} has no buffered events"
+    made = make(entry, channels)
+    yield made
+    made.close()
 
 
 @pytest.fixture

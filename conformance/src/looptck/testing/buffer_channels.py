@@ -56,7 +56,7 @@ class ReceivingBuffer:
         name: str = "",
     ) -> None:
         self.near, self.far = ends
-        _widen(*ends)
+        widen(*ends)
         self.sent = bytearray()
         self.taken = bytearray()
         self._driver = driver
@@ -128,7 +128,7 @@ class ReceivingBuffer:
                 return
 
 
-def _widen(near: socket.socket, far: socket.socket) -> None:
+def widen(near: socket.socket, far: socket.socket) -> None:
     """Give the channel from *far* to *near* room for everything that a test sends at once."""
     if near.family == socket.AF_UNIX:
         for end, room in ((far, socket.SO_SNDBUF), (near, socket.SO_RCVBUF)):

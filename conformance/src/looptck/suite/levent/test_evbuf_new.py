@@ -1,4 +1,4 @@
-"""levent, buffered events: newevbuf makes one."""
+"""levent, buffered events: making them, their files, their watermarks."""
 
 from __future__ import annotations
 
@@ -23,25 +23,6 @@ class Line:
 
 
 @rule("levent.newevbuf.creates")
-def test_both_buffers_of_a_new_buffered_event_are_empty(
-    driver: LeventDriver, channels: Channels
-) -> None:
-    """The first byte read is the first one sent, and the peer gets nothing.
-
-    The test never reads an empty input: other rules judge that.
-    """
-    receiver = ReceivingBuffer(driver, channels.pair())
-    receiver.evbuf.start()
-    driver.run_idle()
-    assert not receive(receiver.far, 100), "the peer got bytes that were never written"
-    receiver.send_bytes(b"sent")
-    receiver.run_until_received()
-    got = receiver.take()
-    assert got == b"sent"[: len(got)], f"b'sent' was sent to a new one, and read() gave {got!r}"
-    assert not receive(receiver.far, 100), "the peer got bytes that were never written"
-
-
-@rule("levent.newevbuf.creates")
 def test_each_newevbuf_makes_another_buffered_event(
     driver: LeventDriver, channels: Channels
 ) -> None:
@@ -51,58 +32,6 @@ def test_each_newevbuf_makes_another_buffered_event(
     assert len({id(unwrap(each)) for each in made}) == len(made), (
         "newevbuf() returned the same buffered event twice"
     )
-
-
-@rule("levent.newevbuf.creates")
-def test_each_buffered_event_serves_its_own_file(driver: LeventDriver, channels: Channels) -> None:
-    """For each of three, the peer sends one letter and gets another one."""
-    receivers = [ReceivingBuffer(driver, channels.pair(), name=str(number)) for number in range(3)]
-    for receiver, letter in zip(receivers, b"abc", strict=True):
-        receiver.evbuf.start()
-        receiver.send_bytes(bytes([letter]) * 20)
-    driver.run_idle()
-    for receiver, letter in zip(receivers, b"abc", strict=True):
-        receiver.take_all()
-        got, sent = bytes(receiver.taken), bytes([letter])
-        assert set(got) <= set(sent), f"{got!r} was read; its peer sent {sent!r} only"
-    for receiver, letter in zip(receivers, b"ABC", strict=True):
-        receiver.evbuf.write(bytes([letter]) * 20)
-    driver.run_idle()
-    for receiver, letter in zip(receivers, b"ABC", strict=True):
-        came, sent = receive(receiver.far, 100), bytes([letter])
-        assert set(came) <= set(sent), f"the peer got {came!r}; only {sent!r} was written for it"
-
-
-@rule("levent.newevbuf.creates")
-def test_each_buffered_event_calls_its_own_callbacks(
-    driver: LeventDriver, channels: Channels
-) -> None:
-    """Bytes come and leave for one of three at a time.
-
-    A loop may call writecb in each pass while an output is empty, so only readcb and errorcb of the
-    idle ones must be quiet.
-    """
-    receivers = [ReceivingBuffer(driver, channels.pair(), name=str(number)) for number in range(3)]
-    for receiver in receivers:
-        receiver.evbuf.start()
-    driver.run_idle()
-    for number, receiver in enumerate(receivers):
-        before = len(driver.trace)
-        receiver.send(10)
-        receiver.evbuf.write(b"output")
-        driver.run_idle()
-        receiver.take()
-        calls = driver.trace[before:]
-        foreign = [
-            entry for entry in calls if entry[0] != str(number) and not entry.endswith("write")
-        ]
-        assert not foreign, (
-            f"something came and left for number {number} alone, and {foreign[0]} was called"
-        )
-        missing = [name for name in (f"{number} read", f"{number} write") if name not in calls]
-        assert not missing, (
-            f"something came and left for number {number}, and {missing[0]} was not called"
-        )
 
 
 @rule("levent.newevbuf.creates")
@@ -279,3 +208,48 @@ def _kind(argument: object, file: object, number: int, evbuf: object) -> str:
     if argument is file:
         return "the file"
     return "some file" if isinstance(argument, io.IOBase) else type(argument).__name__
+
+
+# More than any test here sends; whoever waits for it waits for ever.
+FAR = 1_000_000
+
+
+def _told(driver: LeventDriver, receiver: ReceivingBuffer, size: int, why: str) -> None:
+    before = driver.count("read")
+    receiver.send(size)
+    assert driver.until_count("read", before + 1), (
+        f"readcb did not run at {receiver.input_length} bytes, {why}"
+    )
+
+
+def _silent(driver: LeventDriver, receiver: ReceivingBuffer, size: int, why: str) -> None:
+    before = driver.count("read")
+    receiver.send(size)
+    receiver.run_until_received()
+    assert driver.count("read") == before, f"readcb ran at {receiver.input_length} bytes, {why}"
+
+
+def _told_at_none(driver: LeventDriver, sender: SendingBuffer, why: str) -> None:
+    """Write more than can leave; writecb must not run as long as the peer takes nothing."""
+    before = len(sender.call_levels)
+    sender.write(50_000)
+    driver.run_idle()
+    assert len(sender.call_levels) == before, (
+        f"writecb ran with {sender.call_levels[-1]} bytes in the output, {why}"
+    )
+    sender.finish()
+    driver.run_idle(5)
+
+
+@rule("levent.newevbuf.watermarks-exist")
+def test_the_first_watermark_is_the_low_one(driver: LeventDriver, channels: Channels) -> None:
+    """A loop that swaps the two numbers calls too late, for the input or for the output."""
+    receiver = ReceivingBuffer(driver, channels.pair())
+    receiver.evbuf.set_read_watermarks(10, 1000)
+    receiver.evbuf.start()
+    _silent(driver, receiver, 5, "with a low watermark of 10 and a high one of 1000")
+    _told(driver, receiver, 50, "with a low watermark of 10 and a high one of 1000")
+    sender = SendingBuffer(driver, channels)
+    sender.evbuf.set_write_watermarks(0, FAR)
+    sender.start()
+    _told_at_none(driver, sender, f"with a low watermark of 0 and a high one of {FAR}")

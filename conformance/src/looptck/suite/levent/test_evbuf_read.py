@@ -44,20 +44,6 @@ def _read(receiver: ReceivingBuffer, size: int, expected: bytes) -> None:
 
 
 @rule("levent.bufevent.read-size")
-@pytest.mark.parametrize("size", [1, 2, 9, 10, 11, 20, HUGE])
-@pytest.mark.parametrize("pieces", [1, 2, 10])
-def test_read_gives_size_bytes_or_all_there_are(
-    driver: LeventDriver, channels: Channels, size: int, pieces: int
-) -> None:
-    """The input holds ten bytes; the rest stays and is read after it."""
-    data = payload(10)
-    receiver = _holding(driver, channels, data, pieces)
-    _read(receiver, size, data[:size])
-    _read(receiver, HUGE, data[size:])
-    _read(receiver, 1, b"")
-
-
-@rule("levent.bufevent.read-size")
 @pytest.mark.parametrize("before", [0, 3, 10])
 def test_read_0_takes_nothing(driver: LeventDriver, channels: Channels, before: int) -> None:
     """A loop may take size 0 for a missing size; the input is full, partly read or empty."""
@@ -96,40 +82,6 @@ def test_every_byte_is_data(driver: LeventDriver, channels: Channels) -> None:
         at += size
 
 
-@rule("levent.bufevent.read-size")
-def test_reads_and_arrivals_may_alternate(driver: LeventDriver, channels: Channels) -> None:
-    """At first more comes than is read, and then less."""
-    receiver = ReceivingBuffer(driver, channels.pair())
-    receiver.evbuf.start()
-    for number in range(60):
-        receiver.send(40 - number // 2)
-        receiver.run_until_received()
-        at = len(receiver.taken)
-        _read(receiver, 10 + number, bytes(receiver.sent[at : at + 10 + number]))
-    assert_same(
-        receiver.sent[: len(receiver.taken)], receiver.taken, "what was read between arrivals"
-    )
-
-
-@rule("levent.bufevent.read-size")
-def test_read_in_a_callback_gives_size_bytes(driver: LeventDriver, channels: Channels) -> None:
-    """Each call of readcb reads two bytes, three, and the rest."""
-    left: list[bytes | None] = []
-
-    def read(*_arguments: object) -> None:
-        for size in (2, 3, HUGE):
-            receiver.take(size)
-        left.append(receiver.evbuf.read(1))
-
-    receiver = ReceivingBuffer(driver, channels.pair(), read)
-    receiver.evbuf.start()
-    receiver.send(10)
-    receiver.run_until_received()
-    assert driver.count("read"), "10 bytes came, and readcb did not run"
-    assert_same(receiver.sent, receiver.taken, "what readcb read: 2 bytes, 3 bytes and the rest")
-    assert not any(left), f"read({HUGE}) of 10 bytes left {left[0]!r} in the input"
-
-
 @rule("levent.bufevent.read-all")
 @pytest.mark.parametrize("size", [1, 2, 100, *LARGE])
 @pytest.mark.parametrize("asked", ["read()", "read(None)"])
@@ -147,17 +99,6 @@ def test_read_without_a_size_gives_everything(
 
 
 @rule("levent.bufevent.read-all")
-@pytest.mark.parametrize("data", [b"\n", b"a\nb\n", b"\r\n\r\n", b" a ", b"\0a\0", b"\xff\n\0\t "])
-def test_read_without_a_size_gives_breaks_and_zero_bytes(
-    driver: LeventDriver, channels: Channels, data: bytes
-) -> None:
-    """Line breaks, spaces and zero bytes are at both ends: a loop that strips them loses them."""
-    receiver = _holding(driver, channels, data)
-    got = receiver.evbuf.read()
-    assert got == data, f"{data!r} was in the input, and read() gave {got!r}"
-
-
-@rule("levent.bufevent.read-all")
 @pytest.mark.parametrize("low, size", [(10, 9), (10, 25), (1, 5), (70_000, 69_999)])
 def test_read_without_a_size_looks_at_no_watermark(
     driver: LeventDriver, channels: Channels, low: int, size: int
@@ -169,17 +110,6 @@ def test_read_without_a_size_looks_at_no_watermark(
     receiver.send(size)
     receiver.run_until_received()
     assert_same(receiver.sent, receiver.take(), f"what read() gave with a low watermark of {low}")
-
-
-@rule("levent.bufevent.read-all")
-@pytest.mark.parametrize("pieces", [2, 5, 50])
-@pytest.mark.parametrize("size", [50, 5000, 90_000])
-def test_read_without_a_size_gives_all_arrivals(
-    driver: LeventDriver, channels: Channels, size: int, pieces: int
-) -> None:
-    """The pieces came one after the other: a loop may give the first one only."""
-    receiver = _holding(driver, channels, payload(size), pieces)
-    assert_same(receiver.sent, receiver.take(), f"what read() gave of {pieces} arrivals")
 
 
 @rule("levent.bufevent.read-all")
@@ -214,56 +144,9 @@ def test_read_without_a_size_gives_all_another_read_left(
     )
 
 
-@rule("levent.bufevent.read-all")
-def test_read_without_a_size_gives_everything_in_a_callback(
-    driver: LeventDriver, channels: Channels
-) -> None:
-    """readcb may run once for each arrival."""
-    receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: receiver.take())
-    receiver.evbuf.start()
-    receiver.send(50_000)
-    receiver.run_until_received()
-    assert_same(receiver.sent, receiver.taken, "what read() gave in readcb")
-
-
 def _asked(receiver: ReceivingBuffer, size: int | None) -> bytes:
     """Call `read` with *size*, or without one if *size* is None; return the bytes."""
     return (receiver.evbuf.read() if size is None else receiver.evbuf.read(size)) or b""
-
-
-@rule("levent.bufevent.read-buffer-only")
-@pytest.mark.parametrize("size", [None, 1, 10, HUGE])
-@pytest.mark.parametrize("started", [False, True], ids=["not started", "started"])
-def test_read_does_not_take_from_the_file(
-    driver: LeventDriver, channels: Channels, size: int | None, started: bool
-) -> None:
-    """The bytes came while no loop ran."""
-    receiver = ReceivingBuffer(driver, channels.pair())
-    if started:
-        receiver.evbuf.start()
-        driver.run_idle(5)
-    receiver.send(10)
-    for _ in range(3):
-        got = _asked(receiver, size)
-        assert not got, f"read({size}) gave {got!r}, which no loop had read from the file"
-    assert receiver.waiting == 10, f"read({size}) took {10 - receiver.waiting} bytes from the file"
-
-
-@rule("levent.bufevent.read-buffer-only")
-@pytest.mark.parametrize("size", [None, 5, 6, 20, HUGE])
-def test_read_does_not_fill_up_from_the_file(
-    driver: LeventDriver, channels: Channels, size: int | None
-) -> None:
-    """Five bytes have arrived and ten others wait in the file. The test reads twice, stopped or
-    not."""
-    receiver = _holding(driver, channels, b"a" * 5)
-    receiver.send_bytes(b"b" * 10)
-    for _ in range(2):
-        got = _asked(receiver, size)
-        assert b"b" not in got, f"read({size}) gave {got!r}; b'aaaaa' was in the input"
-        assert receiver.waiting == 10, (
-            f"read({size}) took {10 - receiver.waiting} bytes from the file"
-        )
 
 
 @rule("levent.bufevent.read-buffer-only")

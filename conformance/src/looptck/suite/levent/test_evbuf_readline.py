@@ -57,22 +57,6 @@ def _started(driver: LeventDriver, channels: Channels) -> ReceivingBuffer:
 
 @rule("levent.bufevent.readline")
 @every_text
-def test_lines_that_arrived_at_once_are_read_one_by_one(
-    driver: LeventDriver, channels: Channels, text: bytes
-) -> None:
-    """The bytes behind the last break must stay in the input."""
-    receiver = _started(driver, channels)
-    receiver.send_bytes(text)
-    receiver.run_until_received()
-    lines, rest = _split(text)
-    got = _lines(receiver)
-    assert got == lines, f"of {text!r} readline gave {got}, not {lines}"
-    left = receiver.take()
-    assert left == rest, f"of {text!r} readline left {left!r} behind the last line, not {rest!r}"
-
-
-@rule("levent.bufevent.readline")
-@every_text
 @pytest.mark.parametrize("looked", [False, True], ids=["not looked at", "looked at"])
 def test_lines_are_the_same_however_they_were_cut(
     driver: LeventDriver, channels: Channels, text: bytes, looked: bool
@@ -93,20 +77,6 @@ def test_lines_are_the_same_however_they_were_cut(
         assert got == lines, f"of {first!r} and then {second!r} readline gave {got}, not {lines}"
         left = receiver.take()
         assert left == rest, f"of {first!r} and then {second!r} {left!r} was left, not {rest!r}"
-
-
-@rule("levent.bufevent.readline")
-def test_a_line_that_comes_one_byte_at_a_time_is_whole(
-    driver: LeventDriver, channels: Channels
-) -> None:
-    """readline is called after each byte."""
-    receiver = _started(driver, channels)
-    for byte in b"hello\n\nyou\n":
-        receiver.send_bytes(bytes([byte]))
-        driver.run_idle(5)
-        got = receiver.evbuf.readline()
-        whole = bytes(receiver.sent).split(b"\n")[-2] if byte == ord("\n") else None
-        assert got == whole, f"after {bytes(receiver.sent)!r} readline gave {got!r}, not {whole!r}"
 
 
 @rule("levent.bufevent.readline")
@@ -140,59 +110,6 @@ def test_a_break_is_found_where_the_input_ends(
 
 
 @rule("levent.bufevent.readline")
-def test_a_long_line_that_comes_in_pieces_is_whole(
-    driver: LeventDriver, channels: Channels
-) -> None:
-    """readline is called after each piece and finds no break until the last."""
-    long = payload(250_000).replace(b"\n", b"-").replace(b"\r", b"-")
-    receiver = _started(driver, channels)
-    for at in range(0, len(long), 50_000):
-        receiver.send_bytes(long[at : at + 50_000])
-        receiver.run_until_received()
-        assert receiver.evbuf.readline() is None, "readline gave a line that had no break yet"
-    receiver.send_bytes(b"\n")
-    receiver.run_until_received()
-    assert_same(long, receiver.evbuf.readline() or b"", "a line of 250000 bytes in five pieces")
-
-
-@rule("levent.bufevent.readline")
-@pytest.mark.parametrize("lines", [100, 5000])
-def test_many_lines_are_read_in_order(driver: LeventDriver, channels: Channels, lines: int) -> None:
-    """The lines are numbered, so that a lost or doubled one shows."""
-    sent = [b"line %d" % number for number in range(lines)]
-    receiver = _started(driver, channels)
-    receiver.send_bytes(b"".join(line + b"\n" for line in sent))
-    receiver.run_until_received()
-    got = _lines(receiver)
-    wrong = next(
-        (at for at, pair in enumerate(zip(got, sent, strict=False)) if len({*pair}) > 1), None
-    )
-    assert wrong is None, f"line {wrong} was given as {got[wrong or 0][:40]!r}"
-    assert len(got) == lines, f"{len(got)} lines were given of {lines}"
-
-
-@rule("levent.bufevent.readline")
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6])
-def test_readline_and_read_may_alternate(
-    driver: LeventDriver, channels: Channels, size: int
-) -> None:
-    """Bytes that an earlier search has passed must not be skipped."""
-    text = b"one\ntwo\n\nthree\nfour\nfive and more\nsix\n" * 3
-    receiver = _started(driver, channels)
-    receiver.send_bytes(text)
-    receiver.run_until_received()
-    rest = text
-    while rest:
-        line, _, rest = rest.partition(b"\n")
-        got = receiver.evbuf.readline()
-        assert got == line, f"readline gave {got!r}, not {line!r}, with {rest[:20]!r} behind it"
-        some, rest = rest[:size], rest[size:]
-        taken = receiver.take(size)
-        assert taken == some, f"read({size}) gave {taken!r} after readline, not {some!r}"
-    assert receiver.evbuf.readline() is None, "readline gave another line when all was read"
-
-
-@rule("levent.bufevent.readline")
 def test_a_failed_search_does_not_hide_a_later_break(
     driver: LeventDriver, channels: Channels
 ) -> None:
@@ -212,21 +129,6 @@ def test_a_failed_search_does_not_hide_a_later_break(
             f"readline found no line, {size} of 10 bytes were read, then a break and 'ab' and "
             f"a break came; it gave {got}"
         )
-
-
-@rule("levent.bufevent.readline")
-def test_lines_are_read_in_readcb(driver: LeventDriver, channels: Channels) -> None:
-    """readcb reads lines as a server of a line protocol does; the pieces sent are not lines."""
-    got: list[bytes] = []
-    receiver = ReceivingBuffer(driver, channels.pair(), lambda *_: got.extend(_lines(receiver)))
-    receiver.evbuf.start()
-    for piece in (b"on", b"e\ntw", b"o\n\nthr", b"ee\nfour", b"\n", b"\nsix\n"):
-        receiver.send_bytes(piece)
-        receiver.run_until_received()
-    got += _lines(receiver)  # what no call told of
-    assert got == [b"one", b"two", b"", b"three", b"four", b"", b"six"], (
-        f"readcb read the lines {got}, not one, two, nothing, three, four, nothing, six"
-    )
 
 
 @rule("levent.bufevent.readline-none")
@@ -263,25 +165,6 @@ def test_readline_without_a_break_removes_nothing(
     line = receiver.evbuf.readline()
     assert line is not None, "readline gave None for a line whose break came later"
     assert_same(text + b"def", line, "a line whose break came later")
-
-
-@rule("levent.bufevent.readline-none")
-@pytest.mark.parametrize(
-    "text", [b"a", b"abc", b"x" * 70_000], ids=lambda text: f"{len(text)} bytes"
-)
-def test_read_gives_the_bytes_of_an_unfinished_line(
-    driver: LeventDriver, channels: Channels, text: bytes
-) -> None:
-    """readline fails at the start of the input or after a line."""
-    receiver = _started(driver, channels)
-    receiver.send_bytes(b"line\n" + text)
-    receiver.run_until_received()
-    receiver.evbuf.readline()
-    got = receiver.evbuf.readline()
-    assert got is None, f"readline gave {got[:20]!r} of {len(text)} bytes without a break"
-    left = receiver.take_all()
-    assert len(left) == len(text), f"readline gave None and left {len(left)} bytes of {len(text)}"
-    assert_same(text, left, "what readline left")
 
 
 @rule("levent.bufevent.readline-none")

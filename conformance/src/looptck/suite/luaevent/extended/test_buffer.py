@@ -10,7 +10,7 @@ import pytest
 from looptck.protocols.luaevent_extended import Buffer, LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing.hop_driver import error_of
-from looptck.testing.payload import assert_same, outcome, payload
+from looptck.testing.payload import assert_same, payload
 
 
 @rule("luaevent.buffer.new")
@@ -27,20 +27,6 @@ def test_a_new_buffer_is_empty(luaevent: LuaeventExtended, before: str) -> None:
     fresh = luaevent.buffer.new()
     assert fresh is not None, "buffer.new() returned nothing"
     assert not fresh.get_data(), f"a new buffer holds {fresh.get_data()!r:.80}"
-
-
-@rule("luaevent.buffer.new")
-def test_buffers_share_no_contents(luaevent: LuaeventExtended) -> None:
-    """Each buffer gets bytes of its own while all the others exist."""
-    buffers = [luaevent.buffer.new() for _ in range(4)]
-    for at in (2, 0, 3):
-        buffers[at].add(b"number %d" % at)
-    for at, expected in enumerate([b"number 0", b"", b"number 2", b"number 3"]):
-        got = buffers[at].get_data() or b""
-        assert got == expected, (
-            f"{expected!r} was put into buffer {at} of four, and other bytes into others; "
-            f"it holds {got!r}"
-        )
 
 
 # {what is special: arguments of one call}
@@ -73,18 +59,6 @@ def test_add_appends_all_arguments_in_order(
 
 
 @rule("luaevent.buffer.add")
-@pytest.mark.parametrize("size", [1, 7, 1000, 5000])
-def test_each_add_appends_to_the_contents(luaevent: LuaeventExtended, size: int) -> None:
-    """The calls are so many that any storage in pieces has to join some."""
-    buffer = luaevent.buffer.new()
-    calls = 300 if size < 100 else 40
-    for at in range(calls):
-        buffer.add(payload(size, at * size))
-    expected = payload(calls * size)
-    assert_same(expected, buffer.get_data(), f"after {calls} calls of add, {size} bytes each")
-
-
-@rule("luaevent.buffer.add")
 @pytest.mark.parametrize("old", [b"", b"old"], ids=["empty", "with contents"])
 @pytest.mark.parametrize("order", ["BbB", "bBb", "Bb", "bB", "BB", "eB", "Be", "bBeBb"])
 def test_bytes_and_buffers_may_be_mixed(luaevent: LuaeventExtended, order: str, old: bytes) -> None:
@@ -101,105 +75,12 @@ def test_bytes_and_buffers_may_be_mixed(luaevent: LuaeventExtended, order: str, 
     assert_same(expected, buffer.get_data(), f"after add of {order}, to {old!r}")
 
 
-# {what has become of the bytes that were in the buffer first: does it}
-_HISTORY: dict[str, Callable[[LuaeventExtended, Buffer], object]] = {
-    "drain(3)": lambda _, buffer: buffer.drain(3),
-    "drain(-1)": lambda _, buffer: buffer.drain(-1),
-    "readline": lambda _, buffer: buffer.readline(),
-    "being added to another": lambda entry, buffer: entry.buffer.new().add(buffer),
-    "get_data(2)": lambda _, buffer: buffer.get_data(2),
-}
-
-
-@rule("luaevent.buffer.add")
-@pytest.mark.parametrize("history", _HISTORY)
-@pytest.mark.parametrize("size", [6, 5000])
-def test_add_appends_after_any_earlier_calls(
-    luaevent: LuaeventExtended, history: str, size: int
-) -> None:
-    """The test looks at the contents before each `add`: other rules judge what drains should
-    have removed."""
-    buffer = luaevent.buffer.new()
-    buffer.add(b"line\n" + payload(size))
-    for _ in range(3):
-        outcome(_HISTORY[history], luaevent, buffer)
-        before = outcome(buffer.get_data) or b""
-        if not isinstance(before, bytes):
-            return  # what it must not do to the buffer is another rule's
-        buffer.add(b"new", b"er")
-        assert_same(before + b"newer", buffer.get_data(), f"after {history} and add")
-
-
-@rule("luaevent.buffer.add-output")
-@pytest.mark.parametrize("case", _ARGUMENTS)
-@pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
-def test_add_returns_the_number_of_bytes(luaevent: LuaeventExtended, case: str, old: bytes) -> None:
-    """The buffer has contents before: a count of all bytes, or of the arguments, is another
-    number."""
-    buffer = luaevent.buffer.new()
-    buffer.add(old)
-    expected = sum(map(len, _ARGUMENTS[case]))
-    returned = buffer.add(*_ARGUMENTS[case])
-    assert returned == expected, (
-        f"add of {case}, {expected} bytes, to a buffer with {len(old)} bytes returned {returned!r}"
-    )
-
-
-@rule("luaevent.buffer.add-output")
-@pytest.mark.parametrize("sizes", [(5,), (0,), (5, 3), (0, 4), (4000, 3)], ids=repr)
-@pytest.mark.parametrize("more", [b"", b"bytes"])
-def test_add_counts_the_bytes_of_buffers(
-    luaevent: LuaeventExtended, sizes: tuple[int, ...], more: bytes
-) -> None:
-    """The added buffers are empty afterwards: a loop that counts then returns too little."""
-    buffer = _filled(luaevent, b"older")
-    returned = buffer.add(*[_filled(luaevent, payload(size)) for size in sizes], more)
-    expected = sum(sizes) + len(more)
-    assert returned == expected, (
-        f"add of buffers with {sizes} bytes and of {len(more)} bytes returned {returned!r}"
-    )
-
-
 @rule("luaevent.buffer.add-output")
 def test_add_counts_a_buffer_given_twice_once(luaevent: LuaeventExtended) -> None:
     """The five bytes of the buffer move once."""
     source = _filled(luaevent, b"12345")
     returned = luaevent.buffer.new().add(source, b"x", source)
     assert returned == 6, f"add of a buffer of 5 bytes twice and of 1 byte returned {returned!r}"
-
-
-@rule("luaevent.buffer.add-buffer")
-@pytest.mark.parametrize("size", [0, 1, 5, 5000, 200_000])
-@pytest.mark.parametrize("pieces", [1, 3])
-def test_add_moves_the_bytes_of_a_buffer(
-    luaevent: LuaeventExtended, size: int, pieces: int
-) -> None:
-    """The test looks at the rest in the source and at the bytes in the target."""
-    source = luaevent.buffer.new()
-    for at in range(pieces):
-        source.add(payload(size, at * size))
-    target = _filled(luaevent, b"old")
-    target.add(source)
-    left = outcome(source.get_data) or b""
-    assert_same(b"", left, f"a buffer of {size * pieces} bytes, after it was added to another")
-    assert_same(b"old" + payload(size * pieces), target.get_data(), "the buffer it was added to")
-
-
-@rule("luaevent.buffer.add-buffer")
-@pytest.mark.parametrize("size", [0, 1, 5000])
-def test_a_buffer_that_was_added_can_be_used(luaevent: LuaeventExtended, size: int) -> None:
-    """Source and target are changed in turn, so that shared storage shows."""
-    source, target = _filled(luaevent, payload(size)), luaevent.buffer.new()
-    target.add(source)
-    refused = error_of(source.add, b"second")
-    assert refused is None, f"a buffer that was added to another took no bytes: {refused!r}"
-    assert_same(b"second", source.get_data(), "the source, after it was added and got new bytes")
-    assert_same(payload(size), target.get_data(), "the target, after the source got new bytes")
-    target.add(b"third")
-    assert_same(b"second", source.get_data(), "the source, after the target got new bytes")
-    target.add(source)
-    assert_same(payload(size) + b"thirdsecond", target.get_data(), "the target, added to again")
-    assert not source.get_data(), "a buffer was added a second time, and still holds bytes"
 
 
 @rule("luaevent.buffer.add-buffer")
@@ -220,20 +101,6 @@ def test_add_empties_every_buffer_it_is_given(luaevent: LuaeventExtended) -> Non
     assert_same(b"0-12-3", target.get_data(), "the buffer they were added to")
     left = [at for at, source in enumerate(sources) if source.get_data()]
     assert not left, f"of four buffers in one call of add, these still hold bytes: {left}"
-
-
-@rule("luaevent.buffer.add-buffer")
-def test_bytes_may_move_on_to_further_buffers(luaevent: LuaeventExtended) -> None:
-    """The bytes move there and back, and on to a third buffer."""
-    first, second, third = (_filled(luaevent, name) for name in (b"1", b"2", b"3"))
-    first.add(second)
-    second.add(first)
-    third.add(second, first)
-    got = [buffer.get_data() or b"" for buffer in (first, second, third)]
-    assert got == [b"", b"", b"312"], (
-        "the second buffer was added to the first, the first to the second, the second to the "
-        f"third; they hold {got}"
-    )
 
 
 # {what is wrong: an argument of that kind}; lists and functions made anew are not needed
@@ -272,15 +139,6 @@ def test_a_wrong_argument_is_refused_and_nothing_is_added(
     assert refused is not None, f"add took {wrong}, {place} among its arguments"
     assert_same(b"old", buffer.get_data(), f"after add refused {wrong}, {place}")
     assert_same(b"source", source.get_data(), f"the buffer beside {wrong}, {place}")
-
-
-@rule("luaevent.buffer.add-bad")
-def test_another_object_of_the_library_is_refused(luaevent: LuaeventExtended) -> None:
-    """The argument is a base, which is no buffer."""
-    buffer = _filled(luaevent, b"old")
-    refused = error_of(buffer.add, b"good", luaevent.new())
-    assert refused is not None, "add took a base for a buffer"
-    assert_same(b"old", buffer.get_data(), "after add refused a base")
 
 
 @rule("luaevent.buffer.add-bad")

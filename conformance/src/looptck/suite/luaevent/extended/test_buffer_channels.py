@@ -64,27 +64,6 @@ def _contents(buffer: Buffer) -> bytes:
 
 @rule("luaevent.buffer.read")
 @every_source
-@pytest.mark.parametrize("old", [b"", b"old "], ids=["empty", "with contents"])
-@pytest.mark.parametrize("n", [1, 2, 9, 10, 11, 5000])
-def test_read_appends_at_most_the_given_number_of_bytes(
-    luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, n: int
-) -> None:
-    """Ten bytes wait; the test reads the bytes that the buffer left, so that a lost one shows."""
-    near, far = _SOURCES[kind](channels)
-    far.send(payload(10))
-    wait_readable([near])
-    buffer = _filled(luaevent, old)
-    buffer.read(near.fileno(), n)
-    got = _contents(buffer)
-    came = len(got) - len(old)
-    assert came >= 1, f"10 bytes waited, and read(fd, {n}) put none into the buffer"
-    assert came <= n, f"read(fd, {n}) put {came} bytes into the buffer"
-    assert_same(old + payload(came), got, f"the buffer after read(fd, {n})")
-    assert_same(payload(10 - came, came), drain(near), f"left in the descriptor by read(fd, {n})")
-
-
-@rule("luaevent.buffer.read")
-@every_source
 @pytest.mark.parametrize("n", [1, 7, 4095, 4096, 4097, 1_000_000])
 def test_repeated_reads_append_all_bytes_in_order(
     luaevent: LuaeventExtended, channels: Channels, kind: str, n: int
@@ -101,20 +80,6 @@ def test_repeated_reads_append_all_bytes_in_order(
         came = len(_contents(buffer)) - before
         assert 1 <= came <= n, f"call {calls} of read(fd, {n}) put {came} bytes into the buffer"
     assert_same(payload(size), _contents(buffer), f"after {calls} calls of read(fd, {n})")
-
-
-@rule("luaevent.buffer.read")
-def test_two_descriptors_may_be_read_in_turn(
-    luaevent: LuaeventExtended, channels: Channels
-) -> None:
-    """The bytes of each read must be at the end of the buffer."""
-    pairs = [channels.pair(), channels.pair()]
-    buffer = luaevent.buffer.new()
-    for at in range(6):
-        near, far = pairs[at % 2]
-        far.send(b"%d" % at)
-        buffer.read(near.fileno(), 10)
-    assert_same(b"012345", _contents(buffer), "six bytes, read from two descriptors in turn")
 
 
 @rule("luaevent.buffer.read-output")
@@ -156,34 +121,6 @@ def test_read_returns_0_at_the_end_and_not_before(
         returned = buffer.read(near.fileno(), 100)
         assert returned == 0, f"read returned {returned!r} at the end of the file"
         assert_same(old + data, _contents(buffer), "the buffer after read at the end of the file")
-
-
-@rule("luaevent.buffer.read-output")
-@every_source
-@pytest.mark.parametrize("old", [b"", b"older"], ids=["empty", "with contents"])
-@pytest.mark.parametrize("before", ["nothing was ever sent", "all was read"])
-def test_read_without_data_returns_a_negative_number(
-    luaevent: LuaeventExtended, channels: Channels, kind: str, old: bytes, before: str
-) -> None:
-    """The other end is open, so that it is not the end of the stream; data that comes later is
-    read."""
-    near, far = _SOURCES[kind](channels)
-    buffer = _filled(luaevent, old)
-    expected = old
-    if before == "all was read":
-        far.send(b"x")
-        wait_readable([near])
-        buffer.read(near.fileno(), 10)
-        expected += b"x"
-    for _ in range(2):
-        returned = buffer.read(near.fileno(), 10)
-        assert returned < 0, f"read returned {returned!r} when nothing was there to be read"
-        assert_same(expected, _contents(buffer), "the buffer after read found nothing")
-    far.send(b"later")
-    wait_readable([near])
-    returned = buffer.read(near.fileno(), 1)
-    assert returned == 1, f"read(fd, 1) returned {returned!r} when data had come"
-    assert_same(expected + b"l", _contents(buffer), "the buffer after one byte was read")
 
 
 @rule("luaevent.buffer.read-output")
@@ -322,27 +259,6 @@ def _arrived(far: End, count: int) -> bytes:
 
 def _is_tcp(end: End) -> bool:
     return isinstance(end, socket.socket) and end.family == socket.AF_INET
-
-
-@rule("luaevent.buffer.write-drains")
-@every_sink
-@pytest.mark.parametrize("pieces", [(b"x",), (b"abc", b"d", b"ef"), (payload(1000),)], ids=len)
-def test_write_removes_and_counts_the_sent_bytes(
-    luaevent: LuaeventExtended, channels: Channels, kind: str, pieces: tuple[bytes, ...]
-) -> None:
-    """One call sends all; a second one has nothing to send, and new bytes come alone."""
-    near, far = _SINKS[kind](channels)
-    data = b"".join(pieces)
-    buffer = _filled(luaevent, *pieces)
-    returned = buffer.write(near.fileno())
-    assert _arrived(far, len(data)) == data, "a few bytes were not sent by one write"
-    assert returned == len(data), f"a write that sent {len(data)} bytes returned {returned!r}"
-    assert_same(b"", _contents(buffer), "the buffer after all of it was sent")
-    returned = buffer.write(near.fileno())
-    assert returned <= 0, f"a write of an empty buffer returned {returned!r}"
-    buffer.add(b"new")
-    buffer.write(near.fileno())
-    assert_same(b"new", _arrived(far, 3), "what arrived of the bytes added after a write")
 
 
 @rule("luaevent.buffer.write-drains")

@@ -139,14 +139,6 @@ def test_get_data_with_a_length_gives_the_first_bytes(
 
 
 @rule("luaevent.buffer.get_data-len")
-@pytest.mark.parametrize("n", [1, 1023, 69_999, 70_000, 70_001, 150_000, 209_999])
-def test_get_data_with_a_length_reads_across_pieces(luaevent: LuaeventExtended, n: int) -> None:
-    """Three pieces are so large that no implementation joins them without need."""
-    buffer = _buffer(luaevent, payload(210_000), "in three pieces")
-    assert_same(payload(n), outcome(buffer.get_data, n), f"get_data({n}) of 210000 bytes")
-
-
-@rule("luaevent.buffer.get_data-len")
 @pytest.mark.parametrize("n", [-1, -3, -100])
 def test_get_data_with_a_negative_length_gives_no_part(luaevent: LuaeventExtended, n: int) -> None:
     """All bytes, none and an error are fine; a part of the contents has no reading."""
@@ -171,38 +163,10 @@ def test_get_data_counts_begin_from_one(luaevent: LuaeventExtended, way: str, si
 
 
 @rule("luaevent.buffer.get_data-begin")
-@every_way
-@pytest.mark.parametrize("begin", [1, 2, 6, 7, 9])
-@pytest.mark.parametrize("n", [-1, -2, -6, -100])
-def test_get_data_with_a_negative_length_gives_all_the_rest(
-    luaevent: LuaeventExtended, way: str, begin: int, n: int
-) -> None:
-    """The implementation may refuse it instead."""
-    got: list[bytes] = []
-    buffer = _buffer(luaevent, b"abcdef", way)
-    if error_of(lambda: got.append(buffer.get_data(begin, n))) is None:
-        assert_same(b"abcdef"[begin - 1 :], got[0], f"get_data({begin}, {n}) of abcdef")
-
-
-@rule("luaevent.buffer.get_data-begin")
 @pytest.mark.parametrize("n", [0, 1, 3, 9])
 def test_get_data_from_begin_0_gives_only_contents(luaevent: LuaeventExtended, n: int) -> None:
     """The meaning is open, but only bytes of the buffer can be returned."""
     _expect_a_part(luaevent, 0, n)
-
-
-@rule("luaevent.buffer.get_data-begin")
-@pytest.mark.parametrize("begin", [1, 70_000, 70_001, 70_002, 140_003, 210_000])
-@pytest.mark.parametrize("n", [1, 2, 70_000, 140_000])
-def test_get_data_finds_bytes_of_any_piece(luaevent: LuaeventExtended, begin: int, n: int) -> None:
-    """Three pieces are so large that no implementation joins them without need; the borders are
-    at 70001 and 140002."""
-    contents = payload(210_000)
-    buffer = _buffer(luaevent, contents, "in three pieces")
-    expected = contents[begin - 1 : begin - 1 + n]
-    assert_same(
-        expected, outcome(buffer.get_data, begin, n), f"get_data({begin}, {n}) of 210000 bytes"
-    )
 
 
 @rule("luaevent.buffer.get_data-negative")
@@ -219,21 +183,6 @@ def test_get_data_counts_a_negative_begin_from_the_end(
         got = outcome(buffer.get_data, -back, n)
         assert_same(expected, got, f"get_data({-back}, {n}) of {contents!r}, added {way}")
     assert_same(contents, buffer.get_data(), "all of it, afterwards")
-
-
-@rule("luaevent.buffer.get_data-negative")
-@pytest.mark.parametrize("back", [1, 2, 69_998, 69_999, 139_998, 210_000])
-def test_get_data_with_a_negative_begin_reads_across_pieces(
-    luaevent: LuaeventExtended, back: int
-) -> None:
-    """Three pieces are so large that no implementation joins them without need."""
-    contents = payload(210_000)
-    buffer = _buffer(luaevent, contents, "in three pieces")
-    for n in (1, back // 2, back, back + 1):
-        expected = contents[210_000 - back :][:n]
-        assert_same(
-            expected, outcome(buffer.get_data, -back, n), f"get_data({-back}, {n}) of 210000 bytes"
-        )
 
 
 @rule("luaevent.buffer.get_data-negative")
@@ -257,35 +206,6 @@ def _expect_a_part(luaevent: LuaeventExtended, begin: int, n: int) -> None:
         assert len(got[0]) <= n, f"get_data({begin}, {n}) returned {len(got[0])} bytes"
 
 
-_CHANGES: dict[str, Callable[[Buffer], object]] = {
-    "add": lambda buffer: buffer.add(b"more"),
-    "drain(2)": lambda buffer: buffer.drain(2),
-    "drain(5000)": lambda buffer: buffer.drain(5000),
-    "drain and add": lambda buffer: (buffer.drain(buffer.length()), buffer.add(b"x" * 100)),
-    "readline": lambda buffer: buffer.readline(),
-    "close": lambda buffer: buffer.close(),
-}
-
-
-@rule("luaevent.buffer.get_data-copy")
-@pytest.mark.parametrize("form", _FORMS)
-@pytest.mark.parametrize("change", _CHANGES)
-@pytest.mark.parametrize("size", [7, 5000])
-def test_returned_bytes_stay_as_they_are(
-    luaevent: LuaeventExtended, form: str, change: str, size: int
-) -> None:
-    """The test compares the returned bytes with a copy that it took before the change."""
-    contents = b"ab\n" + payload(size - 3)
-    buffer = _buffer(luaevent, contents, "at once")
-    got = _returned(buffer, form)
-    before = bytes(got)
-    if error_of(lambda: _CHANGES[change](_buffer(luaevent, contents, "at once"))) is not None:
-        return  # refused to a program that holds nothing, too
-    refused = error_of(lambda: _CHANGES[change](buffer))
-    assert refused is None, f"{change} failed while a program holds what {form} returned: {refused}"
-    assert_same(before, bytes(got), f"what {form} returned, after {change}")
-
-
 @rule("luaevent.buffer.get_data-copy")
 @pytest.mark.parametrize("form", _FORMS)
 def test_each_get_data_returns_a_copy_of_its_own(luaevent: LuaeventExtended, form: str) -> None:
@@ -297,21 +217,6 @@ def test_each_get_data_returns_a_copy_of_its_own(luaevent: LuaeventExtended, for
     buffer.add(b"hij")
     _returned(buffer, form)
     assert_same(before, bytes(got), f"what {form} returned, after the next {form}")
-
-
-@rule("luaevent.buffer.get_data-copy")
-@pytest.mark.parametrize("form", _FORMS)
-def test_changing_the_returned_bytes_spares_the_contents(
-    luaevent: LuaeventExtended, form: str
-) -> None:
-    """Python's bytes cannot be changed; an object of another type is changed, if that is
-    possible."""
-    buffer = _buffer(luaevent, b"abcdefg", "at once")
-    got = _returned(buffer, form)
-    contents = bytes(buffer.get_data())  # that these are all is another rule's
-    with suppress(TypeError):
-        got[0] = 33  # type: ignore[index]  # that is what bytes refuse
-    assert_same(contents, buffer.get_data(), f"the buffer, after the result of {form} was changed")
 
 
 def _returned(buffer: Buffer, form: str) -> bytes:
@@ -372,18 +277,6 @@ def test_the_length_is_the_number_of_added_bytes(
 ) -> None:
     """Zero bytes and line ends are among them."""
     _expect_length(_buffer(luaevent, payload(size), way), size, f"{size} bytes, added {way}")
-
-
-@rule("luaevent.buffer.length")
-@pytest.mark.parametrize("data", [b"\0", b"\0\0a\0", b"\r\n", "ä€".encode()], ids=repr)
-def test_the_length_counts_every_byte(luaevent: LuaeventExtended, data: bytes) -> None:
-    """The bytes are such that text functions stop at them, or count several as one character."""
-    buffer = luaevent.buffer.new()
-    _expect_length(buffer, 0, "a new buffer")
-    buffer.add(data)
-    _expect_length(buffer, len(data), f"a buffer with {data!r}")
-    buffer.add(data)
-    _expect_length(buffer, 2 * len(data), f"a buffer with {data!r} twice")
 
 
 def _expect_length(buffer: Buffer, expected: int, when: str) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import cycle, islice, product
 from typing import Any
 
 import pytest
@@ -23,63 +22,6 @@ def _filled(luaevent: LuaeventExtended, contents: bytes, pieces: int = 1) -> Buf
     for at in range(0, len(contents), step):
         buffer.add(contents[at : at + step])
     return buffer
-
-
-@rule("luaevent.buffer.drain")
-@pytest.mark.parametrize("pieces", [1, 2, 6])
-@pytest.mark.parametrize("size", [0, 1, 2, 6])
-def test_drain_removes_the_first_bytes(luaevent: LuaeventExtended, size: int, pieces: int) -> None:
-    """The test tries every number from none to more than all, each with a buffer of its own."""
-    contents = b"abcdef"[:size]
-    for n in [*range(size + 3), 1000, 2**31 - 1]:
-        buffer = _filled(luaevent, contents, pieces)
-        refused = error_of(buffer.drain, n)
-        assert refused is None, f"drain({n}) of {size} bytes raised {refused!r}"
-        assert_same(contents[n:], buffer.get_data() or b"", f"after drain({n}) of {contents!r}")
-
-
-def _rows() -> Iterator[tuple[int, ...]]:
-    for size in (2, 3, 4):
-        yield from product((3, 1, 0, -1, -2, -4), repeat=size)
-
-
-@rule("luaevent.buffer.drain")
-def test_adds_and_drains_keep_the_order_of_bytes(luaevent: LuaeventExtended) -> None:
-    """The test makes every row of up to four steps; n stands for an add of n bytes, -n for a
-    drain of n."""
-    for row in _rows():
-        buffer = luaevent.buffer.new()
-        contents, added = b"", 0
-        for step in row:
-            if step > 0:
-                buffer.add(payload(step, added))
-                contents += payload(step, added)
-                added += step
-            else:
-                buffer.drain(-step)
-                contents = contents[-step:]
-        assert_same(contents, buffer.get_data() or b"", f"after adds and drains {row}")
-
-
-@rule("luaevent.buffer.drain")
-@pytest.mark.parametrize(
-    "sizes", [(1000, 999), (70_000, 69_999), (5, 4, 3), (100_000, 1, 10), (1, 1)], ids=repr
-)
-def test_large_contents_can_be_drained_in_portions(
-    luaevent: LuaeventExtended, sizes: tuple[int, ...]
-) -> None:
-    """Adds and drains of uneven sizes alternate, so that every border between pieces is crossed."""
-    buffer = luaevent.buffer.new()
-    contents, added = b"", 0
-    drained = cycle((*sizes[1:], 0, sizes[0] // 3))
-    for size in islice(cycle(sizes), 12):
-        buffer.add(payload(size, added))
-        contents += payload(size, added)
-        added += size
-        n = next(drained)
-        buffer.drain(n)
-        contents = contents[n:]
-        assert_same(contents, buffer.get_data() or b"", f"after drain({n})")
 
 
 @rule("luaevent.buffer.drain")

@@ -10,14 +10,11 @@ import pytest
 
 from looptck.protocols.luaevent_extended import Buffer, LuaeventExtended
 from looptck.rules.markers import rule
-from looptck.testing.payload import assert_same, outcome, payload
+from looptck.testing.payload import assert_same, outcome
 
 _TERMINATORS = (b"\r\n", b"\n\r", b"\r", b"\n")
 
 _TWO_TERMINATORS = re.compile(rb"(\r\n|\n\r|\r(?!\n)|\n(?!\r))[\r\n]")
-
-# What functions for text take for the end of a line or of a text, and a buffer must not.
-_NO_TERMINATORS = b"\0\t\v\f\x1c\x1d\x1e\x85\xa0\xe2\x80\xa8"
 
 
 def _first_line(contents: bytes) -> tuple[bytes | None, bytes]:
@@ -78,66 +75,6 @@ def _expect_lines(buffer: Buffer, expected: list[bytes], what: str) -> None:
     assert got == expected, f"the lines of {what}, are {expected}; readline returned {got}"
 
 
-@rule("luaevent.buffer.readline")
-@pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
-def test_a_line_may_hold_any_other_byte(luaevent: LuaeventExtended, terminator: bytes) -> None:
-    """One line has all values of a byte, another one the values that end lines elsewhere."""
-    every = bytes(byte for byte in range(256) if byte not in b"\r\n")
-    for line in (every, _NO_TERMINATORS + b".", b"\0.", b".\0\0."):
-        buffer = luaevent.buffer.new()
-        buffer.add(line + terminator + b"rest")
-        got = _without_end(buffer.readline())
-        assert_same(line, got, f"a line that ends with {terminator!r}")
-        assert_same(b"rest", buffer.get_data(), f"left after a line that ends with {terminator!r}")
-
-
-@rule("luaevent.buffer.readline")
-@pytest.mark.parametrize("terminator", _TERMINATORS, ids=repr)
-@pytest.mark.parametrize("length", [1022, 1023, 1024, 4095, 4096, 65534, 65535, 65536, 100_001])
-def test_a_line_may_be_long(luaevent: LuaeventExtended, terminator: bytes, length: int) -> None:
-    """The terminator lies on, before or behind the places where storage is likely to be divided;
-    the two bytes of a pair may lie apart."""
-    line = payload(length).translate(None, b"\r\n")[:-1].ljust(length, b".")
-    for pieces in (
-        [line + terminator + b"next"],
-        [line, terminator, b"next"],
-        [line + terminator[:1], terminator[1:] + b"next"],
-    ):
-        buffer = luaevent.buffer.new()
-        for piece in pieces:
-            buffer.add(piece)
-        got = _without_end(buffer.readline())
-        assert_same(line, got, f"a line of {length} bytes that ends with {terminator!r}")
-        assert_same(b"next", buffer.get_data(), "left after a long line")
-
-
-@rule("luaevent.buffer.readline")
-def test_many_lines_are_read_one_by_one(luaevent: LuaeventExtended) -> None:
-    """The terminators alternate, so that the nearest one is not always of the same kind."""
-    expected = [b"line %d" % at for at in range(2000)]
-    ended = [line + _TERMINATORS[at % 4] for at, line in enumerate(expected)]
-    buffer = luaevent.buffer.new()
-    buffer.add(b"".join(ended) + b"rest")
-    for at, line in enumerate(expected):
-        assert_same(line, _without_end(buffer.readline()), f"line {at} of {len(expected)}")
-    assert_same(b"rest", buffer.get_data(), "left after 2000 lines")
-
-
-@rule("luaevent.buffer.readline")
-@pytest.mark.parametrize("far", [b"\r", b"\n"], ids=repr)
-def test_the_first_terminator_counts_whatever_its_kind(
-    luaevent: LuaeventExtended, far: bytes
-) -> None:
-    """A terminator of the other kind comes later, and again after new bytes came in."""
-    near = b"\n" if far == b"\r" else b"\r"
-    buffer = luaevent.buffer.new()
-    buffer.add(b"one" + near + b"two" + far + b"three" + near + b"four")
-    _expect_lines(buffer, [b"one", b"two"], f"one {near!r} two {far!r} three {near!r} four")
-    buffer.add(far + b"five" + near + b"six")
-    _expect_lines(buffer, [b"three", b"four", b"five"], "what was left, and new ones")
-    assert_same(b"six", buffer.get_data(), "left after five lines")
-
-
 # {what happens to contents in which no line was found: what is left of them}
 _LEAVING: dict[str, tuple[Callable[[LuaeventExtended, Buffer], object], bytes]] = {
     "nothing": (lambda _, buffer: None, b"unended"),
@@ -168,41 +105,6 @@ def test_a_line_is_found_wherever_the_search_ended_before(
         what = f"the line after readline of b'unended' and {leaving}"
         assert_same(left + line, got, what)
         assert_same(b"rest", buffer.get_data(), f"left after {what}")
-
-
-# {what is special: contents without a terminator}
-_UNENDED: dict[str, bytes] = {
-    "nothing": b"",
-    "one byte": b"x",
-    "a word": b"unended",
-    "zero bytes": b"\0a\0",
-    "ends of other kinds": _NO_TERMINATORS,
-    "the letters of escapes": b"a\\r\\nb",
-    "many bytes": payload(100_000).translate(None, b"\r\n"),
-}
-
-
-@rule("luaevent.buffer.readline-none")
-@pytest.mark.parametrize("case", _UNENDED)
-@pytest.mark.parametrize("before", ["fresh", "after a line", "after it was emptied"])
-def test_readline_without_a_terminator_removes_nothing(
-    luaevent: LuaeventExtended, case: str, before: str
-) -> None:
-    """The test asks three times: bytes that the first call removed are missing afterwards."""
-    contents = _UNENDED[case]
-    buffer = luaevent.buffer.new()
-    buffer.add({"fresh": b"", "after a line": b"line\n.", "after it was emptied": b"gone"}[before])
-    if before == "after it was emptied":
-        buffer.drain(4)
-    buffer.add(contents)
-    if before == "after a line":
-        buffer.readline()
-    if before == "after a line":
-        contents = b"." + contents  # no terminator is the last byte
-    for _ in range(3):
-        line = outcome(buffer.readline)
-        assert line is None, f"readline of {case}, {before}: expected None, there came {line!r:.80}"
-        assert_same(contents, buffer.get_data(), f"after readline of {case}, {before}")
 
 
 @rule("luaevent.buffer.readline-none")
@@ -242,27 +144,6 @@ def test_a_line_is_returned_without_its_terminator(
     for expected in (line, b"next line"):
         got = buffer.readline()
         assert got == expected, f"a line that ends with {terminator!r}: readline returned {got!r}"
-
-
-@rule("luaevent.buffer.readline-split")
-@pytest.mark.parametrize("end", [b"\r", b"\n"], ids=repr)
-@pytest.mark.parametrize("line", [b"abc", b"", b"x" * 5000], ids=["abc", "empty", "long"])
-def test_a_terminator_at_the_end_counts_at_once(
-    luaevent: LuaeventExtended, end: bytes, line: bytes
-) -> None:
-    """Its other half comes later, with more bytes behind it."""
-    other = b"\n" if end == b"\r" else b"\r"
-    buffer = luaevent.buffer.new()
-    buffer.add(line + end)
-    got = _without_end(buffer.readline())
-    assert_same(line, got, f"readline of a line and {end!r}, all there is")
-    assert_same(b"", buffer.get_data() or b"", f"left after a line that ended with {end!r}")
-    buffer.add(other + b"def\n")
-    first, second = (_without_end(buffer.readline()) for _ in range(2))
-    assert (first, second) == (b"", b"def"), (
-        f"{end!r} ended a line, and then there came {other!r} and a line def; readline returned "
-        f"{first!r} and {second!r}, not an empty line and b'def'"
-    )
 
 
 @rule("luaevent.buffer.readline-split")
@@ -314,27 +195,3 @@ def _read_all(buffer: Buffer, most: int) -> list[bytes]:
     while len(lines) < most and (line := buffer.readline()) is not None:
         lines.append(line.rstrip(b"\r\n"))
     return lines
-
-
-@rule("luaevent.buffer.readline-split")
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 4096, 70_000])
-@pytest.mark.parametrize("asked", ["after each piece", "at the end"])
-def test_a_long_stream_has_the_same_lines_in_any_pieces(
-    luaevent: LuaeventExtended, size: int, asked: str
-) -> None:
-    """The lines have very different lengths and end by line feeds, which are no half of a pair
-    here."""
-    count = 400 if size < 64 else 4000
-    expected = [b"%d " % at + b"." * (at * 7 % 97 + 1) for at in range(count)]
-    stream = b"\n".join(expected) + b"\n"
-    buffer = luaevent.buffer.new()
-    got: list[bytes] = []
-    for at in range(0, len(stream), size):
-        buffer.add(stream[at : at + size])
-        if asked == "after each piece":
-            got += _read_all(buffer, count + 1)
-    got += _read_all(buffer, count + 1)
-    assert_same(
-        b"\n".join(expected), b"\n".join(got), f"{count} lines, in pieces of {size} bytes, joined"
-    )
-    assert len(got) == count, f"of a stream of {count} lines readline returned {len(got)}"

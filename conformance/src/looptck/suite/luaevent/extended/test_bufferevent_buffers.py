@@ -16,15 +16,6 @@ from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEve
 from looptck.testing.channels import Channels, fill, reset
 from looptck.testing.payload import assert_same, payload
 
-# {name: how many bytes each portion has}
-PORTIONS = {
-    "one at a time": [1] * 150,
-    "odd portions": [1, 2, 3, 5, 7, 11, 13, 4096, 1, 8191, 2, 4097],
-    "all at once": [20_000],
-}
-
-any_portions = pytest.mark.parametrize("portions", PORTIONS)
-
 
 @rule("luaevent.bufferevent.get_read")
 @pytest.mark.parametrize("which", ["input", "output"])
@@ -57,66 +48,6 @@ def test_the_input_is_the_same_object_each_time(
         assert all(each is seen[0] for each in seen), "get_read() gave different objects"
         if which == "output":
             assert held.output is not held.input, "get_read() and get_write() give one buffer"
-
-    driver.run_script(script)
-
-
-@rule("luaevent.bufferevent.get_read")
-@pytest.mark.parametrize("taken", [None, 7, 0], ids=["takes all", "takes a little", "takes none"])
-@pytest.mark.parametrize(
-    "portions, low, high",
-    [
-        ("one at a time", 0, 0),
-        ("one at a time", 0, 1),
-        ("one at a time", 3, 10),
-        ("odd portions", 0, 0),
-        ("odd portions", 0, 5000),
-        ("odd portions", 1000, 4096),
-        ("all at once", 0, 0),
-        ("all at once", 0, 5000),
-        ("all at once", 20_001, 0),
-    ],
-)
-def test_every_byte_arrives_once_and_in_order(
-    driver: BufferEventDriver,
-    channels: Channels,
-    portions: str,
-    taken: int | None,
-    low: int,
-    high: int,
-) -> None:
-    """The script takes the bytes that the callback leaves in a full input, so that the rest can
-    come.
-
-    Of many bytes it takes a larger portion, lest a slow loop need a thousand turns.
-    """
-    near, far = channels.pair()
-    total = sum(PORTIONS[portions])
-    size = taken * 100 if taken and total > 1000 else taken
-
-    def take(held: OwnedBufferEvent) -> None:
-        if size != 0:
-            held.take(size)
-
-    def script() -> Script:
-        held = driver.bufferevent(near, read=take)
-        held.set_read_watermarks(low, high)
-        held.enable(driver.read)
-        sent = 0
-        for size in PORTIONS[portions]:
-            far.send(payload(size, sent))
-            sent += size
-            yield None
-        while waiting := unread(near):
-            if high and held.input_length >= high:
-                held.take()
-            moved = yield from driver.until(partial(_read, near, waiting))
-            assert moved, (
-                f"{waiting} bytes wait, and are not read; the input has {held.input_length}"
-            )
-        yield from driver.run_idle()
-        held.take()
-        assert_same(payload(total), held.taken, "what was taken from the input")
 
     driver.run_script(script)
 
@@ -252,80 +183,6 @@ def _received(
     yield from driver.until(more)
     yield from driver.run_idle(5)
     more()
-
-
-@rule("luaevent.bufferevent.get_write")
-@any_portions
-@pytest.mark.parametrize("added_in", ["before the loop", "another callback", "write", "read"])
-def test_added_bytes_are_sent_once_and_in_order(
-    driver: BufferEventDriver, channels: Channels, portions: str, added_in: str
-) -> None:
-    """The channel is narrow, so the larger ones leave in parts."""
-    near, far = narrow_channel(channels)
-    parts = iter(PORTIONS[portions])
-    total = sum(PORTIONS[portions])
-    added = 0
-
-    def add(held: OwnedBufferEvent) -> bool:
-        nonlocal added
-        size = next(parts, 0)
-        data = payload(size, added)
-        added += size  # first, since a loop may send, and call, at once
-        held.output.add(data)
-        return bool(size)
-
-    def on_read(held: OwnedBufferEvent) -> None:
-        held.input.drain(held.input_length)
-        while add(held):
-            pass
-
-    def script() -> Script:
-        got = bytearray()
-        held = driver.bufferevent(
-            near,
-            read=on_read,
-            write=(lambda held: added and add(held)) if added_in == "write" else None,
-        )
-        if added_in == "read":
-            held.enable(driver.read)
-            far.send(b"go")
-        elif added_in == "write":
-            add(held)
-        else:
-            if added_in == "another callback":
-                yield from driver.run_idle()
-            while add(held):
-                pass
-        yield from _received(driver, far, got, total)
-        assert_same(payload(total), got, "what the peer got")
-
-    driver.run_script(script)
-
-
-@rule("luaevent.bufferevent.get_write")
-@pytest.mark.parametrize("portion", [700, 5000], ids="reads {} bytes a turn".format)
-@pytest.mark.parametrize("low", [0, 1000, 100_000])
-@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
-def test_a_slow_peer_gets_every_byte(
-    driver: BufferEventDriver, channels: Channels, channel: str, low: int, portion: int
-) -> None:
-    """More is added behind the bytes that wait."""
-    near, far = narrow_channel(channels) if channel == "socket pair" else channels.tcp_pair()
-
-    def script() -> Script:
-        got = bytearray()
-        held = driver.bufferevent(near)
-        held.set_write_watermarks(low, 0)
-        held.output.add(payload(20_000))
-        yield from driver.run_idle()
-        for begin in range(20_000, 30_000, 1000):
-            held.output.add(payload(1000, begin))
-            got.extend(receive(far, portion))
-            yield None
-        yield from _received(driver, far, got, 30_000, portion)
-        assert_same(payload(30_000), got, "what a slow peer got")
-
-    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.get_write")

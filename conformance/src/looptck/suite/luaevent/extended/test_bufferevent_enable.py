@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any
-
 import pytest
 
 from looptck.rules.markers import rule
@@ -13,59 +10,6 @@ from looptck.testing.bufferevent_driver import BufferEventDriver, OwnedBufferEve
 from looptck.testing.channels import Channels, fill
 from looptck.testing.hop_driver import error_of
 from looptck.testing.payload import assert_same, payload
-
-disabled_ways = pytest.mark.parametrize("flags", ["read", "both"])
-
-
-def _nothing_read(
-    driver: BufferEventDriver, held: OwnedBufferEvent, near: Any, level: int, calls: int, when: str
-) -> None:
-    """Raise AssertionError if a disabled direction was served."""
-    assert held.input_length >= level, (
-        f"{when}, {level - held.input_length} bytes of the input are gone"
-    )
-    assert held.input_length == level, (
-        f"{when}, reading is disabled, and {held.input_length - level} bytes were read"
-    )
-    late = driver.trace[calls:]
-    assert "read" not in late, f"{when}, reading is disabled, and read was called"
-    assert not any(call.startswith("error") for call in late), (
-        f"{when}, reading is disabled, and there came {', '.join(late)}"
-    )
-
-
-@rule("luaevent.bufferevent.enable")
-@pytest.mark.parametrize("waits", [True, False], ids=["data waits", "data comes later"])
-@pytest.mark.parametrize("closes", [False, True], ids=["stays open", "is closed"])
-def test_nothing_is_read_before_reading_is_enabled(
-    driver: BufferEventDriver, channels: Channels, *, waits: bool, closes: bool
-) -> None:
-    """All bytes that waited come once reading is enabled, and the end after them."""
-    near, far = channels.pair()
-
-    def script() -> Script:
-        if waits:
-            far.send(payload(300))
-        held = driver.bufferevent(near)
-        yield from driver.run_idle()
-        if not waits:
-            far.send(payload(300))
-        if closes:
-            far.close()
-        yield from driver.run_idle()
-        _nothing_read(driver, held, near, 0, 0, "at first")
-        held.enable(driver.read)
-        yield from driver.until(lambda: held.input_length == 300)
-        assert_same(
-            payload(300), held.input.get_data(), "what is in the input once reading is enabled"
-        )
-        called = yield from driver.until(lambda: driver.count("read"))
-        assert called, "reading was enabled, 300 bytes came in, and read was not called"
-        if closes:
-            told = yield from driver.until(lambda: driver.errors)
-            assert told, "reading was enabled at the end of a stream, which was not reported"
-
-    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.enable")
@@ -92,99 +36,6 @@ def test_a_loop_does_not_return_while_bytes_can_move(
     else:
         assert_same(payload(10), receive(far, 20), "what was sent before loop() returned")
     held.disable_and_drop()
-
-
-@rule("luaevent.bufferevent.enable")
-@disabled_ways
-@pytest.mark.parametrize("disabled_in", ["read", "another callback"])
-@pytest.mark.parametrize("high", [0, 1000])
-@pytest.mark.parametrize("times", [1, 2])
-def test_nothing_is_read_while_reading_is_disabled(
-    driver: BufferEventDriver,
-    channels: Channels,
-    flags: str,
-    disabled_in: str,
-    high: int,
-    times: int,
-) -> None:
-    """Bytes that came before stay in the input; later ones wait in the socket, and are read
-    afterwards.
-
-    A second enable or disable changes nothing.
-    """
-    near, far = channels.pair()
-    which = driver.read if flags == "read" else driver.both
-
-    def disable(held: OwnedBufferEvent) -> None:
-        if disabled_in == "read" and held.input_length >= 100:
-            held.disable(which)
-
-    def script() -> Script:
-        held = driver.bufferevent(near, read=disable)
-        held.set_read_watermarks(0, high)
-        for _ in range(times):
-            held.enable(driver.read)
-        far.send(payload(100))
-        yield from driver.until(lambda: held.input_length == 100)
-        if disabled_in != "read":
-            held.disable(which)
-        yield from driver.run_idle()
-        calls = len(driver.trace)
-        for sent in range(100, 200, 20):
-            far.send(payload(20, sent))
-            yield from driver.run_idle(8)
-        _nothing_read(driver, held, near, 100, calls, "after disable")
-        assert_same(
-            payload(100), held.input.get_data(), "what is in the input while it is disabled"
-        )
-        held.take()
-        yield from driver.run_idle()
-        _nothing_read(driver, held, near, 0, calls, "when the input is drained after disable")
-        for _ in range(times - 1):
-            held.disable(which)
-        held.enable(driver.read)
-        yield from driver.until(lambda: held.input_length == 100)
-        held.take()
-        assert_same(payload(200), held.taken, "what was read before and after")
-
-    driver.run_script(script)
-
-
-@rule("luaevent.bufferevent.enable")
-@disabled_ways
-@pytest.mark.parametrize("change", ["drain some", "drain all", "a higher watermark", "none"])
-def test_room_in_a_full_input_does_not_enable_reading(
-    driver: BufferEventDriver, channels: Channels, flags: str, change: str
-) -> None:
-    """Two reasons keep the loop from reading: one of them goes, and the other one stays."""
-    near, far = channels.pair()
-
-    def script() -> Script:
-        held = driver.bufferevent(near)
-        held.set_read_watermarks(0, 10)
-        held.enable(driver.read)
-        far.send(payload(40))
-        yield from driver.until(lambda: held.input_length >= 10)
-        held.disable(driver.read if flags == "read" else driver.both)
-        yield from driver.run_idle()
-        calls = len(driver.trace)
-        if change.startswith("drain"):
-            held.take(4 if change == "drain some" else None)
-        elif change == "none":
-            held.set_read_watermarks(0, 0)
-        else:
-            held.set_read_watermarks(0, 30)
-        level = held.input_length
-        yield from driver.run_idle()
-        _nothing_read(driver, held, near, level, calls, f"with room in the input ({change})")
-        held.take()
-        yield from driver.run_idle()
-        _nothing_read(driver, held, near, 0, calls, "with an empty input")
-        held.enable(driver.read)
-        grown = yield from driver.until(lambda: held.input_length or not unread(near))
-        assert grown, "reading was enabled, and nothing is read into an empty input"
-
-    driver.run_script(script)
 
 
 @rule("luaevent.bufferevent.enable")
@@ -297,41 +148,6 @@ def test_disabling_one_direction_leaves_the_other_alone(
         yield from driver.run_idle()
         stayed = held.input_length == 0 if disabled == "read" else unread(far) == 0
         assert stayed, f"{disabled} is disabled, and bytes moved in that direction"
-
-    driver.run_script(script)
-
-
-@rule("luaevent.bufferevent.enable")
-@pytest.mark.parametrize("size, high", [(100, 0), (5000, 1000), (100_000, 0), (100_000, 4096)])
-@pytest.mark.parametrize("added", ["at first", "when some has arrived", "in each call"])
-def test_an_error_of_writing_leaves_reading_alone(
-    driver: BufferEventDriver, channels: Channels, size: int, high: int, added: str
-) -> None:
-    """The peer has sent its bytes and is gone: nothing can be sent, and everything can be read."""
-    near, far = channels.pair()
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * size)
-    near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * size)
-
-    def take(held: OwnedBufferEvent) -> None:
-        held.take()
-        if added == "in each call":
-            held.output.add(b"nobody reads this")
-
-    def script() -> Script:
-        held = driver.bufferevent(near, read=take)
-        held.set_read_watermarks(0, high)
-        sent = far.send(payload(size))
-        far.close()
-        if added == "at first":
-            held.output.add(b"nobody reads this")
-        held.enable(driver.read)
-        if added == "when some has arrived":
-            yield from driver.until(lambda: held.taken)
-            held.output.add(b"nobody reads this")
-        yield from driver.until(lambda: len(held.taken) >= sent)
-        yield from driver.run_idle()
-        held.take()
-        assert_same(payload(sent), held.taken, "what was read though writing met an error")
 
     driver.run_script(script)
 

@@ -184,46 +184,6 @@ def test_the_end_is_told_after_all_data(
     driver.run_script(script)
 
 
-@rule("luaevent.constants.evbuffer-eof")
-@pytest.mark.parametrize("sent", [7, 8, 9, 16, 17, 100])
-@pytest.mark.parametrize("taken", [1, 8])
-@pytest.mark.parametrize("channel", ["socket pair", "TCP"])
-def test_the_end_waits_for_data_beyond_the_high_watermark(
-    driver: BufferEventDriver, channels: Channels, sent: int, taken: int, channel: str
-) -> None:
-    """The poller reports a hang-up all the time; 8 bytes are let in at once."""
-    near, far = channels.pair() if channel == "socket pair" else channels.tcp_pair()
-
-    def on_error(held: OwnedBufferEvent) -> None:
-        there = len(held.taken) + held.input_length
-        assert there == sent, (
-            f"the end was told with {there} of {sent} bytes come in; {unread(near)} wait"
-        )
-
-    def script() -> Script:
-        held = driver.bufferevent(near, error=on_error)
-        held.set_read_watermarks(0, 8)
-        held.enable(driver.read)
-        far.send(payload(sent))
-        far.close()
-        while len(held.taken) < sent:
-            there = yield from driver.until(lambda: held.input_length == 8 or not unread(near))
-            yield from driver.run_idle(5)
-            assert there, (
-                f"{unread(near)} bytes wait, and the input stays at {held.input_length} of 8"
-            )
-            assert held.input_length, (
-                f"{sent} bytes were sent, {len(held.taken)} taken; {unread(near)} wait, and the "
-                f"input holds {held.input_length} of at most 8"
-            )
-            held.take(taken)
-        came = yield from driver.until(lambda: _ended(driver))
-        assert came, "all data was taken, and the end was not told"
-        assert_same(payload(sent), held.taken, "what came before the end")
-
-    driver.run_script(script)
-
-
 @rule("luaevent.constants.evbuffer-error")
 @pytest.mark.parametrize("sent", [0, 50])
 @pytest.mark.parametrize("low, high", [(0, 0), (100, 0), (0, 50), (0, 51)])
