@@ -362,6 +362,23 @@ def test_a_closed_descriptor_ends_both_directions(loop: Loop, pair: Pairs) -> No
 # ---- timeouts
 
 
+def test_an_arrival_does_not_restart_the_timeout_of_writing(
+    loop: Loop, clock: VirtualClock, pair: Pairs
+) -> None:
+    near, far = pair()
+    recorder = Recorder(loop, near)
+    stuff(recorder.event, loop)
+    recorder.event.set_timeouts(10.0, 1.0)
+    start = clock.now()
+    clock.advance(0.75)
+    far.send(b"x")
+    loop.turn(0)
+    while len(recorder.calls) < 2:
+        loop.turn()
+    assert recorder.calls == [("read", 1), EVBUFFER_TIMEOUT | EVBUFFER_WRITE]
+    assert clock.now() == start + 1
+
+
 @pytest.mark.parametrize("direction", [READ, WRITE])
 def test_enabled_after_a_timeout_it_times_out_again(
     loop: Loop, clock: VirtualClock, pair: Pairs, direction: int

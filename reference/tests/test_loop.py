@@ -488,6 +488,13 @@ def test_a_poller_of_your_own(kind: type[Scripted], word: int, clock: VirtualClo
     assert poller.told[-1] == (-1, -1, -1)
 
 
+def test_a_number_that_nobody_watches_is_dropped() -> None:
+    poller = Scripted([(9, READ)])
+    with Loop(poller) as loop:
+        assert loop.turn(0) is False
+        assert poller.told[-1] == (9, 0, 0)
+
+
 def test_a_turn_that_calls_nobody_says_so() -> None:
     """A poller may report a direction that none of the events of a descriptor wants."""
     with Loop(Scripted([(0, WRITE)])) as loop:

@@ -14,6 +14,7 @@ import pytest
 
 from tideloop import READ, Clock, Loop, MonotonicClock, levent, luahop
 from tideloop.clock import Wait
+from tideloop.waker import Waker
 
 Pair = tuple[socket.socket, socket.socket]
 T = TypeVar("T")
@@ -249,3 +250,25 @@ def test_posts_that_an_exception_cut_off_are_made(loop: Loop) -> None:
         loop.turn(0)
     assert loop.turn(0) is True
     assert calls == [1]
+
+
+def test_a_waker_closes_its_pipe_once() -> None:
+    waker = Waker()
+    waker.close()
+    read, write = os.pipe()
+    waker.close()
+    os.write(write, b"x")
+    assert os.read(read, 1) == b"x"
+    os.close(read)
+    os.close(write)
+
+
+def test_a_wakeup_descriptor_that_is_gone_harms_nothing() -> None:
+    """Signals that came while it was replaced are handed on to it."""
+    waker = Waker()
+    os.write(waker._write, bytes([signal.SIGUSR1]))
+    read, write = os.pipe()
+    os.close(read)
+    os.close(write)
+    waker._hand_on(write)
+    waker.close()
