@@ -259,7 +259,7 @@ class SlowCore(Core):
 
 class SlowToBeginCore(Core):
     def new(self) -> Base:
-        time.sleep(1.2)
+        time.sleep(2.0)
         return Base(self._misbehave)
 
 

@@ -172,7 +172,7 @@ def test_pytest_without_an_implementation_says_what_is_missing(
         "-p",
         "no:cacheprovider",
         "--pyargs",
-        "looptck.suite.luahop.test_timer_many",
+        "looptck.suite.luahop.test_module",
     ]
     done = spawn(command, tmp_path, environment)
     assert done.returncode != 0

@@ -16,6 +16,7 @@ import pytest
 
 from looptck.cli.commands import cli
 from looptck.errors import AdapterError, next_step
+from looptck.running import adapter_check
 from looptck.subjects.discovery import find
 from looptck.text import did_you_mean, one_line, printable, shown
 
@@ -60,7 +61,7 @@ def test_an_odd_declaration_is_an_error_of_the_adapter(
 ) -> None:
     monkeypatch.syspath_prepend(HERE)
     with pytest.raises(AdapterError) as refused:
-        find(f"odd:{name}")
+        adapter_check.refuse_unknown_profiles(find(f"odd:{name}"))
     line = one_line(printable(str(refused.value)))
     for word in DECLARATIONS[name]:
         assert word in line

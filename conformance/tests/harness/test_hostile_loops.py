@@ -136,7 +136,7 @@ def test_a_loop_that_is_slow_to_begin_does_not_end_the_run(monkeypatch: pytest.M
     """The runner says of each step of the adapter's judgement that it is done."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     request = RunRequest("hostile:slow_to_begin", rules=RULE[1:])
-    monkeypatch.setattr(certifying, "_STARTUP_TIMEOUT", 5.0 - request.patience)
+    monkeypatch.setattr(certifying, "_STARTUP_TIMEOUT", 9.0 - request.patience)
     kinds = [type(event) for event in certifying.events(request, shipped())]
     assert kinds == [ImplementationFound, Planned, Judged]
 
