@@ -272,7 +272,6 @@ PROFILE = Profile(
         ),
         "levent.newevbuf.watermarks-exist": (
             stream_input.test_read_follows_a_low_watermark_that_changes,
-            stream_output.test_write_follows_a_low_watermark_that_changes,
             stream_beside.test_each_buffer_has_watermarks_of_its_own,
             stream_objects.test_a_number_of_bytes_may_be_of_a_class_of_ints,
         ),

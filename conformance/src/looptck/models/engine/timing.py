@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...testing.stopwatch import COARSE
+
 # Differences of floats, and loops that keep whole microseconds: nothing
 # shorter is called early, or a movement of the clock.
 RESOLUTION = 2e-6
@@ -25,6 +27,15 @@ class Timing:
     patience: float
     # deadlines nearer to each other than this may come in any order
     apart: float
+
+
+def is_early(seconds: float, rule: str) -> bool:
+    """Whether a call that comes *seconds* before its time breaks *rule*.
+
+    A loop that counts whole milliseconds may be early by a fraction of one; only
+    the rules about being early hold that against it.
+    """
+    return seconds > (RESOLUTION if rule.endswith("not-early") else COARSE)
 
 
 def units(seconds: float, timing: Timing) -> str:

@@ -26,7 +26,7 @@ from __future__ import annotations
 from math import inf
 
 from ..engine.channel_state import Directions
-from ..engine.timing import RESOLUTION, Timing, units
+from ..engine.timing import RESOLUTION, Timing, is_early, units
 from ..engine.violation import ViolationError
 from .entries import Answer, Boundary, Event, Flags, Gone
 from .registrations import Registrations
@@ -253,7 +253,7 @@ class LuaeventModel(Registrations):
                 rule = "luaevent.callback.change-no-spurious-timeout"
             raise self._no(rule, f"{what}, although it has no timeout")
         early = event.earliest - now
-        if early > RESOLUTION:
+        if is_early(early, event.rule_if_early):
             raise self._no(event.rule_if_early, f"{what}, {units(early, self._timing)} early")
         self._see_turn(event.timed)
         for other in self._live():

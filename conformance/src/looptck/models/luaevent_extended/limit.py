@@ -10,7 +10,7 @@ how late it is, so it is missed only after a long time.
 from __future__ import annotations
 
 from ..buffered.side import Side, Switch
-from ..engine.timing import RESOLUTION, Timing, units
+from ..engine.timing import Timing, is_early, units
 from ..engine.violation import ViolationError
 
 RULE = "luaevent.bufferevent.set_timeouts"
@@ -62,7 +62,7 @@ class Limit:
         early = self._since + self.length - now
         if not self.length:
             raise ViolationError(RULE, f"{self._name} told, and none is set", ["no such call"])
-        if early > RESOLUTION:
+        if is_early(early, RULE):
             what = f"{self._name} told {units(early, self._timing)} early"
             raise ViolationError(RULE, what, ["no byte moved for the whole time"])
         self._side.loosen()  # whether it is disabled, and told again, is open

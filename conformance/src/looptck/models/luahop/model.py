@@ -26,7 +26,7 @@ from __future__ import annotations
 from math import floor, inf
 
 from ..engine.channel_state import ChannelState, Directions
-from ..engine.timing import RESOLUTION, Timing, units
+from ..engine.timing import RESOLUTION, Timing, is_early, units
 from ..engine.violation import ViolationError
 from .entries import Boundary, Listener, Timer
 from .registrations import Registrations
@@ -270,12 +270,12 @@ class LuahopModel(Registrations):
 
     def _check_due(self, timer: Timer, what: str, now: float) -> None:
         early = timer.earliest - now
-        if early > RESOLUTION:
-            rule = "luahop.timer.timeout-not-early"
-            if timer.stalled:
-                rule = "luahop.timer.interval-missed"
-            elif timer.is_interval:
-                rule = f"luahop.timer.interval-{'repeat' if timer.calls else 'first'}"
+        rule = "luahop.timer.timeout-not-early"
+        if timer.stalled:
+            rule = "luahop.timer.interval-missed"
+        elif timer.is_interval:
+            rule = f"luahop.timer.interval-{'repeat' if timer.calls else 'first'}"
+        if is_early(early, rule):
             raise self._no(rule, f"{what}, {units(early, self._timing)} early")
         if timer.armed_in == self._poll:
             self._set_and_run += 1
