@@ -23,6 +23,13 @@ Callback = Callable[[], object]
 MASKS = {"r": selectors.EVENT_READ, "w": selectors.EVENT_WRITE}
 SECONDS = {"ms": 0.001, "s": 1.0}
 
+# The longest sleep in seconds: selectors refuse more than an int of milliseconds.
+LONGEST = 86_400.0
+
+
+def _nothing() -> None:
+    """Stands in place of a callback that is over."""
+
 
 class Timer:
     """A handle: knows its loop, and is spent once it fired or was cleared."""
@@ -32,6 +39,7 @@ class Timer:
         self.live = True
 
     def clear(self) -> None:
+        self.callback = _nothing
         self.live = False
 
 
@@ -100,6 +108,8 @@ class Hop:
         while self._timers and not self._timers[0][2].live:
             heapq.heappop(self._timers)
         budget = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+        if budget is not None:
+            budget = min(budget, LONGEST)
         called = 0
         ready = [
             (fd, mask, self._listeners[fd].get(mask))
@@ -127,7 +137,10 @@ class Hop:
                     missed = math.floor((now - timer.due) / timer.period)
                     timer.due += (missed + 1) * timer.period
                     self._push(timer)
-                timer.callback()
+                callback = timer.callback
+                if not timer.live:
+                    timer.callback = _nothing
+                callback()
         return called
 
 

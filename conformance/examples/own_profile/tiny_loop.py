@@ -12,6 +12,13 @@ from looptck.clocks import Clock
 Callback = Callable[[], object]
 
 
+class Timer:
+    """The handle of a timer."""
+
+    def __init__(self, due: float, period: float | None, callback: Callback) -> None:
+        self.due, self.period, self.callback = due, period, callback
+
+
 class Loop:
     """Watches descriptors with `selectors`, and keeps its timers in a list."""
 
@@ -21,7 +28,7 @@ class Loop:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._selector = selectors.DefaultSelector()
-        self._timers: list[tuple[float, Callback]] = []
+        self._timers: list[Timer] = []
 
     def watch(self, fd: int, callback: Callback) -> None:
         self._selector.register(fd, selectors.EVENT_READ, callback)
@@ -29,25 +36,33 @@ class Loop:
     def ignore(self, fd: int) -> None:
         self._selector.unregister(fd)
 
-    def after(self, seconds: float, callback: Callback) -> tuple[float, Callback]:
-        timer = (self._clock.now() + seconds, callback)
-        self._timers.append(timer)
-        return timer
+    def after(self, seconds: float, callback: Callback) -> Timer:
+        return self._set(Timer(self._clock.now() + seconds, None, callback))
 
-    def cancel(self, timer: tuple[float, Callback]) -> None:
+    def every(self, seconds: float, callback: Callback) -> Timer:
+        return self._set(Timer(self._clock.now() + seconds, seconds, callback))
+
+    def cancel(self, timer: Timer) -> None:
         if timer in self._timers:
             self._timers.remove(timer)
 
     def turn(self) -> None:
-        nearest = min((due for due, _ in self._timers), default=None)
+        nearest = min((timer.due for timer in self._timers), default=None)
         wait = None if nearest is None else max(nearest - self._clock.now(), 0)
         for key, _ in self._selector.select(wait):
             key.data()
         now = self._clock.now() + self.slack
-        for timer in sorted(self._timers, key=lambda timer: timer[0]):
-            if timer[0] <= now and timer in self._timers:
-                self._timers.remove(timer)
-                timer[1]()
+        for timer in sorted(self._timers, key=lambda timer: timer.due):
+            if timer.due <= now and timer in self._timers:
+                if timer.period is None:
+                    self._timers.remove(timer)
+                else:
+                    timer.due += timer.period
+                timer.callback()
+
+    def _set(self, timer: Timer) -> Timer:
+        self._timers.append(timer)
+        return timer
 
 
 class HastyLoop(Loop):

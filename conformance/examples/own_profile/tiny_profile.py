@@ -28,6 +28,9 @@ class TinyLoop(Protocol):
     def after(self, seconds: float, callback: Callable[[], object]) -> object:
         """*callback* is called once, after that time; the result cancels it."""
 
+    def every(self, seconds: float, callback: Callable[[], object]) -> object:
+        """*callback* is called again and again, after that time; the result cancels it."""
+
     def cancel(self, timer: object) -> None:
         """The timer is not called."""
 
@@ -59,8 +62,11 @@ class TinyVerbs(Verbs):
     def unwatch(self, watch: int) -> None:
         self.loop.ignore(watch)
 
-    def set_timer(self, seconds: float, callback: Callable[[], Any]) -> object:
+    def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> object:
         return self.loop.after(seconds, callback)
+
+    def set_interval(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> object:
+        return self.loop.every(seconds, callback)
 
     def clear(self, timer: object) -> None:
         self.loop.cancel(timer)
@@ -92,7 +98,7 @@ PROFILE = Profile(
     name="tiny",
     document="tiny",
     entry_names=("new",),
-    loop_names=("watch", "ignore", "after", "cancel", "turn"),
+    loop_names=("watch", "ignore", "after", "every", "cancel", "turn"),
     indispensable=("turn",),
     parts={"new": "loop"},
     smoke_checks=(_timer,),

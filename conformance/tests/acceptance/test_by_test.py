@@ -81,23 +81,24 @@ def test_the_fewest_tests_are_found_where_none_kills_alone(by_test: ModuleType) 
 _SCRIPT = f"""
 import json, sys
 import by_test, campaign
-from broken_loops.plain_hop import PlainHop, breaks_hop
+from broken_loops.fault import fault
+from broken_loops.plain.luahop import PlainHop
 from broken_loops.registry import all_broken_loops
 
-@breaks_hop({RULE!r})
+@fault({RULE!r})
 class Ignores(PlainHop):
     "It ignores the call."
     def remove_listener(self, fd, mask):
         pass
 
-@breaks_hop({RULE!r})
+@fault({RULE!r})
 class Hangs(PlainHop):
     "It never returns."
     def remove_listener(self, fd, mask):
         while True:
             pass
 
-@breaks_hop({RULE!r})
+@fault({RULE!r})
 class IsRight(PlainHop):
     "It has no fault."
 

@@ -57,6 +57,7 @@ class _Listener(Event):
     ) -> None:
         super().__init__(arguments.descriptor(fd))
         self._loop = loop
+        # luahop.listener.callback-any
         self._callback = callback  # luahop.listener.strong-ref
         self._errors = errors
         self._file: object = fd  # a socket object closes its descriptor when collected

@@ -110,6 +110,7 @@ class LoopCore:
         earliest = None
         if self._timers.live and (earliest := self._timers.begin_turn()) is not None:  # TURN-2
             # luahop.poll.blocks
+            # levent.loop.idle
             # luahop.timer.timeout-latency
             budget = max(0.0, earliest - self.registry.now())  # luaevent.loop.idle
             timeout = budget if timeout is None else min(budget, timeout)
@@ -172,6 +173,7 @@ class LoopCore:
                         # luaevent.addevent.close-other-same-turn
                         # luahop.listener.remove-other-ready
                         if hit := ready & entry.want:  # luaevent.flags.only-asked
+                            # luaevent.loop.many-ready
                             entry.ready(hit)  # luahop.listener.many-ready
                             called = True
                         elif not ready:

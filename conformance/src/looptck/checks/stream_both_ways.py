@@ -23,7 +23,7 @@ def test_output_that_read_writes_leaves(streams: Streams, times: int, by: str) -
     def script() -> Turns:
         receiver.start()
         sender.start()
-        for size in (3, 100, 9, 20_000, 50_000, 1):
+        for size in (3, 100, 9, 1_000, 2_000, 1):
             yield from receiver.arrive(size)
             yield from sender.leave()
             assert bytes(sender.received) == bytes(receiver.sent), (

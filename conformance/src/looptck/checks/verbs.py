@@ -222,7 +222,12 @@ class Timing(Watching, Protocol):
 
 
 class Verbs:
-    """The verbs that every profile says alike."""
+    """The verbs that profiles say alike, where theirs do not say otherwise."""
+
+    timers: tuple[str, ...] = ("timer",)
+    intervals: tuple[str, ...] = ()
+    unit = 1.0
+    over: Any = None
 
     def __init__(self, entry: Any, clock: Clock) -> None:
         self.entry, self.clock = entry, clock
@@ -232,6 +237,15 @@ class Verbs:
 
     def calls(self, name: str, then: Callable[[], object] | None = None) -> Calls:
         return Calls(self.clock, name, then)
+
+    def play(self, script: Script) -> None:
+        raise NotImplementedError
+
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        def script() -> Script:
+            yield until(what, done, within=within or _PATIENCE)
+
+        self.play(script())
 
     def stays(self, direction: Direction) -> Any:
         return None

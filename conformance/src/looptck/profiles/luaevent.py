@@ -83,6 +83,8 @@ class LuaeventVerbs(Verbs):
     intervals = timers
     unit = 1.0
 
+    over: int
+
     def __init__(self, luaevent: Luaevent, clock: Clock) -> None:
         super().__init__(luaevent, clock)
         self.over = luaevent.LEAVE
@@ -161,7 +163,9 @@ class LuaeventVerbs(Verbs):
         watch.close()
 
     def drop(self) -> None:
-        self._base.close()
+        close = getattr(self._base, "close", None)
+        if close is not None:
+            close()
         super().drop()
 
     def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Event:

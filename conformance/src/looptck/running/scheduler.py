@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import pytest
 
 from ..errors import AdapterError, LooptckError
+from ..profiles import PROFILES
 from ..results.verdicts import Case, Judgement, Verdict
 from ..rules.catalogue import Catalogue, Rule
 from ..rules.markers import EVERY_VARIANT
@@ -26,6 +27,7 @@ from .messages import Explored, Judged, Message, Planned, RunEnded, RunFailed
 from .rule_task import RuleTask, RuleTests, judgements_from
 from .sealing import Seal
 from .selection import Selection
+from .suite_index import Binding
 from .workers import Pool
 
 
@@ -84,7 +86,8 @@ class RuleScheduler:
                 self._under_test.offers(variant, rule.profile)
                 for variant in _variants_of(item, self._under_test)
             )
-            (kept if here and rule.id in chosen else left_out).append(item)
+            fits = here and _has_direction(item)
+            (kept if fits and rule.id in chosen else left_out).append(item)
         if left_out:
             config.hook.pytest_deselected(items=left_out)
         items[:] = kept
@@ -323,6 +326,15 @@ def _rule_of(item: pytest.Item, catalogue: Catalogue) -> Rule | None:
     if rule_id not in catalogue:
         raise pytest.UsageError(f"{item.nodeid} judges {rule_id!r}, which no page of rules states")
     return catalogue[rule_id]
+
+
+def _has_direction(item: pytest.Item) -> bool:
+    """Whether the profile of a shared check has the direction that *item* is about, if any."""
+    binding = pytest_internals.parameter(item, "binding")
+    direction = pytest_internals.parameter(item, "direction")
+    if direction is None or not isinstance(binding, Binding):
+        return True
+    return direction in getattr(PROFILES[binding.profile].verbs, "directions", (direction,))
 
 
 def _variants_of(item: pytest.Item, selection: Selection) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ class Base:
                 f"the flags of an event must not be LEAVE ({LEAVE}), which is for a callback to"
                 " return; pass EV_* flags"
             )
+        # luaevent.addevent.callback-any
         arguments.callback(event_callback, "event_callback")  # luaevent.addevent.callback-required
         if timeout is not None:
             timeout = arguments.seconds(timeout, "timeout")  # luaevent.addevent.timeout-seconds
