@@ -240,7 +240,7 @@ class UnclosableCore(Core):
 
 
 class SlowBase(Base):
-    """Right, and slow in whatever it is asked."""
+    """Right, and slow in whatever it is asked: the loop under test sleeps, and no test does."""
 
     def addevent(self, *arguments: Any, **more: Any) -> Event:
         time.sleep(0.4)
@@ -258,6 +258,8 @@ class SlowCore(Core):
 
 
 class SlowToBeginCore(Core):
+    """Each step of the adapter's check is slow: the loop under test sleeps, and no test does."""
+
     def new(self) -> Base:
         time.sleep(2.0)
         return Base(self._misbehave)
@@ -318,6 +320,17 @@ raising_skip_test = _hostile(_raise_skip_test)
 skipping = _hostile(_skip)
 expecting_failure = _hostile(_xfail)
 stopping_the_parent = _hostile(_stop_the_parent)
+
+
+def signalling_in_a_fork() -> Implementation:
+    """The process that judges gets a signal where Python ignores what its handler raises."""
+
+    def signal_itself() -> None:
+        if callable(signal.getsignal(signal.SIGTERM)):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    os.register_at_fork(after_in_parent=signal_itself)
+    return kept
 
 
 def _refusing_factory(_clock: Clock) -> Core:

@@ -141,11 +141,14 @@ def test_a_loop_that_is_slow_to_begin_does_not_end_the_run(monkeypatch: pytest.M
     assert kinds == [ImplementationFound, Planned, Judged]
 
 
-def test_a_loop_that_stops_the_runner_is_named(looptck: Run) -> None:
-    done = looptck("certify", "hostile:stopping_the_parent", *RULE)
+@pytest.mark.parametrize(
+    "name, judging", [("stopping_the_parent", RULE[1]), ("signalling_in_a_fork", "no rule")]
+)
+def test_a_loop_that_stops_the_runner_is_named(looptck: Run, name: str, judging: str) -> None:
+    done = looptck("certify", f"hostile:{name}", *RULE)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "SIGTERM" in done.stderr
-    assert RULE[1] in done.stderr
+    assert judging in done.stderr
     assert "deselected" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 

@@ -63,6 +63,8 @@ class RuleScheduler:
         # {(variant, rule id): verdict}
         self._decided: dict[tuple[str, str], Verdict] = {}
         self._pool: Pool | None = None
+        # the signal that asked the runner to stop, if one did
+        self._stopped: _StoppedError | None = None
         # {(variant, profile): (type of the loop that did the work, rule it was seen at)}
         self._engines: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -160,11 +162,17 @@ class RuleScheduler:
     def _stop(self, number: int, _frame: object) -> NoReturn:
         batches: list[list[RuleTask]] = self._pool.running if self._pool else []
         rules = sorted({task.rule.id for batch in batches for task in batch})
-        raise _StoppedError(
+        self._stopped = _StoppedError(
             f"the process that judges was asked to stop by {signal.Signals(number).name}, which "
             f"this command did not send; it was judging {', '.join(rules) or 'no rule'}: "
             "see whether the loop sends signals to its parent"
         )
+        raise self._stopped
+
+    def _raise_if_stopped(self) -> None:
+        """Raise what a signal handler raised where Python ignores it: in a hook of fork, say."""
+        if self._stopped is not None:
+            raise self._stopped
 
     def _fail(self, message: str, status: int = 3) -> NoReturn:
         self._stream.send(RunFailed(status, message))
@@ -209,9 +217,11 @@ class RuleScheduler:
                     if not batch:
                         break
                     pool.start(batch, RuleTests(batch))
+                    self._raise_if_stopped()
                 if pool.is_idle:
                     continue
                 ended = pool.wait()
+                self._raise_if_stopped()
                 self._stream.note_progress()
                 for batch, messages, ending in ended:
                     for task, judgement in judgements_from(batch, messages, ending):
