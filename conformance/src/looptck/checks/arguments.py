@@ -11,85 +11,13 @@ import pytest
 
 from ..testing.channels import Channels, as_descriptor_zero
 from ..testing.readiness import ReadinessToggle
+from .callables import CALLABLES
 from .scenes import Watched, either_direction
 from .verbs import Direction, Script, Watching, turns, until
 
 
-class _Method:
-    """An object whose method is the callback; each access makes a new bound method."""
-
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def method(self, *arguments: Any) -> Any:
-        return self._call(*arguments)
-
-
-class _Slotted:
-    """A callable without a dictionary and without weak references."""
-
-    __slots__ = ("_call",)
-
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._call(*arguments)
-
-
-class _False(_Slotted):
-    """A callable that is false."""
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return False
-
-
-class _Empty(_Slotted):
-    """A callable that is an empty container."""
-
-    __slots__ = ()
-
-    def __len__(self) -> int:
-        return 0
-
-
-class _Equal(_Slotted):
-    """A callable that is equal to everything."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-    def __hash__(self) -> int:
-        return 1
-
-
-class _Unhashable(_Slotted):
-    """A callable that is equal to everything and has no hash."""
-
-    __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]  # so that a set or a mapping refuses it
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-
-_CALLABLES: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
-    "bound-method": lambda call: _Method(call).method,
-    "partial": partial,
-    "slotted": _Slotted,
-    "false": _False,
-    "empty": _Empty,
-    "equal": _Equal,
-    "unhashable": _Unhashable,
-}
-
-
 @either_direction
-@pytest.mark.parametrize("kind", _CALLABLES)
+@pytest.mark.parametrize("kind", CALLABLES)
 def test_a_callable_of_any_type_serves_as_a_callback(
     loop: Watching, channels: Channels, direction: Direction, kind: str
 ) -> None:
@@ -110,7 +38,7 @@ def test_a_callable_of_any_type_serves_as_a_callback(
         watches: list[Any] = []
         for name, toggle in zip(("first", "second"), toggles, strict=True):
             try:
-                callback = _CALLABLES[kind](partial(note, name))
+                callback = CALLABLES[kind](partial(note, name))
                 watches.append(loop.watch(toggle.number, direction, callback))
             except TypeError:
                 return

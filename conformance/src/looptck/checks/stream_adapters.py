@@ -11,7 +11,7 @@ from ..protocols.luaevent_extended import LuaeventExtended
 from ..testing.bufferevent_driver import BufferEventDriver
 from ..testing.channels import Channels
 from ..testing.levent_driver import LeventDriver
-from .streams import Act, Ends, Stream, Streams, Turns, Wrap, as_it_is
+from .streams import Act, Ends, Stream, Streams, Turns, Wrap
 
 
 class LeventStreams(Streams):
@@ -29,17 +29,8 @@ class LeventStreams(Streams):
     def close(self) -> None:
         self.driver.stop_all()
 
-    def open(
-        self,
-        ends: Ends | None = None,
-        *,
-        read: Act | None = None,
-        write: Act | None = None,
-        error: Act | None = None,
-        wrapped: Wrap = as_it_is,
-    ) -> LeventStream:
-        acts = {"read": read, "write": write, "error": error}
-        return LeventStream(self, ends or self.wide_channel(), acts, wrapped)
+    def make(self, ends: Ends, acts: dict[str, Act | None], wrapped: Wrap) -> LeventStream:
+        return LeventStream(self, ends, acts, wrapped)
 
     def loop(self) -> None:
         self.driver.run_once(None)
@@ -107,17 +98,8 @@ class LuaeventStreams(Streams):
         super().__init__(channels)
         self.driver = BufferEventDriver(luaevent, channels)
 
-    def open(
-        self,
-        ends: Ends | None = None,
-        *,
-        read: Act | None = None,
-        write: Act | None = None,
-        error: Act | None = None,
-        wrapped: Wrap = as_it_is,
-    ) -> LuaeventStream:
-        acts = {"read": read, "write": write, "error": error}
-        return LuaeventStream(self, ends or self.wide_channel(), acts, wrapped)
+    def make(self, ends: Ends, acts: dict[str, Act | None], wrapped: Wrap) -> LuaeventStream:
+        return LuaeventStream(self, ends, acts, wrapped)
 
     def close(self) -> None:
         self.driver.close_all()

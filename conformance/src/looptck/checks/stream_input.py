@@ -278,7 +278,9 @@ def test_every_byte_arrives_before_the_end(
         stream.start()
         yield from reader.take_all(high, ends=True)
         first = [call.name for call in stream.calls if call.name != "write"][:1]
-        assert size < max(low, 1) or first == ["read"], (
+        # a loop that reads single bytes is not waited for until it has thousands
+        is_slow = not first and stream.input_level < low
+        assert size < max(low, 1) or first == ["read"] or is_slow, (
             f"{size} bytes and the end were there; read was to be called first, and it was "
             f"{first[0] if first else 'nothing'}"
         )

@@ -236,7 +236,6 @@ class Streams(ABC):
         self.channels = channels
         self._moves = 0
 
-    @abstractmethod
     def open(
         self,
         ends: Ends | None = None,
@@ -250,6 +249,12 @@ class Streams(ABC):
 
         The loop is given what *wrapped* makes of each.
         """
+        acts = {"read": read, "write": write, "error": error}
+        return self.make(ends or self.wide_channel(), acts, wrapped)
+
+    @abstractmethod
+    def make(self, ends: Ends, acts: dict[str, Act | None], wrapped: Wrap) -> Stream:
+        """A stream of the document, as `open` returns it."""
 
     @abstractmethod
     def loop(self) -> None:

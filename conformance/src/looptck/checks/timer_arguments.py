@@ -11,54 +11,12 @@ import pytest
 
 from ..clocks import Clock
 from ..testing.stopwatch import assert_not_early
+from .callables import CALLABLES
 from .timer_log import TimerLog
 from .verbs import Timing
 
 
-class _Slotted:
-    """A callable without a dictionary and without weak references."""
-
-    __slots__ = ("_call",)
-
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._call(*arguments)
-
-    def method(self, *arguments: Any) -> Any:
-        return self._call(*arguments)
-
-
-class _False(_Slotted):
-    """A callable that is false."""
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return False
-
-
-class _Equal(_Slotted):
-    """A callable that is equal to everything and has no hash."""
-
-    __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]  # so that a set or a mapping refuses it
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-
-_CALLABLES: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
-    "partial": partial,
-    "slotted": _Slotted,
-    "bound-method": lambda call: _Slotted(call).method,
-    "false": _False,
-    "equal": _Equal,
-}
-
-
-@pytest.mark.parametrize("kind", _CALLABLES)
+@pytest.mark.parametrize("kind", CALLABLES)
 def test_a_timer_calls_a_callable_of_any_type(loop: Timing, clock: Clock, kind: str) -> None:
     """Nobody else holds them, and one of four is cleared; a loop may refuse what is no function."""
     called: list[str] = []
@@ -69,7 +27,7 @@ def test_a_timer_calls_a_callable_of_any_type(loop: Timing, clock: Clock, kind: 
 
     timers: dict[str, Any] = {}
     for name, milliseconds in (("one", 2), ("cleared", 2), ("two", 2), ("three", 15)):
-        callback = _CALLABLES[kind](partial(note, name))
+        callback = CALLABLES[kind](partial(note, name))
         try:
             timers[name] = loop.set_number(milliseconds / 1000 / loop.unit, callback)
         except TypeError:

@@ -221,7 +221,7 @@ class Timing(Watching, Protocol):
         """The timer or interval is called no more."""
 
 
-class Verbs:
+class Verbs(ABC):
     """The verbs that profiles say alike, where theirs do not say otherwise."""
 
     timers: tuple[str, ...] = ("timer",)
@@ -238,8 +238,9 @@ class Verbs:
     def calls(self, name: str, then: Callable[[], object] | None = None) -> Calls:
         return Calls(self.clock, name, then)
 
+    @abstractmethod
     def play(self, script: Script) -> None:
-        raise NotImplementedError
+        """See `Loop.play`."""
 
     def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
         def script() -> Script:
@@ -253,8 +254,9 @@ class Verbs:
     def unwatch_again(self, watch: Any) -> None:
         self.unwatch(watch)
 
+    @abstractmethod
     def unwatch(self, watch: Any) -> None:
-        raise NotImplementedError
+        """See `Watching.unwatch`."""
 
     def drop(self) -> None:
         self.__dict__.clear()

@@ -115,6 +115,21 @@ class _DeletingVerbs(LeventVerbs):
             watch.delete()
 
 
+# `stop` and `delete` end an event alike.
+_ENDINGS = (
+    cancellation.test_a_watch_that_was_not_served_can_be_ended,
+    cancellation.test_a_watch_that_ended_is_not_called,
+    reuse.test_a_file_may_outlive_the_number_that_was_watched,
+    reuse.test_a_duplicate_is_watched_for_itself,
+    cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
+    cancellation.test_a_watch_that_ends_the_others_goes_on,
+    cancellation.test_one_direction_may_end_the_other_in_its_turn,
+    cancellation.test_a_callback_may_end_its_own_watch,
+    cancellation.test_ending_a_watch_twice_is_harmless,
+    cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
+    cancellation.test_the_end_of_a_watch_leaves_others_of_its_direction,
+)
+
 PROFILE = Profile(
     name="levent",
     model="looptck.models.levent",
@@ -175,33 +190,11 @@ PROFILE = Profile(
             registration.test_one_number_may_be_watched_many_times_in_a_turn,
             lifetime.test_a_callback_lives_as_long_as_its_watch,
         ),
-        "levent.event.stop": (
-            cancellation.test_a_watch_that_was_not_served_can_be_ended,
-            cancellation.test_a_watch_that_ended_is_not_called,
-            reuse.test_a_file_may_outlive_the_number_that_was_watched,
-            reuse.test_a_duplicate_is_watched_for_itself,
-            cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
-            cancellation.test_a_watch_that_ends_the_others_goes_on,
-            cancellation.test_one_direction_may_end_the_other_in_its_turn,
-            cancellation.test_a_callback_may_end_its_own_watch,
-            cancellation.test_ending_a_watch_twice_is_harmless,
-            cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
-            cancellation.test_the_end_of_a_watch_leaves_others_of_its_direction,
-        ),
+        "levent.event.stop": _ENDINGS,
         "levent.event.delete": (
-            cancellation.test_a_watch_that_was_not_served_can_be_ended,
-            cancellation.test_a_watch_that_ended_is_not_called,
-            reuse.test_a_file_may_outlive_the_number_that_was_watched,
-            reuse.test_a_duplicate_is_watched_for_itself,
-            cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
-            cancellation.test_a_watch_that_ends_the_others_goes_on,
-            cancellation.test_one_direction_may_end_the_other_in_its_turn,
-            cancellation.test_a_callback_may_end_its_own_watch,
-            cancellation.test_ending_a_watch_twice_is_harmless,
+            *_ENDINGS,
             reuse.test_a_number_reused_in_a_turn_inherits_no_readiness,
             reuse.test_a_callback_may_reuse_its_own_number,
-            cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
-            cancellation.test_the_end_of_a_watch_leaves_others_of_its_direction,
             lifetime.test_the_callback_of_an_ended_watch_is_let_go,
             fairness.test_watches_may_follow_one_another_without_end,
             lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
