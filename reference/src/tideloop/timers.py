@@ -20,8 +20,9 @@ Why the code is the way it is
    another thread may set and cancel there.  So the heap is changed in place and
    in one call, a dead entry is known by itself rather than counted, nothing is
    read before a call and trusted after it, and nobody is out of both the fresh
-   and the heap when a call is made.  For the same reason a deadline that has
-   passed stays until its owner moves or cancels it.
+   and the heap when a call is made.  Making a list counts as a call: CPython
+   3.11 may collect garbage there, and a finalizer is a program.  For the same
+   reason a deadline that has passed stays until its owner moves or cancels it.
 """
 
 from __future__ import annotations
@@ -132,9 +133,10 @@ class Timers:
         heap = self._heap
         if self._fresh:
             for timed in [*self._fresh]:
+                entry: Entry = [None, 0, timed]
                 # 4: it may have been cancelled meanwhile, and even set again
                 if timed.deadline is not None and not timed.entry:
-                    entry: Entry = [timed.deadline, timed.order, timed]
+                    entry[0], entry[1] = timed.deadline, timed.order
                     timed.entry = entry
                     del self._fresh[timed]
                     # luahop.timer.order-deadline
@@ -167,7 +169,7 @@ class Timers:
                 timed.entry = ()
                 self._fresh[timed] = None
             elif entry[1] != timed.order:  # 1
-                timed.entry = entry = [timed.deadline, timed.order, timed]
+                entry[0], entry[1] = timed.deadline, timed.order
                 heapreplace(heap, entry)
             else:
                 return timed
