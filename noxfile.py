@@ -75,7 +75,7 @@ def install(session: nox.Session, *groups: str) -> list[str]:
 def installs(session: nox.Session, package: str, *check: str) -> bool:
     """Install a wheel of *package*; False if there is none for this system or *check* fails."""
     try:
-        session.install(*PINNED, "--only-binary", ":all:", package)
+        session.install(*PINNED, "-qqq", "--only-binary", ":all:", package)
         session.run(*check, silent=True)
     except CommandFailed:
         session.warn(f"going on without {package}, since pip has no wheel of it for this system")
@@ -99,15 +99,14 @@ def certify(session: nox.Session) -> None:
     # 1 says that one of them is not certified.  For the others that is a
     # finding; the reference has to be.
     session.run(*command, *subjects, success_codes=[0, 1])
-    session.run("python", "ci/required.py")
-    session.run("python", "ci/required.py", "--certificate", certificate)
+    session.run("python", "ci/required.py", "--certificate", certificate, *packages("certify"))
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests of both distributions, of the fixtures and of this repository."""
     install(session, "tests")
-    session.run("python", "ci/required.py")
+    session.run("python", "ci/required.py", *packages("compiled"))
     session.run("pytest", "-n", "logical", "--dist", "loadgroup", *session.posargs)
 
 

@@ -1,7 +1,8 @@
 """Checks that this machine has what ci/platforms.toml says its platform must have.
 
-`python ci/required.py` runs in the environment of a nox session, before the
-tests.  With `--certificate FILE` it checks instead that the reference is
+`python ci/required.py PACKAGE...` runs in the environment of a nox session: it
+checks that the reference has its pollers there, and names the packages that are
+missing.  With `--certificate FILE` it checks instead that the reference is
 certified, and on every poller that the platform must have.
 """
 
@@ -76,30 +77,38 @@ def certificate_errors(required: Requirements, certificate: dict[str, Any]) -> l
     return errors
 
 
-def machine_errors(required: Requirements, *, in_ci: bool) -> list[str]:
-    """The errors of this machine; the packages that are missing are named on standard output."""
-    import tideloop
-
-    pyproject = tomllib.loads(TABLE.parent.with_name("pyproject.toml").read_text())
-    compiled = pyproject["dependency-groups"]["compiled"]
-    missing = [name for name in compiled if importlib.util.find_spec(name) is None]
+def _missing(packages: Iterable[str]) -> list[str]:
+    """Those of *packages* that are not installed; they are named on standard output."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         print(f"missing here, so that what needs it is left out: {', '.join(missing)}")
-    errors = missing_pollers(required, tideloop.available())
-    return errors + (missing_packages(required, missing) if in_ci else [])
+    return missing
+
+
+def _judged(path: Path, required: Requirements) -> list[str]:
+    """The errors of the certificate in the file *path*, which may be missing."""
+    if not path.exists():
+        return [f"there is no certificate {path}: the run above has not finished"]
+    return certificate_errors(required, json.loads(path.read_text()))
+
+
+def _available(required: Requirements) -> list[str]:
+    """The errors of the reference that is installed here."""
+    import tideloop
+
+    return missing_pollers(required, tideloop.available())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--certificate", type=Path)
-    path = parser.parse_args().certificate
+    parser.add_argument("packages", nargs="*", help="the compiled packages that the session uses")
+    parser.add_argument("--certificate", type=Path, help="of the reference")
+    given = parser.parse_args()
     required = requirements(platform_name())
-    if path is None:
-        errors = machine_errors(required, in_ci="CI" in os.environ)
-    elif not path.exists():
-        errors = [f"there is no certificate {path}: the run above has not finished"]
-    else:
-        errors = certificate_errors(required, json.loads(path.read_text()))
+    missing = _missing(given.packages)
+    errors = _judged(given.certificate, required) if given.certificate else _available(required)
+    if "CI" in os.environ:
+        errors += missing_packages(required, missing)
     sys.exit("\n".join(errors) or None)
 
 

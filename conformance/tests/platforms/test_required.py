@@ -78,9 +78,9 @@ def test_a_certificate_is_of_each_required_poller(
     assert all(error is not None and error in each for each in errors)
 
 
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, tool: Path = TOOL, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "CI"} | variables
-    command = [sys.executable, str(TOOL), *arguments]
+    command = [sys.executable, str(tool), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
@@ -111,3 +111,18 @@ def test_a_library_is_required_in_ci_alone(
     assert not is_required("another")
     monkeypatch.delenv("CI")
     assert not is_required("libevent")
+
+
+@pytest.mark.parametrize("variables, status", [({}, 0), ({"CI": "true"}, 1)], ids=["user", "ci"])
+def test_a_missing_package_is_named_and_red_in_ci(
+    tmp_path: Path, variables: dict[str, str], status: int
+) -> None:
+    """Plays a platform that has wheels of a package that is not installed."""
+    tool = tmp_path / "required.py"
+    tool.write_text(TOOL.read_text())
+    table = (ROOT / "ci" / "platforms.toml").read_text()
+    tool.with_name("platforms.toml").write_text(table.replace('"uvloop"', '"absent"'))
+    done = run("absent", tool=tool, **variables)
+    assert "left out: absent" in done.stdout
+    has_wheels = required_tool().platform_name() in ("linux-glibc", "linux-musl", "darwin")
+    assert done.returncode == (status if has_wheels else 0), done.stderr
