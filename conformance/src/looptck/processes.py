@@ -82,9 +82,9 @@ def _of_ps() -> list[Process]:
     """Every process but `ps` itself."""
     asked = subprocess.Popen(_PS, stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"})
     listed, _ = asked.communicate()
-    rows = [line.split(maxsplit=3) for line in listed.decode(errors="replace").splitlines()]
-    return [
-        Process(int(pid), start, int(parent), is_running=state.startswith(_RUNNING))
-        for pid, parent, state, start in rows
-        if int(pid) != asked.pid
-    ]
+    found = []
+    for line in listed.decode(errors="replace").splitlines():
+        pid, parent, state, *start = line.split()  # `start` has spaces, and may be missing
+        is_running = state.startswith(_RUNNING)
+        found.append(Process(int(pid), " ".join(start), int(parent), is_running))
+    return [process for process in found if process.pid != asked.pid]
