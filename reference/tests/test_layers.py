@@ -44,8 +44,9 @@ RANK = {
     for height, layer in enumerate(LAYERS)
     for place, module in enumerate(layer)
 }
-# The contract with the kernel is one module; the platform is looked at in one.
-MAY_LOOK_AT_THE_PLATFORM = {"pollers"}
+# The contract with the kernel is one module; the platform is looked at in one,
+# and by the package itself, which refuses Windows.
+MAY_LOOK_AT_THE_PLATFORM = {"", "pollers"}
 
 
 def name_of(path: Path) -> str:

@@ -8,6 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+if sys.platform == "win32":
+    raise ImportError("looptck runs on Linux, macOS and the BSDs; on Windows, install it in WSL")
+
 from . import import_path as import_path
 
 # The command itself, and not a program that imports looptck; before anything

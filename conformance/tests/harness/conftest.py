@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from looptck.cli import commands
+from looptck.results import certificate
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HERE = Path(__file__).parent
@@ -46,6 +48,24 @@ def in_terminal(command: Sequence[str], folder: Path, environment: dict[str, str
     os.close(ours)
     process.wait(10)
     return said.decode()
+
+
+def command_lines() -> list[str]:
+    """The command line of each process of this machine."""
+    if sys.platform != "linux":
+        listed = subprocess.run(["ps", "-ax", "-o", "args="], capture_output=True, check=True)
+        return listed.stdout.decode(errors="replace").splitlines()
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found.append(file.read_text(errors="replace").replace("\0", " "))
+    return found
+
+
+def assert_fits_schema(made: dict[str, Any]) -> None:
+    """Fail unless *made* is a certificate by its schema; skip where nothing can tell."""
+    reason = "jsonschema is not installed (pip install jsonschema)"
+    pytest.importorskip("jsonschema", reason=reason).validate(made, certificate.schema())
 
 
 @pytest.fixture

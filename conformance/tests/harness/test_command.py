@@ -11,7 +11,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import click
-import psutil
 import pytest
 
 from looptck.cli.commands import cli
@@ -20,7 +19,7 @@ from looptck.running import adapter_check
 from looptck.subjects.discovery import find
 from looptck.text import did_you_mean, one_line, printable, shown
 
-from .conftest import HERE, RULE, Run, assert_one_line, in_terminal, spawn
+from .conftest import HERE, RULE, Run, assert_one_line, command_lines, in_terminal, spawn
 
 KEPT = ("certify", "hostile:kept", *RULE)
 
@@ -254,8 +253,7 @@ def test_a_folder_that_is_deleted_meanwhile_costs_the_files_only(
 def test_daemons_of_a_loop_end_with_the_run(looptck: Run) -> None:
     done = looptck("certify", "odd:daemons", *RULE)
     assert done.returncode == 0, done.stderr
-    commands = [" ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])]
-    assert not [command for command in commands if "looptck-daemon" in command]
+    assert [line for line in command_lines() if "looptck-daemon" in line] == []
 
 
 def test_each_error_of_the_system_has_its_next_step() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import psutil
 import pytest
 
 from looptck.rules.catalogue import shipped
@@ -13,7 +12,7 @@ from looptck.running import runner_process as certifying
 from looptck.running.messages import ImplementationFound, Judged, Planned
 from looptck.running.runner_process import RunRequest
 
-from .conftest import HERE, RULE, Run
+from .conftest import HERE, RULE, Run, command_lines
 
 HANGS = {
     "sleeping": "slept for ever",
@@ -155,9 +154,4 @@ def test_a_loop_that_stops_the_runner_is_named(looptck: Run, name: str, judging:
 
 def test_nothing_that_a_loop_started_is_left_running(looptck: Run) -> None:
     looptck("certify", "hostile:leaving_a_process", *RULE)
-    left = [p for p in psutil.process_iter(["cmdline"]) if "looptck-left-behind" in _line(p)]
-    assert left == []
-
-
-def _line(process: psutil.Process) -> str:
-    return " ".join(process.info["cmdline"] or ())
+    assert [line for line in command_lines() if "looptck-left-behind" in line] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import subprocess
@@ -11,8 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
+
+from looptck.processes import Process, all_processes, descendants_of
 
 from .conftest import RULE, in_terminal
 
@@ -32,7 +34,7 @@ def test_ctrl_c_stops_within_two_seconds_and_leaves_no_process(
         stderr=subprocess.PIPE,
         text=True,
     )
-    started = _wait_for_descendants(process.pid, 2)
+    started = _wait_for_descendants(process.pid, 2, tmp_path)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
@@ -40,8 +42,7 @@ def test_ctrl_c_stops_within_two_seconds_and_leaves_no_process(
     assert process.returncode == 130
     assert "stopped" in err
     assert "Traceback" not in out + err
-    _, alive = psutil.wait_procs(started, timeout=2)
-    assert alive == []
+    assert alive_after(2, started) == []
     lines = (
         tmp_path / "certificates" / "hostile-ignoring_signals-partial" / "results.jsonl"
     ).read_text()
@@ -60,11 +61,10 @@ def test_workers_end_with_a_command_line_that_is_killed(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    started = _wait_for_descendants(process.pid, 2)
+    started = _wait_for_descendants(process.pid, 2, tmp_path)
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(started, timeout=10)
-    assert alive == []
+    assert alive_after(10, started) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -82,21 +82,31 @@ def test_a_former_certificate_is_gone_before_the_first_verdict(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _wait_for_descendants(process.pid, 2)
+    _wait_for_descendants(process.pid, 2, tmp_path)
     process.send_signal(number)
     process.wait(10)
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
     assert [path.name for path in folder.iterdir()] == ["results.jsonl"]
 
 
-# How far the command has come when it is interrupted, from its descriptors and
-# processes: its program is being loaded, or it holds its folder, or its runner
-# has begun to import.
-MOMENTS: dict[str, Callable[[psutil.Process], bool]] = {
-    "imports": lambda process: "looptck" in " ".join(process.cmdline()) and _has_begun(process),
-    "folder": lambda process: Path(process.cwd(), "certificates").exists(),
-    "runner": lambda process: bool(process.children()),
+# How far the command, process *pid* in *folder*, has come when it is interrupted:
+# its modules are being loaded, or it holds its folder, or its runner has begun
+# to import.
+MOMENTS: dict[str, Callable[[int, Path], bool]] = {
+    "imports": lambda pid, folder: (folder / "importing").exists(),
+    "folder": lambda pid, folder: (folder / "certificates").exists(),
+    "runner": lambda pid, folder: bool(descendants_of(pid)),
 }
+
+# Python runs it at its start.  The handler of Ctrl-C is there before looptck
+# imports click.
+_TELLS_OF_IMPORTS = """
+import sys
+def tell(event, details):
+    if event == "import" and details[0] == "click":
+        open("importing", "w").close()
+sys.addaudithook(tell)
+"""
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -105,35 +115,39 @@ def test_ctrl_c_at_the_beginning_is_one_line(
 ) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
+    (tmp_path / "sitecustomize.py").write_text(_TELLS_OF_IMPORTS)
+    path = os.pathsep.join((str(tmp_path), environment["PYTHONPATH"]))
     process = subprocess.Popen(
         [*COMMAND, *PATIENCE],
         cwd=tmp_path,
-        env={**environment, "TMPDIR": str(temporary)},
+        env={**environment, "TMPDIR": str(temporary), "PYTHONPATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    seen = psutil.Process(process.pid)
     deadline = time.monotonic() + 30
-    while not MOMENTS[moment](seen):
+    while not MOMENTS[moment](process.pid, tmp_path):
         assert time.monotonic() < deadline, "the command never got there"
-    started = seen.children(recursive=True)
+    started = descendants_of(process.pid)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - began < 2
     assert (process.returncode, out) == (130, "")
     assert err == "looptck: stopped before anything was judged\n"
-    _, alive = psutil.wait_procs(started, timeout=2)
-    assert alive == []
+    assert alive_after(2, started) == []
     assert [*temporary.iterdir()] == []
     assert [*(tmp_path / "certificates").glob("*")] == []
 
 
-def _has_begun(process: psutil.Process) -> bool:
-    """Its own handler of Ctrl-C is there, and its modules are still to come."""
-    maps = {Path(mapped.path).name for mapped in process.memory_maps()}
-    return any(name.startswith("_hashlib") or "psutil" in name for name in maps)
+def alive_after(timeout: float, processes: list[Process]) -> list[Process]:
+    """Those of *processes* that have not ended within *timeout* seconds."""
+    deadline = time.monotonic() + timeout
+    while alive := sorted({*processes} & {*all_processes()}, key=lambda process: process.pid):
+        if time.monotonic() > deadline:
+            break
+        select.select([], [], [], 0.01)
+    return alive
 
 
 def test_a_terminal_gets_colours_unless_no_color_is_set(
@@ -149,7 +163,7 @@ def test_a_terminal_gets_colours_unless_no_color_is_set(
         assert ("\x1b[3" in said or "\x1b[1;3" in said) is has_colour
 
 
-def _wait_for_descendants(pid: int, count: int) -> list[psutil.Process]:
+def _wait_for_descendants(pid: int, count: int, folder: Path) -> list[Process]:
     """The descendants of *pid* once there are *count* of them: the runner and its worker.
 
     The worker is the one that hangs when it has used no processor for a while;
@@ -157,13 +171,8 @@ def _wait_for_descendants(pid: int, count: int) -> list[psutil.Process]:
     """
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        found = psutil.Process(pid).children(recursive=True)
-        if len(found) >= count and _has_sleeping_worker(found):
+        found = descendants_of(pid)
+        if len(found) >= count and any(folder.rglob("results.jsonl")):
             return found
         select.select([], [], [], 0.02)
     raise AssertionError("the run never got as far as a worker")
-
-
-def _has_sleeping_worker(found: list[psutil.Process]) -> bool:
-    folder = Path(found[0].cwd())
-    return any(folder.rglob("results.jsonl"))

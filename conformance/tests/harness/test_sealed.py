@@ -67,7 +67,7 @@ FOLDERS = {
         "stray-1.dist-info/entry_points.txt": "[pytest11]\nstray = stray\n",
     },
     "modules called as the library's": dict.fromkeys(
-        ["queue.py", "json.py", "signal.py", "selectors.py", "psutil.py", "pytest.py"], _HIDES
+        ["queue.py", "json.py", "signal.py", "selectors.py", "pytest.py"], _HIDES
     ),
     "sitecustomize": {"sitecustomize.py": "import os\nos._exit(0)\n"},
 }

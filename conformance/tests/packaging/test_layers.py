@@ -13,7 +13,7 @@ SOURCE = Path(looptck.__file__).parent
 # From the bottom to the top: a package imports from itself and from what stands
 # in a line above it here.  A single module may be named, and goes before its package.
 LAYERS = [
-    ["errors", "text", "clocks", "import_path"],
+    ["errors", "text", "clocks", "import_path", "processes"],
     ["protocols"],
     ["profiles.api", "profiles"],
     ["rules"],

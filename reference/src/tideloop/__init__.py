@@ -6,6 +6,11 @@ under the names, defaults and errors of those documents.
 
 from __future__ import annotations
 
+import sys
+
+if sys.platform == "win32":
+    raise ImportError("tideloop runs on Linux, macOS and the BSDs; on Windows, install it in WSL")
+
 from . import levent, luaevent, luahop
 from .buffer import Buffer
 from .buffered import BufferedEvent, ErrorFlag, Hold

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
+import signal
 import sys
 import time
 
-import psutil
+from .. import processes
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -35,19 +37,21 @@ class Descendants:
         until = time.monotonic() + _KILLING
         while (found := self._started()) and time.monotonic() < until:
             for process in found:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
-            psutil.wait_procs(found, timeout=0.1)  # which also collects zombies
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process.pid, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):  # its parent collects it
+                    os.waitpid(process.pid, os.WNOHANG)
+            time.sleep(0.002)
 
     def close(self) -> None:
         _adopt_orphans(False)
 
-    def _started(self) -> list[psutil.Process]:
+    def _started(self) -> list[processes.Process]:
         return [process for process in _alive() if process not in self._before]
 
 
-def _alive() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+def _alive() -> list[processes.Process]:
+    return processes.descendants_of(os.getpid())
 
 
 def _adopt_orphans(yes: bool) -> None:

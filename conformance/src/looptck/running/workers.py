@@ -38,8 +38,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, NoReturn
 
-import psutil
-
+from .. import processes
 from ..results.verdicts import Activity
 from ..testing import guards, trace
 from . import own_descriptors as descriptors
@@ -244,8 +243,7 @@ class Worker:
         """
         ready = 0
         for _ in range(_SAMPLES):
-            with contextlib.suppress(psutil.Error):
-                ready += psutil.Process(self.pid).status() == psutil.STATUS_RUNNING
+            ready += processes.is_running(self.pid)
             time.sleep(0.002)
         return Activity.SPUN if ready > _SAMPLES / 2 else Activity.SLEPT
 

@@ -20,8 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
-
+from .. import processes
 from .guards import Guard
 
 # Numbers are given out lowest first, so that a leak shows far below this.
@@ -46,7 +45,7 @@ class ResourceSnapshot:
     # {number: what it is}
     descriptors: dict[int, str]
     threads: frozenset[threading.Thread]
-    # of the kernel's, which sees those that Python did not start
+    # of the kernel's, which sees those that Python did not start; 0 except on Linux
     thread_count: int
     # {signal: its handler}
     handlers: dict[int, Any]
@@ -58,7 +57,7 @@ class ResourceSnapshot:
         return cls(
             descriptors=_open_descriptors(),
             threads=frozenset(threading.enumerate()),
-            thread_count=psutil.Process().num_threads(),
+            thread_count=processes.thread_count(),
             handlers=_handlers(),
             wakeup_fd=_wakeup_fd(),
         )
