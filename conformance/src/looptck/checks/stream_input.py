@@ -229,7 +229,7 @@ class Reader:
         return goes_on
 
 
-@pytest.mark.parametrize("taken", [None, 7, 0], ids=["takes all", "takes 7", "takes none"])
+@pytest.mark.parametrize("taken", [None, 7, 0], ids=["takes all", "takes some", "takes none"])
 @pytest.mark.parametrize("portions", PORTIONS)
 @pytest.mark.parametrize("low, high", [(0, 0), (3, 10), (0, 5000)])
 def test_every_byte_arrives_once_and_in_order(
@@ -244,6 +244,8 @@ def test_every_byte_arrives_once_and_in_order(
         high = 0
     if high == 10 and total > 1000:
         low, high = 300, 1000  # lest a slow loop need ten thousand turns
+    if taken == 7 and total > 1000:
+        taken = 700  # a call for each 7 of 100 000 bytes takes half a second
     reader = Reader(streams, taken)
 
     def script() -> Turns:

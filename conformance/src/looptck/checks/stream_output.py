@@ -203,7 +203,7 @@ def _add_in_write(streams: Streams, low: int, size: int, times: int, parts: int)
         stream.start()
         yield from streams.run_idle()
         stream.write(size)
-        while len(stream.received) < total and (yield from stream.leave()):
+        while (yield from stream.leave()) and len(stream.received) < total:
             if not (yield from streams.until(lambda: len(stream.written) > len(stream.received))):
                 break
         assert len(stream.written) >= total or len(stream.received) < len(stream.written), (

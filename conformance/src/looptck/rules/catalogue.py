@@ -203,7 +203,8 @@ def read_page(page: Path) -> list[Rule]:
         text = printable(page.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{page}: cannot be read as UTF-8 text ({error})") from error
-    return list(_Reader(page, MarkdownIt().parse(text)).rules())
+    parser = MarkdownIt().disable("inline")  # an inline token is read as the text it was made of
+    return list(_Reader(page, parser.parse(text)).rules())
 
 
 class _Reader:

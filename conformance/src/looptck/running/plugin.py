@@ -102,8 +102,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("looptck runs its own workers; use --jobs in place of -n")
     with contextlib.suppress(LooptckError):  # said when the implementation is found
         _load_profiles(config)
-        if (files := _chosen_files(config)) is not None:
-            config.pluginmanager.register(_ChosenFiles(files), "looptck-files")
+        if (chosen := _chosen_rules(config)) is not None:
+            config.pluginmanager.register(_ChosenTests(chosen), _ChosenTests.NAME)
     seal = Seal(config)
     config.pluginmanager.register(seal, "looptck-seal")
     if config.getoption("fold_variants"):
@@ -112,12 +112,15 @@ def pytest_configure(config: pytest.Config) -> None:
         clamp(config, seal)
 
 
-class _ChosenFiles:
-    """Collects only the files of the suite that hold tests of the chosen rules."""
+class _ChosenTests:
+    """Collects only files of the suite and shared checks that judge one of the chosen rules."""
 
-    def __init__(self, files: Collection[Path]) -> None:
-        self._files = files
-        self._folders = {folder for file in files for folder in file.parents}
+    NAME = "looptck-chosen"
+
+    def __init__(self, rules: Collection[str]) -> None:
+        self.rules = rules
+        self._files = suite_index.files_for(rules)
+        self._folders = {folder for file in self._files for folder in file.parents}
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         if not collection_path.is_relative_to(_SUITE):
@@ -127,17 +130,23 @@ class _ChosenFiles:
             return (is_test and collection_path not in self._files) or None
         return collection_path not in self._folders or None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:
+        bindings = suite_index.bindings_of(obj)
+        return [] if bindings and not self.among(bindings) else None
 
-def _chosen_files(config: pytest.Config) -> Collection[Path] | None:
-    """The files that the options leave; None for all of them."""
+    def among(self, bindings: list[suite_index.Binding]) -> list[suite_index.Binding]:
+        return [each for each in bindings if each.rule_id in self.rules]
+
+
+def _chosen_rules(config: pytest.Config) -> Collection[str] | None:
+    """The ids of the rules that the options leave; None for all of them."""
     patterns, profiles = config.getoption("rule"), profiles_named(config.getoption("profile"))
     if not patterns and not profiles:
         return None
     catalogue = _catalogue(config)
     chosen = catalogue.matching(patterns) if patterns else catalogue.values()
-    return suite_index.files_for(
-        rule.id for rule in chosen if not profiles or rule.profile in profiles
-    )
+    return {rule.id for rule in chosen if not profiles or rule.profile in profiles}
 
 
 class _ClampLater:
@@ -244,6 +253,8 @@ def _catalogue(config: pytest.Config) -> rules.Catalogue:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     bindings = suite_index.bindings_of(metafunc.function)
+    if chosen := metafunc.config.pluginmanager.get_plugin(_ChosenTests.NAME):
+        bindings = chosen.among(bindings)
     if bindings:
         metafunc.parametrize(
             "binding",

@@ -39,15 +39,17 @@ class RuleTask:
     items: list[pytest.Item] = field(default_factory=list)
     # it shares its process with no other task
     is_alone: bool = False
+    # After so many failed tests of a judged rule the others would tell nothing
+    # new, and in real time each may take as long as its guard.
+    enough_failures: int = 5
 
     @property
     def profile(self) -> str:
         return self.rule.profile
 
-
-# After so many failed tests of a rule the others would tell nothing new, and in
-# real time each may take as long as its guard.
-_ENOUGH_FAILURES = 5
+    def is_decided_by(self, failures: int) -> bool:
+        """Whether no other test needs to run after so many have failed."""
+        return self.rule.level.is_judged and failures >= self.enough_failures
 
 
 class RuleTests:
@@ -66,7 +68,7 @@ class RuleTests:
                 reporter.begin(item.nodeid, after=result)
                 result = _run(at, item, task.variant)
                 failures += result.failed
-                if failures >= _ENOUGH_FAILURES and task.rule.level.is_judged:
+                if task.is_decided_by(failures):
                     break
         if result is not None:
             reporter.send(result)
@@ -108,9 +110,8 @@ def judgements_from(
         return
     for at, task in enumerate(batch):
         own = [run for run in runs if run.task == at]
-        failed = sum(run.failed for run in own)
-        enough = task.rule.level.is_judged and failed >= _ENOUGH_FAILURES
-        through = enough or len(own) == len(task.items)
+        is_decided = task.is_decided_by(sum(run.failed for run in own))
+        through = is_decided or len(own) == len(task.items)
         judgement: Judgement | None = None
         if through and (ending.is_clean or ending.unfinished_test):
             judgement = _judgement(task, own, _CLEAN)

@@ -84,13 +84,18 @@ def bindings_of(check: object) -> list[Binding]:
     return [each for each in _bindings() if each.check is check]
 
 
-def _bindings() -> list[Binding]:
-    return [
-        Binding(profile.name, rule_id, check)
-        for profile in PROFILES.values()
-        for rule_id, checks in profile.checks.items()
+def _bindings() -> tuple[Binding, ...]:
+    return _bindings_in(tuple(PROFILES))  # a profile of the user's may have come
+
+
+@cache
+def _bindings_in(profiles: tuple[str, ...]) -> tuple[Binding, ...]:
+    return tuple(
+        Binding(profile, rule_id, check)
+        for profile in profiles
+        for rule_id, checks in PROFILES[profile].checks.items()
         for check in checks
-    ]
+    )
 
 
 def _shared(check: Check) -> Test:
