@@ -14,6 +14,7 @@ from ..checks import (
     coexistence,
     fairness,
     lifetime,
+    multitude,
     processor_time,
     readability,
     registration,
@@ -117,6 +118,7 @@ class _DeletingVerbs(LeventVerbs):
 
 # `stop` and `delete` end an event alike.
 _ENDINGS = (
+    multitude.test_a_callback_may_end_a_thousand_watches,
     cancellation.test_a_watch_that_was_not_served_can_be_ended,
     cancellation.test_a_watch_that_ended_is_not_called,
     reuse.test_a_file_may_outlive_the_number_that_was_watched,
@@ -147,16 +149,19 @@ PROFILE = Profile(
         "levent.newbase": (
             lifetime.test_two_loops_may_watch_one_descriptor,
             lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
+            multitude.test_hundreds_of_loops_live_side_by_side,
         ),
         "levent.newbase-nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "levent.newevent.creates": (
             arguments.test_watches_may_share_a_callback,
             registration.test_each_watch_of_a_descriptor_is_called,
+            multitude.test_hundreds_of_watches_of_a_descriptor_are_called,
         ),
         "levent.newevent.file-int": (
             arguments.test_descriptor_zero_is_watched_like_any_other,
             fairness.test_only_the_watch_that_is_ready_is_called,
             arguments.test_an_integer_of_any_type_is_a_descriptor,
+            reuse.test_a_number_may_be_of_another_kind_of_file_next,
         ),
         "levent.newevent.file-object": (registration.test_a_bad_descriptor_does_no_harm_to_others,),
         "levent.newevent.callback-any": (
@@ -203,16 +208,22 @@ PROFILE = Profile(
         "levent.loop.howmany-zero": (
             fairness.test_each_of_many_ready_watches_is_called,
             fairness.test_a_busy_watch_does_not_starve_the_others,
+            multitude.test_hundreds_that_are_ready_once_are_called_once,
         ),
         "levent.loop.add-in-callback": (
             registration.test_a_watch_begun_in_a_callback_is_served,
             registration.test_each_callback_of_a_turn_may_begin_watches,
             registration.test_callbacks_may_begin_watches_in_a_chain,
+            registration.test_a_watch_may_be_ended_and_begun_again_by_another,
         ),
-        "levent.loop.idle": (processor_time.test_a_loop_with_nothing_to_do_sleeps,),
+        "levent.loop.idle": (
+            processor_time.test_a_loop_with_nothing_to_do_sleeps,
+            processor_time.test_a_loop_sleeps_after_signals,
+        ),
         "levent.loop.nil": (
             coexistence.test_a_loop_goes_on_for_thousands_of_turns,
             signals.test_a_signal_does_not_end_a_wait,
+            multitude.test_a_loop_may_be_run_hundreds_of_times,
         ),
         "levent.loop.signal-raises": (signals.test_an_exception_of_a_signal_handler_is_recorded,),
         "levent.buffer.read-lowwater": (

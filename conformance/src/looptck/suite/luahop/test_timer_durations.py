@@ -85,6 +85,22 @@ def test_any_mapping_is_a_duration_and_is_read_once(
         assert_not_early(elapsed, number * 0.010, slack=COARSE)
 
 
+@rule("luahop.timer.timeout-not-early")
+@both_setters
+@pytest.mark.parametrize("seconds", [2200, 2_200_000, 4_300_000, 10**9, 2**31])
+def test_a_far_number_of_seconds_is_not_over_at_once(
+    luahop: Luahop, clock: Clock, trace: Trace, setter: str, seconds: int
+) -> None:
+    """A loop may refuse it."""
+    hop = luahop.new()
+    if error_of(getattr(hop, setter), {"s": seconds}, lambda: trace("far")) is not None:
+        return
+    hop.set_timeout({"ms": 5}, lambda: trace("near"))
+    poll_until(hop, "a timer of 5 ms runs", lambda: "near" in trace)
+    poll_for(hop, 3)
+    assert trace == ["near"], f"{setter} of {seconds} s, and a timer of 5 ms: there ran {trace}"
+
+
 # What no reading takes for a length of time.  A number, or its digits as a text, may be
 # meant as seconds or milliseconds, and None as no time; a loop may take or refuse them.
 _NO_DURATIONS = ["soon", "", b"soon", [], [100], ["ms", 100], object()]
