@@ -8,7 +8,7 @@ from typing import Any
 from ..clocks import Clock
 from ..testing.channels import Channels
 from ..testing.readiness import ReadinessToggle
-from .scenes import Watched, either_direction, total
+from .scenes import Watched, either_direction, grows_to, total
 from .timer_log import TimerLog
 from .verbs import Calls, Direction, Script, Timing, Watching, turns, until
 
@@ -25,17 +25,16 @@ def test_hundreds_of_watches_of_a_descriptor_are_called(
 ) -> None:
     """The descriptor is ready twice, and each watch is called once for that."""
     toggle = ReadinessToggle(channels, direction, on=True)
-    calls = [loop.calls(f"watch {at}") for at in range(_HUNDREDS)]
+    called: set[int] = set()
+    calls = [loop.calls(f"watch {at}", partial(called.add, at)) for at in range(_HUNDREDS)]
 
     def script() -> Script:
         for each in calls:
             loop.watch(toggle.number, direction, each)
         for _ in range(2):
-            for each in calls:
-                each.clear()
-            yield until(
-                f"each of {_HUNDREDS} watches of a descriptor is called",
-                lambda: all(each.count for each in calls),
+            called.clear()
+            yield from grows_to(
+                _HUNDREDS, lambda: len(called), "each watch of a descriptor is called"
             )
 
     loop.play(script())
@@ -49,9 +48,8 @@ def test_hundreds_that_are_ready_once_are_called_once(loop: Watching, channels: 
         for times in (1, 2):
             for each in watched:
                 each.end.on()
-            yield until(
-                f"each of {_HUNDREDS} watches is called",
-                partial(_reached, watched, times),
+            yield from grows_to(
+                times * _HUNDREDS, partial(total, watched), "each ready watch is called"
             )
             yield turns()
             calls = total(watched)
@@ -60,10 +58,6 @@ def test_hundreds_that_are_ready_once_are_called_once(loop: Watching, channels: 
             )
 
     loop.play(script())
-
-
-def _reached(watched: list[Watched], times: int) -> bool:
-    return all(each.count >= times for each in watched)
 
 
 def test_a_callback_may_end_a_thousand_watches(loop: Watching, channels: Channels) -> None:

@@ -30,7 +30,7 @@ from ..checks import (
     writability,
 )
 from ..checks.stream_adapters import LeventStreams
-from ..checks.verbs import Calls, Direction, Script, Verbs, play_by_turns
+from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_by_turns
 from ..clocks import Clock
 from ..protocols.levent import ENTRY_NAMES, LOOP_NAMES, Event, Levent
 from .api import Profile
@@ -87,7 +87,8 @@ class LeventVerbs(Verbs):
         assert done(), f"{what}: loop() returned before"
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Event:
-        event = self._base.newevent(fd, callback, direction)
+        given = as_function(callback) if isinstance(callback, Calls) else callback
+        event = self._base.newevent(fd, given, direction)
         if isinstance(callback, Calls):
             callback.answer = partial(self._go_on, event)
         event.start()

@@ -29,7 +29,7 @@ from ..checks import (
     timers,
     writability,
 )
-from ..checks.verbs import Calls, Direction, Script, Verbs, play_inside
+from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_inside
 from ..clocks import Clock
 from ..protocols.luaevent import ENTRY_NAMES, LOOP_NAMES, Event, Luaevent
 from ..testing import guards
@@ -137,6 +137,7 @@ class LuaeventVerbs(Verbs):
         flags = self._flags[direction]
         if isinstance(callback, Calls):
             callback.answer = lambda: flags
+            callback = as_function(callback)
         return self._keep(self._addevent(fd, flags, callback))
 
     def _addevent(self, fd: Any, flags: int, callback: Callable[..., Any]) -> Event:

@@ -28,7 +28,7 @@ from ..checks import (
     timers,
     writability,
 )
-from ..checks.verbs import Direction, Script, Verbs, play_by_turns
+from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_by_turns
 from ..clocks import Clock
 from ..protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop, Timer
 from ..testing.hop_driver import poll_until, polls
@@ -101,7 +101,8 @@ class HopVerbs(Verbs):
         raise AssertionError(f"{what}: not while poll returned again and again")
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Any:
-        self._hop.set_listener(fd, direction, callback)
+        given = as_function(callback) if isinstance(callback, Calls) else callback
+        self._hop.set_listener(fd, direction, given)
         return fd, direction
 
     def unwatch(self, watch: Any) -> None:
@@ -119,7 +120,7 @@ class HopVerbs(Verbs):
 
     def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Timer:
         if kind != "interval":
-            return self.set_number(_milliseconds(seconds), callback)
+            return self.set_number(_milliseconds(seconds), as_function(callback))
 
         def once() -> None:
             callback()
@@ -130,7 +131,7 @@ class HopVerbs(Verbs):
         return interval
 
     def set_interval(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Timer:
-        return self._hop.set_interval({"ms": _milliseconds(seconds)}, callback)
+        return self._hop.set_interval({"ms": _milliseconds(seconds)}, as_function(callback))
 
     def set_number(self, number: Any, callback: Callable[..., Any]) -> Timer:
         return self._hop.set_timeout({"ms": number}, callback)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.protocols.luahop import Duration, Hop, Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import error_of, poll_for, poll_until
 from looptck.testing.hop_timers import TimerLog
@@ -29,10 +29,10 @@ def test_one_s_is_a_thousand_ms(luahop: Luahop, trace: Trace) -> None:
     """The test sets all timers within a moment, the shortest first, so that a slow machine
     cannot change their order."""
     hop = luahop.new()
-    hop.set_timeout({"ms": 970}, partial(trace, "970 ms"))
-    hop.set_timeout({"s": 1}, partial(trace, "a timeout of 1 s"))
-    hop.set_interval({"s": 1}, partial(trace, "an interval of 1 s"))
-    hop.set_timeout({"ms": 1030}, partial(trace, "1030 ms"))
+    hop.set_timeout({"ms": 970}, calling(trace, "970 ms"))
+    hop.set_timeout({"s": 1}, calling(trace, "a timeout of 1 s"))
+    hop.set_interval({"s": 1}, calling(trace, "an interval of 1 s"))
+    hop.set_timeout({"ms": 1030}, calling(trace, "1030 ms"))
     while "1030 ms" not in trace:
         hop.poll()
     order = ", ".join(trace)
