@@ -23,7 +23,9 @@ from ..checks import (
     stream_beside,
     stream_both_ways,
     stream_input,
+    stream_lines,
     stream_loops,
+    stream_many,
     stream_objects,
     stream_output,
     stream_pauses,
@@ -147,6 +149,10 @@ PROFILE = Profile(
     verbs_for={"levent.event.delete": _DeletingVerbs},
     streams=LeventStreams,
     checks={
+        "levent.bufevent.readline": (
+            stream_lines.test_thousands_of_lines_are_taken,
+            stream_lines.test_lines_make_room_in_a_full_input,
+        ),
         "levent.newbase": (
             lifetime.test_two_loops_may_watch_one_descriptor,
             lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
@@ -252,6 +258,8 @@ PROFILE = Profile(
             stream_beside.test_the_end_of_one_stream_leaves_others_alone,
             stream_loops.test_an_urgent_byte_is_no_input,
             stream_loops.test_a_megabyte_passes_through_small_watermarks,
+            stream_many.test_hundreds_of_small_arrivals_lose_nothing,
+            stream_many.test_a_high_watermark_below_the_level_loses_nothing,
         ),
         "levent.bufevent.start": (
             stream_pauses.test_many_stops_and_starts_lose_nothing,
@@ -264,6 +272,7 @@ PROFILE = Profile(
             stream_pauses.test_output_that_left_in_part_goes_on_after_a_stop,
             stream_pauses.test_many_stops_and_starts_lose_nothing,
             stream_pauses.test_data_that_waited_for_a_start_is_told,
+            stream_many.test_a_stop_counts_after_hundreds_of_stops,
         ),
         "levent.bufevent.write": (
             stream_output.test_written_bytes_leave_once_and_in_order,
@@ -274,6 +283,8 @@ PROFILE = Profile(
             stream_both_ways.test_output_leaves_while_input_arrives,
             stream_both_ways.test_output_leaves_though_the_input_is_full,
             stream_both_ways.test_each_peer_gets_the_output_that_is_its_own,
+            stream_many.test_a_thousand_writes_that_wait_all_leave,
+            stream_many.test_a_stop_in_write_keeps_what_write_adds,
         ),
         "levent.newevbuf.watermarks-exist": (
             stream_input.test_read_follows_a_low_watermark_that_changes,
