@@ -88,15 +88,21 @@ def test_a_callback_may_end_a_thousand_watches(loop: Watching, channels: Channel
 
 
 def test_hundreds_of_loops_live_side_by_side(loop: Watching, channels: Channels) -> None:
-    """All watch one descriptor, which is ready; the first, the last and some between are run."""
+    """All watch one descriptor, which is ready; the first, the last and some between are run.
+
+    A watch ends itself when it is called, whichever loop calls it.
+    """
     toggle = ReadinessToggle(channels, on=True)
     loops: list[Watching] = [loop, *(loop.another() for _ in range(_HUNDREDS))]
-    calls = [each.calls(f"watch of loop {at}") for at, each in enumerate(loops)]
+
+    def end(at: int) -> None:
+        loops[at].unwatch(watches[at])
+
+    calls = [each.calls(f"watch of loop {at}", partial(end, at)) for at, each in enumerate(loops)]
     watches = [each.watch(toggle.number, "r", own) for each, own in zip(loops, calls, strict=True)]
 
     def script(at: int) -> Script:
         yield until(f"loop {at} of {_HUNDREDS} calls its watch", lambda: calls[at].count)
-        loops[at].unwatch(watches[at])
 
     for at in (0, 44, 255, 256, _HUNDREDS):
         loops[at].play(script(at))
