@@ -1,4 +1,4 @@
-"""Callables that a program may hand in: methods, and objects that are false, equal or slotted."""
+"""Callables that a program may hand in: methods, classes, objects that are false or equal."""
 
 from __future__ import annotations
 
@@ -62,6 +62,24 @@ class _Unhashable(_Slotted):
         return True
 
 
+class _Unspeakable(_Slotted):
+    """A callable that can neither be compared nor shown."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # so that a set or a mapping refuses it
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("a callback was compared with something")
+
+    def __repr__(self) -> str:
+        raise ValueError("a callback was asked for its text")
+
+
+def _class(call: Callable[..., Any]) -> type[Any]:
+    """Return a class; calling it calls *call*, and makes no object of the class."""
+    return type("Callback", (), {"__new__": lambda _cls, *arguments: call(*arguments)})
+
+
 # {kind: makes a callable of that kind, which calls the function that it is given}.  Each access
 # to a method makes a new object, which only the loop holds.
 CALLABLES: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
@@ -72,4 +90,7 @@ CALLABLES: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
     "empty": _Empty,
     "equal": _Equal,
     "unhashable": _Unhashable,
+    "unspeakable": _Unspeakable,
+    "class": _class,
+    "method-wrapper": lambda call: partial(call).__call__,
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from ..clocks import Clock
@@ -130,18 +128,27 @@ def test_a_ready_descriptor_does_not_wait_for_a_timer(
 def test_due_timers_and_a_ready_descriptor_are_all_served(
     loop: Timing, channels: Channels, clock: Clock
 ) -> None:
-    """Nothing else is due for a long while: one that the loop forgets never comes."""
+    """Nothing else is due for a long while: one that the loop forgets never comes.
+
+    The reader sets a timer, too.
+    """
     near, far = channels.pair()
     log = TimerLog(loop, clock)
     for kind in loop.timers:
         log.timer(0.002, kind=kind)
-    read = loop.calls("reader", partial(drain, near))
+
+    def on_byte() -> None:
+        drain(near)
+        log.timer(0.010, name="set by the reader")
+
+    read = loop.calls("reader", on_byte)
     loop.watch(near.fileno(), "r", read)
     far.send(b"x")
     clock.advance(0.004)
     log.timer(0.1, name="later")
-    log.run()
+    loop.run("all timers run", lambda: read.count and log.done)
     assert read.count == 1, f"a descriptor with a byte was served {read.count} times"
+    log.assert_each_ran_once()
 
 
 def test_a_number_reused_in_a_timers_callback_inherits_nothing(

@@ -11,7 +11,7 @@ import pytest
 from ..testing.channels import Channels
 from ..testing.readiness import ReadinessToggle
 from ..testing.resources import alive
-from .scenes import Watched, either_direction, reached, serve_all, total
+from .scenes import Watched, either_direction, grows_to, reached, serve_all, total
 from .verbs import Calls, Direction, Script, Watching, turns, until
 
 # The most descriptors that select(2) can be asked about, less those of the process.
@@ -42,9 +42,7 @@ def test_each_of_many_ready_watches_is_called(
                 far.send(b"x")
             calls = loop.calls(f"watch {at}", partial(on_ready, at))
             watches.append(loop.watch(end.fileno(), direction, calls))
-        yield until(
-            f"each of {number} ready watches is called", lambda: len(called) == number, within=3
-        )
+        yield from grows_to(number, lambda: len(called), "each ready watch is called")
 
     loop.play(script())
 
@@ -56,14 +54,13 @@ def test_each_of_two_thousand_ready_watches_is_called(
     """They are duplicates of one socket, which is ready both ways and stays so."""
     toggle = ReadinessToggle(channels, direction, on=True)
     twins = [channels.numbered(toggle.near, 0) for _ in range(2000)]
-    calls = [loop.calls(f"watch {at}") for at in range(len(twins))]
+    called: set[int] = set()
+    calls = [loop.calls(f"watch {at}", partial(called.add, at)) for at in range(len(twins))]
 
     def script() -> Script:
         for twin, each in zip(twins, calls, strict=True):
             loop.watch(twin.fileno(), direction, each)
-        yield until(
-            "each of 2000 ready watches is called", lambda: all(c.count for c in calls), within=3
-        )
+        yield from grows_to(len(twins), lambda: len(called), "each ready watch is called")
 
     loop.play(script())
 

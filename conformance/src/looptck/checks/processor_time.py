@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from ..testing.alarms import another_process
+from ..testing.alarms import another_process, signals_before
 from ..testing.channels import Channels, drain, fill
 from ..testing.cpu_share import cpu_share
 from ..testing.retry import retry
@@ -56,12 +56,32 @@ def _one_that_ends_itself(loop: Watching, channels: Channels) -> list[object]:
     return []
 
 
+def _a_reader_that_was_a_writer_too(loop: Watching, channels: Channels) -> list[object]:
+    """The descriptor has room to write, which is asked for no more."""
+    near, _far = channels.pair()
+    reader = loop.watch(near.fileno(), "r", loop.calls("silent reader"))
+    loop.unwatch(loop.watch(near.fileno(), "w", loop.calls("ended writer")))
+    return [reader]
+
+
+def _a_reused_number(loop: Watching, channels: Channels) -> list[object]:
+    """A writer has ended and its number belongs to a file of which only data is asked for."""
+    near, _far = channels.pair()
+    number = near.fileno()
+    loop.unwatch(loop.watch(number, "w", loop.calls("ended writer")))
+    near.close()
+    other, _peer = channels.pair_at(number)
+    return [loop.watch(other.fileno(), "r", loop.calls("silent reader"))]
+
+
 _SCENES = [
     _nothing_else,
     _a_silent_writer,
     _many_silent_readers,
     _ended_ones,
     _one_that_ends_itself,
+    _a_reader_that_was_a_writer_too,
+    _a_reused_number,
 ]
 
 
@@ -70,9 +90,30 @@ def test_a_loop_with_nothing_to_do_sleeps(
     loop: Watching, channels: Channels, beside: Callable[[Watching, Channels], list[object]]
 ) -> None:
     """Another process ends the wait: a loop in C may let no other thread run meanwhile."""
+    _assert_sleeps(loop, channels, beside)
+
+
+def test_a_loop_sleeps_after_signals(loop: Watching, channels: Channels) -> None:
+    """Signals arrive in a first wait; the next one has nothing to do with them."""
+    near, far = channels.pair()
+    read = loop.calls("first reader", lambda: loop.unwatch(watch))
+    watch = loop.watch(near.fileno(), "r", read)
+    with signals_before(partial(far.send, b"x")):
+        loop.run("a byte is read", lambda: read.count, within=None)
+    _assert_sleeps(loop, channels, _nothing_else, again=True)
+
+
+def _assert_sleeps(
+    loop: Watching,
+    channels: Channels,
+    beside: Callable[[Watching, Channels], list[object]],
+    *,
+    again: bool = False,
+) -> None:
+    """*again*: with this loop, and not with another one."""
 
     def attempt() -> None:
-        made: Watching = loop.another()
+        made: Watching = loop if again else loop.another()
         near, far = channels.pair()
         watches = beside(made, channels)
 
@@ -106,9 +147,14 @@ def _beside_far_timers(loop: Timing, _channels: Channels) -> None:
     loop.clear(loop.set_timer(0.001, lambda: None))
 
 
+def _beside_an_interval(loop: Timing, _channels: Channels) -> None:
+    """It ticks early in the wait, and in each tick clears a timer."""
+    loop.set_interval(_WAIT / 5, lambda: loop.clear(loop.set_timer(0.01, lambda: None)))
+
+
 @pytest.mark.parametrize(
     "beside",
-    [_alone, _beside_a_silent_descriptor, _beside_far_timers],
+    [_alone, _beside_a_silent_descriptor, _beside_far_timers, _beside_an_interval],
     ids=lambda beside: beside.__name__.strip("_"),
 )
 def test_a_loop_sleeps_until_its_timer(

@@ -309,3 +309,31 @@ def test_one_number_may_be_watched_many_times_in_a_turn(
         assert last.count == active, f"the last watch was called {last.count} times, not {active:d}"
 
     loop.play(script())
+
+
+@pytest.mark.parametrize("first", ["r", "w"])
+def test_a_watch_may_be_ended_and_begun_again_by_another(
+    loop: Watching, channels: Channels, first: Direction
+) -> None:
+    """The descriptor is ready both ways: one direction's callback renews the other's watch."""
+    second: Direction = "w" if first == "r" else "r"
+    toggle = ReadinessToggle(channels, "r", on=True)
+    toggle.on("w")
+    new = loop.calls(f"new {second} watch")
+    old: list[Any] = []
+
+    def renew() -> None:
+        if old:
+            loop.unwatch(old.pop())
+            loop.watch(toggle.number, second, new)
+
+    renewing = loop.calls(f"{first} watch", renew)
+
+    def script() -> Script:
+        loop.watch(toggle.number, first, renewing)
+        old.append(loop.watch(toggle.number, second, loop.calls(f"old {second} watch")))
+        yield until(f"a {second} watch that was ended and begun again is called", lambda: new.count)
+        new.clear()
+        yield until("it goes on", lambda: new.count >= 3)
+
+    loop.play(script())

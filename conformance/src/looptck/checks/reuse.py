@@ -216,3 +216,30 @@ def test_a_duplicate_is_watched_for_itself(
         assert calls[left].count == 0, f"the watch of the {left} had ended and was called"
 
     loop.play(script())
+
+
+def test_a_number_may_be_of_another_kind_of_file_next(loop: Watching, channels: Channels) -> None:
+    """It is the reading end of a pipe, then the writing end of another, then a socket."""
+    near, far = channels.pipe()
+    number = near.fileno()
+
+    def serve(direction: Direction, what: str) -> Script:
+        calls = loop.calls(what)
+        watch = loop.watch(number, direction, calls)
+        yield until(f"{what}, number {number}, is called", lambda: calls.count)
+        loop.unwatch(watch)
+
+    def script() -> Script:
+        far.send(b"x")
+        yield from serve("r", "the reading end of a pipe")
+        _reader, writer = channels.pipe()
+        near.close()
+        os.dup2(writer.fileno(), number)
+        yield from serve("w", "the writing end of a pipe")
+        os.close(number)
+        _socket, peer = channels.pair_at(number)
+        peer.send(b"x")
+        for direction in loop.directions:
+            yield from serve(direction, "a socket")
+
+    loop.play(script())

@@ -88,6 +88,16 @@ def serve_all(watched: Iterable[Watched]) -> Script:
         yield from each.serve()
 
 
+def grows_to(number: int, count: Callable[[], int], what: str) -> Script:
+    """Wait until *count* is *number*; a loop may make it grow by one in a turn."""
+    while (before := count()) < number:
+
+        def has_grown(before: int = before) -> bool:
+            return count() > before
+
+        yield until(f"{what} ({before} of {number} were)", has_grown)
+
+
 def reached(calls: Calls, number: int) -> bool:
     """Whether that *number* of calls came."""
     return calls.count >= number

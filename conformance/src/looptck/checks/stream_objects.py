@@ -82,7 +82,11 @@ def test_a_duplicate_of_the_file_serves_as_well(streams: Streams, closed: bool) 
     streams.run(script)
 
 
-@pytest.mark.parametrize("kind", CALLABLES)
+# A callback may be None, and whether an object that is false stands for None is open.
+_KINDS = [kind for kind in CALLABLES if kind not in ("false", "empty")]
+
+
+@pytest.mark.parametrize("kind", _KINDS)
 def test_any_callable_is_a_callback(streams: Streams, kind: str) -> None:
     """Two streams have three such callbacks each, and each calls its own."""
     made = [streams.open(wrapped=CALLABLES[kind]) for _ in range(2)]

@@ -150,6 +150,11 @@ class Calls:
         self.seen.clear()
 
 
+def as_function(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that calls *callback*, since a loop may refuse what is no function."""
+    return lambda *arguments: callback(*arguments)
+
+
 class Loop(Protocol):
     """A loop of any profile."""
 
@@ -182,9 +187,10 @@ class Watching(Loop, Protocol):
     directions: tuple[Direction, ...]
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Any:
-        """*callback*, as it is, is called whenever *fd* is ready; the result ends it.
+        """*callback* is called whenever *fd* is ready; the result ends it.
 
-        To go on after its first call, a callback that is no `Calls` returns `stays`.
+        The loop gets it as it is, but for `Calls`, which are no function.  To go on after its
+        first call, a callback that is no `Calls` returns `stays`.
         """
 
     def stays(self, direction: Direction) -> Any:

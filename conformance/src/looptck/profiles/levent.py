@@ -14,6 +14,7 @@ from ..checks import (
     coexistence,
     fairness,
     lifetime,
+    multitude,
     processor_time,
     readability,
     registration,
@@ -22,14 +23,16 @@ from ..checks import (
     stream_beside,
     stream_both_ways,
     stream_input,
+    stream_lines,
     stream_loops,
+    stream_many,
     stream_objects,
     stream_output,
     stream_pauses,
     writability,
 )
 from ..checks.stream_adapters import LeventStreams
-from ..checks.verbs import Calls, Direction, Script, Verbs, play_by_turns
+from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_by_turns
 from ..clocks import Clock
 from ..protocols.levent import ENTRY_NAMES, LOOP_NAMES, Event, Levent
 from .api import Profile
@@ -86,7 +89,8 @@ class LeventVerbs(Verbs):
         assert done(), f"{what}: loop() returned before"
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Event:
-        event = self._base.newevent(fd, callback, direction)
+        given = as_function(callback) if isinstance(callback, Calls) else callback
+        event = self._base.newevent(fd, given, direction)
         if isinstance(callback, Calls):
             callback.answer = partial(self._go_on, event)
         event.start()
@@ -117,6 +121,7 @@ class _DeletingVerbs(LeventVerbs):
 
 # `stop` and `delete` end an event alike.
 _ENDINGS = (
+    multitude.test_a_callback_may_end_a_thousand_watches,
     cancellation.test_a_watch_that_was_not_served_can_be_ended,
     cancellation.test_a_watch_that_ended_is_not_called,
     reuse.test_a_file_may_outlive_the_number_that_was_watched,
@@ -144,19 +149,26 @@ PROFILE = Profile(
     verbs_for={"levent.event.delete": _DeletingVerbs},
     streams=LeventStreams,
     checks={
+        "levent.bufevent.readline": (
+            stream_lines.test_thousands_of_lines_are_taken,
+            stream_lines.test_lines_make_room_in_a_full_input,
+        ),
         "levent.newbase": (
             lifetime.test_two_loops_may_watch_one_descriptor,
             lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
+            multitude.test_hundreds_of_loops_live_side_by_side,
         ),
         "levent.newbase-nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "levent.newevent.creates": (
             arguments.test_watches_may_share_a_callback,
             registration.test_each_watch_of_a_descriptor_is_called,
+            multitude.test_hundreds_of_watches_of_a_descriptor_are_called,
         ),
         "levent.newevent.file-int": (
             arguments.test_descriptor_zero_is_watched_like_any_other,
             fairness.test_only_the_watch_that_is_ready_is_called,
             arguments.test_an_integer_of_any_type_is_a_descriptor,
+            reuse.test_a_number_may_be_of_another_kind_of_file_next,
         ),
         "levent.newevent.file-object": (registration.test_a_bad_descriptor_does_no_harm_to_others,),
         "levent.newevent.callback-any": (
@@ -203,16 +215,22 @@ PROFILE = Profile(
         "levent.loop.howmany-zero": (
             fairness.test_each_of_many_ready_watches_is_called,
             fairness.test_a_busy_watch_does_not_starve_the_others,
+            multitude.test_hundreds_that_are_ready_once_are_called_once,
         ),
         "levent.loop.add-in-callback": (
             registration.test_a_watch_begun_in_a_callback_is_served,
             registration.test_each_callback_of_a_turn_may_begin_watches,
             registration.test_callbacks_may_begin_watches_in_a_chain,
+            registration.test_a_watch_may_be_ended_and_begun_again_by_another,
         ),
-        "levent.loop.idle": (processor_time.test_a_loop_with_nothing_to_do_sleeps,),
+        "levent.loop.idle": (
+            processor_time.test_a_loop_with_nothing_to_do_sleeps,
+            processor_time.test_a_loop_sleeps_after_signals,
+        ),
         "levent.loop.nil": (
             coexistence.test_a_loop_goes_on_for_thousands_of_turns,
             signals.test_a_signal_does_not_end_a_wait,
+            multitude.test_a_loop_may_be_run_hundreds_of_times,
         ),
         "levent.loop.signal-raises": (signals.test_an_exception_of_a_signal_handler_is_recorded,),
         "levent.buffer.read-lowwater": (
@@ -240,6 +258,8 @@ PROFILE = Profile(
             stream_beside.test_the_end_of_one_stream_leaves_others_alone,
             stream_loops.test_an_urgent_byte_is_no_input,
             stream_loops.test_a_megabyte_passes_through_small_watermarks,
+            stream_many.test_hundreds_of_small_arrivals_lose_nothing,
+            stream_many.test_a_high_watermark_below_the_level_loses_nothing,
         ),
         "levent.bufevent.start": (
             stream_pauses.test_many_stops_and_starts_lose_nothing,
@@ -252,6 +272,7 @@ PROFILE = Profile(
             stream_pauses.test_output_that_left_in_part_goes_on_after_a_stop,
             stream_pauses.test_many_stops_and_starts_lose_nothing,
             stream_pauses.test_data_that_waited_for_a_start_is_told,
+            stream_many.test_a_stop_counts_after_hundreds_of_stops,
         ),
         "levent.bufevent.write": (
             stream_output.test_written_bytes_leave_once_and_in_order,
@@ -262,6 +283,8 @@ PROFILE = Profile(
             stream_both_ways.test_output_leaves_while_input_arrives,
             stream_both_ways.test_output_leaves_though_the_input_is_full,
             stream_both_ways.test_each_peer_gets_the_output_that_is_its_own,
+            stream_many.test_a_thousand_writes_that_wait_all_leave,
+            stream_many.test_a_stop_in_write_keeps_what_write_adds,
         ),
         "levent.newevbuf.watermarks-exist": (
             stream_input.test_read_follows_a_low_watermark_that_changes,

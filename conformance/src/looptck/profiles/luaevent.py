@@ -18,6 +18,7 @@ from ..checks import (
     intervals,
     lifetime,
     many_timers,
+    multitude,
     processor_time,
     readability,
     registration,
@@ -28,7 +29,7 @@ from ..checks import (
     timers,
     writability,
 )
-from ..checks.verbs import Calls, Direction, Script, Verbs, play_inside
+from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_inside
 from ..clocks import Clock
 from ..protocols.luaevent import ENTRY_NAMES, LOOP_NAMES, Event, Luaevent
 from ..testing import guards
@@ -136,6 +137,7 @@ class LuaeventVerbs(Verbs):
         flags = self._flags[direction]
         if isinstance(callback, Calls):
             callback.answer = lambda: flags
+            callback = as_function(callback)
         return self._keep(self._addevent(fd, flags, callback))
 
     def _addevent(self, fd: Any, flags: int, callback: Callable[..., Any]) -> Event:
@@ -255,6 +257,7 @@ PROFILE = Profile(
         "luaevent.new.independent": (
             lifetime.test_two_loops_may_watch_one_descriptor,
             lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
+            multitude.test_hundreds_of_loops_live_side_by_side,
         ),
         "luaevent.callback.leave-releases": (
             lifetime.test_the_callback_of_an_ended_watch_is_let_go,
@@ -270,6 +273,7 @@ PROFILE = Profile(
             fairness.test_only_the_watch_that_is_ready_is_called,
             fairness.test_a_high_number_is_watched_like_any_other,
             arguments.test_an_integer_of_any_type_is_a_descriptor,
+            reuse.test_a_number_may_be_of_another_kind_of_file_next,
         ),
         "luaevent.addevent.fd-untouched": (
             lifetime.test_the_flags_of_a_descriptor_stay_as_they_are,
@@ -298,6 +302,7 @@ PROFILE = Profile(
             clearing.test_a_cleared_interval_does_not_tick_again,
             many_timers.test_thousands_of_timers_run_in_order,
             coexistence.test_a_number_reused_in_a_timers_callback_inherits_nothing,
+            multitude.test_a_callback_may_set_and_clear_a_thousand_timers,
         ),
         "luaevent.addevent.close-idempotent": (
             cancellation.test_ending_a_watch_twice_is_harmless,
@@ -319,6 +324,7 @@ PROFILE = Profile(
             clearing.test_one_of_two_due_timers_clearing_each_other_runs,
             clearing.test_a_timer_may_clear_all_that_are_due_after_it,
             clearing.test_a_descriptors_callback_may_clear_a_timer_that_is_due,
+            multitude.test_a_callback_may_end_a_thousand_watches,
         ),
         "luaevent.addevent.close-not-fd": (
             lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
@@ -336,12 +342,15 @@ PROFILE = Profile(
             clearing.test_the_successor_of_a_timer_that_cleared_itself_runs,
             intervals.test_an_interval_may_be_followed_by_its_successor,
             timers.test_a_timer_that_is_overdue_when_its_setter_ends_runs_next,
+            registration.test_a_watch_may_be_ended_and_begun_again_by_another,
+            multitude.test_a_callback_may_set_timers_that_all_run,
         ),
         "luaevent.addevent.same-fd": (
             readability.test_one_direction_is_silent_while_the_other_is_called,
             cancellation.test_the_end_of_a_watch_leaves_the_other_direction,
             cancellation.test_the_end_of_a_watch_leaves_others_of_its_direction,
             registration.test_each_watch_of_a_descriptor_is_called,
+            multitude.test_hundreds_of_watches_of_a_descriptor_are_called,
         ),
         "luaevent.addevent.failed-no-trace": (
             registration.test_a_bad_descriptor_does_no_harm_to_others,
@@ -357,6 +366,7 @@ PROFILE = Profile(
             fairness.test_each_of_two_thousand_ready_watches_is_called,
             fairness.test_each_of_many_ready_watches_is_called,
             fairness.test_a_busy_watch_does_not_starve_the_others,
+            multitude.test_hundreds_that_are_ready_once_are_called_once,
         ),
         "luaevent.close.nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "luaevent.addevent.timeout-decimal": (
@@ -377,6 +387,7 @@ PROFILE = Profile(
             intervals.test_an_interval_goes_on_after_a_stall,
             intervals.test_the_next_tick_comes_within_one_period_of_the_last,
             intervals.test_the_first_tick_comes_after_one_period,
+            multitude.test_hundreds_of_intervals_tick_side_by_side,
         ),
         "luaevent.addevent.timeout-seconds": (
             timers.test_timers_are_as_long_as_they_are_said_to_be,
@@ -388,6 +399,7 @@ PROFILE = Profile(
             many_timers.test_old_handles_clear_no_later_timer,
             many_timers.test_old_handles_do_not_end_a_chain_of_timers,
         ),
+        "luaevent.loop.again": (multitude.test_a_loop_may_be_run_hundreds_of_times,),
         "luaevent.loop.begins": (many_timers.test_old_handles_do_not_end_a_chain_of_timers,),
         "luaevent.loop.busy-fd-timer": (
             coexistence.test_a_ready_descriptor_does_not_wait_for_a_timer,
@@ -399,6 +411,7 @@ PROFILE = Profile(
             processor_time.test_a_loop_with_nothing_to_do_sleeps,
             processor_time.test_a_loop_sleeps_until_its_timer,
             processor_time.test_a_wait_of_a_millisecond_is_slept,
+            processor_time.test_a_loop_sleeps_after_signals,
         ),
         "luaevent.loop.not-before": (
             coexistence.test_a_loop_goes_on_for_thousands_of_turns,

@@ -6,7 +6,9 @@ from ..checks import (
     stream_beside,
     stream_both_ways,
     stream_input,
+    stream_lines,
     stream_loops,
+    stream_many,
     stream_objects,
     stream_output,
     stream_pauses,
@@ -59,6 +61,7 @@ PROFILE = Profile(
             stream_beside.test_the_end_of_one_stream_leaves_others_alone,
             stream_loops.test_an_urgent_byte_is_no_input,
             stream_loops.test_a_megabyte_passes_through_small_watermarks,
+            stream_many.test_a_high_watermark_below_the_level_loses_nothing,
         ),
         "luaevent.constants.evbuffer-eof": (
             stream_input.test_every_byte_arrives_before_the_end,
@@ -73,6 +76,7 @@ PROFILE = Profile(
             stream_beside.test_input_arrives_though_output_fails,
             stream_beside.test_the_input_goes_on_to_its_end_while_output_waits,
             stream_loops.test_a_signal_does_not_end_a_wait_for_bytes,
+            stream_many.test_a_stop_counts_after_hundreds_of_stops,
         ),
         "luaevent.bufferevent.get_write": (
             stream_output.test_written_bytes_leave_once_and_in_order,
@@ -82,6 +86,8 @@ PROFILE = Profile(
             stream_both_ways.test_output_leaves_while_input_arrives,
             stream_both_ways.test_output_leaves_though_the_input_is_full,
             stream_both_ways.test_each_peer_gets_the_output_that_is_its_own,
+            stream_many.test_a_thousand_writes_that_wait_all_leave,
+            stream_many.test_a_stop_in_write_keeps_what_write_adds,
         ),
         "luaevent.bufferevent.write-high": (
             stream_output.test_a_write_returns_though_nothing_can_leave,
@@ -89,6 +95,7 @@ PROFILE = Profile(
         "luaevent.bufferevent.read-high": (
             stream_beside.test_a_full_input_is_no_end,
             stream_beside.test_room_in_a_full_input_is_filled,
+            stream_lines.test_lines_make_room_in_a_full_input,
         ),
         "luaevent.constants.evbuffer-read": (
             stream_input.test_read_is_called_from_the_low_watermark_on,

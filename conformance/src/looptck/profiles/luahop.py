@@ -17,6 +17,7 @@ from ..checks import (
     intervals,
     lifetime,
     many_timers,
+    multitude,
     processor_time,
     readability,
     registration,
@@ -27,7 +28,7 @@ from ..checks import (
     timers,
     writability,
 )
-from ..checks.verbs import Direction, Script, Verbs, play_by_turns
+from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_by_turns
 from ..clocks import Clock
 from ..protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop, Timer
 from ..testing.hop_driver import poll_until, polls
@@ -100,7 +101,8 @@ class HopVerbs(Verbs):
         raise AssertionError(f"{what}: not while poll returned again and again")
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> Any:
-        self._hop.set_listener(fd, direction, callback)
+        given = as_function(callback) if isinstance(callback, Calls) else callback
+        self._hop.set_listener(fd, direction, given)
         return fd, direction
 
     def unwatch(self, watch: Any) -> None:
@@ -118,7 +120,7 @@ class HopVerbs(Verbs):
 
     def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Timer:
         if kind != "interval":
-            return self.set_number(_milliseconds(seconds), callback)
+            return self.set_number(_milliseconds(seconds), as_function(callback))
 
         def once() -> None:
             callback()
@@ -129,7 +131,7 @@ class HopVerbs(Verbs):
         return interval
 
     def set_interval(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Timer:
-        return self._hop.set_interval({"ms": _milliseconds(seconds)}, callback)
+        return self._hop.set_interval({"ms": _milliseconds(seconds)}, as_function(callback))
 
     def set_number(self, number: Any, callback: Callable[..., Any]) -> Timer:
         return self._hop.set_timeout({"ms": number}, callback)
@@ -153,6 +155,7 @@ PROFILE = Profile(
         "luahop.module.new": (
             lifetime.test_two_loops_may_watch_one_descriptor,
             lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
+            multitude.test_hundreds_of_loops_live_side_by_side,
         ),
         "luahop.platform.epoll": (
             fairness.test_each_of_two_thousand_ready_watches_is_called,
@@ -168,6 +171,8 @@ PROFILE = Profile(
             fairness.test_a_watch_is_called_a_thousand_times,
             registration.test_a_watch_goes_on_after_its_call,
             registration.test_one_number_may_be_watched_many_times_in_a_turn,
+            registration.test_a_watch_may_be_ended_and_begun_again_by_another,
+            reuse.test_a_number_may_be_of_another_kind_of_file_next,
         ),
         "luahop.listener.read": (readability.test_a_reader_is_called_once_for_an_arrival,),
         "luahop.listener.write": (
@@ -218,6 +223,7 @@ PROFILE = Profile(
             cancellation.test_a_timer_may_end_a_ready_watch,
             cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
             cancellation.test_a_watch_that_ends_the_others_goes_on,
+            multitude.test_a_callback_may_end_a_thousand_watches,
         ),
         "luahop.listener.remove-write-from-read": (
             cancellation.test_one_direction_may_end_the_other_in_its_turn,
@@ -236,6 +242,7 @@ PROFILE = Profile(
         "luahop.listener.many-ready": (
             fairness.test_each_of_many_ready_watches_is_called,
             fairness.test_a_busy_watch_does_not_starve_the_others,
+            multitude.test_hundreds_that_are_ready_once_are_called_once,
         ),
         "luahop.listener.bad-fd": (
             registration.test_a_bad_descriptor_that_stays_does_no_harm,
@@ -261,6 +268,7 @@ PROFILE = Profile(
             processor_time.test_a_loop_with_nothing_to_do_sleeps,
             processor_time.test_a_loop_sleeps_until_its_timer,
             processor_time.test_a_wait_of_a_millisecond_is_slept,
+            processor_time.test_a_loop_sleeps_after_signals,
         ),
         "luahop.poll.eintr": (
             signals.test_a_signal_does_not_end_a_wait,
@@ -288,6 +296,7 @@ PROFILE = Profile(
             clearing.test_a_cleared_timer_never_runs,
             clearing.test_a_callback_may_be_set_again_after_it_was_cleared,
             many_timers.test_thousands_of_timers_run_in_order,
+            multitude.test_a_callback_may_set_and_clear_a_thousand_timers,
         ),
         "luahop.timer.clear-twice": (
             clearing.test_clearing_a_cleared_timer_disturbs_no_other,
@@ -302,6 +311,7 @@ PROFILE = Profile(
             intervals.test_an_interval_goes_on_after_a_stall,
             intervals.test_the_next_tick_comes_within_one_period_of_the_last,
             intervals.test_a_slow_interval_does_not_starve_another,
+            multitude.test_hundreds_of_intervals_tick_side_by_side,
         ),
         "luahop.timer.io-coexist": (
             coexistence.test_timers_run_beside_descriptors_that_are_always_ready,
@@ -317,6 +327,7 @@ PROFILE = Profile(
         ),
         "luahop.timer.set-inside-callback": (
             timers.test_a_timer_that_is_overdue_when_its_setter_ends_runs_next,
+            multitude.test_a_callback_may_set_timers_that_all_run,
         ),
         "luahop.timer.stale-handle": (
             many_timers.test_old_handles_clear_no_later_timer,

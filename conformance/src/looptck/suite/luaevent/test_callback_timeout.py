@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
 from looptck.protocols.luaevent import Answer, Luaevent
@@ -134,6 +136,52 @@ def test_a_new_timeout_holds_for_all_later_waits(
     driver.add("event", fd, flags, called, timeout=_SHORT)
     driver.run()
     driver.assert_calls(*["event timeout"] * 3)
+
+
+@rule("luaevent.addevent.timeout-not-early")
+@pytest.mark.parametrize("seconds", [2200, 2**31 / 1000, 2**32 / 1000, 1e9, 2.0**31])
+def test_a_far_new_timeout_is_not_over_at_once(
+    luaevent: Luaevent, driver: LuaeventDriver, seconds: float
+) -> None:
+    """A loop may refuse it.  Another timer ends both."""
+
+    def called(_flags: int) -> Answer:
+        return luaevent.EV_TIMEOUT, seconds
+
+    driver.add("event", None, luaevent.EV_TIMEOUT, called, timeout=_SHORT)
+    driver.after("end", 3 * _SHORT, driver.close_all)
+    try:
+        driver.run()
+    except (ValueError, OverflowError):
+        return
+    driver.assert_calls("event timeout", "end timeout")
+
+
+class _Answer(NamedTuple):
+    """Flags and a timeout, for which a program has a type of its own."""
+
+    flags: int
+    seconds: float
+
+
+@rule("luaevent.callback.newtimeout-value")
+def test_an_answer_may_be_a_named_tuple(
+    luaevent: Luaevent, driver: LuaeventDriver, waits: TimeoutSequence
+) -> None:
+    """Another timer bounds the wait that must be short."""
+
+    def called(_flags: int) -> Answer:
+        waits.assert_not_early()
+        if len(driver.trace) == 2:
+            return luaevent.LEAVE
+        waits.begin(_SHORT)
+        return _Answer(luaevent.EV_TIMEOUT, _SHORT)
+
+    waits.begin(_LONGER)
+    driver.add("event", None, luaevent.EV_TIMEOUT, called, timeout=_LONGER)
+    driver.after("bound", _LONGER + 2 * _SHORT, lambda: None)
+    driver.run()
+    driver.assert_calls("event timeout", "event timeout", "bound timeout")
 
 
 @rule("luaevent.callback.newtimeout-value")

@@ -101,7 +101,12 @@ _KINDS = (
     "a read timeout",
     "a write timeout",
     "a timer",
+    "unread data, LEAVE of a class of ints",
 )
+
+
+class _Leave(int):
+    """LEAVE, for which a program has a type of its own."""
 
 
 def _add(driver: LuaeventDriver, channels: Channels, kind: str, last: int) -> None:
@@ -122,7 +127,8 @@ def _add(driver: LuaeventDriver, channels: Channels, kind: str, last: int) -> No
     elif kind == "a timer":
         flags = core.EV_TIMEOUT
     fd = None if kind == "a timer" else near.fileno()
-    replies = [flags] * (last - 1) + [core.LEAVE]
+    leave = _Leave(core.LEAVE) if "class of ints" in kind else core.LEAVE
+    replies = [flags] * (last - 1) + [leave]
     timed = "timeout" in kind or kind == "a timer"
     driver.add("event", fd, flags, *replies, timeout=_SHORT if timed else None)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 
 from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.hop_driver import error_of
 from looptck.testing.observation import Observation
@@ -93,7 +93,7 @@ def test_the_direction_that_comes_first_is_recorded(
     far.send(b"x")
     hop = luahop.new()
     for mask in ("r", "w") if first_set == "r" else ("w", "r"):
-        hop.set_listener(near.fileno(), mask, partial(trace, mask))
+        hop.set_listener(near.fileno(), mask, calling(trace, mask))
     polled(hop, lambda: trace)
     observe(" then ".join(trace) or "nobody is called", of=f"{first_set} set first")
 
@@ -177,11 +177,11 @@ def test_the_third_argument_of_a_callback_is_recorded(
 
     hop = luahop.new()
     if case in ("reader", "both ready"):
-        hop.set_listener(near.fileno(), "r", partial(note, "r: " if case == "both ready" else ""))
+        hop.set_listener(near.fileno(), "r", calling(note, "r: " if case == "both ready" else ""))
     if case in ("writer", "both ready"):
-        hop.set_listener(near.fileno(), "w", partial(note, "w: " if case == "both ready" else ""))
+        hop.set_listener(near.fileno(), "w", calling(note, "w: " if case == "both ready" else ""))
     if case == "timer":
-        hop.set_timeout({"ms": 1}, partial(note, ""))
+        hop.set_timeout({"ms": 1}, calling(note, ""))
     polled(hop, lambda: third)
     observe(", ".join(third) or "not called", of=case)
 
@@ -229,7 +229,7 @@ def test_a_ready_callback_that_raises_is_recorded(
 
     for number, (near, far) in enumerate(pairs):
         far.send(b"x")
-        hop.set_listener(near.fileno(), "r", partial(on_read, number))
+        hop.set_listener(near.fileno(), "r", calling(on_read, number))
     error = error_of(hop.poll)
     observe(f"poll raises {type(error).__name__}" if error else "poll returns", of="two raise")
     observe(f"{len(set(trace))} of 2", of="called in that poll")

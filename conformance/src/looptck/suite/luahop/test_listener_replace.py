@@ -10,6 +10,7 @@ import pytest
 
 from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels, End, drain, fill
 from looptck.testing.hop_driver import poll_for, poll_rounds, poll_until, wait_readable
 from looptck.testing.situations import Situation, everywhere, luahop_in
@@ -39,7 +40,7 @@ def test_only_the_newest_listener_is_called(
 
     def act() -> None:
         for number in range(1, times + 1):
-            hop.set_listener(near.fileno(), mask, partial(use_up, f"new {number}"))
+            hop.set_listener(near.fileno(), mask, calling(use_up, f"new {number}"))
 
     luahop_in(situation, hop, act)
     for calls in (1, 2):
@@ -88,7 +89,7 @@ def test_a_listener_replaced_by_another_callback_is_not_called(
         hop.set_listener(other.fileno(), "r", lambda: trace(f"new {drain(other)!r}"))
 
     for me in (0, 1):
-        hop.set_listener(pairs[me][0].fileno(), "r", partial(replace_other, me))
+        hop.set_listener(pairs[me][0].fileno(), "r", calling(replace_other, me))
         pairs[me][1].send(b"x")
     poll_until(hop, "the replacement is called", lambda: "new b'x'" in trace)
     poll_for(hop, 2, trace)
@@ -240,7 +241,7 @@ def test_after_each_step_the_remaining_directions_are_called(
             del left[mask]
         else:
             left[mask] = f"{mask} of step {number}"
-            hop.set_listener(near.fileno(), mask, partial(trace, left[mask]))
+            hop.set_listener(near.fileno(), mask, calling(trace, left[mask]))
         done.append(step)
         expected = set(left.values())
         called = who_is_called(hop, trace, expected)
@@ -282,7 +283,7 @@ def test_both_ends_of_a_connection_may_be_in_one_loop(
     for name, end in sides.items():
         end.send(b"x")
         for mask in "rw":
-            hop.set_listener(end.fileno(), mask, partial(trace, f"{name} {mask}"))
+            hop.set_listener(end.fileno(), mask, calling(trace, f"{name} {mask}"))
     expected = {"near r", "near w", "far r", "far w"}
     assert who_is_called(hop, trace, expected) == expected
     hop.remove_listener(near.fileno(), "w")

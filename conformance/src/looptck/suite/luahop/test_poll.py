@@ -11,6 +11,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import poll_until
 from looptck.testing.hop_timers import TimerLog
@@ -27,8 +28,8 @@ _LOOKS = 3
 def test_poll_returns_after_serving_the_due_timers(luahop: Luahop, trace: Trace) -> None:
     """The later timer lies so far off that both never fall into one batch."""
     hop = luahop.new()
-    hop.set_timeout({"ms": 5}, partial(trace, "near"))
-    hop.set_timeout({"ms": 300}, partial(trace, "far"))
+    hop.set_timeout({"ms": 5}, calling(trace, "near"))
+    hop.set_timeout({"ms": 300}, calling(trace, "far"))
     poll_until(hop, "the first timer runs", lambda: trace)
     assert trace == ["near"], "poll did not return between a timer and one due 295 ms later"
 
@@ -67,7 +68,7 @@ def test_poll_returns_while_a_descriptor_stays_ready(
             hop.remove_listener(near.fileno(), mask)
 
     hop.set_listener(near.fileno(), mask, serve)
-    hop.set_timeout({"ms": 300}, partial(trace, "timer"))
+    hop.set_timeout({"ms": 300}, calling(trace, "timer"))
     for _ in range(4):
         before = len(trace)
         poll_until(hop, "the descriptor is served", partial(_longer, trace, before))
@@ -98,8 +99,8 @@ def test_callbacks_run_in_the_thread_of_the_caller_one_by_one(
     for number in range(3):
         near, far = channels.pair()
         far.send(b"x")
-        hop.set_timeout({"ms": 1}, partial(take_time, f"timer {number}"))
-        hop.set_listener(near.fileno(), "r", partial(read, f"descriptor {number}", near))
+        hop.set_timeout({"ms": 1}, calling(take_time, f"timer {number}"))
+        hop.set_listener(near.fileno(), "r", calling(read, f"descriptor {number}", near))
     clock.advance(0.002)
     guard: list[bool] = []
     hop.set_timeout({"ms": 300}, lambda: guard.append(True))
@@ -123,9 +124,9 @@ def test_nothing_runs_between_two_polls(
     hop = luahop.new()
     near, far = channels.pair()
     hop.set_listener(near.fileno(), "r", lambda: trace("listener") if drain(near) else None)
-    hop.set_timeout({"ms": 1}, partial(trace, "opener"))
+    hop.set_timeout({"ms": 1}, calling(trace, "opener"))
     poll_until(hop, "a timer runs", lambda: trace)
-    hop.set_timeout({"ms": 5}, partial(trace, "timer"))
+    hop.set_timeout({"ms": 5}, calling(trace, "timer"))
     far.send(b"x")
     clock.advance(0.020)
     assert trace == ["opener"], "a callback ran although nobody had called poll"

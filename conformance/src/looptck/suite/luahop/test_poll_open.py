@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import poll_for, poll_until
 from looptck.testing.observation import Observation
@@ -65,8 +65,8 @@ def test_a_poll_timeout_of_zero_is_recorded(
     observe(_wait(luahop, clock, zero)[0], of=f"nothing ready, {zero}")
     hop = luahop.new()
     near, _far = channels.pair()
-    hop.set_timeout({"ms": _LAST}, partial(trace, "timer"))
-    hop.set_listener(near.fileno(), "w", partial(trace, "listener"))
+    hop.set_timeout({"ms": _LAST}, calling(trace, "timer"))
+    hop.set_listener(near.fileno(), "w", calling(trace, "listener"))
     try:
         hop.poll(zero)
     except Exception as error:
@@ -124,7 +124,7 @@ def test_the_value_that_poll_returns_is_recorded(luahop: Luahop, observe: Observ
     for form in Form:
         hop = luahop.new()
         late: list[bool] = []
-        hop.set_timeout({"ms": _LAST}, partial(late.append, True))
+        hop.set_timeout({"ms": _LAST}, calling(late.append, True))
         try:
             value = hop.poll(timeout_in(form, 5))
         except Exception as error:
@@ -156,7 +156,7 @@ def test_poll_inside_a_callback_is_recorded(
         observe(inner, of=f"inner poll, {what}")
 
     hop.set_timeout({"ms": 1}, outer)
-    hop.set_timeout({"ms": 1 if ready else 10}, partial(trace, "other"))
+    hop.set_timeout({"ms": 1 if ready else 10}, calling(trace, "other"))
     if ready:
         clock.advance(0.002)
     try:

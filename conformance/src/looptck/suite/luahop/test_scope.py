@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels, End
 from looptck.testing.hop_driver import error_of, poll_for, poll_rounds, poll_until
 from looptck.testing.observation import Observation
@@ -131,10 +133,10 @@ def use(luahop: Luahop, near: End, polls: int) -> list[weakref.ref[Callback]]:
     """Use a loop in every way, leave something of every kind, and return its callbacks."""
     made: list[weakref.ref[Callback]] = []
 
-    def callback() -> Callback:
+    def callback() -> Callable[[], None]:
         one = Callback()
         made.append(weakref.ref(one))
-        return one
+        return calling(one)
 
     hop = luahop.new()
     hop.set_listener(near.fileno(), "r", callback())

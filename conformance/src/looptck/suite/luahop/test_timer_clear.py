@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.hop_driver import poll_for, poll_until
 from looptck.testing.trace import Trace
 
@@ -24,7 +23,7 @@ def test_clear_timer_reaches_the_loop_of_its_handle(
     for number in range(4):
         for which, hop in enumerate(hops):
             setter = hop.set_interval if number % 2 else hop.set_timeout
-            timers[which].append(setter({"ms": 4}, partial(trace, f"{which}: {number}")))
+            timers[which].append(setter({"ms": 4}, calling(trace, f"{which}: {number}")))
     for timer in timers[cleared]:
         luahop.clear_timer(timer)
     poll_until(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 import pytest
 
 from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import poll_until
 from looptck.testing.trace import Trace
@@ -25,8 +25,8 @@ def test_clearing_a_value_that_is_no_handle_clears_nothing(
 ) -> None:
     """Whether the call raises is open."""
     hop = luahop.new()
-    hop.set_timeout({"ms": 3}, partial(trace, "timeout"))
-    hop.set_interval({"ms": 3}, partial(trace, "interval"))
+    hop.set_timeout({"ms": 3}, calling(trace, "timeout"))
+    hop.set_interval({"ms": 3}, calling(trace, "interval"))
     with suppress(Exception):
         luahop.clear_timer(garbage)
     poll_until(
@@ -50,10 +50,10 @@ def test_clear_timer_does_not_touch_the_listener_of_that_number(
         hop.set_timeout({"ms": 1}, lambda: spent.append(True))
     poll_until(hop, f"{count} timeouts run", lambda: len(spent) == count)
     for number, (near, _) in enumerate(ends):
-        _listen(hop, near, partial(trace, str(number)))
+        _listen(hop, near, calling(trace, str(number)))
     fresh = luahop.new()  # where no timer was ever set
     near, far = channels.pair()
-    _listen(fresh, near, partial(trace, "fresh"))
+    _listen(fresh, near, calling(trace, "fresh"))
     for end in (*(near for near, _ in ends), near):
         with suppress(Exception):
             luahop.clear_timer(end.fileno())
@@ -80,8 +80,8 @@ def test_remove_listener_does_not_touch_the_timer_of_that_handle(
     """No listener is alive while handles are given to `remove_listener`."""
     hop = luahop.new()
     timers = [
-        hop.set_timeout({"ms": 4}, partial(trace, "timeout")),
-        hop.set_interval({"ms": 4}, partial(trace, "interval")),
+        hop.set_timeout({"ms": 4}, calling(trace, "timeout")),
+        hop.set_interval({"ms": 4}, calling(trace, "interval")),
     ]
     for timer in timers:
         with suppress(Exception):
@@ -106,11 +106,11 @@ def test_timers_and_listeners_do_not_displace_each_other(
 
     def set_timers() -> None:
         for number in range(count):
-            hop.set_timeout({"ms": 4}, partial(trace, f"timer {number}"))
+            hop.set_timeout({"ms": 4}, calling(trace, f"timer {number}"))
 
     def set_listeners() -> None:
         for number, (near, _) in enumerate(ends):
-            _listen(hop, near, partial(trace, f"listener {number}"))
+            _listen(hop, near, calling(trace, f"listener {number}"))
 
     steps = [set_timers, set_listeners]
     for step in steps if timers_first else reversed(steps):

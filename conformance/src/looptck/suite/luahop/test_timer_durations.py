@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from looptck.clocks import Clock
 from looptck.protocols.luahop import Duration, Hop, Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import error_of, poll_for, poll_until
 from looptck.testing.hop_timers import TimerLog
@@ -29,10 +29,10 @@ def test_one_s_is_a_thousand_ms(luahop: Luahop, trace: Trace) -> None:
     """The test sets all timers within a moment, the shortest first, so that a slow machine
     cannot change their order."""
     hop = luahop.new()
-    hop.set_timeout({"ms": 970}, partial(trace, "970 ms"))
-    hop.set_timeout({"s": 1}, partial(trace, "a timeout of 1 s"))
-    hop.set_interval({"s": 1}, partial(trace, "an interval of 1 s"))
-    hop.set_timeout({"ms": 1030}, partial(trace, "1030 ms"))
+    hop.set_timeout({"ms": 970}, calling(trace, "970 ms"))
+    hop.set_timeout({"s": 1}, calling(trace, "a timeout of 1 s"))
+    hop.set_interval({"s": 1}, calling(trace, "an interval of 1 s"))
+    hop.set_timeout({"ms": 1030}, calling(trace, "1030 ms"))
     while "1030 ms" not in trace:
         hop.poll()
     order = ", ".join(trace)
@@ -83,6 +83,22 @@ def test_any_mapping_is_a_duration_and_is_read_once(
     luahop.clear_timer(timer)
     for number, elapsed in enumerate(ran, 1):
         assert_not_early(elapsed, number * 0.010, slack=COARSE)
+
+
+@rule("luahop.timer.timeout-not-early")
+@both_setters
+@pytest.mark.parametrize("seconds", [2200, 2_200_000, 4_300_000, 10**9, 2**31])
+def test_a_far_number_of_seconds_is_not_over_at_once(
+    luahop: Luahop, clock: Clock, trace: Trace, setter: str, seconds: int
+) -> None:
+    """A loop may refuse it."""
+    hop = luahop.new()
+    if error_of(getattr(hop, setter), {"s": seconds}, lambda: trace("far")) is not None:
+        return
+    hop.set_timeout({"ms": 5}, lambda: trace("near"))
+    poll_until(hop, "a timer of 5 ms runs", lambda: "near" in trace)
+    poll_for(hop, 3)
+    assert trace == ["near"], f"{setter} of {seconds} s, and a timer of 5 ms: there ran {trace}"
 
 
 # What no reading takes for a length of time.  A number, or its digits as a text, may be

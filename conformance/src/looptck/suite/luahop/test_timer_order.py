@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from looptck.clocks import Clock
 from looptck.protocols.luahop import Luahop
 from looptck.rules.markers import rule
+from looptck.testing.calling import calling
 from looptck.testing.channels import Channels, drain
 from looptck.testing.hop_driver import error_of, poll_until, polls
 from looptck.testing.hop_timers import TimerLog
@@ -53,10 +52,10 @@ def test_the_order_of_timers_of_one_deadline_is_recorded(
     """One timer waits 250 ms, the other 125 ms after 125 ms: a float holds these fractions of a
     second exactly. Where the clock moves on meanwhile, the second timer is due a little later."""
     hop = luahop.new()
-    hop.set_timeout({"ms": 250}, partial(trace, "set first"))
+    hop.set_timeout({"ms": 250}, calling(trace, "set first"))
 
     def set_second() -> None:
-        hop.set_timeout({"ms": 125}, partial(trace, "set second"))
+        hop.set_timeout({"ms": 125}, calling(trace, "set second"))
 
     if where == "between two polls":
         clock.advance(0.125)
@@ -114,7 +113,7 @@ def test_no_timer_runs_without_a_poll(
     """In real time the pause lets threads and signal handlers run a timer."""
     hop = luahop.new()
     for milliseconds in (1, 5, 10):
-        getattr(hop, setter)({"ms": milliseconds}, partial(trace, f"of {milliseconds} ms"))
+        getattr(hop, setter)({"ms": milliseconds}, calling(trace, f"of {milliseconds} ms"))
     for _ in range(3):
         clock.advance(0.010)
     assert trace == [], "timers ran before poll was called"
@@ -129,7 +128,7 @@ def test_no_function_but_poll_runs_a_timer(
     """Every other function is called while timers are overdue."""
     hop = luahop.new()
     near, _far = channels.pair()
-    getattr(hop, setter)({"ms": 1}, partial(trace, "overdue"))
+    getattr(hop, setter)({"ms": 1}, calling(trace, "overdue"))
     clock.advance(0.005)
     calls = {
         "set_timeout": lambda: hop.set_timeout({"ms": 1}, _nobody),

@@ -107,6 +107,17 @@ def test_a_line_is_found_wherever_the_search_ended_before(
         assert_same(b"rest", buffer.get_data(), f"left after {what}")
 
 
+@rule("luaevent.buffer.readline")
+def test_thousands_of_lines_are_returned(luaevent: LuaeventExtended) -> None:
+    """They are as long as their numbers, and some of them are empty."""
+    lines = [b"%d" % number if number % 7 else b"" for number in range(5000)]
+    buffer = luaevent.buffer.new()
+    buffer.add(b"\n".join(lines) + b"\n")
+    for number, line in enumerate(lines):
+        got = buffer.readline()
+        assert got == line, f"line {number} of {len(lines)} is {line!r}, and readline gave {got!r}"
+
+
 @rule("luaevent.buffer.readline-none")
 def test_an_early_readline_leaves_the_line_whole(luaevent: LuaeventExtended) -> None:
     """readline is called after every byte, and then a few bytes come at once."""
