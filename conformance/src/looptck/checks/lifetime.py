@@ -15,7 +15,7 @@ import pytest
 
 from ..testing.channels import Channels, End, drain
 from ..testing.readiness import ReadinessToggle
-from ..testing.resources import ResourceSnapshot, alive, forget_signals, left_since
+from ..testing.resources import ResourceSnapshot, alive, forget_signals, left_since, open_numbers
 from ..testing.situations import Situation, everywhere
 from .scenes import Watched, act_in, either_direction, serve_all
 from .verbs import Direction, Script, Watching, as_function, turns, until
@@ -169,15 +169,17 @@ def test_no_second_descriptor_appears(
 
 
 def _descriptors_like(end: End) -> int:
-    """Count the descriptors of this process that stand for the open file of *end*."""
-    wanted = os.fstat(end.fileno())
-    found = 0
-    for name in os.listdir("/dev/fd"):
-        try:
-            found += os.path.samestat(os.fstat(int(name)), wanted)
-        except OSError:  # the one that listed the folder
-            continue
-    return found
+    """Count the descriptors of this process that stand for the open file of *end*.
+
+    They share its O_NONBLOCK.  The inodes of sockets and pipes are all 0 on some systems.
+    """
+    was_blocking = os.get_blocking(end.fileno())
+    before = {number: os.get_blocking(number) for number in open_numbers()}
+    os.set_blocking(end.fileno(), not was_blocking)
+    try:
+        return sum(os.get_blocking(number) != blocking for number, blocking in before.items())
+    finally:
+        os.set_blocking(end.fileno(), was_blocking)
 
 
 @everywhere

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from ..testing.channels import Channels, End, drain, fill, reset
-from ..testing.hop_driver import wait_readable
+from ..testing.kernel import wait_readable
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation, everywhere
 from ..testing.urgent_data import urgent_channel

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import ClassVar, NamedTuple, TypeAlias
 
-from ..testing.buffer_channels import make_room, narrow_channel, receive, unread, widen
+from ..testing.buffer_channels import make_room, narrow_channel, receive, unread
 from ..testing.channels import Channels, fill
 from ..testing.guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard
 from ..testing.payload import assert_same, payload
@@ -274,9 +274,7 @@ class Streams(ABC):
 
     def wide_channel(self) -> Ends:
         """A channel that has room for everything that a check sends at once."""
-        near, far = self.channels.pair()
-        widen(near, far)
-        return near, far
+        return self.channels.pair()
 
     def narrow_channel(self) -> Ends:
         """A channel that takes little from its near end."""

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from ..testing.channels import Channels, drain, fill
+from ..testing.kernel import wait_writable
 from ..testing.situations import Situation, everywhere
 from .scenes import CHANNELS, act_in, early_or_late
 from .verbs import Script, Watching, turns, until
@@ -117,6 +118,7 @@ def test_a_writer_is_called_when_its_connection_is_made(
 
     def script() -> Script:
         loop.watch(client.fileno(), "w", calls)
+        wait_writable(client)
         yield until("the client is called when it is connected", lambda: calls.count, within=2)
 
     loop.play(script())
@@ -126,11 +128,12 @@ def test_a_writer_is_called_when_its_connection_is_made(
 
 def test_a_writer_is_called_when_its_connection_fails(loop: Watching, channels: Channels) -> None:
     """Nobody listens at the address; the error is there when the call comes."""
-    client = channels.connecting(channels.refused_address())
+    client = channels.refused()
     calls = loop.calls("client")
 
     def script() -> Script:
         watch = loop.watch(client.fileno(), "w", calls)
+        wait_writable(client)
         yield until("the client is called when it is refused", lambda: calls.count, within=2)
         loop.unwatch(watch)
 

@@ -16,7 +16,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from . import guards
+from .kernel import PATIENCE, Courier, TcpEnd
 from .trace import beat
+
+# A test sends at most this many bytes at once; socket pairs of NetBSD have room for 4096 at first.
+MOST_AT_ONCE = 100_000
 
 # Enough for every test that wants a number beyond select(2)'s bitmap.
 _DESCRIPTORS_WANTED = 4096
@@ -52,10 +56,14 @@ class Channels:
 
     def __init__(self) -> None:
         self._open = ExitStack()
+        self._courier: Courier | None = None
 
     def pair(self) -> tuple[socket.socket, socket.socket]:
-        """Two connected stream sockets, nothing written yet."""
-        return self._kept(socket.socketpair())
+        """Two connected stream sockets, nothing written yet, with room for what a test sends."""
+        ends = socket.socketpair()
+        for end in ends:
+            widen(end)
+        return self._kept(ends)
 
     def pipe(self) -> tuple[PipeEnd, PipeEnd]:
         """The reading and the writing end of a pipe."""
@@ -69,14 +77,17 @@ class Channels:
 
     def listener(self) -> socket.socket:
         """A TCP socket that listens on a free port of the loopback interface."""
+        if self._courier is None:
+            self._courier = Courier()
+            self._open.callback(self._courier.close)
         listening = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._kept((listening,))
         return listening
 
     def connect(self, listening: socket.socket) -> socket.socket:
         """A TCP client on its way to *listening*; the connection is in the backlog."""
-        client = socket.create_connection(listening.getsockname())
-        self._kept((client,))
+        client = self._tcp_end(socket.create_connection(listening.getsockname()))
+        client.courier.settle()
         return client
 
     def tcp_pair(self) -> tuple[socket.socket, socket.socket]:
@@ -87,13 +98,11 @@ class Channels:
         return client, served
 
     def accept(self, listening: socket.socket) -> socket.socket:
-        """The next connection of *listening*, which must be there already."""
-        listening.setblocking(True)
-        listening.settimeout(guards.guard(5.0))
+        """The next connection of *listening*, which is there or on its way."""
+        listening.settimeout(guards.guard(PATIENCE))
         served, _ = listening.accept()
         listening.setblocking(False)
-        self._kept((served,))
-        return served
+        return self._tcp_end(served)
 
     def connecting(self, address: tuple[str, int]) -> socket.socket:
         """A non-blocking connect to *address*, begun and perhaps not over."""
@@ -102,17 +111,15 @@ class Channels:
         client.connect_ex(address)
         return client
 
-    def refused_address(self) -> tuple[str, int]:
-        """An address of loopback at which nobody listens.
+    def refused(self) -> socket.socket:
+        """A non-blocking connect, begun and perhaps not over, to a port that nobody has.
 
-        The port stays bound to a socket that does not listen, so that nobody
-        else can take it meanwhile.
+        A port that is bound and does not listen is no substitute: NetBSD and
+        macOS answer nothing for it, and the connect is not over for a minute.
         """
-        holder = socket.socket()
-        holder.bind(("127.0.0.1", 0))
-        self._kept((holder,))
-        address: tuple[str, int] = holder.getsockname()
-        return address
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            address = gone.getsockname()
+        return self.connecting(address)
 
     def numbered(self, end: End, at_least: int) -> socket.socket:
         """A socket for the same open file as *end*, with a number of *at_least* or more."""
@@ -144,11 +151,28 @@ class Channels:
     def close(self) -> None:
         self._open.close()
 
+    def _tcp_end(self, end: socket.socket) -> TcpEnd:
+        assert self._courier is not None, "a connection needs a listener of the same test"
+        made = TcpEnd.of(end, self._courier)
+        self._kept((made,))
+        return made
+
     def _kept(self, sockets: Sockets) -> Sockets:
         for each in sockets:
             each.setblocking(False)
             self._open.callback(each.close)
         return sockets
+
+
+def widen(end: socket.socket) -> None:
+    """Ask the kernel for room for `MOST_AT_ONCE` bytes in each buffer, or else half as much."""
+    for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        room = 2 * MOST_AT_ONCE
+        while end.getsockopt(socket.SOL_SOCKET, buffer) < room:
+            with suppress(OSError):  # ENOBUFS: more than the system's limit
+                end.setsockopt(socket.SOL_SOCKET, buffer, room)
+                break
+            room //= 2
 
 
 def fill(end: End) -> int:
@@ -167,7 +191,7 @@ def fill(end: End) -> int:
 def drain(end: End) -> bytes:
     """Everything that can be read from *end* without waiting."""
     chunks: list[bytes] = []
-    with suppress(BlockingIOError, ConnectionResetError):
+    with suppress(BlockingIOError, ConnectionError):
         while chunk := end.recv(65536):
             chunks.append(chunk)
     return b"".join(chunks)

@@ -10,15 +10,13 @@ thousand times for nothing in the last millisecond of a wait.
 
 from __future__ import annotations
 
-import select
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 from typing import TYPE_CHECKING
 
 from . import guards
 from .guards import Guard
 
 if TYPE_CHECKING:
-    from looptck.protocols.descriptors import HasFileno
     from looptck.protocols.luahop import Hop
 
 # The guard of `poll_until`, in milliseconds: far more than any loop needs, and
@@ -37,9 +35,6 @@ _FEWEST_POLLS = 1_000
 
 # Calls that nobody expects are enough to be seen after this many.
 _MOST_CALLS = 10
-
-# The kernel has this long to carry a connection over loopback, in seconds.
-_KERNEL_PATIENCE = 5
 
 
 def polls(hop: Hop, milliseconds: float = 0) -> Iterator[None]:
@@ -107,20 +102,6 @@ def poll_rounds(hop: Hop, rounds: int) -> None:
         if guard:
             return
         hop.poll()
-
-
-def wait_readable(ends: Iterable[HasFileno]) -> None:
-    """Sleep until the kernel has something to read for each of *ends*.
-
-    Socket pairs and pipes carry data at once; TCP over loopback may take a
-    moment, and a virtual clock does not wait for it.
-    """
-    for end in ends:
-        kernel = select.poll()
-        kernel.register(end.fileno(), select.POLLIN)
-        assert kernel.poll(guards.guard(_KERNEL_PATIENCE) * 1000), (
-            "the kernel did not deliver over loopback"
-        )
 
 
 def error_of(call: Callable[..., object], *args: object) -> BaseException | None:

@@ -114,17 +114,25 @@ def collect() -> None:
         gc.collect()
 
 
-def _open_descriptors() -> dict[int, str]:
+def open_numbers() -> list[int]:
+    """Return the numbers of the open descriptors; /dev/fd does not list them on each system."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return {number: kind for number in range(min(soft, _HIGHEST)) if (kind := _kind(number))}
+    return [number for number in range(min(soft, _HIGHEST)) if _is_open(number)]
 
 
-def _kind(number: int) -> str:
-    """Return the kind of file behind the descriptor *number*, or "" if it is not open."""
+def _open_descriptors() -> dict[int, str]:
+    return {number: _kind(number) for number in open_numbers()}
+
+
+def _is_open(number: int) -> bool:
     try:
         fcntl.fcntl(number, fcntl.F_GETFD)
     except OSError:
-        return ""
+        return False
+    return True
+
+
+def _kind(number: int) -> str:
     try:
         mode = os.fstat(number).st_mode
     except OSError:

@@ -11,7 +11,7 @@ from looptck.clocks import Clock
 from looptck.protocols.levent import Event, Levent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, End, drain, fill
-from looptck.testing.hop_driver import wait_readable
+from looptck.testing.kernel import wait_readable
 from looptck.testing.levent_driver import LeventDriver
 from looptck.testing.must_return import must_return
 from looptck.testing.readiness import ReadinessToggle

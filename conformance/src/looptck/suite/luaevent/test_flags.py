@@ -9,6 +9,7 @@ from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels, drain, fill, reset
 from looptck.testing.flag_names import flag_text
+from looptck.testing.kernel import wait_writable
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.observation import Observation
 from looptck.testing.situations import Situation, everywhere
@@ -182,7 +183,9 @@ def _ready(channels: Channels, how: str, asked: str) -> int:
     broken, and nothing else.
     """
     if how == "refused":
-        return channels.connecting(channels.refused_address()).fileno()
+        client = channels.refused()
+        wait_writable(client)
+        return client.fileno()
     if how == "a pipe without its other end":
         reading, writing = channels.pipe()
         fill(writing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 from collections.abc import Callable
 
@@ -11,7 +10,6 @@ import pytest
 from looptck.clocks import Clock
 from looptck.protocols.luaevent import Luaevent
 from looptck.rules.markers import rule
-from looptck.testing import guards
 from looptck.testing.channels import Channels, End
 from looptck.testing.luaevent_driver import LuaeventDriver
 from looptck.testing.retry import retry
@@ -112,7 +110,6 @@ def test_all_data_can_be_read_before_the_end_is_seen(
             far.close()
         else:
             far.shutdown(socket.SHUT_WR)
-        _wait_for_the_end(near)
 
     def on_read(flags: int) -> int:
         if not flags & luaevent.EV_READ:
@@ -134,17 +131,3 @@ def test_all_data_can_be_read_before_the_end_is_seen(
         "the peer sent abcde and ended; read two bytes at a time there came "
         f"{read}{driver.timeout_note}"
     )
-
-
-def _wait_for_the_end(near: End) -> None:
-    """Wait until the kernel knows the end of the stream.
-
-    Over loopback it may be on its way; a virtual clock does not wait for it.
-    """
-    hang_up = getattr(select, "POLLRDHUP", 0)
-    if hang_up and isinstance(near, socket.socket):
-        kernel = select.poll()
-        kernel.register(near.fileno(), hang_up)
-        assert kernel.poll(guards.guard(5.0) * 1000), (
-            "the kernel did not deliver the end of a stream over loopback"
-        )

@@ -15,7 +15,8 @@ import pytest
 from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
-from looptck.testing.hop_driver import poll_for, poll_until, wait_readable
+from looptck.testing.hop_driver import poll_for, poll_until
+from looptck.testing.kernel import wait_readable
 from looptck.testing.stopwatch import COARSE, Stopwatch, assert_not_early
 from looptck.testing.trace import Trace
 
@@ -188,8 +189,6 @@ def test_one_call_reads_a_burst_to_its_end(luahop: Luahop, channels: Channels) -
     hop = luahop.new()
     server = Server(hop, channels.listener())
     near, far = channels.pair()
-    for end, option in ((near, socket.SO_RCVBUF), (far, socket.SO_SNDBUF)):
-        end.setsockopt(socket.SOL_SOCKET, option, 65536)
     server.handle(near, "nowhere", 0)
     server.said.clear()
     for data in (b"x" * 10_000, b"later", b"y" * 4096):

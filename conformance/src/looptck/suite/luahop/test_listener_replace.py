@@ -12,7 +12,8 @@ from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.calling import calling
 from looptck.testing.channels import Channels, End, drain, fill
-from looptck.testing.hop_driver import poll_for, poll_rounds, poll_until, wait_readable
+from looptck.testing.hop_driver import poll_for, poll_rounds, poll_until
+from looptck.testing.kernel import wait_readable
 from looptck.testing.situations import Situation, everywhere, luahop_in
 from looptck.testing.trace import Trace
 

@@ -11,6 +11,7 @@ from looptck.rules.markers import rule
 from looptck.testing.channels import Channels
 from looptck.testing.hop_driver import poll_until
 from looptck.testing.observation import Observation
+from looptck.testing.resources import open_numbers
 from looptck.testing.trace import Trace
 
 
@@ -51,15 +52,10 @@ def test_the_kernel_objects_of_a_loop_are_recorded(
 
 def _descriptors() -> dict[int, str]:
     """Return {number: kind} of the open descriptors, as far as the platform tells kinds apart."""
-    numbers = [int(name) for name in os.listdir("/dev/fd")]
-    return {fd: kind for fd in numbers if (kind := _kind(fd))}
+    return {fd: _kind(fd) for fd in open_numbers()}
 
 
 def _kind(fd: int) -> str:
-    try:
-        os.fstat(fd)
-    except OSError:  # the one that listed the folder
-        return ""
     if sys.platform != "linux":
         return "a descriptor of unknown kind"
     target = os.readlink(f"/proc/self/fd/{fd}")

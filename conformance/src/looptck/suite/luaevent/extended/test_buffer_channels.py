@@ -13,7 +13,8 @@ from looptck.protocols.luaevent_extended import Buffer, LuaeventExtended
 from looptck.rules.markers import rule
 from looptck.testing import guards
 from looptck.testing.channels import Channels, End, drain, fill, reset
-from looptck.testing.hop_driver import error_of, wait_readable
+from looptck.testing.hop_driver import error_of
+from looptck.testing.kernel import wait_readable
 from looptck.testing.payload import assert_same, payload
 
 # {kind: makes the end that a buffer reads from, and the end that sends to it}
