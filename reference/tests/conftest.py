@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,16 @@ def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
         known = {**tideloop.available(), name: SIMULATED[name]}
         monkeypatch.setattr(tideloop.pollers, "available", lambda: known)
     return name
+
+
+@pytest.fixture(params=[name.partition(":")[2] for name in SIMULATED])
+def probe(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A kqueue of each modelled system."""
+    from .kqueue_probe import Probe  # stands on Linux
+
+    made = Probe(request.param)
+    yield made
+    made.queue.close()
 
 
 @pytest.fixture
