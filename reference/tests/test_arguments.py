@@ -165,7 +165,7 @@ DESCRIPTOR = Kind(
 )
 DIRECTIONS = Kind(READ, (None, "r", True, 2.0, []), (0, 1, -1, 3, 8, 2**70))
 DATA = Kind(b"x", (None, "text", 5, True, [b"x"]))
-POLLER = Kind("select", (5, b"select", tideloop.available()["select"], io.StringIO()), ("", "none"))
+POLLER = Kind("select", (5, b"select", io.StringIO()), ("", "none"))
 CLOCK = Kind(lambda world: world.clock, (5, "now", object(), tideloop.MonotonicClock))
 DURATION = Kind(
     {"ms": 1},

@@ -370,6 +370,8 @@ def test_a_collected_loop_is_closed(poller: str, no_leak: None) -> None:
 
 
 def test_a_program_that_just_ends_is_silent(poller: str) -> None:
+    if poller.startswith("kqueue-sim"):
+        pytest.skip("the program knows the pollers of this machine alone")
     program = f"""
 import socket, tideloop
 from tideloop import luaevent, luahop

@@ -15,7 +15,7 @@ catalogue = pytest.importorskip(
 )
 
 SOURCE = Path(tideloop.__file__).parent
-RULE = re.compile(r"(?<![\w.])(?:luaevent|levent|luahop)(?:\.[a-z_-]+[a-z])+")
+RULE = re.compile(r"(?<![\w.])(?:luaevent|levent|luahop|poller)(?:\.[a-z_-]+[a-z])+")
 
 
 def cited() -> dict[str, list[str]]:

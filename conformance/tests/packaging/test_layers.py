@@ -27,7 +27,13 @@ LAYERS = [
     ["models"],
     ["checks"],
     # the shipped profiles, which are imported by their names when they are looked up
-    ["profiles.levent", "profiles.luaevent", "profiles.luaevent_extended", "profiles.luahop"],
+    [
+        "profiles.levent",
+        "profiles.luaevent",
+        "profiles.luaevent_extended",
+        "profiles.luahop",
+        "profiles.poller",
+    ],
     ["running"],
     ["report"],
     ["cli"],

@@ -91,7 +91,8 @@ class Interest:
         # directions are in the events; the kernel knows the union.
         self.table: dict[int, Event | Shared] = {}
         # {fd: file} -- what the number stood for when it was first watched
-        self.files: dict[int, tuple[int, int]] = {}
+        self._identify: Callable[[int], object] = getattr(poller, "identify", identify)
+        self.files: dict[int, object] = {}
         # whether a change is in the middle (1), and what is to be done after it:
         # {event: directions}, and the descriptors of which the poller is told anew (4)
         self._changing = False
@@ -215,7 +216,7 @@ class Interest:
 
     def _watch(self, event: Event, want: int) -> None:
         fd = event.fd
-        file = identify(fd)
+        file = self._identify(fd)
         others = self.of(fd)
         if others and self.files[fd] != file:
             others = self._retire(fd, others)
@@ -243,7 +244,7 @@ class Interest:
     def _rewatch(self, event: Event, want: int) -> None:
         fd, told = event.fd, event.told
         gains = want & ~told
-        if gains and identify(fd) != self.files[fd]:
+        if gains and self._identify(fd) != self.files[fd]:
             raise _closed(fd)
         others = self._others(event)
         rest = _union(others)
@@ -303,7 +304,7 @@ class Interest:
             self.files.pop(fd, None)
             return
         with suppress(OSError):
-            if identify(fd) == self.files.get(fd):
+            if self._identify(fd) == self.files.get(fd):
                 self._poller.change(fd, NOTHING, _union(events))
 
     def _pass_over(self, event: Event) -> None:

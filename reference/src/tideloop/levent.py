@@ -27,7 +27,7 @@ from .clock import Clock, check_clock
 from .errors import ClosedError
 from .loop import Loop
 from .on_error import Handler
-from .pollers import BOTH, READ, WRITE, Poller, check_name
+from .pollers import BOTH, READ, WRITE, Poller, PollerFactory, check_choice
 from .watchers import Watcher
 
 __all__ = [
@@ -207,7 +207,7 @@ class Base:
     def __init__(
         self,
         files: Files,
-        poller: str | Poller | None = None,
+        poller: str | Poller | PollerFactory | None = None,
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
@@ -335,12 +335,12 @@ class Entry(Files):
 
     def __init__(
         self,
-        poller: str | None = None,
+        poller: str | PollerFactory | None = None,
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
         super().__init__()
-        self._poller = check_name(poller)
+        self._poller = check_choice(poller)
         self._clock = None if clock is None else check_clock(clock)
         self._on_error = arguments.maybe_callback(on_error, "on_error")
 
@@ -354,7 +354,9 @@ class Entry(Files):
 
 
 def entry(
-    poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
+    poller: str | PollerFactory | None = None,
+    clock: Clock | None = None,
+    on_error: Handler | None = None,
 ) -> Entry:
     """The document's entry object, whose bases use this *poller*, *clock* and *on_error*."""
     return Entry(poller, clock, on_error)
@@ -375,7 +377,7 @@ fdfromvalue = _files.fdfromvalue
 
 
 def newbase(
-    poller: str | Poller | None = None,
+    poller: str | Poller | PollerFactory | None = None,
     clock: Clock | None = None,
     on_error: Handler | None = None,
 ) -> Base:

@@ -13,7 +13,7 @@ from .arguments import Descriptor
 from .clock import Clock
 from .errors import RunningError
 from .on_error import Handler
-from .pollers import Poller
+from .pollers import Poller, PollerFactory
 from .pollers.api import check_directions
 from .turn import LoopCore
 from .watchers import Interval, Timer, Watcher
@@ -22,7 +22,8 @@ from .watchers import Interval, Timer, Watcher
 class Loop(LoopCore):
     """Watches descriptors, keeps timers, takes calls from other threads.
 
-    *poller* is the name of one, or one of your own; *clock* the time it goes
+    *poller* is the name of one, one of your own or a class of yours (None: that
+    of TIDELOOP_POLLER, else the best of the machine); *clock* the time it goes
     by.  *on_error(error, callback)* is called with each exception that a
     callback raises, and the turn goes on; without it the exception comes out.
 
@@ -33,7 +34,7 @@ class Loop(LoopCore):
 
     def __init__(
         self,
-        poller: str | Poller | None = None,
+        poller: str | Poller | PollerFactory | None = None,
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
@@ -143,7 +144,7 @@ class Loop(LoopCore):
     @property
     def poller(self) -> str:
         """The name of the poller."""
-        return self._poller.name
+        return getattr(self._poller, "name", type(self._poller).__name__)
 
     @property
     def closed(self) -> bool:
@@ -178,4 +179,4 @@ class Loop(LoopCore):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "running" if self._running else "idle"
-        return f"<{type(self).__name__}: {self._poller.name}, {state}>"
+        return f"<{type(self).__name__}: {self.poller}, {state}>"

@@ -20,7 +20,7 @@ from .clock import Clock, check_clock
 from .events import Event
 from .loop import Loop
 from .on_error import Handler
-from .pollers import BOTH, READ, WRITE, Poller, check_name
+from .pollers import BOTH, READ, WRITE, Poller, PollerFactory, check_choice
 from .watchers import Interval, Timer
 
 # luahop.module.names
@@ -86,7 +86,7 @@ class Hop:
 
     def __init__(
         self,
-        poller: str | Poller | None = None,
+        poller: str | Poller | PollerFactory | None = None,
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
@@ -240,11 +240,11 @@ class Entry:
 
     def __init__(
         self,
-        poller: str | None = None,
+        poller: str | PollerFactory | None = None,
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
-        self._poller = check_name(poller)
+        self._poller = check_choice(poller)
         self._clock = None if clock is None else check_clock(clock)
         self._on_error = arguments.maybe_callback(on_error, "on_error")
 
@@ -258,14 +258,16 @@ class Entry:
 
 
 def entry(
-    poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
+    poller: str | PollerFactory | None = None,
+    clock: Clock | None = None,
+    on_error: Handler | None = None,
 ) -> Entry:
     """The document's entry object, whose loops use this *poller*, *clock* and *on_error*."""
     return Entry(poller, clock, on_error)
 
 
 def new(
-    poller: str | Poller | None = None,
+    poller: str | Poller | PollerFactory | None = None,
     clock: Clock | None = None,
     on_error: Handler | None = None,
 ) -> Hop:

@@ -39,7 +39,7 @@ from .forks import abandon_in_child
 from .inbox import Inbox
 from .interest import NobodyCalled, Shared, events_of
 from .on_error import Guard, Handler
-from .pollers import NOTHING, READ, Notice, Poller, open_poller
+from .pollers import NOTHING, READ, Notice, Poller, PollerFactory, open_poller
 from .pollers.api import DIRECTIONS
 from .registry import Registry
 from .waker import Waker
@@ -52,7 +52,10 @@ class LoopCore:
     """Keeps the poller, the clock, the registry and the inbox, and takes the turns."""
 
     def __init__(
-        self, poller: str | Poller | None, clock: Clock | None, on_error: Handler | None
+        self,
+        poller: str | Poller | PollerFactory | None,
+        clock: Clock | None,
+        on_error: Handler | None,
     ) -> None:
         clock = MonotonicClock() if clock is None else check_clock(clock)
         guard = Guard(arguments.maybe_callback(on_error, "on_error"))

@@ -161,6 +161,15 @@ def _catalogue(rules_folder: str | None) -> Catalogue:
     "poller: epoll, poll. May be repeated.",
 )
 @click.option(
+    "--poller",
+    "pollers",
+    multiple=True,
+    metavar="P",
+    help="Put the implementation over this poller, module:attribute of a class or of a function "
+    "that returns one: the poller contract is judged, and every document through it. May be "
+    "repeated.",
+)
+@click.option(
     "--out",
     "-o",
     default="certificates",
@@ -209,6 +218,7 @@ def certify(
     profiles: tuple[str, ...],
     rules: tuple[str, ...],
     variants: tuple[str, ...],
+    pollers: tuple[str, ...],
     out: str,
     jobs: int | None,
     patience: float,
@@ -230,7 +240,7 @@ def certify(
     if seed is None:
         seed = random.randrange(1_000_000)
     requests = [
-        RunRequest(spec, profiles, rules, variants, jobs or 0, patience, explore, seed)
+        RunRequest(spec, profiles, rules, variants, jobs or 0, patience, explore, seed, pollers)
         for spec in dict.fromkeys(implementations)
     ]
     _refuse_mistakes(requests, catalogue)
@@ -292,7 +302,7 @@ def _paths(requests: Sequence[RunRequest], out: Path) -> Iterator[Path]:
     """A folder for each implementation; a run over some rules does not touch that of all."""
     taken: set[str] = set()
     for request in requests:
-        name = plain = folder_name(request.spec)
+        name = plain = folder_name("-over-".join((request.spec, *request.pollers)))
         count = 1
         while name.lower() in taken:  # file systems may not tell A from a
             count += 1

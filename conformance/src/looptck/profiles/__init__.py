@@ -20,6 +20,8 @@ __all__ = ["PROFILES", "SHIPPED", "Check", "Factory", "Profile", "SmokeCheck", "
 
 # {name: the module that has it as PROFILE}, in the order in which they are judged
 SHIPPED = {
+    # first: no document's rules are kept over a poller that breaks its own
+    "poller": "looptck.profiles.poller",
     "luaevent": "looptck.profiles.luaevent",
     "luaevent-extended": "looptck.profiles.luaevent_extended",
     "levent": "looptck.profiles.levent",

@@ -161,6 +161,10 @@ PROFILE = Profile(
             fairness.test_each_of_two_thousand_ready_watches_is_called,
             fairness.test_a_high_number_is_watched_like_any_other,
         ),
+        "luahop.platform.kqueue": (
+            fairness.test_each_of_two_thousand_ready_watches_is_called,
+            fairness.test_a_high_number_is_watched_like_any_other,
+        ),
         "luahop.scope.no-sockets": (
             lifetime.test_the_flags_of_a_descriptor_stay_as_they_are,
             lifetime.test_no_second_descriptor_appears,

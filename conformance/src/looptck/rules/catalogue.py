@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import importlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +76,9 @@ class Rule:
     look_at: str
     not_promised: str
     needs: tuple[str, ...]
-    # why no test can judge it; empty for a rule that is tested
+    # a name of Python's, `module.name`, without which the system has nothing to judge
+    only_with: str
+    # why no test can judge it (here); empty for a rule that is tested
     untested: str
     # page and line of the heading, for messages; no part of what is hashed
     where: str
@@ -88,6 +91,7 @@ FIELDS = {
     "Look at": "look_at",
     "Not promised": "not_promised",
     "Needs": "needs",
+    "Only with": "only_with",
     "Untested": "untested",
 }
 
@@ -98,6 +102,19 @@ _HEADING = re.compile(
     r"(?P<title>.+)"
 )
 _FIELD = re.compile(r"\*\*(?P<label>[^*:]+):\*\*\s+(?P<text>.+)", re.DOTALL)
+
+
+def _missing(only_with: str) -> str:
+    """Why a rule cannot be judged on this system; empty if the system has what it needs."""
+    module, _, name = only_with.rpartition(".")
+    if not module or hasattr(importlib.import_module(module), name):
+        return ""
+    return f"this system has no {name}."
+
+
+def _not_hashed(rule: Rule) -> set[str]:
+    """The fields that are not the page's own: they depend on its place and on the system."""
+    return {"where", "untested"} if rule.only_with else {"where"}
 
 
 class Catalogue(Mapping[str, Rule]):
@@ -143,7 +160,10 @@ class Catalogue(Mapping[str, Rule]):
 
     def digest(self) -> str:
         """A SHA-256 of what the rules say, independent of layout and line numbers."""
-        said = [{k: v for k, v in asdict(rule).items() if k != "where"} for rule in self.values()]
+        said = [
+            {k: v for k, v in asdict(rule).items() if k not in _not_hashed(rule)}
+            for rule in self.values()
+        ]
         said.sort(key=lambda rule: str(rule["id"]))
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
@@ -267,7 +287,8 @@ class _Reader:
             look_at=fields.get("Look at", ""),
             not_promised=fields.get("Not promised", ""),
             needs=tuple(re.split(r",\s*", fields["Needs"])) if "Needs" in fields else (),
-            untested=fields.get("Untested", ""),
+            only_with=(only_with := fields.get("Only with", "").strip("`")),
+            untested=fields.get("Untested", "") or _missing(only_with),
             where=f"{self._page.name}:{line}",
         )
 

@@ -55,6 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rule", action="append", default=[], help="only rules with this id or pattern"
     )
     group.addoption(
+        "--poller", action="append", default=[], help="put it over this poller: module:attribute"
+    )
+    group.addoption(
         "--patience",
         type=float,
         default=DEFAULT_PATIENCE,
@@ -182,6 +185,7 @@ def clamp(config: pytest.Config, seal: Seal) -> RuleScheduler:
             patience=config.getoption("patience"),
             catalogue=_catalogue(config),
             search=_search(config),
+            pollers=config.getoption("poller"),
             note_progress=stream.note_progress,
         )
         stream.send(selection.described(stream.note_progress))

@@ -66,6 +66,8 @@ class RunRequest:
     # certificate, which is made of the tests alone
     explore: int = 0
     seed: int = 0
+    # module:attribute of pollers to put the implementation over
+    pollers: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, Any]:
         """The arguments, as a certificate records them."""
@@ -76,6 +78,7 @@ class RunRequest:
             "variants": list(self.variants),
             "jobs": self.jobs,
             "patience": self.patience,
+            "pollers": list(self.pollers),
         }
 
     def command(self) -> list[str]:
@@ -104,6 +107,7 @@ class RunRequest:
             ("--profile", self.profiles),
             ("--rule", self.rules),
             ("--variant", self.variants),
+            ("--poller", self.pollers),
         ):
             for value in values:
                 command += [option, value]

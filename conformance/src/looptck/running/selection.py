@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..profiles import PROFILES, foreign_modules
 from ..profiles import load as profiles_named
 from ..rules.catalogue import Catalogue, Rule
-from ..subjects.discovery import file_hashes, find
+from ..subjects.discovery import file_hashes, find_over
 from ..subjects.implementation import Implementation
 from ..subjects.subject import Subject
 from ..text import did_you_mean
@@ -54,6 +54,7 @@ class Selection:
         patience: float,
         catalogue: Catalogue,
         search: Search | None = None,
+        pollers: Sequence[str] = (),
         note_progress: Callable[[], None] = lambda: None,
     ) -> Selection:
         """*note_progress* is called after each step, of which none takes longer than *patience*.
@@ -61,7 +62,7 @@ class Selection:
         Raises UsageError for a name that does not exist, AdapterError for a broken adapter."""
         profiles = profiles_named(profiles)
         chosen = tuple(catalogue.matching(patterns)) if patterns else tuple(catalogue.values())
-        implementation = find(spec)
+        implementation = find_over(spec, pollers)
         adapter_check.refuse_unknown_profiles(implementation)
         for name in variants:
             if name not in implementation.by_variant:

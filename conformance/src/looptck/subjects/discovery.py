@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 from .. import import_path
 from ..errors import AdapterError, LooptckError, UsageError
@@ -45,6 +46,54 @@ def find(spec: str) -> Implementation:
         if (hidden := _hidden_by_the_library(module_name)) is not None:
             raise UsageError(f"{spec!r}: {hidden}") from error
         raise
+
+
+def find_over(spec: str, pollers: Sequence[str]) -> Implementation:
+    """The implementation that *spec* names, over the pollers that *pollers* name.
+
+    Each is ``module:attribute`` of a class, or of a function that returns a poller.
+    Without pollers it is the implementation as it is.
+    """
+    found = find(spec)
+    if not pollers:
+        return found
+    if found.with_pollers is None:
+        raise UsageError(
+            f"{spec!r} cannot be put over another poller; leave --poller out, or give its "
+            "Implementation a function with_pollers"
+        )
+    names = [_variant_of(each) for each in pollers]
+    factories = {
+        name if names.count(name) == 1 else printable(spec): _poller_factory(spec)
+        for name, spec in zip(names, pollers, strict=True)
+    }
+    made = found.with_pollers(factories)
+    if not isinstance(made, Implementation):
+        raise AdapterError(
+            f"{spec!r}: with_pollers returned {with_type(made)}; it must return an Implementation"
+        )
+    return made
+
+
+def _poller_factory(spec: str) -> Callable[[], Any]:
+    module_name, _, attribute = spec.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(f"the poller {shown(spec)} is not `module:attribute`")
+    if here := import_path.working_folder():
+        import_path.add([here])
+    import_path.add_folder_of(module_name)
+    factory = _attribute(spec, _import(spec, module_name), attribute)
+    if not callable(factory):
+        raise UsageError(
+            f"the poller {spec!r} is {with_type(factory)}; name a class, or a function that "
+            "returns a poller"
+        )
+    return factory
+
+
+def _variant_of(spec: str) -> str:
+    """The name of the variant over a poller: what stands behind the colon."""
+    return printable(spec.partition(":")[2] or spec)
 
 
 def _hidden_by_the_library(module_name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import AdapterError
 from ..profiles.api import Factory
@@ -31,6 +32,10 @@ class Implementation:
     (see `looptck.clocks.Clock`).  *engine*, called with what a profile's
     `new()` returned, tells the object that does the work behind an adapter;
     its type goes into the certificate.
+
+    *with_pollers* makes the same implementation over other pollers, for
+    ``looptck certify --poller``: it is called with {variant: a function that
+    returns a poller}.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Implementation:
     virtual_time: bool = False
     variants: Mapping[str, Mapping[str, Factory]] = field(default_factory=dict)
     engine: Callable[[object], object] | None = None
+    with_pollers: Callable[[Mapping[str, Callable[[], Any]]], Implementation] | None = None
 
     def __post_init__(self) -> None:
         self._make_text_plain()
@@ -103,6 +109,11 @@ class Implementation:
             raise AdapterError(
                 f"implementation {self.name!r}: virtual_time is {with_type(self.virtual_time)}; "
                 "give True if the factories honour the clock that they are given, else False"
+            )
+        if self.with_pollers is not None and not callable(self.with_pollers):
+            raise AdapterError(
+                f"implementation {self.name!r}: with_pollers is {with_type(self.with_pollers)}, "
+                "which cannot be called; give a function of {variant: factory of pollers}"
             )
         if self.engine is not None and not callable(self.engine):
             raise AdapterError(

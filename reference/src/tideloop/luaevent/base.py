@@ -13,7 +13,7 @@ from ..arguments import Descriptor
 from ..clock import Clock, check_clock
 from ..loop import Loop
 from ..on_error import Handler
-from ..pollers import BOTH, Poller, check_name
+from ..pollers import BOTH, Poller, PollerFactory, check_choice
 from ..watchers import Timer
 from . import buffer, bufferevent
 from .event import Answer, PersistentEvent
@@ -61,7 +61,7 @@ class Base:
 
     def __init__(
         self,
-        poller: str | Poller | None = None,
+        poller: str | Poller | PollerFactory | None = None,
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
@@ -168,11 +168,11 @@ class Entry:
 
     def __init__(
         self,
-        poller: str | None = None,
+        poller: str | PollerFactory | None = None,
         clock: Clock | None = None,
         on_error: Handler | None = None,
     ) -> None:
-        self._poller = check_name(poller)
+        self._poller = check_choice(poller)
         self._clock = None if clock is None else check_clock(clock)
         self._on_error = arguments.maybe_callback(on_error, "on_error")
 
@@ -182,14 +182,16 @@ class Entry:
 
 
 def entry(
-    poller: str | None = None, clock: Clock | None = None, on_error: Handler | None = None
+    poller: str | PollerFactory | None = None,
+    clock: Clock | None = None,
+    on_error: Handler | None = None,
 ) -> Entry:
     """The document's entry object, whose bases use this *poller*, *clock* and *on_error*."""
     return Entry(poller, clock, on_error)
 
 
 def new(
-    poller: str | Poller | None = None,
+    poller: str | Poller | PollerFactory | None = None,
     clock: Clock | None = None,
     on_error: Handler | None = None,
 ) -> Base:

@@ -1,16 +1,23 @@
-"""The pollers of this machine.  The only place that looks at the platform.
-
-kqueue, for macOS and the BSDs, gets its place here and its own module.
-"""
+"""The pollers of this machine.  The only place that looks at the platform."""
 
 from __future__ import annotations
+
+import os
 
 # Under another name, since importing our own `.select` binds that one here.
 import select as kernel
 import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
 
 from .. import arguments
 from .api import BOTH, NOTHING, READ, WRITE, Notice, Poller
+
+# Makes a poller for each loop: a class of yours, or a function without arguments.
+PollerFactory: TypeAlias = Callable[[], Poller]
+
+# A program that names no poller gets the one that is named here, if any.
+VARIABLE = "TIDELOOP_POLLER"
 
 __all__ = [
     "BOTH",
@@ -19,6 +26,7 @@ __all__ = [
     "WRITE",
     "Notice",
     "Poller",
+    "PollerFactory",
     "available",
     "default",
     "open_poller",
@@ -32,6 +40,10 @@ def available() -> dict[str, type[Poller]]:
         from .epoll import EpollPoller
 
         pollers["epoll"] = EpollPoller
+    if hasattr(kernel, "kqueue"):
+        from .kqueue import KqueuePoller
+
+        pollers["kqueue"] = KqueuePoller
     if hasattr(kernel, "poll"):
         from .poll import PollPoller
 
@@ -43,25 +55,41 @@ def available() -> dict[str, type[Poller]]:
 
 
 def default() -> str:
-    """The name of the best poller of this machine."""
-    return next(iter(available()))
-
-
-def open_poller(poller: str | Poller | None = None) -> Poller:
-    """A new one of that name; the best there is, for None; one of your own as it is."""
-    if poller is None or isinstance(poller, str):
-        return available()[check_name(poller) or default()]()
-    complete = all(callable(getattr(poller, verb, None)) for verb in ("change", "wait", "close"))
-    named = isinstance(getattr(poller, "name", None), str)
-    if isinstance(poller, type) or not complete or not named:
-        raise TypeError(
-            f"poller must have a name, change(), wait() and close(), not be"
-            f" {arguments.shown(poller)}; pass one of {', '.join(available())}, or an instance"
+    """The name of the poller that TIDELOOP_POLLER names, else of the best of this machine."""
+    named = os.environ.get(VARIABLE)
+    if named and named not in available():
+        raise ValueError(
+            f"{VARIABLE} is {arguments.shown(named)}, and no poller of this machine is called so;"
+            f" set it to one of {', '.join(available())}"
         )
-    return poller
+    return named or next(iter(available()))
 
 
-def check_name(poller: str | None) -> str | None:
+def open_poller(poller: str | Poller | PollerFactory | None = None) -> Poller:
+    """A new one of that name; the default, for None; one of your own as it is, or made."""
+    if poller is None or isinstance(poller, str):
+        return available()[_check_name(poller) or default()]()
+    made: Any = poller
+    if isinstance(poller, type) or (callable(poller) and not hasattr(poller, "wait")):
+        made = made()
+    complete = all(callable(getattr(made, verb, None)) for verb in ("change", "wait", "close"))
+    named = isinstance(getattr(made, "name", ""), str)
+    if not complete or not named:
+        raise TypeError(
+            f"poller must have change(), wait() and close(), and a name that is a str, not be"
+            f" {arguments.shown(made)}; pass one of {', '.join(available())}, or an instance"
+        )
+    return cast(Poller, made)
+
+
+def check_choice(poller: str | PollerFactory | None) -> str | PollerFactory | None:
+    """*poller*, of which several loops will be made: no single poller will do."""
+    if callable(poller):
+        return poller
+    return _check_name(poller)
+
+
+def _check_name(poller: str | None) -> str | None:
     """*poller*, the name of a poller of this machine or None."""
     if poller is not None and not isinstance(poller, str):
         raise TypeError(

@@ -36,6 +36,9 @@ class Poller(Protocol):
     A poller whose `wait` replaces what `change` tells the kernel may have a method
     `serialize(exclusively)`: it then replaces by `exclusively(act)` alone, which
     calls *act* while nobody calls `change`.
+
+    A poller whose `change` always notices that a number stands for another file may
+    have a method `identify(fd)`, in the place of the function of that name here.
     """
 
     name: ClassVar[str]
@@ -79,8 +82,9 @@ class Poller(Protocol):
         than the kernel can express, a signal came, or a ghost was met: an
         interest that lives on under a number that stands for another file.
 
-        Not guaranteed: that the answer is not empty, nor that only
-        directions come that were asked for.
+        Not guaranteed: that the answer is not empty; that only directions come
+        that were asked for; that a pipe is reported in the direction that it
+        does not have, when the other end is gone.
         """
 
     def close(self) -> None:
@@ -134,11 +138,12 @@ def check_pollable(fd: int) -> None:
     """
     mode = _fstat(fd).st_mode
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        # poller.change.error-named
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))  # poller.change.regular-file
 
 
 def _fstat(fd: int) -> os.stat_result:
     try:
         return os.fstat(fd)
-    except OverflowError:  # more than a C int: certainly no descriptor
+    except OverflowError:  # more than a C int: certainly no descriptor (poller.change.invalid)
         raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None

@@ -26,6 +26,8 @@ from .epollset import EpollSet
 # Only type checkers stop here on other systems; running code never comes by.
 assert not TYPE_CHECKING or sys.platform == "linux"
 
+# poller.wait.ready
+# poller.wait.not-ready
 # luaevent.constants.ev-read-accept
 # luaevent.constants.ev-write-connect
 # luahop.listener.accept
@@ -36,6 +38,8 @@ _ASK = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT, BOTH: select.EPOLLIN | sel
 # luaevent.constants.ev-read-disconnect
 # luahop.listener.eof
 # luahop.listener.eof-pipe
+# poller.wait.end
+# poller.change.terminal
 _MEANS_READ = select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP
 # luaevent.constants.ev-write-connect-failed
 _MEANS_WRITE = select.EPOLLOUT | select.EPOLLERR | select.EPOLLHUP

@@ -34,6 +34,8 @@ alone.  This has a use, and a price.
 
 from __future__ import annotations
 
+import errno
+import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,6 +72,8 @@ def _at_once(act: Callable[[], object]) -> None:
 class EpollSet:
     def __init__(self) -> None:
         self._epoll = _open()
+        # poller.change.duplicate
+        # poller.close.apart
         # {fd: mask} -- what the kernel was told
         self._told: dict[int, int] = {}
         # how many notices one answer may have; by default it would be 1023
@@ -91,6 +95,8 @@ class EpollSet:
             self._epoll.register(fd, mask)
         except FileExistsError:  # 4
             self._epoll.modify(fd, mask)
+        except OverflowError:  # more than a C int: certainly no descriptor
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
         self._told[fd] = mask
         self._room = len(self._told) + _SPARE  # luahop.platform.epoll
 
@@ -108,6 +114,8 @@ class EpollSet:
         self._told.pop(fd, None)
         try:
             self._epoll.unregister(fd)
+        except OverflowError:  # no descriptor, and so never watched
+            return
         except OSError as error:
             self._suspects.add(fd)
             if error.errno is None:  # the TimeoutError of a signal handler, for one
@@ -119,7 +127,10 @@ class EpollSet:
             timeout = _LONGEST
         # select.epoll rounds up to the next millisecond, so rounding never
         # cuts a wait short.
-        answer = self._epoll.poll(timeout, self._room)  # luahop.poll.eintr
+        # poller.budget.not-early
+        # poller.budget.spin
+        # poller.budget.late
+        answer = self._epoll.poll(timeout, self._room)  # luahop.poll.eintr, poller.budget.signal
         return self._without_ghosts(answer) if self._suspects else answer
 
     def fileno(self) -> int:
@@ -129,7 +140,7 @@ class EpollSet:
     def close(self) -> None:
         """Give back the epoll object.  Twice is harmless; no entry is touched."""
         self._exclusively = _at_once
-        self._epoll.close()
+        self._epoll.close()  # poller.close.twice
         self._told.clear()
         self._suspects.clear()
 

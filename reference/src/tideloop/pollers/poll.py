@@ -26,14 +26,16 @@ from typing import ClassVar
 from .api import BOTH, NOTHING, READ, WRITE, Notice, check_pollable
 from .epollset import ReuseDetector
 
-_ASK = {READ: select.POLLIN, WRITE: select.POLLOUT, BOTH: select.POLLIN | select.POLLOUT}
+# {directions: the mask to ask with}
+MASKS = {READ: select.POLLIN, WRITE: select.POLLOUT, BOTH: select.POLLIN | select.POLLOUT}
 
 # ERR and HUP are never asked for and always delivered; they wake both
 # directions.  NVAL means neither: the number stands for no file.
 _MEANS_READ = select.POLLIN | select.POLLERR | select.POLLHUP
 _MEANS_WRITE = select.POLLOUT | select.POLLERR | select.POLLHUP
 
-_MEANS = tuple(
+# {mask that came back: directions}
+MEANINGS = tuple(
     (READ if mask & _MEANS_READ else NOTHING) | (WRITE if mask & _MEANS_WRITE else NOTHING)
     for mask in range((_MEANS_READ | _MEANS_WRITE | select.POLLNVAL) + 1)
 )
@@ -44,7 +46,7 @@ _LONGEST = 2**31 - 1
 
 class PollPoller:
     name: ClassVar[str] = "poll"
-    meanings: ClassVar[Sequence[int]] = _MEANS
+    meanings: ClassVar[Sequence[int]] = MEANINGS
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -56,7 +58,7 @@ class PollPoller:
             check_pollable(fd)  # 1, 2
         self._reuse.change(fd, old, new)  # 3
         if new:
-            self._poll.register(fd, _ASK[new])
+            self._poll.register(fd, MASKS[new])
         else:
             with suppress(KeyError):
                 self._poll.unregister(fd)

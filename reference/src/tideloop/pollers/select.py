@@ -86,6 +86,7 @@ class SelectPoller:
         readable: Iterable[int]
         writable: Iterable[int]
         try:
+            # poller.wait.large-number
             if self._large or (detector or 0) >= _FD_SETSIZE:
                 readable, writable = _wide_select()(readers, writers, timeout)
             else:
