@@ -51,10 +51,14 @@ _ENOUGH_FAILURES = 5
 
 
 class RuleTests:
-    """Runs the tests of some tasks in a worker, and reports each."""
+    """Runs the tests of some tasks in a worker, and reports each.
 
-    def __init__(self, batch: Sequence[RuleTask]) -> None:
+    After *enough* failed tests of a task its others are left out.
+    """
+
+    def __init__(self, batch: Sequence[RuleTask], enough: int = _ENOUGH_FAILURES) -> None:
         self._batch = batch
+        self._enough = enough
 
     def __call__(self, reporter: Reporter) -> None:
         # pytest's own keep what they are told for a report that no worker makes
@@ -66,7 +70,7 @@ class RuleTests:
                 reporter.begin(item.nodeid, after=result)
                 result = _run(at, item, task.variant)
                 failures += result.failed
-                if failures >= _ENOUGH_FAILURES and task.rule.level.is_judged:
+                if failures >= self._enough and task.rule.level.is_judged:
                     break
         if result is not None:
             reporter.send(result)
