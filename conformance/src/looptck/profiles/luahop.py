@@ -153,6 +153,7 @@ PROFILE = Profile(
         "luahop.module.new": (
             lifetime.test_two_loops_may_watch_one_descriptor,
             lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
+            timers.test_a_loop_runs_no_timer_of_another,
         ),
         "luahop.platform.epoll": (
             fairness.test_each_of_two_thousand_ready_watches_is_called,
@@ -162,6 +163,7 @@ PROFILE = Profile(
             lifetime.test_the_flags_of_a_descriptor_stay_as_they_are,
             lifetime.test_no_second_descriptor_appears,
             lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
+            lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
         ),
         "luahop.scope.nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "luahop.listener.create": (
