@@ -264,6 +264,26 @@ def test_a_loop_that_is_gone_takes_nothing_from_another(loop: Watching, channels
     assert all(each.end.is_open for each in watched), "a descriptor was closed with a loop"
 
 
+@either_direction
+def test_a_loop_that_is_gone_leaves_its_descriptors_open(
+    loop: Watching, channels: Channels, direction: Direction
+) -> None:
+    """A loop that closes what is registered would close it now, or when it is collected."""
+    toggle = ReadinessToggle(channels, direction)
+
+    def use(another: Watching) -> None:
+        def script() -> Script:
+            another.watch(toggle.number, direction, another.calls("watch"))
+            yield turns()
+
+        another.play(script())
+        another.drop()
+
+    use(loop.another())
+    gc.collect()
+    assert toggle.is_open, "a descriptor was closed with a loop"
+
+
 # The kinds of what may be left, by a word of its description; the first that is found counts.
 _KINDS_LEFT = ("signal", "thread", "descriptor", "callback")
 
