@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ..clocks import Clock
@@ -114,9 +116,11 @@ def test_a_ready_descriptor_does_not_wait_for_a_timer(
 
         def serve() -> None:
             served.append(since.elapsed())
+            assert watch is not None, "the watch was called while it was begun"
             made.unwatch(watch)
             made.clear(timer)
 
+        watch: Any = None
         watch = made.watch(near.fileno(), direction, made.calls("ready", serve))
         timer = made.set_timer(0.3, lambda: None)
         made.run("a ready descriptor is served", lambda: served, within=None)

@@ -104,6 +104,7 @@ class TimerLog:
     def clear(self, *names: str) -> None:
         """Clear timers; from now on their calls are wrong."""
         for name in names:
+            assert name in self.live, f"{name} had been cleared, and its callback ran again"
             self._loop.clear(self.live.pop(name).handle)
 
     def count(self, name: str) -> int:

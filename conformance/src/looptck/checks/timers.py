@@ -282,6 +282,18 @@ def test_a_timer_runs_once(loop: Timing, clock: Clock, situation: Situation, lat
     log.assert_each_ran_once()
 
 
+def test_a_loop_runs_no_timer_of_another(loop: Timing, clock: Clock) -> None:
+    """Both have a timer that is overdue when the first loop waits for a later one of its own."""
+    log, other = TimerLog(loop, clock), TimerLog(loop.another(), clock)
+    for each in (other, log):
+        each.timer(0.002)
+        each.timer(0.020)
+    clock.advance(0.005)
+    log.run()
+    assert not other.ran, f"a loop ran {other.ran[0]}, which was set in another loop"
+    other.run()
+
+
 @pytest.mark.parametrize("outer", ["a timer", "an interval", "a descriptor"])
 def test_a_timer_that_is_overdue_when_its_setter_ends_runs_next(
     loop: Timing, channels: Channels, clock: Clock, outer: str

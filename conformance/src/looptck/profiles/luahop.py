@@ -156,6 +156,7 @@ PROFILE = Profile(
             lifetime.test_two_loops_may_watch_one_descriptor,
             lifetime.test_a_loop_that_is_gone_takes_nothing_from_another,
             multitude.test_hundreds_of_loops_live_side_by_side,
+            timers.test_a_loop_runs_no_timer_of_another,
         ),
         "luahop.platform.epoll": (
             fairness.test_each_of_two_thousand_ready_watches_is_called,
@@ -169,6 +170,7 @@ PROFILE = Profile(
             lifetime.test_the_flags_of_a_descriptor_stay_as_they_are,
             lifetime.test_no_second_descriptor_appears,
             lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,
+            lifetime.test_a_loop_that_is_gone_leaves_its_descriptors_open,
         ),
         "luahop.scope.nothing-left": (lifetime.test_nothing_is_left_of_loops_that_are_gone,),
         "luahop.listener.create": (

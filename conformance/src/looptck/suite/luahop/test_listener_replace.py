@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
 from functools import partial
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from looptck.protocols.luahop import Hop, Luahop
 from looptck.rules.markers import rule
 from looptck.testing.calling import calling
-from looptck.testing.channels import Channels, End, drain, fill
+from looptck.testing.channels import Channels, drain, fill
 from looptck.testing.hop_driver import poll_for, poll_rounds, poll_until
 from looptck.testing.kernel import wait_readable
 from looptck.testing.situations import Situation, everywhere, luahop_in
@@ -56,70 +54,6 @@ def test_only_the_newest_listener_is_called(
 
 def reached(trace: Trace, length: int) -> bool:
     return len(trace) >= length
-
-
-@rule("luahop.listener.replace")
-def test_a_replaced_listener_is_not_called_for_unread_data(
-    luahop: Luahop, channels: Channels, trace: Trace
-) -> None:
-    """The old listener was called before and left data for the new one."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-    hop.set_listener(near.fileno(), "r", lambda: trace("old"))
-    poll_until(hop, "the first listener is called", lambda: trace)
-    trace.clear()
-    hop.set_listener(near.fileno(), "r", lambda: trace(f"new {drain(near)!r}"))
-    poll_until(hop, "the second listener is called for what the first one left", lambda: trace)
-    poll_for(hop, 2, trace)
-    assert trace == ["new b'x'"], f"the calls noted were {trace}, not [\"new b'x'\"]"
-
-
-@rule("luahop.listener.replace")
-def test_a_listener_replaced_by_another_callback_is_not_called(
-    luahop: Luahop, channels: Channels, trace: Trace
-) -> None:
-    """Both are ready in one batch, and whichever comes first replaces the other's."""
-    pairs = [channels.pair(), channels.pair()]
-    hop = luahop.new()
-
-    def replace_other(me: int) -> None:
-        near, other = pairs[me][0], pairs[1 - me][0]
-        drain(near)
-        trace("old")
-        hop.set_listener(other.fileno(), "r", lambda: trace(f"new {drain(other)!r}"))
-
-    for me in (0, 1):
-        hop.set_listener(pairs[me][0].fileno(), "r", calling(replace_other, me))
-        pairs[me][1].send(b"x")
-    poll_until(hop, "the replacement is called", lambda: "new b'x'" in trace)
-    poll_for(hop, 2, trace)
-    assert trace == ["old", "new b'x'"], "expected one old listener and the other one's replacement"
-
-
-@rule("luahop.listener.replace")
-@pytest.mark.parametrize("mask", ["r", "w"])
-def test_a_replaced_callback_is_not_kept_alive(
-    luahop: Luahop, channels: Channels, trace: Trace, mask: str
-) -> None:
-    """The loop polls once more and garbage is collected: only a reference in the loop can be
-    left."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-
-    def old() -> None:
-        trace("old")
-
-    kept = weakref.ref(old)
-    hop.set_listener(near.fileno(), mask, old)
-    poll_until(hop, "the first listener is called", lambda: trace)
-    hop.set_listener(near.fileno(), mask, lambda: trace("new"))
-    del old
-    poll_until(hop, "the second listener is called", lambda: "new" in trace)
-    poll_rounds(hop, 2)
-    gc.collect()
-    assert kept() is None, "the callback was replaced, but the loop still holds it"
 
 
 @rule("luahop.listener.replace-inside")
@@ -180,27 +114,6 @@ def test_a_replacement_is_called_for_data_left_unread(
     assert trace[:4] == ["old", "new", "new", "new"], f"after the replacement: {trace[:4]}"
 
 
-@rule("luahop.listener.replace-inside")
-def test_two_callbacks_may_take_turns(luahop: Luahop, channels: Channels, trace: Trace) -> None:
-    """Each callback replaces itself by the other: a loop that restores its own callback is out
-    of step."""
-    near, far = channels.pair()
-    far.send(b"x")
-    hop = luahop.new()
-
-    def ping() -> None:
-        trace("ping")
-        hop.set_listener(near.fileno(), "r", pong)
-
-    def pong() -> None:
-        trace("pong")
-        hop.set_listener(near.fileno(), "r", ping)
-
-    hop.set_listener(near.fileno(), "r", ping)
-    poll_until(hop, "two listeners that replace each other are called", partial(reached, trace, 6))
-    assert trace[:6] == ["ping", "pong"] * 3, f"they took turns like this: {trace[:6]}"
-
-
 def who_is_called(hop: Hop, trace: Trace, expected: set[str]) -> set[str]:
     """Return the names called until all *expected* ones were, and in some rounds after."""
     trace.clear()
@@ -249,44 +162,3 @@ def test_after_each_step_the_remaining_directions_are_called(
         assert called == expected, (
             f"after {' '.join(done)}: expected {sorted(expected)}, called {sorted(called)}"
         )
-
-
-@rule("luahop.listener.rw-independent")
-def test_a_waiting_direction_does_not_hold_up_the_other(
-    luahop: Luahop, channels: Channels, trace: Trace
-) -> None:
-    """One direction has nothing to do all the time; the other must work as if alone."""
-    near, far = channels.pair()
-    fill(near)
-    hop = luahop.new()
-    hop.set_listener(near.fileno(), "w", lambda: trace("room"))
-    hop.set_listener(near.fileno(), "r", lambda: trace(repr(drain(near))))
-    far.send(b"x")
-    poll_until(hop, "the reader of a full socket is called", lambda: trace)
-    poll_for(hop, 2, trace)
-    assert trace == ["b'x'"], f"the calls noted were {trace}, not [\"b'x'\"]"
-    hop.remove_listener(near.fileno(), "r")
-    far.send(b"y")
-    poll_for(hop, 2, trace)
-    assert trace == ["b'x'"], "the removed reader was called, or the writer without room"
-    drain(far)
-    poll_until(hop, "the writer is called after the reader was removed", lambda: "room" in trace)
-
-
-@rule("luahop.listener.rw-independent")
-def test_both_ends_of_a_connection_may_be_in_one_loop(
-    luahop: Luahop, channels: Channels, trace: Trace
-) -> None:
-    """Of four listeners on two descriptors one is removed; the other three stay."""
-    near, far = channels.pair()
-    sides: dict[str, End] = {"near": near, "far": far}
-    hop = luahop.new()
-    for name, end in sides.items():
-        end.send(b"x")
-        for mask in "rw":
-            hop.set_listener(end.fileno(), mask, calling(trace, f"{name} {mask}"))
-    expected = {"near r", "near w", "far r", "far w"}
-    assert who_is_called(hop, trace, expected) == expected
-    hop.remove_listener(near.fileno(), "w")
-    expected.remove("near w")
-    assert who_is_called(hop, trace, expected) == expected

@@ -25,16 +25,6 @@ _LOOKS = 3
 
 
 @rule("luahop.poll.returns")
-def test_poll_returns_after_serving_the_due_timers(luahop: Luahop, trace: Trace) -> None:
-    """The later timer lies so far off that both never fall into one batch."""
-    hop = luahop.new()
-    hop.set_timeout({"ms": 5}, calling(trace, "near"))
-    hop.set_timeout({"ms": 300}, calling(trace, "far"))
-    poll_until(hop, "the first timer runs", lambda: trace)
-    assert trace == ["near"], "poll did not return between a timer and one due 295 ms later"
-
-
-@rule("luahop.poll.returns")
 def test_poll_returns_after_each_tick_of_an_interval(luahop: Luahop) -> None:
     """A timer clears the interval after a while, so that a poll which serves it on and on ends."""
     hop = luahop.new()
@@ -114,23 +104,6 @@ def test_callbacks_run_in_the_thread_of_the_caller_one_by_one(
     expected = [f"{name} {what}" for name in _names(trace) for what in ("begins", "ends")]
     assert trace == expected, "a callback began before the one before it had ended"
     assert set(_names(trace)) == names, f"the calls noted were {set(_names(trace))}, not {names}"
-
-
-@rule("luahop.poll.dispatch-before-return")
-def test_nothing_runs_between_two_polls(
-    luahop: Luahop, clock: Clock, channels: Channels, trace: Trace
-) -> None:
-    """A due timer and a ready descriptor wait while the caller does something else."""
-    hop = luahop.new()
-    near, far = channels.pair()
-    hop.set_listener(near.fileno(), "r", lambda: trace("listener") if drain(near) else None)
-    hop.set_timeout({"ms": 1}, calling(trace, "opener"))
-    poll_until(hop, "a timer runs", lambda: trace)
-    hop.set_timeout({"ms": 5}, calling(trace, "timer"))
-    far.send(b"x")
-    clock.advance(0.020)
-    assert trace == ["opener"], "a callback ran although nobody had called poll"
-    poll_until(hop, "timer and listener run", lambda: {"timer", "listener"} <= set(trace))
 
 
 @rule("luahop.poll.timeout-vs-timer")

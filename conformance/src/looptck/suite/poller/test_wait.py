@@ -96,7 +96,7 @@ def test_a_refused_connect_is_told(
     driver: PollerDriver, channels: Channels, direction: int, late: bool
 ) -> None:
     """The error is still there for the program: SO_ERROR tells it afterwards."""
-    client = channels.connecting(channels.refused_address())
+    client = channels.refused()
     if late:
         driver.watch(client.fileno(), WRITE)
         driver.until_told(client.fileno(), WRITE)
