@@ -4,8 +4,8 @@ It does nothing unless ``--implementation`` is given, so that its presence in
 an environment disturbs no other test suite.  Policy (what is certified, what
 is printed) is not here.
 
-Tests run in worker processes, one for each rule and variant; `judging` decides
-what runs when and what it means.
+Tests run in worker processes, one for each rule; `scheduler` decides what runs
+when and what it means.
 """
 
 from __future__ import annotations

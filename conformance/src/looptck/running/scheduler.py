@@ -7,26 +7,26 @@ certificates nor terminals.
 
 from __future__ import annotations
 
-import gc
 import signal
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
 from ..errors import AdapterError, LooptckError
 from ..profiles import PROFILES
-from ..results.verdicts import Case, Judgement, Verdict
+from ..results.verdicts import Judgement, Verdict
 from ..rules.catalogue import Catalogue, Rule
 from ..rules.markers import EVERY_VARIANT
 from . import pytest_internals
 from .event_stream import EventStream
-from .messages import Explored, Judged, Message, Planned, RunEnded, RunFailed
+from .messages import Judged, Message, Planned, RunEnded, RunFailed
+from .pytest_output import tell_judgement, tell_search
 from .rule_task import RuleTask, RuleTests, judgements_from
 from .sealing import Seal
 from .selection import Selection
+from .shared_memory import share_memory
 from .suite_index import Binding
 from .workers import Pool
 
@@ -47,7 +47,7 @@ class RuleScheduler:
         stream: EventStream,
         jobs: int,
         *,
-        batch: int = 1,
+        batch: int = 0,
         seal: Seal | None = None,
     ) -> None:
         self._under_test = selection
@@ -55,8 +55,9 @@ class RuleScheduler:
         # None for a campaign, which chooses tests by itself
         self._seal = seal
         self._jobs = jobs
-        # How many tasks one process is given.  A verdict that counts comes from
-        # a process of its own; a campaign over many loops has not the time.
+        # How many tasks one process is given; 0 for those of one rule, so that
+        # what a loop leaves behind reaches no other rule.  A campaign over many
+        # loops has not the time.
         self._batch = batch
         # the first error of collecting; "" for none
         self._collection_error = ""
@@ -120,10 +121,10 @@ class RuleScheduler:
             for judgement, task in self.judge(tasks):
                 self._stream.send(Judged(judgement))
                 if not self._stream.is_read:
-                    _tell_pytest(session, judgement, task)
+                    tell_judgement(session, judgement, task)
             for message in self._search():
                 self._stream.send(message)
-                _tell_pytest_of_search(session, message)
+                tell_search(session, message)
         except LooptckError as error:
             self._fail(str(error), error.exit_status)
         except _StoppedError as stopped:
@@ -207,12 +208,10 @@ class RuleScheduler:
                     for judgement, task in self._ready(waiting, selected):
                         if judgement is not None:
                             yield self._settled(judgement), task
-                        elif task.is_alone and batch:
-                            waiting.appendleft(task)
-                            break
-                        else:
+                        elif self._fits(task, batch):
                             batch.append(task)
-                        if len(batch) == self._batch or task.is_alone:
+                        else:
+                            waiting.appendleft(task)
                             break
                     if not batch:
                         break
@@ -231,6 +230,14 @@ class RuleScheduler:
                             yield self._settled(judgement), task
         finally:
             pool.close()
+
+    def _fits(self, task: RuleTask, batch: list[RuleTask]) -> bool:
+        """Whether *task* may share a process with those of *batch*."""
+        if not batch:
+            return True
+        if task.is_alone or batch[0].is_alone:
+            return False
+        return len(batch) < self._batch if self._batch else task.rule is batch[0].rule
 
     def _ready(
         self, waiting: deque[RuleTask], selected: set[tuple[str, str]]
@@ -285,47 +292,6 @@ class RuleScheduler:
         return None, ""
 
 
-def _tell_pytest(session: pytest.Session, judgement: Judgement, task: RuleTask) -> None:
-    """Report each test of the task to pytest, so that its output tells the same."""
-    hook = session.config.hook
-    went = {case.test: case for case in judgement.cases}
-    for item in task.items:
-        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        case = went.get(item.nodeid)
-        hook.pytest_runtest_logreport(report=_report(item, task, judgement, case))
-        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-
-
-def _tell_pytest_of_search(session: pytest.Session, message: Message) -> None:
-    if isinstance(message, Explored):
-        session.testsfailed += bool(message.result.difference)
-        session.config.get_terminal_writer().line("\n" + message.text())
-
-
-def _report(
-    item: pytest.Item, task: RuleTask, judgement: Judgement, case: Case | None
-) -> pytest.TestReport:
-    outcome: Any = "passed"
-    longrepr: Any = None
-    if case is None:
-        outcome = "skipped"
-        why = f"{judgement.verdict}: {judgement.reason or 'an earlier test of the rule ended it'}"
-        longrepr = (str(item.path), (item.location[1] or 0) + 1, why)
-    elif case.verdict.is_failure and task.rule.level.is_judged:
-        outcome = "failed"
-        parts = (f"{task.rule.id} {case.verdict}: {task.rule.title}", case.message, case.stack)
-        longrepr = "\n\n".join(part for part in parts if part)
-    return pytest.TestReport(
-        nodeid=item.nodeid,
-        location=item.location,
-        keywords={},
-        outcome=outcome,
-        longrepr=longrepr,
-        when="call",
-        duration=judgement.seconds / max(len(task.items), 1),
-    )
-
-
 def _rule_of(item: pytest.Item, catalogue: Catalogue) -> Rule | None:
     markers = list(item.iter_markers("rule"))
     if not markers:
@@ -353,27 +319,3 @@ def _variants_of(item: pytest.Item, selection: Selection) -> tuple[str, ...]:
     if not isinstance(variant, str):
         raise pytest.UsageError(f"{item.nodeid} uses no profile; ask for one as a fixture")
     return selection.variants if variant == EVERY_VARIANT else (variant,)
-
-
-def share_memory() -> None:
-    """Let later workers share the objects that exist now, without copying them."""
-    if "hypothesis" in sys.modules:  # otherwise no test uses it, and it is slow to import
-        _prepare_hypothesis()
-    gc.collect()
-    gc.freeze()
-
-
-def _prepare_hypothesis() -> None:
-    """Choose its settings; its first draw reads the source of every module, which takes 0.2 s."""
-    from hypothesis import given, settings
-    from hypothesis import strategies as st
-
-    settings.register_profile("looptck", derandomize=True, database=None, deadline=None)
-    settings.load_profile("looptck")
-
-    @settings(max_examples=10)
-    @given(st.lists(st.integers()), st.binary())
-    def draw(_numbers: list[int], _data: bytes) -> None:
-        """Nothing: the drawing is what counts."""
-
-    draw()

@@ -20,7 +20,7 @@ from looptck.rules.markers import rule
 from looptck.testing.payload import assert_same, outcome, payload
 
 _ROWS = settings(
-    max_examples=60,
+    max_examples=30,
     derandomize=True,
     database=None,
     deadline=None,
