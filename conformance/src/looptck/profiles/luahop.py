@@ -223,7 +223,7 @@ PROFILE = Profile(
             cancellation.test_a_timer_may_end_a_ready_watch,
             cancellation.test_a_watch_ended_by_another_in_its_turn_is_not_called,
             cancellation.test_a_watch_that_ends_the_others_goes_on,
-            multitude.test_a_callback_may_end_a_thousand_watches,
+            multitude.test_a_callback_may_end_hundreds_of_watches,
         ),
         "luahop.listener.remove-write-from-read": (
             cancellation.test_one_direction_may_end_the_other_in_its_turn,
