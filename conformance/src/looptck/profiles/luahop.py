@@ -343,7 +343,6 @@ PROFILE = Profile(
         ),
         "luahop.timer.timeout-once": (
             timers.test_a_timer_runs_once,
-            many_timers.test_thousands_of_timers_run_in_order,
             many_timers.test_a_timer_that_ran_keeps_no_descriptor_open,
         ),
         "luahop.timer.units-ms": (
