@@ -201,7 +201,7 @@ def test_a_descriptors_callback_may_clear_a_timer_that_is_due(
     near, far = channels.pair()
     log = TimerLog(loop, clock)
     names = [log.timer(0.003, kind=kind) for kind in loop.timers]
-    names += [log.interval(0.003, kind=kind) for kind in loop.intervals]
+    repeated = [log.interval(0.003, kind=kind) for kind in loop.intervals]
     before: list[int] = []
 
     def read() -> None:
@@ -209,7 +209,7 @@ def test_a_descriptors_callback_may_clear_a_timer_that_is_due(
         if before:
             return
         before.append(len(log.ran))
-        log.clear(*names)
+        log.clear(*(name for name in names if not log.count(name)), *repeated)
         if does == "clear and set another":
             log.timer(0.004, name="another")
         log.timer(0.020, name="later")
@@ -219,7 +219,7 @@ def test_a_descriptors_callback_may_clear_a_timer_that_is_due(
     clock.advance(0.005)
     loop.run("a later timer runs", lambda: "later" in log.ran)
     after = log.ran[before[0] :]
-    wrong = [name for name in after if name in names]
+    wrong = [name for name in after if name in (*names, *repeated)]
     assert not wrong, f"{wrong[0]} ran after a descriptor's callback had cleared it in its turn"
     assert after.count("another") == (does != "clear"), f"after the descriptor there ran {after}"
 

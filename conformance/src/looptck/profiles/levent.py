@@ -121,7 +121,7 @@ class _DeletingVerbs(LeventVerbs):
 
 # `stop` and `delete` end an event alike.
 _ENDINGS = (
-    multitude.test_a_callback_may_end_a_thousand_watches,
+    multitude.test_a_callback_may_end_hundreds_of_watches,
     cancellation.test_a_watch_that_was_not_served_can_be_ended,
     cancellation.test_a_watch_that_ended_is_not_called,
     reuse.test_a_file_may_outlive_the_number_that_was_watched,

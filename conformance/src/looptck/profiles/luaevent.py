@@ -324,7 +324,7 @@ PROFILE = Profile(
             clearing.test_one_of_two_due_timers_clearing_each_other_runs,
             clearing.test_a_timer_may_clear_all_that_are_due_after_it,
             clearing.test_a_descriptors_callback_may_clear_a_timer_that_is_due,
-            multitude.test_a_callback_may_end_a_thousand_watches,
+            multitude.test_a_callback_may_end_hundreds_of_watches,
         ),
         "luaevent.addevent.close-not-fd": (
             lifetime.test_the_descriptor_of_an_ended_watch_is_its_owners,

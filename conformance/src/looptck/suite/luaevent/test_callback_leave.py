@@ -189,6 +189,23 @@ def test_loop_does_not_wait_for_the_timeout_after_leave(
     assert_prompt(waited, timeout / 2)
 
 
+class _Leave(int):
+    """LEAVE, for which a program has a type of its own."""
+
+
+@rule("luaevent.callback.leave-cancels-timeout")
+def test_leave_may_be_an_integer_of_any_type(
+    luaevent: Luaevent, driver: LuaeventDriver, channels: Channels
+) -> None:
+    """The event is ready all the time, and its timeout passes before the timer."""
+    near, _ = channels.pair()
+    leave = _Leave(luaevent.LEAVE)
+    driver.add("event", near.fileno(), luaevent.EV_WRITE, leave, timeout=0.002)
+    driver.after("timer", 0.01, driver.close_all)
+    driver.run()
+    driver.assert_calls("event write", "timer timeout")
+
+
 @rule("luaevent.callback.leave-with-newtimeout")
 @any_kind
 @pytest.mark.parametrize("new", [0, 0.0, 0.005, 1])

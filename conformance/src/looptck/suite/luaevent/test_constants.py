@@ -101,12 +101,7 @@ _KINDS = (
     "a read timeout",
     "a write timeout",
     "a timer",
-    "unread data, LEAVE of a class of ints",
 )
-
-
-class _Leave(int):
-    """LEAVE, for which a program has a type of its own."""
 
 
 def _add(driver: LuaeventDriver, channels: Channels, kind: str, last: int) -> None:
@@ -127,8 +122,7 @@ def _add(driver: LuaeventDriver, channels: Channels, kind: str, last: int) -> No
     elif kind == "a timer":
         flags = core.EV_TIMEOUT
     fd = None if kind == "a timer" else near.fileno()
-    leave = _Leave(core.LEAVE) if "class of ints" in kind else core.LEAVE
-    replies = [flags] * (last - 1) + [leave]
+    replies = [flags] * (last - 1) + [core.LEAVE]
     timed = "timeout" in kind or kind == "a timer"
     driver.add("event", fd, flags, *replies, timeout=_SHORT if timed else None)
 
