@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import select
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -59,6 +61,12 @@ def _small_pipes() -> None:
     os.set_blocking(writing, False)
     sent = os.write(writing, bytes(100_000))
     assert sent == 16_384, f"expected a pipe to take 16384 bytes, it took {sent}"
+
+
+def _two_way_pipes() -> None:
+    reading, writing = os.pipe()
+    os.write(reading, b"x")
+    assert os.read(writing, 1) == b"x", "expected a byte from the reading end of a pipe"
 
 
 def _tcp() -> tuple[socket.socket, socket.socket]:
@@ -118,6 +126,7 @@ def _no_dev_fd() -> None:
     [
         _small_buffers,
         _small_pipes,
+        _two_way_pipes,
         _delayed_tcp,
         _silent_ports,
         _inherited_flags,
@@ -168,6 +177,20 @@ def test_a_channel_hides_when_loopback_delivers(kernel: ModuleType) -> None:
 
 def test_the_reference_keeps_rules_on_another_kernel() -> None:
     _judge("--behaviour", "all", "--rule", ",".join(RULES))
+
+
+def test_a_rule_says_which_tests_do_not_apply(tmp_path: Path) -> None:
+    """On FreeBSD the reading end of a pipe can be written to, and may be called writable."""
+    command = [sys.executable, "-m", "looptck", "certify", "other_kernel:implementation"]
+    command += ["--variant", "two-way-pipes", "--rule", "luahop.listener.not-ready"]
+    subprocess.run(
+        [*command, "-o", str(tmp_path)], cwd=FIXTURES, capture_output=True, timeout=300, check=True
+    )
+    (certificate,) = tmp_path.rglob("certificate.json")
+    (row,) = json.loads(certificate.read_text())["verdicts"]
+    assert row["verdict"] == "kept", f"expected kept, saw {row}"
+    reason = row.get("reason", "")
+    assert "tests do not apply: both ends of a pipe" in reason, f"expected a reason, saw {reason!r}"
 
 
 @pytest.mark.slow
