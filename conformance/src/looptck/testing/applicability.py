@@ -6,5 +6,5 @@ from __future__ import annotations
 class NotApplicableError(Exception):
     """The platform lacks what the test needs; the message says what.
 
-    A test raises it itself, before it calls the loop.  The rule is judged by its other tests.
+    A test raises it itself, outside of every callback.  The rule is judged by its other tests.
     """
