@@ -179,6 +179,13 @@ def liberal(session: nox.Session) -> None:
 
 
 @nox.session
+def kernels(session: nox.Session) -> None:
+    """Judge the reference while Linux behaves as other kernels do, in each way and in all."""
+    install(session, "tests")
+    session.run("python", "fixtures/other_kernel.py", *session.posargs)
+
+
+@nox.session
 def pictures(session: nox.Session) -> None:
     """Draw the pictures of docs/watermarks.md from the reference's behaviour."""
     install(session, "tests")

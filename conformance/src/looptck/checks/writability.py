@@ -89,7 +89,7 @@ def test_a_writer_is_called_when_its_reader_is_gone(
 
 def test_the_reading_end_of_a_pipe_is_not_writable(loop: Watching, channels: Channels) -> None:
     """A loop may refuse to watch it; data comes and goes meanwhile."""
-    near, far = channels.pipe()
+    near, far = channels.one_way_pipe()
     calls = loop.calls("writer")
 
     def script() -> Script:

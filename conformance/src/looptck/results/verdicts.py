@@ -62,7 +62,7 @@ class Judgement:
     profile: str
     variant: str
     verdict: Verdict
-    # why it is blocked, not applicable or untested
+    # why it is blocked, not applicable or untested, or some of its tests do not apply
     reason: str = ""
     observation: str = ""
     cases: tuple[Case, ...] = ()
@@ -119,7 +119,7 @@ def fold(rule: Rule, cases: Iterable[Case]) -> Verdict:
     for verdict in (Verdict.CRASHED, Verdict.HUNG, Verdict.BROKEN):
         if verdict in met:
             return verdict
-    return Verdict.KEPT
+    return Verdict.NOT_APPLICABLE if met == {Verdict.NOT_APPLICABLE} else Verdict.KEPT
 
 
 def is_certified(rules: Mapping[str, Rule], judgements: Iterable[Judgement]) -> bool:

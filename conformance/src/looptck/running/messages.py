@@ -167,6 +167,8 @@ class TestRun(Message):
     seconds: float
     # why it was not run; "" if it was
     not_run: str = ""
+    # why it does not apply on this platform; "" if it does
+    not_applicable: str = ""
     calls: Mapping[str, int] = dataclasses.field(default_factory=dict)
     engines: tuple[str, ...] = ()
     # [(situation, value)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..results.verdicts import Case, Judgement
+from ..results.verdicts import Case, Judgement, Verdict
 from .messages import Explored, Message
 from .rule_task import RuleTask
 
@@ -41,6 +41,9 @@ def _report(
         outcome = "skipped"
         why = f"{judgement.verdict}: {judgement.reason or 'an earlier test of the rule ended it'}"
         longrepr = (str(item.path), (item.location[1] or 0) + 1, why)
+    elif case.verdict is Verdict.NOT_APPLICABLE:
+        outcome = "skipped"
+        longrepr = (str(item.path), (item.location[1] or 0) + 1, f"{case.verdict}: {case.message}")
     elif case.verdict.is_failure and task.rule.level.is_judged:
         outcome = "failed"
         parts = (f"{task.rule.id} {case.verdict}: {task.rule.title}", case.message, case.stack)

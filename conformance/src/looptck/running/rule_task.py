@@ -81,7 +81,9 @@ def _run(at: int, item: pytest.Item, variant: str) -> TestRun:
     trial = try_test(item, variant)
     seconds = time.monotonic() - started
     message = trial.message[:_MESSAGE_LENGTH]
-    result = TestRun(at, item.nodeid, bool(message), message, seconds, trial.not_run)
+    result = TestRun(
+        at, item.nodeid, bool(message), message, seconds, trial.not_run, trial.not_applicable
+    )
     subject = item.stash.get(BENCH, None)
     if subject is None:
         return result
@@ -131,9 +133,7 @@ def _judgement(task: RuleTask, runs: Sequence[TestRun], ending: WorkerExit) -> J
                 f"{run.test}, a test of {task.rule.id}, was not run ({run.not_run}); "
                 "leave out what skips it"
             )
-    cases = [
-        Case(run.test, Verdict.BROKEN if run.failed else Verdict.KEPT, run.message) for run in runs
-    ]
+    cases = [_finished_case(run) for run in runs]
     if not ending.is_clean:
         cases.append(_unfinished_case(ending))
     calls = Counter[str]()
@@ -152,12 +152,27 @@ def _judgement(task: RuleTask, runs: Sequence[TestRun], ending: WorkerExit) -> J
         profile=task.profile,
         variant=task.variant,
         verdict=verdict,
+        reason=_not_applicable(runs),
         observation="" if task.rule.level.is_judged else _observed(runs, cases),
         cases=tuple(cases),
         calls=dict(calls),
         engines=tuple(sorted(engines)),
         seconds=sum(run.seconds for run in runs),
     )
+
+
+def _finished_case(run: TestRun) -> Case:
+    if run.not_applicable:
+        return Case(run.test, Verdict.NOT_APPLICABLE, run.not_applicable)
+    return Case(run.test, Verdict.BROKEN if run.failed else Verdict.KEPT, run.message)
+
+
+def _not_applicable(runs: Sequence[TestRun]) -> str:
+    """Say how many of the tests do not apply on this platform, and why; "" if all do."""
+    reasons = [run.not_applicable for run in runs if run.not_applicable]
+    if not reasons:
+        return ""
+    return f"{len(reasons)} of {len(runs)} tests do not apply: {'; '.join(dict.fromkeys(reasons))}"
 
 
 def _unfinished_case(ending: WorkerExit) -> Case:

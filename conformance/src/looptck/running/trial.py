@@ -27,6 +27,7 @@ from typing import Any
 
 import pytest
 
+from ..testing.applicability import NotApplicableError
 from . import pytest_internals
 
 _PACKAGE = Path(__file__).parents[1]
@@ -42,6 +43,8 @@ class Trial:
     message: str = ""
     # why it was not run
     not_run: str = ""
+    # the reason for which it does not apply on this platform
+    not_applicable: str = ""
 
 
 _PASSED = Trial()
@@ -95,6 +98,10 @@ def _try(phase: str, step: Callable[[], object]) -> Trial:
         if pytest_internals.is_raised_outside(error.__traceback__, _PACKAGE):
             return Trial(message=_came_out_of_the_loop(error))
         return Trial(not_run=str(error) or type(error).__name__)
+    except NotApplicableError as error:
+        if pytest_internals.is_raised_outside(error.__traceback__, _PACKAGE):
+            return Trial(message=_came_out_of_the_loop(error))
+        return Trial(not_applicable=str(error))
     except _INTERRUPTIONS as error:
         return Trial(message=_came_out_of_the_loop(error))
     except BaseException as error:  # a loop may raise anything

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from . import guards
+from .applicability import NotApplicableError
 from .kernel import PATIENCE, Courier, TcpEnd
 from .trace import beat
 
@@ -73,6 +74,14 @@ class Channels:
         reading, writing = PipeEnd(ends[0]), PipeEnd(ends[1])
         self._open.callback(reading.close)
         self._open.callback(writing.close)
+        return reading, writing
+
+    def one_way_pipe(self) -> tuple[PipeEnd, PipeEnd]:
+        """A pipe whose reading end cannot be written to; NotApplicableError where it can."""
+        reading, writing = self.pipe()
+        with suppress(OSError):
+            reading.send(b"")
+            raise NotApplicableError("both ends of a pipe can be written to on this system")
         return reading, writing
 
     def listener(self) -> socket.socket:

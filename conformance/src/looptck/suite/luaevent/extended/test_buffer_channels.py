@@ -303,7 +303,7 @@ def test_bytes_that_write_could_not_send_stay(
     elif why == "peer gone":
         far.close()
     elif why == "a reading end":
-        fd = channels.pipe()[0].fileno()
+        fd = channels.one_way_pipe()[0].fileno()
     elif why == "a closed number":
         twin = channels.numbered(near, 900)
         fd = twin.fileno()
