@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, Literal, Protocol, Self
 
 from ..clocks import Clock, VirtualClock
@@ -151,7 +152,12 @@ class Calls:
 
 
 def as_function(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that calls *callback*, since a loop may refuse what is no function."""
+    """A function that calls *callback*, since a loop may refuse what is no function.
+
+    A function stays itself: a loop must tell apart what shares one callback.
+    """
+    if isinstance(callback, FunctionType):
+        return callback
     return lambda *arguments: callback(*arguments)
 
 
