@@ -13,7 +13,7 @@ import pytest
 
 from looptck.protocols.poller import BOTH, NOTHING, READ, WRITE
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, PipeEnd
+from looptck.testing.channels import Channels, PipeEnd, drain
 from looptck.testing.observation import Observation
 from looptck.testing.poller_driver import PollerDriver
 
@@ -127,6 +127,10 @@ def test_a_stranger_under_the_number_is_no_old_one(
         channels.keep(lambda: os.close(number))
     with suppress(FileNotFoundError):
         driver.watch(number, new)
+        driver.until_told(number, WRITE)
+        peer.send(b"x")
+        driver.until_told(number, new)
+        drain(fresh)
     driver.poller.change(number, new, NOTHING)
     driver.watched.pop(number, None)
     driver.watch(number, READ)
