@@ -13,9 +13,9 @@ import pytest
 
 from looptck.protocols.poller import BOTH, NOTHING, READ, WRITE
 from looptck.rules.markers import rule
-from looptck.testing.channels import Channels, PipeEnd
+from looptck.testing.channels import Channels, PipeEnd, drain
 from looptck.testing.observation import Observation
-from looptck.testing.poller_driver import PollerDriver
+from looptck.testing.poller_driver import PollerDriver, shown
 
 
 @rule("poller.change.adds")
@@ -127,6 +127,10 @@ def test_a_stranger_under_the_number_is_no_old_one(
         channels.keep(lambda: os.close(number))
     with suppress(FileNotFoundError):
         driver.watch(number, new)
+        driver.until_told(number, WRITE)
+        peer.send(b"x")
+        driver.until_told(number, new)
+        drain(fresh)
     driver.poller.change(number, new, NOTHING)
     driver.watched.pop(number, None)
     driver.watch(number, READ)
@@ -272,3 +276,24 @@ def test_changes_hold_in_the_next_answer(driver: PollerDriver, channels: Channel
     expected = {narrowed.fileno(): WRITE, kept.fileno(): BOTH, added.fileno(): READ}
     for _ in range(3):
         driver.until_all_told(expected)
+
+
+@rule("poller.change.while-told")
+@pytest.mark.parametrize("number", [2, 8, 300])
+def test_numbers_used_again_after_an_answer_are_silent(
+    driver: PollerDriver, channels: Channels, number: int
+) -> None:
+    """The files were ready when the answer came; those that have the numbers now are not."""
+    made = [channels.pair() for _ in range(number)]
+    for near, far in made:
+        far.send(b"x")
+        driver.watch(near.fileno(), READ)
+    driver.until("one that is ready is told", len)
+    for near, _ in made:
+        driver.forget(near.fileno())
+        silent, _ = channels.pair()
+        os.dup2(silent.fileno(), near.fileno())
+        driver.watch(near.fileno(), READ)
+    for _ in range(5):
+        told = driver.told(0.001)
+        assert not told, f"told were {shown(told)}, whose files are not ready"
