@@ -26,6 +26,7 @@ def test_a_loop_keeps_the_rules_of_an_own_profile(certify: Certify) -> None:
     assert verdicts(certificate).keys() == {
         ("tiny.watch.end", "default"),
         ("tiny.timer.not-early", "default"),
+        ("tiny.timer.nearest", "default"),
         ("tiny.timer.last", "default"),
     }
     assert status == 0
@@ -37,6 +38,14 @@ def test_a_loop_keeps_the_rules_of_an_own_profile(certify: Certify) -> None:
 def test_a_shared_check_finds_the_fault_of_a_toy_loop(certify: Certify) -> None:
     status, certificate = certify("tiny_loop:hasty", *PROFILE)
     assert not_kept(certificate).keys() == {("tiny.timer.not-early", "default")}
+    assert status == 1
+
+
+@pytest.mark.usefixtures("in_reach")
+def test_a_loop_that_sleeps_for_its_latest_timer_is_broken(certify: Certify) -> None:
+    """Nothing that the verbs do beside the check may wake such a loop."""
+    status, certificate = certify("tiny_loop:latest", *PROFILE)
+    assert ("tiny.timer.nearest", "default") in not_kept(certificate)
     assert status == 1
 
 
@@ -62,7 +71,7 @@ def test_explain_shows_a_rule_of_an_own_profile() -> None:
 def test_rules_lists_those_of_an_own_profile() -> None:
     status, out, err = told("rules", "tiny", *PROFILE)
     assert (status, err) == (0, "")
-    assert "3 rules" in out
+    assert "4 rules" in out
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,20 @@ from typing import Any, Literal, Protocol, Self
 
 from ..clocks import Clock, VirtualClock
 from ..testing import trace
-from ..testing.guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard
+from ..testing.guards import FEWEST_TURNS, IDLE_TURNS, TURN_PATIENCE, Guard, guard
 
 Direction = Literal["r", "w"]
 
 # How long `until` waits, in seconds of the machine's clock, and how many turns at least.
 _PATIENCE = TURN_PATIENCE
 
+
+# A timer of so many seconds ends no wait of a check.
+_NEVER = 3600.0
+
+# The guard of `InsideVerbs.run` is split into this many timers, one after the other: a machine
+# that stands still for a while makes one of them late.
+_ROUNDS = 3
 
 # How long a call of `Calls` lasts in virtual time, in seconds.
 _CALL = 0.001
@@ -248,11 +255,9 @@ class Verbs(ABC):
     def play(self, script: Script) -> None:
         """See `Loop.play`."""
 
+    @abstractmethod
     def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
-        def script() -> Script:
-            yield until(what, done, within=within or _PATIENCE)
-
-        self.play(script())
+        """See `Loop.run`."""
 
     def stays(self, direction: Direction) -> Any:
         return None
@@ -286,7 +291,97 @@ class _Progress:
             self.step.begin()
 
 
-def play_by_turns(script: Script, turn: Callable[[float], object]) -> None:
+def _not_yet() -> bool:
+    return False
+
+
+class TurnVerbs(Verbs):
+    """The verbs of a loop that makes one turn at a time."""
+
+    @abstractmethod
+    def turn(self, seconds: float) -> None:
+        """Make one turn of the loop, which wakes after *seconds* if nothing else wakes it."""
+
+    def play(self, script: Script) -> None:
+        _play_by_turns(script, self.turn)
+
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        quiet_until = self.clock.now() + (within or _NEVER)
+
+        def script() -> Script:
+            yield until(what, done, within=within or _PATIENCE)
+
+        _play_by_turns(script(), lambda pace: self.turn(max(quiet_until - self.clock.now(), pace)))
+
+
+class InsideVerbs(Verbs):
+    """The verbs of a loop that does not return while something is left.
+
+    Its `set_timer` and `set_interval` hand `asking(callback)` to the loop.
+    """
+
+    def __init__(self, entry: Any, clock: Clock) -> None:
+        super().__init__(entry, clock)
+        self._done: Callable[[], object] = _not_yet
+        self._late = False
+
+    @abstractmethod
+    def spin(self) -> None:
+        """Run the loop until nothing is left."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End every watch and timer, so that `spin` returns."""
+
+    @abstractmethod
+    def set_timer(self, seconds: float, callback: Callable[[], Any], kind: str = "") -> Any:
+        """See `Timing.set_timer`."""
+
+    def play(self, script: Script) -> None:
+        _play_inside(script, after=self.set_timer, run=self.spin, stop=self.stop)
+
+    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
+        if done():
+            return
+        self._done, self._late = done, False
+        if within is not None:
+            self._set_guard(guard(within) / _ROUNDS, _ROUNDS)
+        self.spin()
+        self._done = _not_yet
+        self.stop()
+        why = f"not within {within} s" if self._late else "the loop returned before"
+        assert done(), f"{what}: {why}"
+
+    def asking(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that calls *callback* and then `ends_run`."""
+
+        def ask(*arguments: Any) -> Any:
+            result = callback(*arguments)
+            self.ends_run()
+            return result
+
+        return ask
+
+    def ends_run(self) -> bool:
+        """Stop the loop if the condition of `run` holds; return whether it does."""
+        if not self._done():
+            return False
+        self._done = _not_yet
+        self.stop()
+        return True
+
+    def _set_guard(self, seconds: float, rounds: int) -> None:
+        def on_guard() -> None:
+            if rounds > 1:
+                self._set_guard(seconds, rounds - 1)
+            else:
+                self._late = True
+                self.stop()
+
+        self.set_timer(seconds, on_guard)
+
+
+def _play_by_turns(script: Script, turn: Callable[[float], object]) -> None:
     """Run *script* between calls of *turn*, which is told how many seconds it may sleep."""
     progress = _Progress(script)
     while progress.advance():
@@ -294,7 +389,7 @@ def play_by_turns(script: Script, turn: Callable[[float], object]) -> None:
         turn(progress.step.pace)
 
 
-def play_inside(
+def _play_inside(
     script: Script,
     after: Callable[[float, Callable[[], None]], object],
     run: Callable[[], object],
