@@ -42,6 +42,7 @@ class TinyVerbs(TurnVerbs):
     """A loop in the verbs of the shared checks."""
 
     directions: tuple[Direction, ...] = ("r",)
+    intervals = ("interval",)
 
     def __init__(self, tiny: Any, clock: Clock) -> None:
         super().__init__(tiny, clock)

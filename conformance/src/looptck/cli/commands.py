@@ -45,8 +45,8 @@ from ..results.results_file import Results, ResultsWriter
 from ..results.verdicts import is_certified
 from ..rules.catalogue import Catalogue, Rule, read_folder, shipped, with_pages
 from ..rules.kills import killed_by
+from ..running import own_profiles, suite_index
 from ..running import runner_process as certifying
-from ..running import suite_index
 from ..running.messages import Explored, ImplementationFound, Judged, Message, Planned
 from ..running.runner_process import RunRequest
 from ..subjects.discovery import installed
@@ -128,7 +128,9 @@ def _catalogue(rules_folder: str | None) -> Catalogue:
     if rules_folder == "":
         raise UsageError("--rules-folder is empty; name a folder, or leave the option out")
     catalogue = shipped() if rules_folder is None else read_folder(Path(rules_folder))
-    return with_pages(catalogue, profile_pages())
+    catalogue = with_pages(catalogue, profile_pages())
+    own_profiles.refuse_unknown_rules(catalogue)
+    return catalogue
 
 
 @cli.command()
@@ -265,6 +267,7 @@ def certify(
 
 def _refuse_mistakes(requests: Sequence[RunRequest], catalogue: Catalogue) -> None:
     """Find what can be found before anything runs."""
+    own_profiles.refuse_mistakes(catalogue)
     if requests[0].rules:
         catalogue.matching(requests[0].rules)
     for request in requests:
