@@ -75,6 +75,48 @@ def test_rules_lists_those_of_an_own_profile() -> None:
     assert "4 rules" in out
 
 
+def test_checks_lists_what_each_check_needs() -> None:
+    status, out, err = told("checks", "timers")
+    assert (status, err) == (0, "")
+    listed = out.split("timers.test_a_timer_runs_once\n")[1].split("timers.")[0]
+    assert "fixtures: clock, loop" in listed
+    assert "verbs: run, set_timer, timers" in listed
+
+
+def test_checks_refuses_a_pattern_that_matches_none() -> None:
+    status, out, err = told("checks", "timer")
+    assert (status, out) == (2, "")
+    assert "did you mean 'timers'?" in err
+
+
+def test_explain_says_how_an_own_profile_is_named() -> None:
+    status, out, err = told("explain", "tiny.timer.last")
+    assert (status, out) == (2, "")
+    assert "--profile" in err
+
+
+@pytest.mark.parametrize(
+    "right, wrong, expected, said",
+    [
+        ('name="tiny"', 'name="teeny"', 2, "give both the same name"),
+        ('"cancel", "turn")', '"cancle", "turn")', 3, "did you mean 'cancel'?"),
+        ("loop.after(0.001, ran)", "loop.afer(0.001, ran)", 3, "the smoke checks of the profile"),
+    ],
+    ids=["another name", "a misspelt name", "a wrong smoke check"],
+)
+def test_a_profile_that_does_not_fit_the_loop_is_told(
+    tmp_path: Path, right: str, wrong: str, expected: int, said: str
+) -> None:
+    folder = changed_example(tmp_path, (right, wrong))
+    if wrong == 'name="teeny"':
+        page = (folder / "tiny.md").read_text(encoding="utf-8")
+        stated = page.replace("- **Source", "- **Profile:** teeny\n- **Source")
+        (folder / "tiny.md").write_text(stated, encoding="utf-8")
+    status, out, err = told("certify", "tiny_loop:implementation", *PROFILE, folder=folder)
+    assert (status, out) == (expected, "")
+    assert said in err
+
+
 @pytest.mark.parametrize(
     "spec, said",
     [

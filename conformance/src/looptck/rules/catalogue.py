@@ -153,7 +153,7 @@ class Catalogue(Mapping[str, Rule]):
             if not found:
                 raise UsageError(
                     f"no rule matches {shown(pattern)}; {_suggestion(pattern, self)}"
-                    "`looptck rules` lists them all"
+                    "`looptck rules` lists them all; a profile of your own is named by --profile"
                 )
             chosen |= found
         return [rule for rule in self.values() if rule.id in chosen]
