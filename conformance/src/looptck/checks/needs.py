@@ -1,4 +1,4 @@
-"""What a check needs of a profile: fixtures, verbs, and directions, read from its code.
+"""The needs of a check: fixtures, verbs and directions, read from its code.
 
 The suite can say before a run which bound check a profile has no verb for.
 """

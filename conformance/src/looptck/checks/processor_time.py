@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 
 from ..testing.alarms import another_process, signals_before
-from ..testing.channels import Channels, drain, fill
+from ..testing.channels import Channels, End, drain, fill
 from ..testing.cpu_share import cpu_share
 from ..testing.retry import retry
 from .needs import spares
-from .verbs import Timing, Watching
+from .verbs import Direction, Timing, Watching
 
 # How long a loop has nothing to do, in seconds, and the share of it in which it may compute.
 _WAIT = 0.080
@@ -47,8 +47,9 @@ def _ended_ones(loop: Watching, channels: Channels) -> list[object]:
     """Readers and writers that were ended before the loop, whose descriptors are ready."""
     near, far = channels.pair()
     far.send(b"x")
-    for direction in loop.directions:
-        for end in (near, far):
+    ends: tuple[tuple[End, Direction], ...] = ((near, "r"), (near, "w"), (far, "w"))
+    for end, direction in ends:
+        if direction in loop.directions:
             loop.unwatch(loop.watch(end.fileno(), direction, loop.calls("ended")))
     return []
 

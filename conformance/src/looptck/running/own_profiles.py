@@ -72,7 +72,7 @@ def _rules_of(profile: Profile, catalogue: Catalogue) -> dict[str, Rule]:
 
 
 def _lacks(profile: Profile) -> Iterator[str]:
-    """What bound checks need and the profile has not, each as a sentence."""
+    """A sentence for each need of a bound check that the profile does not meet."""
     for rule_id, checks in profile.checks.items():
         verbs = profile.verbs_for.get(rule_id, profile.verbs)
         for check in checks:
