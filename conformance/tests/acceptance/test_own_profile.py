@@ -168,6 +168,11 @@ MISTAKES = {
         ["test_a_watch_that_ended_is_not_called", "the verb watch"],
     ),
     "no turn": ("def turn(self, seconds", "def trun(self, seconds", ["the verb turn"]),
+    "no directions": (
+        "    directions: tuple[Direction, ...]",
+        "    others: tuple[Direction, ...]",
+        ["test_a_watch_that_ended_is_not_called", "the value directions"],
+    ),
     "no verbs": ("    verbs=TinyVerbs,\n", "", ["verbs="]),
     "no such fixture": (
         "(entry: Any) -> None:",
@@ -187,6 +192,11 @@ MISTAKES = {
     "a misspelt part": ('{"new": "loop"}', '{"knew": "loop"}', ["`parts`", "did you mean 'new'?"]),
     "no page": ('    page=Path(__file__).with_name("tiny.md"),\n', "", ["no page of rules"]),
     "a missing page": ('with_name("tiny.md")', 'with_name("tinny.md")', ["there is no such file"]),
+    "a page without rules": (
+        'with_name("tiny.md")',
+        'with_name("tiny_loop.py")',
+        ["profile tiny", "tiny_loop.py states no rule of it"],
+    ),
     "an error of syntax": ("class TinyVerbs(TurnVerbs):", "class TinyVerbs(TurnVerbs)", ["mend"]),
 }
 

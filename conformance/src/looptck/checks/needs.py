@@ -64,6 +64,8 @@ def needs_of(check: Callable[..., Any]) -> Needs:
     codes = _reached(check)
     verbs = {name for code in codes for name in code.co_names} & _members(check, fixtures)
     verbs |= set(getattr(check, "also_needs", ()))
+    if "watch" in verbs:
+        verbs.add("directions")  # a test is tried for those that the document has
     if any("watch" in code.co_names and _WRITING in _words(code) for code in codes):
         verbs.add(_WRITING)
     spared = set(getattr(check, "spares", ()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NoReturn
 
 from ..clocks import Clock
@@ -91,13 +92,14 @@ class Profile:
         for rule_id, checks in self.checks.items():
             if not isinstance(checks, (tuple, list)):
                 self._refuse(
-                    f"the checks of {rule_id} are {shown(checks)}, not a tuple; "
+                    f"the checks of {rule_id} are {getattr(checks, '__name__', shown(checks))}, "
+                    "not a tuple; "
                     "write a comma after the only check: (check,)"
                 )
             for check in checks:
-                if not callable(check):
+                if not isinstance(check, FunctionType):
                     self._refuse(
-                        f"the check {shown(check)} of {rule_id} cannot be called; "
+                        f"the check {shown(check)} of {rule_id} is no function; "
                         "give the test function itself"
                     )
         self._check_names()

@@ -95,6 +95,8 @@ def _lacks(profile: Profile) -> Iterator[str]:
 def _called(need: str) -> str:
     if need == "w":
         return "the direction w"
+    if need in ("directions", "timers", "intervals", "unit", "over"):
+        return f"the value {need}"
     return f"the verb {need}"
 
 
