@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from looptck.checks import cancellation, timers
-from looptck.checks.verbs import Direction, TurnVerbs
+from looptck.checks.base_verbs import TurnVerbs
+from looptck.checks.verbs import Direction
 from looptck.clocks import Clock
 from looptck.profiles import Profile
 

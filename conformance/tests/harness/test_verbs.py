@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from looptck.checks.verbs import InsideVerbs, TurnVerbs, Verbs
+from looptck.checks.base_verbs import InsideVerbs, TurnVerbs, Verbs
 from looptck.clocks import VirtualClock
 
 

@@ -31,8 +31,9 @@ from ..checks import (
     stream_pauses,
     writability,
 )
+from ..checks.base_verbs import TurnVerbs
 from ..checks.stream_adapters import LeventStreams
-from ..checks.verbs import Calls, Direction, TurnVerbs, as_function
+from ..checks.verbs import Calls, Direction, as_function
 from ..clocks import Clock
 from ..protocols.levent import ENTRY_NAMES, LOOP_NAMES, Event, Levent
 from .api import Profile

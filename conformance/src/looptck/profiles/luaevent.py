@@ -29,7 +29,8 @@ from ..checks import (
     timers,
     writability,
 )
-from ..checks.verbs import Calls, Direction, InsideVerbs, as_function
+from ..checks.base_verbs import InsideVerbs
+from ..checks.verbs import Calls, Direction, as_function
 from ..clocks import Clock
 from ..protocols.luaevent import ENTRY_NAMES, LOOP_NAMES, Event, Luaevent
 from ..testing.channels import Channels, fill

@@ -28,7 +28,8 @@ from ..checks import (
     timers,
     writability,
 )
-from ..checks.verbs import Calls, Direction, TurnVerbs, as_function
+from ..checks.base_verbs import TurnVerbs
+from ..checks.verbs import Calls, Direction, as_function
 from ..clocks import Clock
 from ..protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop, Timer
 from ..testing.hop_driver import poll_until, polls

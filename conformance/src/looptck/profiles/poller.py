@@ -15,7 +15,8 @@ from ..checks import (
     reuse,
     writability,
 )
-from ..checks.verbs import Direction, TurnVerbs
+from ..checks.base_verbs import TurnVerbs
+from ..checks.verbs import Direction
 from ..clocks import Clock
 from ..protocols.poller import ENTRY_NAMES, LOOP_NAMES, NOTHING, READ, WRITE, PollerModule
 from ..testing.poller_driver import PollerDriver
