@@ -1,4 +1,4 @@
-"""A toy loop of the made-up document, and one that is broken."""
+"""A toy loop of the made-up document, and two that are broken."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Loop:
             self._timers.remove(timer)
 
     def turn(self) -> None:
-        nearest = min((timer.due for timer in self._timers), default=None)
-        wait = None if nearest is None else max(nearest - self._clock.now(), 0)
+        due = self._next_due()
+        wait = None if due is None else max(due - self._clock.now(), 0)
         for key, _ in self._selector.select(wait):
             key.data()
         now = self._clock.now() + self.slack
@@ -60,6 +60,9 @@ class Loop:
                     timer.due += timer.period
                 timer.callback()
 
+    def _next_due(self) -> float | None:
+        return min((timer.due for timer in self._timers), default=None)
+
     def _set(self, timer: Timer) -> Timer:
         self._timers.append(timer)
         return timer
@@ -69,6 +72,13 @@ class HastyLoop(Loop):
     """Takes a timer that is nearly due for one that is due."""
 
     slack = 0.002
+
+
+class LatestLoop(Loop):
+    """Sleeps for the timer that was set last, not for the nearest."""
+
+    def _next_due(self) -> float | None:
+        return self._timers[-1].due if self._timers else None
 
 
 class Tiny:
@@ -84,10 +94,17 @@ class Tiny:
 
 
 class HastyTiny(Tiny):
-    """The entry object of the broken loop."""
+    """The entry object of the hasty loop."""
 
     loop = HastyLoop
 
 
+class LatestTiny(Tiny):
+    """The entry object of the loop that sleeps for its latest timer."""
+
+    loop = LatestLoop
+
+
 implementation = Implementation(name="tiny", version="1", profiles={"tiny": Tiny})
 hasty = Implementation(name="hasty", version="1", profiles={"tiny": HastyTiny})
+latest = Implementation(name="latest", version="1", profiles={"tiny": LatestTiny})

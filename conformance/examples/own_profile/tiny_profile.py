@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from looptck.checks import cancellation, timers
-from looptck.checks.verbs import Direction, Script, Verbs, play_by_turns
+from looptck.checks.base_verbs import TurnVerbs
+from looptck.checks.verbs import Direction
 from looptck.clocks import Clock
 from looptck.profiles import Profile
 
@@ -38,24 +39,24 @@ class TinyLoop(Protocol):
         """Wait for a descriptor or a timer, call the watches, then the timers."""
 
 
-class TinyVerbs(Verbs):
+class TinyVerbs(TurnVerbs):
     """A loop in the verbs of the shared checks."""
 
     directions: tuple[Direction, ...] = ("r",)
+    intervals = ("interval",)
 
     def __init__(self, tiny: Any, clock: Clock) -> None:
         super().__init__(tiny, clock)
         self.loop: TinyLoop = tiny.new()
 
-    def play(self, script: Script) -> None:
-        def turn(seconds: float) -> None:
-            timer = self.loop.after(seconds, lambda: None)
-            self.loop.turn()
-            self.loop.cancel(timer)
-
-        play_by_turns(script, turn)
+    def turn(self, seconds: float) -> None:
+        timer = self.loop.after(seconds, lambda: None)
+        self.loop.turn()
+        self.loop.cancel(timer)
 
     def watch(self, fd: Any, direction: Direction, callback: Callable[..., Any]) -> int:
+        if direction not in self.directions:
+            raise ValueError(f"tiny watches for reading only; the direction was {direction!r}")
         self.loop.watch(int(fd), callback)
         return int(fd)
 
@@ -106,6 +107,7 @@ PROFILE = Profile(
     checks={
         "tiny.watch.end": (cancellation.test_a_watch_that_ended_is_not_called,),
         "tiny.timer.not-early": (timers.test_no_timer_is_called_early,),
+        "tiny.timer.nearest": (timers.test_a_waiting_loop_wakes_for_its_nearest_timer,),
         "tiny.timer.last": (test_timers_run_after_the_watches_of_their_turn,),
     },
     page=Path(__file__).with_name("tiny.md"),

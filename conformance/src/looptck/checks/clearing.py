@@ -12,10 +12,12 @@ import pytest
 from ..clocks import Clock
 from ..testing.channels import Channels, drain
 from ..testing.situations import Situation, everywhere
+from .needs import spares
 from .timer_log import TimerLog, act_in
 from .verbs import Timing
 
 
+@spares("set_interval")
 @everywhere
 @pytest.mark.parametrize("when", ["at once", "before it is due", "overdue"])
 def test_a_cleared_timer_never_runs(
@@ -196,6 +198,7 @@ def test_a_timer_may_clear_all_that_are_due_after_it(
     log.assert_each_ran_once()
 
 
+@spares("set_interval")
 @pytest.mark.parametrize("does", ["clear", "clear and set another"])
 def test_a_descriptors_callback_may_clear_a_timer_that_is_due(
     loop: Timing, channels: Channels, clock: Clock, does: str
@@ -227,6 +230,7 @@ def test_a_descriptors_callback_may_clear_a_timer_that_is_due(
     assert after.count("another") == (does != "clear"), f"after the descriptor there ran {after}"
 
 
+@spares("set_interval")
 def test_clearing_a_cleared_timer_disturbs_no_other(loop: Timing, clock: Clock) -> None:
     """Others stand around it, set before, between and after the two clearings.
 
@@ -237,7 +241,8 @@ def test_clearing_a_cleared_timer_disturbs_no_other(loop: Timing, clock: Clock) 
         log.timer(0.004)
         name = (log.interval if kind in loop.intervals else log.timer)(0.004, kind=kind)
         handle = log.live[name].handle
-        log.interval(0.004)
+        if log.has_intervals:
+            log.interval(0.004)
         log.clear(name)
         for _ in range(2):
             with suppress(Exception):
@@ -247,6 +252,7 @@ def test_clearing_a_cleared_timer_disturbs_no_other(loop: Timing, clock: Clock) 
         assert name not in log.ran, "a timer ran although it had been cleared"
 
 
+@spares("set_interval")
 def test_clearing_a_timer_that_has_run_does_nothing(loop: Timing, clock: Clock) -> None:
     """It is cleared, and again when another timer has run since, which may raise."""
     log = TimerLog(loop, clock)
@@ -263,7 +269,8 @@ def test_clearing_a_timer_that_has_run_does_nothing(loop: Timing, clock: Clock) 
 
     log.timer(0.004, partial(clear_spent, again=False))
     log.timer(0.006, partial(clear_spent, again=True))
-    log.interval(0.008)
+    if log.has_intervals:
+        log.interval(0.008)
     log.timer(0.008)
     log.run()
     log.assert_each_ran_once()

@@ -17,6 +17,7 @@ from ..testing.channels import Channels, End, drain
 from ..testing.readiness import ReadinessToggle
 from ..testing.resources import ResourceSnapshot, alive, forget_signals, left_since, open_numbers
 from ..testing.situations import Situation, everywhere
+from .needs import also_needs
 from .scenes import Watched, act_in, either_direction, serve_all
 from .verbs import Direction, Script, Watching, as_function, turns, until
 
@@ -247,6 +248,7 @@ def test_two_loops_may_watch_one_descriptor(
     second.play(second_script())
 
 
+@also_needs("w")
 def test_a_loop_that_is_gone_takes_nothing_from_another(loop: Watching, channels: Channels) -> None:
     """A second loop is used and dropped with its watches, one of a descriptor of the first."""
     watched = [Watched(loop, channels), Watched(loop, channels, "w")]

@@ -8,10 +8,11 @@ from functools import partial
 import pytest
 
 from ..testing.alarms import another_process, signals_before
-from ..testing.channels import Channels, drain, fill
+from ..testing.channels import Channels, End, drain, fill
 from ..testing.cpu_share import cpu_share
 from ..testing.retry import retry
-from .verbs import Timing, Watching
+from .needs import spares
+from .verbs import Direction, Timing, Watching
 
 # How long a loop has nothing to do, in seconds, and the share of it in which it may compute.
 _WAIT = 0.080
@@ -28,6 +29,8 @@ def _nothing_else(_loop: Watching, _channels: Channels) -> list[object]:
 
 def _a_silent_writer(loop: Watching, channels: Channels) -> list[object]:
     """Its descriptor has data to read, which nobody asked for."""
+    if "w" not in loop.directions:
+        return []
     near, far = channels.pair()
     fill(near)
     far.send(b"x")
@@ -44,15 +47,20 @@ def _ended_ones(loop: Watching, channels: Channels) -> list[object]:
     """Readers and writers that were ended before the loop, whose descriptors are ready."""
     near, far = channels.pair()
     far.send(b"x")
-    for end, direction in ((near, "r"), (near, "w"), (far, "w")):
-        loop.unwatch(loop.watch(end.fileno(), direction, loop.calls("ended")))  # type: ignore[arg-type]  # both are directions
+    ends: tuple[tuple[End, Direction], ...] = ((near, "r"), (near, "w"), (far, "w"))
+    for end, direction in ends:
+        if direction in loop.directions:
+            loop.unwatch(loop.watch(end.fileno(), direction, loop.calls("ended")))
     return []
 
 
 def _one_that_ends_itself(loop: Watching, channels: Channels) -> list[object]:
-    """A writer ends when it is called, and its descriptor stays ready."""
-    near, _far = channels.pair()
-    writer = loop.watch(near.fileno(), "w", loop.calls("writer", lambda: loop.unwatch(writer)))
+    """A watch ends when it is called, and its descriptor stays ready."""
+    near, far = channels.pair()
+    if "w" not in loop.directions:
+        far.send(b"x")
+    end = loop.calls("one that ends", lambda: loop.unwatch(watch))
+    watch = loop.watch(near.fileno(), loop.directions[-1], end)
     return []
 
 
@@ -60,15 +68,16 @@ def _a_reader_that_was_a_writer_too(loop: Watching, channels: Channels) -> list[
     """The descriptor has room to write, which is asked for no more."""
     near, _far = channels.pair()
     reader = loop.watch(near.fileno(), "r", loop.calls("silent reader"))
-    loop.unwatch(loop.watch(near.fileno(), "w", loop.calls("ended writer")))
+    if "w" in loop.directions:
+        loop.unwatch(loop.watch(near.fileno(), "w", loop.calls("ended writer")))
     return [reader]
 
 
 def _a_reused_number(loop: Watching, channels: Channels) -> list[object]:
-    """A writer has ended and its number belongs to a file of which only data is asked for."""
+    """A watch has ended and its number belongs to a file of which only data is asked for."""
     near, _far = channels.pair()
     number = near.fileno()
-    loop.unwatch(loop.watch(number, "w", loop.calls("ended writer")))
+    loop.unwatch(loop.watch(number, loop.directions[-1], loop.calls("ended")))
     near.close()
     other, _peer = channels.pair_at(number)
     return [loop.watch(other.fileno(), "r", loop.calls("silent reader"))]
@@ -85,6 +94,7 @@ _SCENES = [
 ]
 
 
+@spares("w")
 @pytest.mark.parametrize("beside", _SCENES, ids=lambda beside: beside.__name__.strip("_"))
 def test_a_loop_with_nothing_to_do_sleeps(
     loop: Watching, channels: Channels, beside: Callable[[Watching, Channels], list[object]]
@@ -149,9 +159,11 @@ def _beside_far_timers(loop: Timing, _channels: Channels) -> None:
 
 def _beside_an_interval(loop: Timing, _channels: Channels) -> None:
     """It ticks early in the wait, and in each tick clears a timer."""
-    loop.set_interval(_WAIT / 5, lambda: loop.clear(loop.set_timer(0.01, lambda: None)))
+    if loop.intervals:
+        loop.set_interval(_WAIT / 5, lambda: loop.clear(loop.set_timer(0.01, lambda: None)))
 
 
+@spares("set_interval")
 @pytest.mark.parametrize(
     "beside",
     [_alone, _beside_a_silent_descriptor, _beside_far_timers, _beside_an_interval],

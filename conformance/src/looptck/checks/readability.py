@@ -13,6 +13,7 @@ from ..testing.kernel import wait_readable
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation, everywhere
 from ..testing.urgent_data import urgent_channel
+from .needs import also_needs
 from .scenes import CHANNELS, act_in, any_channel, early_or_late, reached, total
 from .verbs import Calls, Direction, Script, Watching, turns, until
 
@@ -132,6 +133,7 @@ def test_an_urgent_byte_wakes_neither_direction(loop: Watching, channels: Channe
     assert read[0] == b"x", f"a byte came; the reader read {read}"
 
 
+@also_needs("w")
 @pytest.mark.parametrize("direction", ["r", "w"])
 def test_one_direction_is_silent_while_the_other_is_called(
     loop: Watching, channels: Channels, direction: Direction

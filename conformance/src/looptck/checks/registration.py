@@ -11,6 +11,7 @@ from ..testing.channels import Channels
 from ..testing.hop_driver import error_of
 from ..testing.readiness import ReadinessToggle
 from ..testing.situations import Situation, everywhere
+from .needs import also_needs
 from .scenes import Watched, act_in, either_direction, serve_all, total
 from .verbs import Direction, Script, Timing, Watching, turns, until
 
@@ -113,7 +114,7 @@ def test_each_callback_of_a_turn_may_begin_watches(loop: Watching, channels: Cha
 
     def begin() -> None:
         for at in range(12):
-            watched = Watched(loop, channels, loop.directions[at % 2])
+            watched = Watched(loop, channels, loop.directions[at % len(loop.directions)])
             watched.end.on()
             inner.append(watched)
 
@@ -140,7 +141,7 @@ def test_callbacks_may_begin_watches_in_a_chain(loop: Watching, channels: Channe
     watches: list[Any] = []
 
     def begin(number: int) -> None:
-        direction = loop.directions[number % 2]
+        direction = loop.directions[number % len(loop.directions)]
         calls = loop.calls(f"link {number}", lambda: follow(number))
         watches.append(loop.watch(toggle.number, direction, calls))
 
@@ -311,6 +312,7 @@ def test_one_number_may_be_watched_many_times_in_a_turn(
     loop.play(script())
 
 
+@also_needs("w")
 @pytest.mark.parametrize("first", ["r", "w"])
 def test_a_watch_may_be_ended_and_begun_again_by_another(
     loop: Watching, channels: Channels, first: Direction

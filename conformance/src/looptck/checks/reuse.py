@@ -12,6 +12,7 @@ import pytest
 from ..clocks import Clock
 from ..testing.channels import Channels
 from ..testing.readiness import ReadinessToggle
+from .needs import also_needs
 from .scenes import Watched, either_direction
 from .verbs import Calls, Direction, Script, Timing, Watching, turns, until
 
@@ -218,6 +219,7 @@ def test_a_duplicate_is_watched_for_itself(
     loop.play(script())
 
 
+@also_needs("w")
 def test_a_number_may_be_of_another_kind_of_file_next(loop: Watching, channels: Channels) -> None:
     """It is the reading end of a pipe, then the writing end of another, then a socket."""
     near, far = channels.pipe()

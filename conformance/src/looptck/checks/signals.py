@@ -9,6 +9,7 @@ from ..testing.alarms import SIGNALS, signals_before
 from ..testing.channels import Channels, drain, fill
 from ..testing.observation import Observation
 from ..testing.stopwatch import assert_prompt
+from .needs import spares
 from .timer_log import TimerLog
 from .timers import LATENESS
 from .verbs import Direction, Timing, Watching
@@ -24,6 +25,7 @@ _GRAIN = 0.010
 _ATTEMPTS = 6
 
 
+@spares("w")
 @pytest.mark.parametrize("siginterrupt", [False, True], ids=["restarting", "interrupting"])
 @pytest.mark.parametrize("direction", ["r", "w"])
 def test_a_signal_does_not_end_a_wait(

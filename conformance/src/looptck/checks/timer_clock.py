@@ -13,6 +13,7 @@ from ..clocks import Clock
 from ..testing.channels import Channels
 from ..testing.stopwatch import assert_prompt
 from ..testing.wall_clock import stepped
+from .needs import spares
 from .timer_log import TimerLog
 from .timers import LATENESS
 from .verbs import Timing
@@ -48,6 +49,7 @@ def test_a_step_of_the_wall_clock_changes_nothing(
 _FAR = [2200, 4300, 2**31 / 1000, 2**32 / 1000, 50 * 86_400.0, 1e9, 2.0**31, math.inf]
 
 
+@spares("set_interval")
 @pytest.mark.parametrize("where", ["before the loop", "in a callback"])
 @pytest.mark.parametrize("seconds", _FAR, ids=lambda seconds: f"{seconds:g} s")
 def test_a_far_timer_is_not_called_at_once(

@@ -48,6 +48,11 @@ class TimerLog:
         # names in the order of the calls
         self.ran: list[str] = []
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the document has timers that repeat."""
+        return bool(self._loop.intervals)
+
     def timer(
         self,
         seconds: float,

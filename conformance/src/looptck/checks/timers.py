@@ -14,6 +14,7 @@ from ..clocks import Clock
 from ..testing.channels import Channels, End, drain
 from ..testing.situations import Situation, everywhere
 from ..testing.stopwatch import COARSE, Stopwatch, assert_not_early, assert_prompt
+from .needs import spares
 from .timer_log import TimerLog, act_in
 from .verbs import Timing
 
@@ -21,6 +22,7 @@ from .verbs import Timing
 LATENESS = 0.050
 
 
+@spares("set_interval")
 @everywhere
 def test_no_timer_is_called_early(
     loop: Timing, channels: Channels, clock: Clock, situation: Situation
@@ -35,14 +37,14 @@ def test_no_timer_is_called_early(
     def set_all() -> None:
         loop.watch(near.fileno(), "r", loop.calls("reader", partial(drain, near)))
         clock.advance(0.02)  # a loop that counts from the begin of the turn takes it for waiting
-        ticking = log.interval(0.005, name="interval")
+        ticking = [log.interval(0.005, name="interval")] if loop.intervals else []
         cleared = log.timer(0.008)
         for number, kind in enumerate(itertools.islice(itertools.cycle(loop.timers), 24)):
             clock.advance(0.0004)
             with suppress(Exception):  # a loop need not take fractions
                 log.timer(0.001 * (2 + number + (0, 0.4, 0.9)[number % 3]), kind=kind)
         log.timer(0.004, lambda: far.send(b"x"))
-        log.timer(0.040, lambda: log.clear(ticking))
+        log.timer(0.040, lambda: log.clear(*ticking))
         log.clear(cleared)
 
     act_in(loop, situation, set_all)
@@ -128,7 +130,8 @@ def _after_a_nearer_one_was_cleared(log: TimerLog) -> None:
 
 
 def _beside_a_slow_interval(log: TimerLog) -> None:
-    log.interval(0.4)
+    if log.has_intervals:
+        log.interval(0.4)
     _alone(log)
 
 
@@ -147,6 +150,7 @@ _SCENES = [
 ]
 
 
+@spares("set_interval")
 @pytest.mark.parametrize("scene", _SCENES, ids=lambda scene: scene.__name__.strip("_"))
 @pytest.mark.parametrize("silent", [False, True], ids=["timers only", "a silent descriptor"])
 def test_a_waiting_loop_wakes_for_its_nearest_timer(
@@ -294,11 +298,14 @@ def test_a_loop_runs_no_timer_of_another(loop: Timing, clock: Clock) -> None:
     other.run()
 
 
+@spares("set_interval")
 @pytest.mark.parametrize("outer", ["a timer", "an interval", "a descriptor"])
 def test_a_timer_that_is_overdue_when_its_setter_ends_runs_next(
     loop: Timing, channels: Channels, clock: Clock, outer: str
 ) -> None:
     """A later timer would run first if the new one had to wait for something else."""
+    if outer == "an interval" and not loop.intervals:
+        return
     for kind in loop.timers:
         made: Timing = loop.another()
         log = TimerLog(made, clock)

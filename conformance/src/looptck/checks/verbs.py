@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
 from ..clocks import Clock, VirtualClock
 from ..testing import trace
@@ -231,100 +230,3 @@ class Timing(Watching, Protocol):
 
     def clear(self, timer: Any) -> None:
         """The timer or interval is called no more."""
-
-
-class Verbs(ABC):
-    """The verbs that profiles say alike, where theirs do not say otherwise."""
-
-    timers: tuple[str, ...] = ("timer",)
-    intervals: tuple[str, ...] = ()
-    unit = 1.0
-    over: Any = None
-
-    def __init__(self, entry: Any, clock: Clock) -> None:
-        self.entry, self.clock = entry, clock
-
-    def another(self) -> Self:
-        return type(self)(self.entry, self.clock)
-
-    def calls(self, name: str, then: Callable[[], object] | None = None) -> Calls:
-        return Calls(self.clock, name, then)
-
-    @abstractmethod
-    def play(self, script: Script) -> None:
-        """See `Loop.play`."""
-
-    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
-        def script() -> Script:
-            yield until(what, done, within=within or _PATIENCE)
-
-        self.play(script())
-
-    def stays(self, direction: Direction) -> Any:
-        return None
-
-    def unwatch_again(self, watch: Any) -> None:
-        self.unwatch(watch)
-
-    @abstractmethod
-    def unwatch(self, watch: Any) -> None:
-        """See `Watching.unwatch`."""
-
-    def drop(self) -> None:
-        self.__dict__.clear()
-
-
-@dataclass
-class _Progress:
-    """How far a script has come, for a loop that makes one turn after the other."""
-
-    script: Script
-    step: Step | None = None
-
-    def advance(self) -> bool:
-        """Go on until a step must wait; return whether one must."""
-        while True:
-            if self.step is not None and not self.step.is_over():
-                return True
-            self.step = next(self.script, None)
-            if self.step is None:
-                return False
-            self.step.begin()
-
-
-def play_by_turns(script: Script, turn: Callable[[float], object]) -> None:
-    """Run *script* between calls of *turn*, which is told how many seconds it may sleep."""
-    progress = _Progress(script)
-    while progress.advance():
-        assert progress.step is not None
-        turn(progress.step.pace)
-
-
-def play_inside(
-    script: Script,
-    after: Callable[[float, Callable[[], None]], object],
-    run: Callable[[], object],
-    stop: Callable[[], object],
-) -> None:
-    """Run *script* in a loop that does not return: each part but the first in a timer of it.
-
-    *after* sets a timer, *run* runs the loop, and *stop* makes it return.
-    """
-    progress = _Progress(script)
-    errors: list[BaseException] = []
-
-    def go_on() -> None:
-        try:
-            if progress.advance():
-                assert progress.step is not None
-                after(progress.step.pace, go_on)
-                return
-        except BaseException as error:  # whatever the loop does with it, it is the check's
-            errors.append(error)
-        stop()
-
-    go_on()
-    if progress.step is not None and not errors:
-        run()
-    if errors:
-        raise errors[0]

@@ -1,4 +1,4 @@
-"""The command line: `looptck certify`, `list`, `rules`, `explain`.
+"""The command line: `looptck certify`, `list`, `rules`, `checks`, `explain`.
 
 Exit status: 0 certified (or no error), 1 not certified, 2 wrong
 usage, 3 adapter or environment broken, 130 stopped by Ctrl-C (128 and the
@@ -45,8 +45,8 @@ from ..results.results_file import Results, ResultsWriter
 from ..results.verdicts import is_certified
 from ..rules.catalogue import Catalogue, Rule, read_folder, shipped, with_pages
 from ..rules.kills import killed_by
+from ..running import check_list, own_profiles, suite_index
 from ..running import runner_process as certifying
-from ..running import suite_index
 from ..running.messages import Explored, ImplementationFound, Judged, Message, Planned
 from ..running.runner_process import RunRequest
 from ..subjects.discovery import installed
@@ -128,7 +128,9 @@ def _catalogue(rules_folder: str | None) -> Catalogue:
     if rules_folder == "":
         raise UsageError("--rules-folder is empty; name a folder, or leave the option out")
     catalogue = shipped() if rules_folder is None else read_folder(Path(rules_folder))
-    return with_pages(catalogue, profile_pages())
+    catalogue = with_pages(catalogue, profile_pages())
+    own_profiles.refuse_unknown_rules(catalogue)
+    return catalogue
 
 
 @cli.command()
@@ -265,6 +267,7 @@ def certify(
 
 def _refuse_mistakes(requests: Sequence[RunRequest], catalogue: Catalogue) -> None:
     """Find what can be found before anything runs."""
+    own_profiles.refuse_mistakes(catalogue)
     if requests[0].rules:
         catalogue.matching(requests[0].rules)
     for request in requests:
@@ -512,6 +515,25 @@ def rules(rules_folder: str | None, patterns: tuple[str, ...], profiles: tuple[s
         line = Text(f"{rule.id:{width}} {rule.level:11} ")
         out.print(line + Text(rule.title, style="dim"), soft_wrap=True)
     out.print(f"\n{len(chosen)} rules")
+    return 0
+
+
+@cli.command()
+@click.argument("pattern", metavar="[PATTERN]", default="*")
+def checks(pattern: str) -> int:
+    """List the checks for profiles of your own, or those that match PATTERN (timers.*)."""
+    out = terminal()
+    found = check_list.matching(pattern)
+    for check in found:
+        out.print(Text(check.name, style="bold"), soft_wrap=True)
+        for label, text in (
+            ("says", check.says),
+            ("fixtures", ", ".join(check.needs.fixtures)),
+            ("verbs", ", ".join(check.needs.verbs)),
+        ):
+            if text:
+                out.print(Text(f"    {label}: {text}", style="dim"), soft_wrap=True)
+    out.print(f"\n{len(found)} checks")
     return 0
 
 

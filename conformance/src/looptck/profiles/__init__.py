@@ -8,6 +8,7 @@ slow to import.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def load(specs: Iterable[str]) -> tuple[str, ...]:
 
 def pages() -> list[Path]:
     """The pages of rules that belong to profiles which looptck does not ship."""
-    return [profile.page for profile in PROFILES.foreign.values() if profile.page is not None]
+    return [Path(each.page) for each in PROFILES.foreign.values() if each.page is not None]
 
 
 def foreign_modules(name: str) -> set[str]:
@@ -91,6 +92,14 @@ def _known(name: str) -> str:
     return name
 
 
+def _how_to_load(module_name: str, *, absent: bool, has_module: bool) -> str:
+    if absent:
+        return "name it as module:attribute, from the folder that holds the module"
+    if has_module:
+        return f"name an attribute that the module {module_name} has"
+    return f"mend the module {module_name}"
+
+
 def _import(spec: str) -> str:
     module_name, _, attribute = spec.partition(":")
     if not module_name or not attribute:
@@ -101,10 +110,13 @@ def _import(spec: str) -> str:
         import_path.add([*import_path.of_the_user(), here])
     try:
         found = getattr(importlib.import_module(module_name), attribute)
+    except UsageError:
+        raise
     except Exception as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name == module_name
         raise UsageError(
             f"the profile {shown(spec)} cannot be loaded ({type(error).__name__}: {error}); "
-            "name it as module:attribute, from the folder that holds the module"
+            + _how_to_load(module_name, absent=absent, has_module=module_name in sys.modules)
         ) from error
     if not isinstance(found, Profile):
         raise UsageError(

@@ -5,12 +5,15 @@ It knows no document, no rule and no test by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, NoReturn
 
 from ..clocks import Clock
+from ..errors import UsageError
+from ..text import did_you_mean, shown
 
 # The function that an adapter supplies for a profile: called with the clock that the suite
 # measures by, it returns the profile's entry object.
@@ -76,4 +79,49 @@ class Profile:
     streams: Callable[[Any, Any], Any] | None = None
     checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
     model: str = ""
-    page: Path | None = None
+    page: Path | str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("entry_names", "loop_names", "indispensable", "modules", "smoke_checks"):
+            value = getattr(self, name)
+            if not isinstance(value, (tuple, list)):
+                self._refuse(
+                    f"`{name}` is {shown(value)}, not a tuple; "
+                    "write a comma after the only member: (member,)"
+                )
+        for rule_id, checks in self.checks.items():
+            if not isinstance(checks, (tuple, list)):
+                self._refuse(
+                    f"the checks of {rule_id} are {getattr(checks, '__name__', shown(checks))}, "
+                    "not a tuple; "
+                    "write a comma after the only check: (check,)"
+                )
+            for check in checks:
+                if not isinstance(check, FunctionType):
+                    self._refuse(
+                        f"the check {shown(check)} of {rule_id} is no function; "
+                        "give the test function itself"
+                    )
+        self._check_names()
+
+    def _check_names(self) -> None:
+        if self.constructor not in self.entry_names:
+            self._refuse_name("constructor", self.constructor, "entry_names", self.entry_names)
+        for name in self.indispensable:
+            if name not in self.loop_names:
+                self._refuse_name("indispensable", name, "loop_names", self.loop_names)
+        for part in self.parts:
+            owner, _, name = part.rpartition(".")
+            if not owner and name not in self.entry_names:
+                self._refuse_name("parts", part, "entry_names", self.entry_names)
+            if owner and owner == self.parts.get(self.constructor) and name not in self.loop_names:
+                self._refuse_name("parts", name, "loop_names", self.loop_names)
+
+    def _refuse_name(self, field_name: str, name: str, among: str, known: Iterable[str]) -> None:
+        self._refuse(
+            f"`{field_name}` has {shown(name)}, which is not in `{among}`; "
+            f"{did_you_mean(name, known)}use one of {', '.join(known)}"
+        )
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise UsageError(f"profile {self.name}: {why}")

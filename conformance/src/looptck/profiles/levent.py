@@ -31,8 +31,9 @@ from ..checks import (
     stream_pauses,
     writability,
 )
+from ..checks.base_verbs import TurnVerbs
 from ..checks.stream_adapters import LeventStreams
-from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_by_turns
+from ..checks.verbs import Calls, Direction, as_function
 from ..clocks import Clock
 from ..protocols.levent import ENTRY_NAMES, LOOP_NAMES, Event, Levent
 from .api import Profile
@@ -70,7 +71,7 @@ def _with_a_byte() -> tuple[socket.socket, socket.socket]:
     return near, far
 
 
-class LeventVerbs(Verbs):
+class LeventVerbs(TurnVerbs):
     """A base in the verbs of the shared checks; the document has no timers."""
 
     directions: tuple[Direction, ...] = ("r", "w")
@@ -81,8 +82,8 @@ class LeventVerbs(Verbs):
         # {id of an event: the event} of those that are active
         self._active: dict[int, Event] = {}
 
-    def play(self, script: Script) -> None:
-        play_by_turns(script, lambda _seconds: self._base.loop(0))
+    def turn(self, seconds: float) -> None:
+        self._base.loop(0)
 
     def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
         self._base.loop()

@@ -29,16 +29,12 @@ from ..checks import (
     timers,
     writability,
 )
-from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_inside
+from ..checks.base_verbs import InsideVerbs
+from ..checks.verbs import Calls, Direction, as_function
 from ..clocks import Clock
 from ..protocols.luaevent import ENTRY_NAMES, LOOP_NAMES, Event, Luaevent
-from ..testing import guards
 from ..testing.channels import Channels, fill
 from .api import Profile
-
-# The guard of a run is split into this many timers, one after the other: a machine that
-# stands still for a while makes one of them late.
-_ROUNDS = 3
 
 
 def a_timer(entry: Any, ran: Callable[[], None]) -> None:
@@ -72,7 +68,7 @@ def _leaving(entry: Any, ran: Callable[[], None]) -> Callable[[int], int]:
     return callback
 
 
-class LuaeventVerbs(Verbs):
+class LuaeventVerbs(InsideVerbs):
     """A base in the verbs of the shared checks; its events are kept until the script ends.
 
     Each of its timers is an event with a timeout: one without a descriptor, or
@@ -96,38 +92,13 @@ class LuaeventVerbs(Verbs):
         self._kept: list[Event] = []
         # the descriptors that an event was added for
         self._watched: set[int] = set()
-        self._done: Callable[[], object] = lambda: False
-        self._late = False
         self._channels = Channels()
         weakref.finalize(self, self._channels.close)
 
-    def play(self, script: Script) -> None:
-        play_inside(script, after=self.set_timer, run=self._base.loop, stop=self._stop)
-
-    def run(self, what: str, done: Callable[[], object], *, within: float | None = 0.5) -> None:
-        if done():
-            return
-        self._done, self._late = done, False
-        if within is not None:
-            self._set_guard(guards.guard(within) / _ROUNDS, _ROUNDS)
+    def spin(self) -> None:
         self._base.loop()
-        self._stop()
-        why = f"not within {within} s" if self._late else "loop() returned before"
-        assert done(), f"{what}: {why}"
 
-    def _set_guard(self, seconds: float, rounds: int) -> None:
-        def on_guard(_flags: int) -> int:
-            if rounds > 1:
-                self._set_guard(seconds, rounds - 1)
-            else:
-                self._late = True
-                self._stop()
-            return self.over
-
-        self._keep(self._base.addevent(None, self.entry.EV_TIMEOUT, on_guard, seconds))
-
-    def _stop(self) -> None:
-        self._done = lambda: False
+    def stop(self) -> None:
         kept, self._kept = self._kept, []
         for event in kept:
             with suppress(Exception):
@@ -189,8 +160,7 @@ class LuaeventVerbs(Verbs):
 
         def on_timeout(_flags: int) -> int | None:
             callback()
-            if self._done():
-                self._stop()
+            if self.ends_run():
                 return self.over
             return flags if answer is None else answer
 

@@ -28,7 +28,8 @@ from ..checks import (
     timers,
     writability,
 )
-from ..checks.verbs import Calls, Direction, Script, Verbs, as_function, play_by_turns
+from ..checks.base_verbs import TurnVerbs
+from ..checks.verbs import Calls, Direction, as_function
 from ..clocks import Clock
 from ..protocols.luahop import ENTRY_NAMES, LOOP_NAMES, Luahop, Timer
 from ..testing.hop_driver import poll_until, polls
@@ -70,7 +71,7 @@ def _milliseconds(seconds: float) -> float:
     return whole if whole == milliseconds else milliseconds
 
 
-class HopVerbs(Verbs):
+class HopVerbs(TurnVerbs):
     """A loop in the verbs of the shared checks."""
 
     directions: tuple[Direction, ...] = ("r", "w")
@@ -83,10 +84,7 @@ class HopVerbs(Verbs):
         super().__init__(luahop, clock)
         self._hop = luahop.new()
 
-    def play(self, script: Script) -> None:
-        play_by_turns(script, self._turn)
-
-    def _turn(self, seconds: float) -> None:
+    def turn(self, seconds: float) -> None:
         awake = self._hop.set_timeout({"ms": _milliseconds(seconds)}, lambda: None)
         self._hop.poll()
         self.entry.clear_timer(awake)

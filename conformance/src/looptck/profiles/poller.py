@@ -15,7 +15,8 @@ from ..checks import (
     reuse,
     writability,
 )
-from ..checks.verbs import Direction, Script, Verbs, play_by_turns
+from ..checks.base_verbs import TurnVerbs
+from ..checks.verbs import Direction
 from ..clocks import Clock
 from ..protocols.poller import ENTRY_NAMES, LOOP_NAMES, NOTHING, READ, WRITE, PollerModule
 from ..testing.poller_driver import PollerDriver
@@ -38,7 +39,7 @@ def _writable(entry: Any, ran: Callable[[], None]) -> None:
     del far
 
 
-class PollerVerbs(Verbs):
+class PollerVerbs(TurnVerbs):
     """A poller and a table of callbacks, in the verbs of the shared checks."""
 
     directions: tuple[Direction, ...] = ("r", "w")
@@ -49,10 +50,7 @@ class PollerVerbs(Verbs):
         # {(fd, direction): callback}
         self._callbacks: dict[tuple[int, Direction], Callable[..., Any]] = {}
 
-    def play(self, script: Script) -> None:
-        play_by_turns(script, self._turn)
-
-    def _turn(self, seconds: float) -> None:
+    def turn(self, seconds: float) -> None:
         for fd, hit in self._driver.told(seconds).items():
             for direction, bit in _BITS.items():
                 if hit & bit and (callback := self._callbacks.get((fd, direction))):

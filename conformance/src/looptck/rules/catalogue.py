@@ -153,7 +153,7 @@ class Catalogue(Mapping[str, Rule]):
             if not found:
                 raise UsageError(
                     f"no rule matches {shown(pattern)}; {_suggestion(pattern, self)}"
-                    "`looptck rules` lists them all"
+                    "`looptck rules` lists them all; a profile of your own is named by --profile"
                 )
             chosen |= found
         return [rule for rule in self.values() if rule.id in chosen]
@@ -221,6 +221,8 @@ def read_page(page: Path) -> list[Rule]:
 
     try:
         text = printable(page.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CatalogueError(f"{page}: there is no such file; mend the name of the page") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{page}: cannot be read as UTF-8 text ({error})") from error
     parser = MarkdownIt().disable("inline")  # an inline token is read as the text it was made of

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from ..errors import AdapterError, UsageError
-from ..profiles import PROFILES, SmokeCheck
+from ..profiles import PROFILES, Profile, SmokeCheck
 from ..rules.catalogue import Catalogue
+from ..subjects.call_counter import unwrap
 from ..subjects.implementation import Implementation
 from ..subjects.subject import Subject
 from ..text import did_you_mean, shown
@@ -42,8 +43,17 @@ def steps(
 
 
 def refuse_unknown_profiles(implementation: Implementation) -> None:
-    """Raises AdapterError if *implementation* offers a profile that is not known."""
+    """Raises AdapterError if *implementation* offers a profile that is not known.
+
+    It is a UsageError if the user named a profile of their own: one of the two has another name.
+    """
     for name in {name: None for offered in implementation.by_variant.values() for name in offered}:
+        if name not in PROFILES and PROFILES.foreign:
+            raise UsageError(
+                f"implementation {implementation.name!r} offers a profile {shown(name)}, and the "
+                f"profile that you named is called {' and '.join(map(repr, PROFILES.foreign))}; "
+                "give both the same name"
+            )
         if name not in PROFILES:
             raise AdapterError(
                 f"implementation {implementation.name!r} offers an unknown profile {shown(name)}; "
@@ -98,9 +108,10 @@ def _check_profile(
         if reason is None:
             return
         reasons.append(f"{way.__doc__}: {reason}")
+    own = ", or mend the smoke checks of the profile" if profile in PROFILES.foreign else ""
     raise AdapterError(
         f"{where} ran no callback at all ({'; '.join(reasons)}); "
-        "make one timer or one descriptor work and run again"
+        f"make one timer or one descriptor work{own}, and run again"
     )
 
 
@@ -125,6 +136,18 @@ def _check_shape(subject: Subject, profile: str, reporter: Reporter) -> None:
                     f"gave {loop!r:.60} for a loop, which has no `{name}`; it needs "
                     f"{', '.join(made.loop_names)}"
                 )
+        if profile in PROFILES.foreign:
+            _refuse_misspelt_names(unwrap(loop), made)
+
+
+def _refuse_misspelt_names(loop: object, profile: Profile) -> None:
+    """A loop that lacks a name is judged, unless the profile seems to have misspelt it."""
+    for name in profile.loop_names:
+        if not hasattr(loop, name) and (meant := did_you_mean(name, dir(loop))):
+            raise AdapterError(
+                f"gave {loop!r:.60} for a loop, which has no `{name}`, as `loop_names` of the "
+                f"profile says; {meant}mend the name there or in the loop"
+            )
 
 
 def _try(
