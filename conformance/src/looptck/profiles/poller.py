@@ -77,6 +77,7 @@ class PollerVerbs(Verbs):
 
 PROFILE = Profile(
     name="poller",
+    model="looptck.models.poller",
     document="the poller contract",
     entry_names=ENTRY_NAMES,
     loop_names=LOOP_NAMES,
