@@ -130,6 +130,19 @@ def test_a_number_under_another_file_may_be_told() -> None:
         model.answered([(FD, READ)])
 
 
+def test_the_same_directions_again_need_not_notice_a_file() -> None:
+    model = watching(WITH_INPUT, READ)
+    model.lose(FD)
+    model.watch(FD, Interest("A", RENEWED_WITH_INPUT, READ))
+    model.begin()
+    model.answered([])
+    model.check_complete(1)
+    model.watch(FD, Interest("A", RENEWED_WITH_INPUT, BOTH))
+    model.begin()
+    with refuses("poller.change.reuse"):
+        model.check_complete(0)
+
+
 def test_a_number_that_nobody_watched_is_refused() -> None:
     with refuses("poller.wait.not-ready"):
         PollerModel().answered([(FD, READ)])

@@ -38,8 +38,7 @@ class Interest:
         found = self.state.readiness()
         if self.state.kind is Kind.SINK and self.state.gone:
             return Readiness(WRITE, Directions.BOTH)
-        perhaps = Directions.BOTH if self.state.gone else found.perhaps
-        return Readiness(found.surely, perhaps)
+        return Readiness(found.surely, Directions.BOTH if self.state.gone else found.perhaps)
 
     @property
     def must(self) -> Directions:
@@ -80,7 +79,10 @@ class PollerModel:
     def watch(self, number: int, interest: Interest) -> None:
         """*number* is watched as *interest* says."""
         former = self.interests.get(number)
-        interest.has_changed = former is not None and former.asked is not NEITHER
+        if former is not None:
+            interest.has_changed = bool(former.asked)
+            # only a change that widens or narrows has to notice it (poller.change.closed)
+            interest.is_stale = former.is_stale and former.asked == interest.asked
         self.interests[number] = interest
 
     def remove(self, number: int) -> None:
