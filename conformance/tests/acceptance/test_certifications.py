@@ -40,6 +40,21 @@ def test_a_loop_that_takes_every_liberty_is_certified(certify: Certify) -> None:
     assert status == 0
 
 
+@pytest.mark.parametrize(
+    "spec, variant",
+    [
+        ("liberal_loop:implementation", "default"),
+        ("kernels.tck:implementation", "kqueue-sim:freebsd"),
+    ],
+)
+def test_a_search_refuses_no_legal_poller(certify: Certify, spec: str, variant: str) -> None:
+    """The exit status says whether the search found a difference."""
+    chosen = ("--profile", "poller", "--rule", "poller.change.reuse", "--variant", variant)
+    status, certificate = certify(spec, *chosen, "--explore", "5000", "--seed", "5")
+    assert not_kept(certificate) == {}
+    assert status == 0, "the search found a difference between the poller and the model"
+
+
 # Rules that others need, and rules at the end of a chain.
 ABLATED = [
     "luaevent.addevent.fd-nil-timer",

@@ -9,7 +9,7 @@ import looptck.models
 from looptck.models.documents import model_of, modelled
 from looptck.rules.catalogue import shipped
 
-_RULE = re.compile(r'f?"((?:luaevent|luahop|levent)\.[a-z]+\.[^"]*)"')
+_RULE = re.compile(r'f?"((?:luaevent|luahop|levent|poller)\.[a-z]+\.[^"]*)"')
 _CHOICE = re.compile(r"{'([a-z-]+)' if [^}]* else '([a-z-]+)'}")
 
 

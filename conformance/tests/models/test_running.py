@@ -72,7 +72,7 @@ class _Recording:
             returned = found(
                 *(each._real if isinstance(each, _Recording) else each for each in args)
             )
-            is_plain = returned is None or isinstance(returned, int | float | bytes | str)
+            is_plain = returned is None or isinstance(returned, int | float | bytes | str | list)
             return returned if is_plain else _Recording(returned, self._noted)
 
         return call

@@ -75,6 +75,7 @@ class PollerVerbs(TurnVerbs):
 
 PROFILE = Profile(
     name="poller",
+    model="looptck.models.poller",
     document="the poller contract",
     entry_names=ENTRY_NAMES,
     loop_names=LOOP_NAMES,
