@@ -70,7 +70,17 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 
-from .api import BOTH, DIRECTIONS, NOTHING, READ, WRITE, Notice, check_pollable, identify
+from .api import (
+    BOTH,
+    DIRECTIONS,
+    NOTHING,
+    READ,
+    WRITE,
+    Notice,
+    can_be_open,
+    check_pollable,
+    identify,
+)
 
 _LONGEST = 1e8  # 10, in seconds
 _LOOK_AGAIN = 0.25  # 5, in seconds
@@ -117,7 +127,8 @@ class KqueuePoller:
 
     def change(self, fd: int, old: int, new: int) -> None:
         if not new:
-            self._forget(fd)  # poller.change.removal
+            if can_be_open(fd):
+                self._forget(fd)  # poller.change.removal
             return
         if old:
             self._check_still_there(fd)  # poller.change.closed
