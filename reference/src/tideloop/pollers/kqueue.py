@@ -56,6 +56,9 @@ Why the code is the way it is
 14. A signal handler may raise in the middle of a change.  So a direction is noted
     before the kernel is told of it, and crossed out after the kernel was told.
 
+15. macOS does not report the end of the last writer of a named FIFO.  Nothing is
+    done about it: a FIFO cannot be told from a pipe without asking for its path.
+
 Where a kernel differs is not asked by its name: each answer is taken as it comes.
 """
 
