@@ -98,6 +98,18 @@ def test_a_direction_that_a_pipe_lacks_is_silent(poller: Any, pipe: Pipe) -> Non
     poller.change(reader, WRITE, NOTHING)
 
 
+def test_the_reuse_of_a_silent_pipe_is_noticed(poller: Any, pipe: Pipe, pair: Pair) -> None:
+    """Some kernels refused the direction; nobody but the poller knows of it there."""
+    reader, _writer = pipe()
+    poller.change(reader, NOTHING, WRITE)
+    near, _far = pair()
+    os.dup2(near.fileno(), reader)
+    with pytest.raises(FileNotFoundError):
+        poller.change(reader, WRITE, BOTH)
+    poller.change(reader, NOTHING, BOTH)
+    assert told(poller) == {reader: WRITE}
+
+
 def test_a_device_is_asked_by_poll(poller: Any, pair: Pair) -> None:
     """It wakes a sleep, and the sockets beside it are told as before."""
     near, far = pair()

@@ -192,6 +192,13 @@ def test_taking_out_never_raises(asked: Asked, pipe: Callable[[], tuple[int, int
     assert asked.wait(0) == []
 
 
+@pytest.mark.parametrize("number", [-1, 2**31, 2**64])
+@pytest.mark.parametrize("old", [NOTHING, READ])
+def test_taking_out_what_cannot_be_open_is_harmless(asked: Asked, number: int, old: int) -> None:
+    asked.change(number, old, NOTHING)
+    assert asked.wait(0) == []
+
+
 def test_a_descriptor_closed_while_watched_harms_no_other(
     asked: Asked, pipe: Callable[[], tuple[int, int]]
 ) -> None:

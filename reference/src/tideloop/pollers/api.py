@@ -142,6 +142,11 @@ def check_pollable(fd: int) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))  # poller.change.regular-file
 
 
+def can_be_open(fd: int) -> bool:
+    """Whether *fd* can be a descriptor: it is not negative, and a C int holds it."""
+    return 0 <= fd < 2**31
+
+
 def _fstat(fd: int) -> os.stat_result:
     try:
         return os.fstat(fd)

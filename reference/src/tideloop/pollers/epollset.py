@@ -41,6 +41,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
+from .api import can_be_open
+
 # The kernel takes an int of milliseconds.
 _LONGEST = (2**31 - 1) // 1000
 
@@ -112,10 +114,10 @@ class EpollSet:
     def remove(self, fd: int) -> None:
         """Never raises."""
         self._told.pop(fd, None)
+        if not can_be_open(fd):  # and so it was never watched
+            return
         try:
             self._epoll.unregister(fd)
-        except OverflowError:  # no descriptor, and so never watched
-            return
         except OSError as error:
             self._suspects.add(fd)
             if error.errno is None:  # the TimeoutError of a signal handler, for one

@@ -56,6 +56,9 @@ Why the code is the way it is
 14. A signal handler may raise in the middle of a change.  So a direction is noted
     before the kernel is told of it, and crossed out after the kernel was told.
 
+15. macOS does not report the end of the last writer of a named FIFO.  Nothing is
+    done about it: a FIFO cannot be told from a pipe without asking for its path.
+
 Where a kernel differs is not asked by its name: each answer is taken as it comes.
 """
 
@@ -70,7 +73,17 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 
-from .api import BOTH, DIRECTIONS, NOTHING, READ, WRITE, Notice, check_pollable, identify
+from .api import (
+    BOTH,
+    DIRECTIONS,
+    NOTHING,
+    READ,
+    WRITE,
+    Notice,
+    can_be_open,
+    check_pollable,
+    identify,
+)
 
 _LONGEST = 1e8  # 10, in seconds
 _LOOK_AGAIN = 0.25  # 5, in seconds
@@ -117,7 +130,8 @@ class KqueuePoller:
 
     def change(self, fd: int, old: int, new: int) -> None:
         if not new:
-            self._forget(fd)  # poller.change.removal
+            if can_be_open(fd):
+                self._forget(fd)  # poller.change.removal
             return
         if old:
             self._check_still_there(fd)  # poller.change.closed
@@ -180,8 +194,8 @@ class KqueuePoller:
 
     def _current(self, fd: int) -> int:
         """The directions in which *fd* is watched, by the kernel or without it."""
-        current = WRITE if fd in self._broken else NOTHING
-        for table in (self._told, self._devices, self._silent):
+        current = self._refused(fd)
+        for table in (self._told, self._devices):
             current |= table.get(fd, NOTHING)
         return current
 
@@ -192,8 +206,8 @@ class KqueuePoller:
         for direction in self._filter:
             if told & direction and self._tell(fd, direction, self.kernel.KQ_EV_ENABLE):
                 is_other = True
-        if fd in self._broken:
-            is_other |= self._is_taken(fd)
+            if self._refused(fd) & direction and self._is_taken(fd, direction):
+                is_other = True
         if fd in self._devices:
             is_other |= not stat.S_ISCHR(os.fstat(fd).st_mode)
         if is_other:
@@ -217,7 +231,7 @@ class KqueuePoller:
         elif stat.S_ISCHR(mode) and number in _HAS_NO_FILTER and hasattr(select, "poll"):
             self._devices[fd] = self._devices.get(fd, NOTHING) | direction  # 7
         elif stat.S_ISFIFO(mode) and number in _HAS_NO_FILTER:
-            self._silent[fd] = direction  # 6
+            self._silent[fd] = self._silent.get(fd, NOTHING) | direction  # 6
         else:
             raise OSError(number, os.strerror(number))
 
@@ -263,7 +277,7 @@ class KqueuePoller:
     def _look_at_broken(self) -> Iterator[tuple[int, bool]]:
         """(fd, whether it is open) of each broken pipe; without those that are no more (4)."""
         for fd in [*self._broken]:
-            if self._is_taken(fd):
+            if self._is_taken(fd, WRITE):
                 self._broken.discard(fd)
                 continue
             try:
@@ -273,9 +287,13 @@ class KqueuePoller:
             else:
                 yield fd, True
 
-    def _is_taken(self, fd: int) -> bool:
-        """Whether the kernel watches a number for writing now that it refused before."""
-        return not self._tell(fd, WRITE, self.kernel.KQ_EV_ADD, self.kernel.KQ_EV_DELETE)
+    def _refused(self, fd: int) -> int:
+        """The directions in which the kernel refused a pipe (4, 6)."""
+        return self._silent.get(fd, NOTHING) | (WRITE if fd in self._broken else NOTHING)
+
+    def _is_taken(self, fd: int, direction: int) -> bool:
+        """Whether the kernel takes a number now that it refused before."""
+        return not self._tell(fd, direction, self.kernel.KQ_EV_ADD, self.kernel.KQ_EV_DELETE)
 
     def _ask_devices(self, timeout: float | None) -> Iterator[tuple[int, int]]:
         """Sleep until a device is ready, or the kqueue is (7)."""

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar
 
-from .api import BOTH, NOTHING, READ, WRITE, Notice, check_pollable
+from .api import BOTH, NOTHING, READ, WRITE, Notice, can_be_open, check_pollable
 from .epollset import ReuseDetector
 
 # {directions: the mask to ask with}
@@ -59,7 +59,7 @@ class PollPoller:
         self._reuse.change(fd, old, new)  # 3
         if new:
             self._poll.register(fd, MASKS[new])
-        else:
+        elif can_be_open(fd):
             with suppress(KeyError):
                 self._poll.unregister(fd)
 
