@@ -16,6 +16,8 @@ from looptck.running.workers import LAST_COLLECTION
 
 from .real_library import is_required
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "fixtures" / "real_libraries.py"
 ADAPTER_FAILED = 3
 

@@ -98,6 +98,19 @@ def test_a_direction_that_a_pipe_lacks_is_silent(poller: Any, pipe: Pipe) -> Non
     poller.change(reader, WRITE, NOTHING)
 
 
+def test_a_direction_that_a_pipe_has_is_refused_aloud(
+    poller: Any, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch that is never told, and raises nothing, would be a wait without end."""
+    reader, writer = pipe()
+    monkeypatch.setattr(poller, "_tell", lambda *arguments: errno.EINVAL)
+    for end, direction in ((reader, READ), (writer, WRITE)):
+        with pytest.raises(OSError, match="Invalid argument"):
+            poller.change(end, NOTHING, direction)
+    poller.change(reader, NOTHING, WRITE)
+    poller.change(writer, NOTHING, READ)
+
+
 def test_the_reuse_of_a_silent_pipe_is_noticed(poller: Any, pipe: Pipe, pair: Pair) -> None:
     """Some kernels refused the direction; nobody but the poller knows of it there."""
     reader, _writer = pipe()

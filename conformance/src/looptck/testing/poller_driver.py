@@ -78,11 +78,15 @@ class PollerDriver:
         raise AssertionError(f"{what}: not in {_PATIENCE:g} s; last told were {shown(told)}")
 
     def until_told(self, fd: int, direction: int) -> None:
-        """Wait until *fd* is told for *direction*."""
-        self.until(
-            f"descriptor {fd} is told for {_NAMES[direction]}",
-            lambda told: told.get(fd, 0) & direction == direction,
-        )
+        """Wait until *fd* was told for *direction*, both of them in one answer or in several."""
+        seen = NOTHING
+
+        def is_told(told: dict[int, int]) -> bool:
+            nonlocal seen
+            seen |= told.get(fd, NOTHING)
+            return seen & direction == direction
+
+        self.until(f"descriptor {fd} is told for {_NAMES[direction]}", is_told)
 
     def until_all_told(self, expected: dict[int, int]) -> None:
         """Wait until all of *expected* were told, in one answer or in several, and nothing else."""

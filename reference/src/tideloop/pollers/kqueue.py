@@ -65,6 +65,7 @@ Where a kernel differs is not asked by its name: each answer is taken as it come
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import select
 import stat
@@ -230,7 +231,7 @@ class KqueuePoller:
             self._broken.add(fd)  # 4
         elif stat.S_ISCHR(mode) and number in _HAS_NO_FILTER and hasattr(select, "poll"):
             self._devices[fd] = self._devices.get(fd, NOTHING) | direction  # 7
-        elif stat.S_ISFIFO(mode) and number in _HAS_NO_FILTER:
+        elif stat.S_ISFIFO(mode) and number in _HAS_NO_FILTER and not _has(fd, direction):
             self._silent[fd] = self._silent.get(fd, NOTHING) | direction  # 6
         else:
             raise OSError(number, os.strerror(number))
@@ -312,6 +313,12 @@ class KqueuePoller:
 def _take_away(table: dict[int, int], fd: int, direction: int) -> None:
     if left := table.pop(fd, NOTHING) & ~direction:
         table[fd] = left
+
+
+def _has(pipe: int, direction: int) -> bool:
+    """Whether this end of a pipe is open for *direction*."""
+    access = fcntl.fcntl(pipe, fcntl.F_GETFL) & os.O_ACCMODE
+    return access in (os.O_RDWR, os.O_RDONLY if direction == READ else os.O_WRONLY)
 
 
 def _keep_in_child() -> None:

@@ -14,7 +14,7 @@ from looptck.testing.channels import Channels, fill, reset
 from looptck.testing.poller_driver import PollerDriver, shown
 
 # Enough that no list of a fixed length holds them all, in descriptors.
-_THOUSANDS = 1_500
+_THOUSANDS = 1_100
 
 both_kinds = pytest.mark.parametrize("kind", ["pair", "pipe", "tcp_pair"])
 
