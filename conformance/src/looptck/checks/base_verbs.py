@@ -105,7 +105,8 @@ class TurnVerbs(Verbs):
 class InsideVerbs(Verbs):
     """The verbs of a loop that does not return while something is left.
 
-    Its `set_timer` and `set_interval` hand `asking(callback)` to the loop.
+    Its `set_timer`, `set_interval` and, best, `watch` hand `asking(callback)` to the loop: a
+    run ends with the callback that fulfils its condition, else with the next guard.
     """
 
     def __init__(self, entry: Any, clock: Clock) -> None:

@@ -30,7 +30,7 @@ from ..checks import (
     writability,
 )
 from ..checks.base_verbs import InsideVerbs
-from ..checks.verbs import Calls, Direction, as_function
+from ..checks.verbs import Calls, Direction
 from ..clocks import Clock
 from ..protocols.luaevent import ENTRY_NAMES, LOOP_NAMES, Event, Luaevent
 from ..testing.channels import Channels, fill
@@ -108,7 +108,7 @@ class LuaeventVerbs(InsideVerbs):
         flags = self._flags[direction]
         if isinstance(callback, Calls):
             callback.answer = lambda: flags
-            callback = as_function(callback)
+            callback = self.asking(callback)
         return self._keep(self._addevent(fd, flags, callback))
 
     def _addevent(self, fd: Any, flags: int, callback: Callable[..., Any]) -> Event:
