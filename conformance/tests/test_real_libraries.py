@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from looptck.running.workers import LAST_COLLECTION
+from looptck.running.worker_life import LAST_COLLECTION
 
 from .real_library import is_required
 

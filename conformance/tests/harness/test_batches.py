@@ -10,7 +10,8 @@ from looptck.results.verdicts import Verdict
 from looptck.rules.catalogue import shipped
 from looptck.running.messages import Message, TestRun
 from looptck.running.rule_task import RuleTask, judgements_from
-from looptck.running.workers import LAST_COLLECTION, WorkerExit
+from looptck.running.worker_life import LAST_COLLECTION
+from looptck.running.workers import WorkerExit
 
 CLEAN = WorkerExit(unfinished="", hung=False, death=None)
 

@@ -12,7 +12,8 @@ import pytest
 
 from looptck.running.channel import GarbledError, Receiver, Sender, new_secret
 from looptck.running.messages import CallbackRan, Planned
-from looptck.running.workers import Reporter, run_one
+from looptck.running.pool import run_one
+from looptck.running.worker_life import Reporter
 from looptck.testing import guards, trace
 
 _PATIENCE = 0.3

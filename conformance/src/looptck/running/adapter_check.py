@@ -20,8 +20,9 @@ from ..subjects.implementation import Implementation
 from ..subjects.subject import Subject
 from ..text import did_you_mean, shown
 from .messages import AdapterFailed, CallbackRan
+from .pool import run_one
 from .virtual_time import refuse_real_sleep
-from .workers import Reporter, run_one
+from .worker_life import Reporter
 
 
 def steps(

@@ -18,7 +18,9 @@ from ..models.engine.scenario import Scenario
 from ..models.engine.shrink import shrink
 from ..subjects.implementation import Implementation
 from .messages import CallbackRan, Explored, Message, Progress, SearchResult
-from .workers import Pool, Reporter, WorkerExit, run_one
+from .pool import Pool, run_one
+from .worker_life import Reporter
+from .workers import WorkerExit
 
 # A single scenario that says nothing for so long has stopped the process for
 # good: playing has a patience of its own, which works as long as Python does.

@@ -88,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from ..testing import wall_clock
     from .event_stream import EventStream
     from .sealing import Seal
-    from .workers import die_with_parent
+    from .worker_life import die_with_parent
 
     if sys.flags.optimize:
         raise pytest.UsageError(

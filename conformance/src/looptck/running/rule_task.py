@@ -21,7 +21,8 @@ from ..rules.catalogue import Rule
 from ..subjects.subject import Subject
 from .messages import Message, TestRun
 from .trial import try_test
-from .workers import Reporter, WorkerExit
+from .worker_life import Reporter
+from .workers import WorkerExit
 
 # Where the fixtures leave the bench of a test for the worker to read.
 BENCH = pytest.StashKey[Subject]()

@@ -22,13 +22,13 @@ from ..rules.markers import EVERY_VARIANT
 from . import pytest_internals
 from .event_stream import EventStream
 from .messages import Judged, Message, Planned, RunEnded, RunFailed
+from .pool import Pool
 from .pytest_output import tell_judgement, tell_search
 from .rule_task import RuleTask, RuleTests, judgements_from
 from .sealing import Seal
 from .selection import Selection
 from .shared_memory import share_memory
 from .suite_index import Binding
-from .workers import Pool
 
 
 class _StoppedError(KeyboardInterrupt):

@@ -22,7 +22,8 @@ from ..subjects.subject import Subject
 from ..text import did_you_mean
 from . import adapter_check
 from .messages import EnginesSeen, ImplementationFound
-from .workers import Reporter, run_one
+from .pool import run_one
+from .worker_life import Reporter
 
 if TYPE_CHECKING:
     from .exploration import Search

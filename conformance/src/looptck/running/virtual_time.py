@@ -16,7 +16,8 @@ from ..errors import AdapterError
 from ..profiles import PROFILES
 from ..subjects.implementation import Implementation
 from .messages import TimerMeasured
-from .workers import Reporter, run_one
+from .pool import run_one
+from .worker_life import Reporter
 
 # How long the timers are that are tried one after the other, in seconds.  On a
 # busy machine one may seem to take its time; three do not.

@@ -1,42 +1,32 @@
-"""Worker processes: code runs in a process that may hang, spin, crash or exit.
+"""Worker processes, seen from their parent: code runs where it may hang, spin, crash or exit.
 
 Why the code is the way it is
 -----------------------------
 
 1. A process is forked for each task, so that a task costs milliseconds and
    nothing that a loop does reaches the next one.
-2. Each worker leads a process group of its own.  Ending the group also ends
-   whatever the loop under test has started.
-3. The clock that decides *hung* is read here, in the parent.  Code in C that
+2. The clock that decides *hung* is read here, in the parent.  Code in C that
    holds the GIL stops every thread of its own process.
-4. Before the parent ends a hung worker, it has `faulthandler` print the stacks
-   into a file, by a signal.  Its handler is written in C and needs no GIL.  (Its
-   watchdog thread would not do: it reads the frames of a thread that runs, and
-   now and then crashes a process that merely spins.)
-5. The channel is a file of its own, out of the loop's reach, and what is written
+3. A hung worker prints its stacks into a file before the parent ends it.
+4. The channel is a file of its own, out of the loop's reach, and what is written
    to it is signed.  What the loop does to its standard streams, including
    closing them, is its own affair.  Writing to a file does not wake the parent:
    a pipe tells it that the work is done, or that the process has ended.
-6. What the parent holds for other workers and for its own events is closed in
-   a worker: a loop that uses a number which it had closed must not meet them.
 
-Knows no rule, no test and no pytest: a task is a function.
+What happens in the process itself is in `worker_life`.  Knows no rule, no test and
+no pytest: a task is a function.
 """
 
 from __future__ import annotations
 
 import contextlib
-import faulthandler
-import gc
 import os
-import selectors
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any, NoReturn
+from typing import IO
 
 from .. import processes
 from ..results.verdicts import Activity
@@ -44,9 +34,9 @@ from ..testing import guards, trace
 from . import own_descriptors as descriptors
 from .channel import GarbledError, Receiver, Sender, new_secret
 from .messages import Began, MalformedError, Message, WorkDone
+from .worker_life import DONE, LAST_COLLECTION, PRINT_STACKS, Work, live
 
-# The signal at which a worker prints its stacks, and the seconds that this may take.
-_PRINT_STACKS = signal.SIGUSR2
+# How long a worker may take to print its stacks, in seconds.
 _STACK_TIMEOUT = 0.5
 
 # How long a worker that has closed its channel may take to exit, in seconds.
@@ -58,43 +48,12 @@ _MOST_HANG_TIMEOUTS = 12
 # How often a worker from which nothing comes is looked at.
 _SAMPLES = 9
 
-Work = Callable[["Reporter"], None]
-
-
-class Reporter:
-    """The worker's side of the channel."""
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-
-    def begin(self, activity: str, after: Message | None = None) -> None:
-        """Tell the parent that *activity* begins, which has the whole hang timeout for itself.
-
-        *after* is sent in the same write.
-        """
-        if trace.recorder is not None:
-            trace.recorder.forget()
-        self._sender.send(*([] if after is None else [after]), Began(activity, _now()))
-
-    def send(self, message: Message) -> None:
-        self._sender.send(message)
-
-
-# Bound here, since a loop under test may replace it in `time`.
-_now = time.monotonic
-
 # How a worker is described whose channel cannot be trusted.
 _FOREIGN_WRITE = "wrote to a descriptor that is not its own, over which verdicts are reported"
 _MALFORMED = (
     "sent a report that cannot be read: the loop has changed what reports are made with, "
     "such as a function of the json module"
 )
-
-# A worker writes this to the pipe when its work is done.
-_DONE = b"."
-
-# The activity of a worker after its work.
-LAST_COLLECTION = "the collection of what the tests left behind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +115,7 @@ class Worker:
 
     def check_end(self) -> None:
         """Notice when somebody else has written to the pipe that tells of the end."""
-        if os.read(self.ended, len(_DONE) + 1) not in (_DONE, b""):
+        if os.read(self.ended, len(DONE) + 1) not in (DONE, b""):
             self._garbled = _FOREIGN_WRITE
 
     def read(self) -> None:
@@ -194,7 +153,7 @@ class Worker:
         self.read()
         activity = self._activity() if hung else None
         if hung:
-            self._have_stacks_printed()  # 4
+            self._have_stacks_printed()  # 3
         if self._garbled:
             self.kill()
             os.waitpid(self.pid, 0)
@@ -250,7 +209,7 @@ class Worker:
     def _have_stacks_printed(self) -> None:
         """The file of stacks holds them, unless the worker no longer takes signals."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, _PRINT_STACKS)
+            os.kill(self.pid, PRINT_STACKS)
         size, until = 0, time.monotonic() + _STACK_TIMEOUT
         while time.monotonic() < until:
             time.sleep(0.01)
@@ -279,7 +238,7 @@ def start(work: Work, hang_timeout: float) -> Worker:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _run(work, parent, Sender(channel.fileno(), secret), theirs, stacks, output, recorder)
+        live(work, parent, Sender(channel.fileno(), secret), theirs, stacks, output, recorder)
     descriptors.release(theirs)
     return Worker(pid, ended, channel, stacks, output, recorder, hang_timeout, Receiver(secret))
 
@@ -290,132 +249,11 @@ def _file() -> IO[bytes]:
         return os.fdopen(descriptors.out_of_reach(os.dup(made.fileno())), "w+b")
 
 
-def _run(
-    work: Work,
-    parent: int,
-    sender: Sender,
-    ended: int,
-    stacks: IO[bytes],
-    output: IO[bytes],
-    recorder: trace.Recorder,
-) -> NoReturn:
-    """The life of a worker; never returns to the caller's stack."""
-    status = 1
-    try:
-        os.setsid()  # 2
-        die_with_parent(parent)
-        _take_streams(output)
-        printed = descriptors.out_of_reach(os.dup(stacks.fileno()))
-        descriptors.close_all_but({sender.fd, ended, printed})  # 6
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        faulthandler.enable(file=printed)
-        trace.recorder = recorder
-        faulthandler.register(_PRINT_STACKS, file=printed)
-        reporter = Reporter(sender)
-        # Nothing of the parent's is garbage here, and looking for some would copy it.
-        gc.freeze()
-        work(reporter)
-        reporter.begin(LAST_COLLECTION)
-        gc.collect()
-        reporter.send(WorkDone())
-        os.write(ended, _DONE)
-        status = 0
-    except BaseException as error:  # the last frame of this process: it may only exit
-        with contextlib.suppress(OSError):
-            os.write(2, f"{type(error).__name__}: {error}\n".encode())
-    finally:
-        os._exit(status)
-
-
-def _take_streams(output: IO[bytes]) -> None:
-    """No input, and an output of the worker's own."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    if nothing != 0:
-        os.close(nothing)
-    os.dup2(output.fileno(), 1)
-    os.dup2(output.fileno(), 2)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115  lives as long as the process
-    sys.stdout = open(1, "w", 1, closefd=False, errors="replace")  # noqa: SIM115  as stdin
-    sys.stderr = open(2, "w", 1, closefd=False, errors="replace")  # noqa: SIM115  as stdin
-
-
 def _flush() -> None:
     """Write buffered output now; after a fork both processes would write it."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
-
-
-class Pool:
-    """Runs workers side by side and tells as each one ends."""
-
-    def __init__(self, jobs: int, hang_timeout: float) -> None:
-        self._jobs = jobs
-        self._hang_timeout = hang_timeout
-        self._selector = selectors.DefaultSelector()
-        if hasattr(self._selector, "fileno"):
-            descriptors.own(self._selector.fileno())
-        # {worker: the caller's name for its task}
-        self._running: dict[Worker, Any] = {}
-
-    @property
-    def has_room(self) -> bool:
-        return len(self._running) < self._jobs
-
-    @property
-    def is_idle(self) -> bool:
-        return not self._running
-
-    @property
-    def running(self) -> list[Any]:
-        """The callers' names of the tasks that run now."""
-        return list(self._running.values())
-
-    def start(self, name: Any, work: Work) -> None:
-        worker = start(work, self._hang_timeout)
-        self._selector.register(worker.ended, selectors.EVENT_READ, worker)
-        self._running[worker] = name
-
-    def wait(self) -> Iterator[tuple[Any, list[Message], WorkerExit]]:
-        """Sleep until something happens; yield (name, messages, ending) of what ended."""
-        soonest = min(worker.deadline for worker in self._running)
-        for key, _ in self._selector.select(max(soonest - time.monotonic(), 0)):
-            key.data.check_end()
-            yield self._end(key.data, hung=False)
-        now = time.monotonic()
-        for worker in [w for w in self._running if w.deadline <= now]:
-            worker.read()
-            if worker.deadline <= now:
-                yield self._end(worker, hung=True)
-
-    def close(self) -> None:
-        """End every worker that still runs."""
-        for worker in list(self._running):
-            worker.kill()
-            self._end(worker, hung=False)
-        if hasattr(self._selector, "fileno"):
-            descriptors.forget(self._selector.fileno())
-        self._selector.close()
-
-    def _end(self, worker: Worker, *, hung: bool) -> tuple[Any, list[Message], WorkerExit]:
-        self._selector.unregister(worker.ended)
-        name = self._running.pop(worker)
-        return name, worker.messages, worker.end(hung=hung)
-
-
-def run_one(work: Work, hang_timeout: float) -> tuple[list[Message], WorkerExit]:
-    """Run one task to its end, in a process of its own."""
-    pool = Pool(1, hang_timeout)
-    try:
-        pool.start(None, work)
-        while True:
-            for _, messages, ending in pool.wait():
-                return messages, ending
-    finally:
-        pool.close()
 
 
 def describe_status(status: int) -> str:
@@ -439,21 +277,3 @@ def _waits_for_thread(stack: str) -> bool:
 def _text(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read(20_000).decode(errors="replace").strip()
-
-
-if sys.platform == "linux":
-    import ctypes
-
-    _LIBC = ctypes.CDLL(None, use_errno=True)
-    _PR_SET_PDEATHSIG = 1
-
-    def die_with_parent(parent: int) -> None:
-        """Have the kernel end this process when *parent* ends, however that comes."""
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the kernel was told
-            os.kill(os.getpid(), signal.SIGKILL)
-
-else:
-
-    def die_with_parent(parent: int) -> None:
-        """Nothing on this platform; a parent that is asked to stop ends its workers."""
