@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from looptck.cli import commands
+from looptck.cli import listing
 from looptck.cli.main import main
 from looptck.running import suite_index
 
@@ -42,7 +42,7 @@ def test_the_lines_of_the_reference_are_named(
     package.mkdir()
     lines = ["", f"low = 1  # {RULE}", f"# {RULE}-no-data", f"name = {RULE!r}", f"# see {RULE}."]
     (package / "events.py").write_text("\n".join(lines))
-    monkeypatch.setattr(commands, "installed_reference", lambda: package)
+    monkeypatch.setattr(listing, "installed_reference", lambda: package)
     told = [line for line in _explain(capsys).splitlines() if "reference" in line]
     assert told == [
         "kept in the reference at tideloop/events.py:2",
@@ -53,5 +53,5 @@ def test_the_lines_of_the_reference_are_named(
 def test_an_absent_reference_is_not_mentioned(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands, "installed_reference", lambda: None)
+    monkeypatch.setattr(listing, "installed_reference", lambda: None)
     assert "kept in the reference" not in _explain(capsys)

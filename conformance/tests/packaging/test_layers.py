@@ -158,7 +158,7 @@ def test_the_suite_sees_the_loop_through_few_packages() -> None:
 
 
 def test_the_check_sees_imports() -> None:
-    assert "running.messages" in imports_of(MODULES["cli.commands"])
+    assert "running.messages" in imports_of(MODULES["cli.certification"])
     assert "adapters.asyncio" in imports_of(MODULES["subjects.discovery"])
 
 

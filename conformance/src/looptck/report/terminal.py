@@ -12,7 +12,8 @@ from typing import IO, Self, TextIO, cast
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from looptck.errors import EnvironmentBrokenError
+from looptck.errors import EnvironmentBrokenError, LooptckError
+from looptck.text import one_line
 
 # Wide enough that nothing is wrapped for a reader that is no person.
 UNLIMITED = 100_000
@@ -144,3 +145,9 @@ class ProgressLine:
         elif self._total and self._done * 4 // self._total > self._quarters_printed:
             self._quarters_printed = self._done * 4 // self._total
             self._console.print(f"{self._name}: {self._done} of {self._total} rules judged")
+
+
+def print_error(console: Console, error: LooptckError) -> int:
+    """Print the error as one line; return its exit status."""
+    console.print(f"looptck: {one_line(str(error))}", soft_wrap=True)
+    return error.exit_status
