@@ -239,29 +239,34 @@ class UnclosableCore(Core):
         return UnclosableBase(self._misbehave)
 
 
+def _dawdle(seconds: float) -> None:
+    """A loop takes so long, by the machine's clock: whether that is too long is what is judged."""
+    time.sleep(seconds)
+
+
 class SlowBase(Base):
-    """Right, and slow in whatever it is asked: the loop under test sleeps, and no test does."""
+    """Right, and slow in whatever it is asked."""
 
     def addevent(self, *arguments: Any, **more: Any) -> Event:
-        time.sleep(0.4)
+        _dawdle(0.4)
         return super().addevent(*arguments, **more)
 
     def loop(self) -> None:
-        time.sleep(0.6)
+        _dawdle(0.6)
         super().loop()
 
 
 class SlowCore(Core):
     def new(self) -> Base:
-        time.sleep(0.7)
+        _dawdle(0.7)
         return SlowBase(self._misbehave)
 
 
 class SlowToBeginCore(Core):
-    """Each step of the adapter's check is slow: the loop under test sleeps, and no test does."""
+    """Each step of the adapter's check is slow."""
 
     def new(self) -> Base:
-        time.sleep(2.0)
+        _dawdle(2.0)
         return Base(self._misbehave)
 
 
