@@ -39,6 +39,8 @@ def test_the_contract_and_the_documents_are_judged(looptck: Run, tmp_path: Path)
         ("tideloop", f"{SELECTORS}:nothing", "no 'nothing'"),
         ("tideloop", "no_such_module:poller", "no_such_module"),
         ("tideloop", "looptck:__version__", "name a class"),
+        ("tideloop", "json:loads", "without an argument"),
+        ("tideloop", "builtins:object", "no change() and no wait()"),
     ],
 )
 def test_a_poller_that_cannot_be_used_is_said(

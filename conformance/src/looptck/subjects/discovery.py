@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import import_path
 from ..errors import AdapterError, LooptckError, UsageError
-from ..text import did_you_mean, printable, shown
+from ..text import did_you_mean, one_line, printable, shown
 from .implementation import Implementation, with_type
 
 ENTRY_POINT_GROUP = "looptck.implementations"
@@ -78,7 +78,10 @@ def find_over(spec: str, pollers: Sequence[str]) -> Implementation:
 def _poller_factory(spec: str) -> Callable[[], Any]:
     module_name, _, attribute = spec.partition(":")
     if not module_name or not attribute:
-        raise UsageError(f"the poller {shown(spec)} is not `module:attribute`")
+        raise UsageError(
+            f"the poller {shown(spec)} is not `module:attribute`; name a class, or a function that "
+            "returns a poller, for example looptck.adapters.stdlib_selectors:default"
+        )
     if here := import_path.working_folder():
         import_path.add([here])
     import_path.add_folder_of(module_name)
@@ -88,7 +91,31 @@ def _poller_factory(spec: str) -> Callable[[], Any]:
             f"the poller {spec!r} is {with_type(factory)}; name a class, or a function that "
             "returns a poller"
         )
+    _check_makes_pollers(spec, factory)
     return factory
+
+
+def _check_makes_pollers(spec: str, factory: Callable[[], Any]) -> None:
+    try:
+        made = factory()
+    except Exception as error:
+        raise UsageError(
+            f"the poller {spec!r} cannot be made ({type(error).__name__}: {one_line(str(error))}); "
+            "name what can be called without an argument"
+        ) from error
+    lacking = [verb for verb in _POLLER_VERBS if not callable(getattr(made, verb, None))]
+    if lacking:
+        raise UsageError(
+            f"the poller {spec!r} made {with_type(made)}, which has no "
+            f"{'() and no '.join(lacking)}(); name what returns an object with change(), wait() "
+            "and close()"
+        )
+    with contextlib.suppress(Exception):  # whether close() keeps the contract is judged later
+        made.close()
+
+
+# what `looptck.protocols.poller.Poller` has, as the suite calls it
+_POLLER_VERBS = ("change", "wait", "close")
 
 
 def _variant_of(spec: str) -> str:
